@@ -1,0 +1,1 @@
+"""ATC: declarative, leak-proof experiments on tick data."""
