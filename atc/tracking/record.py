@@ -1,0 +1,568 @@
+"""The local record of a run, `outputs/runs/<name>-<id12>/`: the source of truth about it.
+
+    config.yaml  manifest.json  metrics.json  predictions.parquet  model/  log.txt  attempts/
+
+`manifest.json` says `running`, `finished`, `failed` or `interrupted`, and `finished` only after all else is
+on disk.
+
+- A finished run is not made again. `force` makes it again under `attempts/<n>/`; only when that attempt has
+  finished does it take the place of the earlier one, which moves to `attempts/<m>/` whole. If it fails, the
+  finished run stays where it is. The manifest says whether the two gave the same metrics (`previous`).
+- What did not finish is moved to `attempts/<n>/`, log and all, before the next attempt begins.
+- An attempt holds a lock that dies with its process. A folder that says `running` while its lock is free was
+  left by a dead process: it is closed as `interrupted` and kept like any other attempt.
+- Moving an attempt in or out is a few renames of folders, with the new one ready beside the run under a
+  hidden name; a process killed between them leaves that name, and the next call carries the move through.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import signal
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import TYPE_CHECKING, Protocol, Self
+
+from atc.errors import DataError, UsageError
+from atc.tracking import durable, memory
+from atc.tracking.lock import RunLock
+from atc.tracking.metrics_file import metrics_bytes, read_metrics
+from atc.tracking.run_log import RunLog
+from atc.tracking.stages import Stage, Stages
+
+if TYPE_CHECKING:
+    import polars
+
+_log = logging.getLogger(__name__)
+
+CONFIG, MANIFEST, METRICS, PREDICTIONS, MODEL, LOG, ATTEMPTS = (
+    "config.yaml",
+    "manifest.json",
+    "metrics.json",
+    "predictions.parquet",
+    "model",
+    "log.txt",
+    "attempts",
+)
+RUNNING, FINISHED, FAILED, INTERRUPTED = "running", "finished", "failed", "interrupted"
+ID_LENGTH = 12
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_RUN_ID = re.compile(rf"[0-9a-f]{{{ID_LENGTH},}}")
+_NOT_LISTED = frozenset({MANIFEST, LOG, ATTEMPTS})  # they change after, or are not of, the finished attempt
+_KEY_COLUMNS = ["symbol", "ts_recv", "ev_seq", "ts_close", "split"]
+
+Manifest = dict[str, object]
+
+
+@dataclass(frozen=True)
+class RunIdentity:
+    """The run id (hex) and the digests that it is made from, so that one can see why two ids differ."""
+
+    run_id: str
+    config_digest: str
+    data_digest: str
+    feature_schema: str
+    label_schema: str
+    code_digest: str
+
+
+class Sink(Protocol):
+    """Another place that gets what the local record gets, such as W&B.
+
+    It reports its own failures and never raises.
+    """
+
+    def start(self) -> None:
+        """Called once the attempt's folder is there."""
+
+    def close(self, folder: Path, metrics: Mapping[str, int | float | None] | None, exit_code: int) -> None:
+        """Called once, when the local record in `folder` is closed; `metrics` is None unless the run
+        finished.
+        """
+
+    def report(self) -> Mapping[str, object]:
+        """What to put under `tracking` in the manifest."""
+
+
+class Prelude:
+    """What happens before the run id is known: keeps log lines and stage costs for the record to take over.
+
+    A run id depends on the data's digest, so simulating or ingesting comes before the record can be opened.
+    """
+
+    def __init__(self) -> None:
+        self.log = RunLog()
+        self.stages = Stages()
+
+    def __enter__(self) -> Self:
+        self.log.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.log.close()
+
+    def stage(self, name: str) -> AbstractContextManager[Stage]:
+        """Times the body as a stage of the run to come; see `Stages.stage`."""
+        return self.stages.stage(name)
+
+
+def run_folder(outputs: Path, name: str, run_id: str) -> Path:
+    """`<outputs>/runs/<name>-<first 12 of run_id>`. Raises UsageError for a name that is no file name."""
+    if not _NAME.fullmatch(name):
+        raise UsageError(
+            f"run name {name!r}: letters, digits, '.', '_' and '-' were expected, the first a letter or digit"
+        )
+    if not _RUN_ID.fullmatch(run_id):
+        raise ValueError(f"run id {run_id!r}: at least {ID_LENGTH} lower-case hex digits were expected")
+    return outputs / "runs" / f"{name}-{run_id[:ID_LENGTH]}"
+
+
+def read_manifest(folder: Path) -> Manifest | None:
+    """The manifest of `folder`, None if there is none. Raises DataError if it is damaged."""
+    path = folder / MANIFEST
+    try:
+        manifest = json.loads(path.read_bytes())
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except ValueError as error:
+        raise DataError(
+            f"{path} is not whole JSON: {error}; to make the run again, move its folder away"
+        ) from None
+    if not isinstance(manifest, dict) or "status" not in manifest:
+        raise DataError(f"{path} is not the manifest of a run: it has no 'status'")
+    return manifest
+
+
+def check_files(folder: Path, manifest: Manifest) -> None:
+    """Raises DataError if a file that a finished run listed is missing or has another size."""
+    listed = manifest.get("files")
+    for name, size in (listed if isinstance(listed, dict) else {}).items():
+        path = folder / name
+        found = path.stat().st_size if path.is_file() else None
+        if found != size:
+            state = "is missing" if found is None else f"has {found} bytes, not {size}"
+            raise DataError(
+                f"{folder} is a finished run, but its {name} {state}; restore the file, or make the run again "
+                "with runtime.force=true (what is there is kept)"
+            )
+
+
+class RunRecord:
+    """A run that is finished already, or one attempt to make it. See the module for how the folder behaves.
+
+        with RunRecord.open(...) as record:
+            if not record.finished:
+                with record.stage("fit"): ...
+                with record.writing("model") as path: model.save(path)
+                record.finish(metrics)
+
+    A body that ends by an exception closes the attempt as failed (KeyboardInterrupt and SIGTERM:
+    interrupted), traceback in log.txt, and the exception goes on. A body that ends without `finish` is a
+    failure too.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        name: str,
+        identity: RunIdentity,
+        config: Mapping[str, object],
+        *,
+        force: bool = False,
+        prelude: Prelude | None = None,
+    ) -> None:
+        self.run_folder = folder
+        self.folder = folder
+        self.name = name
+        self.identity = identity
+        self.manifest: Manifest = {}
+        self.finished = False
+        self._config = config
+        self._force = force
+        self._prelude = prelude
+        self._lock = RunLock(folder.parent / ".locks" / folder.name)
+        self._incoming = folder.with_name(f".{folder.name}.incoming")
+        self._log: RunLog | None = None
+        self._stages = Stages()
+        self._sinks: list[Sink] = []
+        self._metrics: dict[str, int | float | None] | None = None
+        self._sigterm_before: object = None
+
+    @classmethod
+    def open(
+        cls,
+        outputs: Path,
+        name: str,
+        identity: RunIdentity,
+        config: Mapping[str, object],
+        *,
+        force: bool = False,
+        prelude: Prelude | None = None,
+    ) -> RunRecord:
+        """The record of run `identity.run_id` under `outputs`. Takes milliseconds; writes nothing before
+        `with`.
+
+        `config` is the resolved config as plain values. Raises UsageError for an unusable name, DataError
+        for a finished run whose files are not all there (unless `force`).
+        """
+        record = cls(
+            run_folder(outputs, name, identity.run_id), name, identity, config, force=force, prelude=prelude
+        )
+        record._look_for_finished()
+        return record
+
+    def _look_for_finished(self) -> None:
+        manifest = read_manifest(self.run_folder)
+        if manifest is None or manifest["status"] != FINISHED:
+            return
+        if manifest.get("run_id") != self.identity.run_id:
+            raise DataError(
+                f"{self.run_folder} holds run {manifest.get('run_id')}, not {self.identity.run_id}: "
+                "two runs share the start of their ids; move that folder away"
+            )
+        if self._force:
+            return
+        check_files(self.run_folder, manifest)
+        self.manifest = manifest
+        self.finished = True
+
+    # The attempt
+
+    def __enter__(self) -> Self:
+        if self.finished:
+            return self
+        self._lock.acquire()
+        try:
+            self._carry_through()
+            self._look_for_finished()  # another process may have made it while this one waited
+            if self.finished:
+                self._lock.release()
+                return self
+            self._begin()
+        except BaseException:
+            if self._log is not None:
+                self._log.close()
+            self._lock.release()
+            raise
+        return self
+
+    def _begin(self) -> None:
+        from atc.tracking import provenance
+
+        self._close_dead_attempts()
+        before = read_manifest(self.run_folder)
+        number = self._next_number(before)
+        self.folder = self.run_folder
+        if before is not None and before["status"] == FINISHED:
+            self.folder = self.run_folder / ATTEMPTS / str(number)
+        elif self.run_folder.exists() and any(path.name != ATTEMPTS for path in self.run_folder.iterdir()):
+            durable.remove_parts(self.run_folder)
+            self._incoming.mkdir()
+            self._carry_through()
+            number = self._next_number(None)
+        self.folder.mkdir(parents=True, exist_ok=True)
+
+        self._log = self._prelude.log if self._prelude else RunLog()
+        self._stages = self._prelude.stages if self._prelude else self._stages
+        if self._prelude is None:
+            self._log.start()
+        self._log.open(self.folder / LOG)
+        self.manifest = {
+            "status": RUNNING,
+            "name": self.name,
+            "attempt": number,
+            **asdict(self.identity),
+            "created_at": _now(),
+            "finished_at": None,
+            "git": provenance.git_state(),
+            "versions": provenance.package_versions(),
+            "stages": {},
+            "spans": {},
+            "notes": [],
+            "pid": os.getpid(),
+        }
+        self._write_manifest()
+        _log.info("run %s, attempt %d, begins", self.identity.run_id, number)
+        durable.write_bytes(self.folder / CONFIG, _yaml(self._config))
+        self._stages.when_one_ends = self._write_manifest
+        if threading.current_thread() is threading.main_thread():
+            self._sigterm_before = signal.signal(signal.SIGTERM, _interrupt)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._log is None:  # it was finished before
+            return
+        try:
+            if not self.finished:
+                if error is None:
+                    error = RuntimeError("the run ended without its metrics: finish() was not called")
+                    self._close_unfinished(error)
+                    raise error
+                self._close_unfinished(error)
+            elif error is not None:
+                self._log.write_failure("after the run had finished", error)
+            self._close_sinks(exit_code=0)  # only those that an exception kept from being closed
+        finally:
+            if self._sigterm_before is not None:
+                signal.signal(signal.SIGTERM, self._sigterm_before)  # type: ignore[arg-type]
+            self._stages.when_one_ends = None
+            self._log.close()
+            self._lock.release()
+
+    @property
+    def log_path(self) -> Path:
+        """log.txt of this attempt, or of the finished run."""
+        return self.folder / LOG
+
+    def stage(self, name: str) -> AbstractContextManager[Stage]:
+        """Times the body as a stage; see `Stages.stage`. The manifest shows it as soon as it has ended."""
+        return self._stages.stage(name)
+
+    def describe(
+        self, *, spans: Mapping[str, Mapping[str, object]] | None = None, notes: list[str] | None = None
+    ) -> None:
+        """Adds what a reader needs beside the metrics.
+
+        spans: for each split (`train`, `valid`, `holdout`) any of `from`, `to` (ISO dates or times, UTC),
+        `days`, `rows`. notes: sentences on what these data can and cannot say.
+        """
+        self._require_running()
+        self.manifest["spans"] = {**_dict(self.manifest["spans"]), **(spans or {})}
+        known = self.manifest["notes"]
+        self.manifest["notes"] = [*(known if isinstance(known, list) else []), *(notes or [])]
+        self._write_manifest()
+
+    def attach(self, sink: Sink) -> None:
+        """Starts `sink`; it is closed after the local record is, whatever becomes of the run."""
+        self._require_running()
+        before = memory.descendants()
+        self._sinks.append(sink)
+        sink.start()
+        self._stages.ignored_processes |= memory.descendants() - before  # its service is no part of a stage
+
+    @contextmanager
+    def writing(self, name: str) -> Iterator[Path]:
+        """Yields a temporary path; what the body makes there appears as file or folder `name` when it ends
+        well.
+        """
+        self._require_running()
+        with durable.appearing(self.folder / name) as path:
+            yield path
+
+    def write_predictions(self, frame: polars.DataFrame) -> None:
+        """Writes predictions.parquet: key and split of each row, its label, t0, t1, and one column a score.
+
+        Raises ValueError if `frame` does not begin with symbol, ts_recv, ev_seq, ts_close, split.
+        """
+        if frame.columns[: len(_KEY_COLUMNS)] != _KEY_COLUMNS:
+            raise ValueError(
+                f"predictions begin with {frame.columns[: len(_KEY_COLUMNS)]}, not {_KEY_COLUMNS}"
+            )
+        with self.writing(PREDICTIONS) as path:
+            frame.write_parquet(path, compression="zstd", compression_level=3)
+
+    def finish(self, metrics: Mapping[str, object]) -> None:
+        """Writes metrics.json, closes the record as finished, then the sinks.
+
+        Raises DataError for a metric that is no finite number; the attempt is then failed by `__exit__`.
+        """
+        self._require_running()
+        content = metrics_bytes(metrics)
+        durable.write_bytes(self.folder / METRICS, content)
+        self._metrics = read_metrics(self.folder / METRICS)
+        if self.folder != self.run_folder:
+            self._compare_with_previous()
+        _log.info("run %s finished", self.identity.run_id)
+        with _undisturbed():
+            self._close(FINISHED)
+            self.finished = True
+            if self.folder != self.run_folder:
+                self._promote()
+        self._close_sinks(exit_code=0)
+
+    # Closing
+
+    def _close_unfinished(self, error: BaseException) -> None:
+        stopped = isinstance(error, KeyboardInterrupt)
+        if self._log is not None:
+            self._log.write_failure("interrupted" if stopped else f"failed: {error}", error)
+        self.manifest["error"] = {"type": type(error).__name__, "message": str(error)}
+        try:
+            with _undisturbed():
+                durable.remove_parts(self.folder)
+                self._close(INTERRUPTED if stopped else FAILED)
+        except (
+            OSError
+        ) as second:  # a full disk; the manifest still says running, and the free lock tells the truth
+            _log.error("%s could not be closed: %s", self.folder, second)
+        self._close_sinks(exit_code=130 if stopped else 1)
+
+    def _close(self, status: str) -> None:
+        if self._log is not None:
+            self._log.sync()
+        if status == FINISHED:
+            self.manifest["files"] = {
+                str(path.relative_to(self.folder)): path.stat().st_size
+                for path in sorted(self.folder.rglob("*"))
+                if path.is_file() and path.relative_to(self.folder).parts[0] not in _NOT_LISTED
+            }
+            durable.sync_folder(self.folder)
+        self.manifest.pop("pid", None)
+        self.manifest["finished_at"] = _now()
+        self.manifest["status"] = status
+        self._write_manifest()
+
+    def _close_sinks(self, exit_code: int) -> None:
+        while self._sinks:
+            sink = self._sinks.pop()
+            sink.close(self.folder, self._metrics if self.finished else None, exit_code)
+            self.manifest["tracking"] = dict(sink.report())
+            try:
+                self._write_manifest()
+            except OSError as error:
+                _log.error("what became of tracking could not be recorded in %s: %s", self.folder, error)
+
+    def _compare_with_previous(self) -> None:
+        previous = read_manifest(self.run_folder) or {}
+        try:
+            earlier = read_metrics(self.run_folder / METRICS)
+        except DataError as error:  # a damaged finished run is a good reason to force
+            _log.warning("the earlier attempt cannot be compared with: %s", error)
+            self.manifest["previous"] = {"attempt": previous.get("attempt"), "metrics_equal": None}
+            return
+        now = self._metrics or {}
+        differing = sorted(
+            key
+            for key in earlier.keys() | now.keys()
+            if earlier.get(key) != now.get(key) or (key in earlier) != (key in now)
+        )
+        self.manifest["previous"] = {
+            "attempt": previous.get("attempt"),
+            "metrics_equal": not differing,
+            "differing": differing,
+        }
+        if differing:
+            _log.warning(
+                "made again, the run gave other metrics than attempt %s: %s",
+                previous.get("attempt"),
+                ", ".join(differing),
+            )
+        else:
+            _log.info("made again, the run gave the same metrics as attempt %s", previous.get("attempt"))
+
+    # Attempts
+
+    def _next_number(self, top: Manifest | None) -> int:
+        numbers = [_number(path.name) for path in (self.run_folder / ATTEMPTS).glob("*")]
+        return max([*numbers, _number(top.get("attempt")) if top else 0]) + 1
+
+    def _close_dead_attempts(self) -> None:
+        """Called with the lock held: whoever left `running` behind is dead."""
+        for folder in [self.run_folder, *(self.run_folder / ATTEMPTS).glob("*")]:
+            manifest = read_manifest(folder)
+            if manifest is None or manifest["status"] != RUNNING:
+                continue
+            _log.warning(
+                "an earlier attempt died (process %s); its log is kept", manifest.pop("pid", "unknown")
+            )
+            manifest["status"] = INTERRUPTED
+            manifest["error"] = {
+                "type": "Died",
+                "message": f"its process ended without closing it; found by the next attempt at {_now()}",
+            }
+            durable.write_bytes(folder / MANIFEST, _json(manifest))
+
+    def _promote(self) -> None:
+        self.folder.rename(self._incoming)
+        self._carry_through()
+        self.folder = self.run_folder
+
+    def _carry_through(self) -> None:
+        """Puts the folder that waits under the hidden name in the place of the run's, which joins the
+        attempts.
+
+        Every step looks at what is there, so a move that was cut short is carried on where it stopped.
+        """
+        if not self._incoming.exists():
+            return
+        attempts = self._incoming / ATTEMPTS
+        if self.run_folder.exists():
+            if (self.run_folder / ATTEMPTS).exists() and not attempts.exists():
+                (self.run_folder / ATTEMPTS).rename(attempts)
+            attempts.mkdir(exist_ok=True)
+            manifest = read_manifest(self.run_folder)
+            number = _number(manifest.get("attempt")) if manifest else 0
+            if number == 0 or (attempts / str(number)).exists():
+                number = max([0, *(_number(path.name) for path in attempts.glob("*"))]) + 1
+            self.run_folder.rename(attempts / str(number))
+            durable.sync_folder(attempts)
+        self._incoming.rename(self.run_folder)
+        durable.sync_folder(self.run_folder.parent)
+
+    # Small print
+
+    def _write_manifest(self) -> None:
+        self.manifest["stages"] = {name: cost.as_json() for name, cost in self._stages.costs.items()}
+        durable.write_bytes(self.folder / MANIFEST, _json(self.manifest))
+
+    def _require_running(self) -> None:
+        if self._log is None or self.finished:
+            raise RuntimeError(
+                "the record is not being written: it is finished, or `with` has not been entered"
+            )
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Holds Ctrl-C and SIGTERM back until the body has ended: a record is closed once, and wholly."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    before = {
+        number: signal.signal(number, lambda signum, _frame: came.append(signum))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if came:
+        raise KeyboardInterrupt(signal.Signals(came[0]).name)
+
+
+def _interrupt(signum: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt(signal.Signals(signum).name)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def _number(value: object) -> int:
+    return int(value) if isinstance(value, int | str) and str(value).isdecimal() else 0
+
+
+def _dict(value: object) -> dict[str, object]:
+    return value if isinstance(value, dict) else {}
+
+
+def _json(content: Mapping[str, object]) -> bytes:
+    return (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def _yaml(config: Mapping[str, object]) -> bytes:
+    import yaml
+
+    text: str = yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True, width=110)
+    return text.encode()
