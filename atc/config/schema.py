@@ -1,0 +1,375 @@
+"""The typed config of one run.
+
+Past the composition no module sees a `DictConfig`: each takes its own frozen slice of `RunConfig`. Unknown keys are
+errors, numbers have ranges, units stand in the names. The YAML groups in `conf/` spell every field, so that a default is
+read where it is edited; the defaults here are the same (a test compares them).
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, StringConstraints, model_validator
+
+from atc.config.maintenance import Maintenance
+from atc.config.root import project_root
+
+
+def _not_bool(value: object) -> object:
+    # True is an int to Python, and `num_threads=true` is a slip.
+    if isinstance(value, bool):
+        raise ValueError("a number is expected, not true or false")
+    return value
+
+
+def _switch(value: object) -> object:
+    # `on` and `off` are booleans to YAML 1.1.
+    return {True: "on", False: "off"}[value] if isinstance(value, bool) else value
+
+
+def _plain(value: Decimal) -> str:
+    """A decimal without exponent and trailing zeros, so that 0.010 and 1e-2 are one spelling."""
+    return format(value.normalize(), "f")
+
+
+Int = Annotated[int, BeforeValidator(_not_bool)]
+Float = Annotated[float, BeforeValidator(_not_bool)]
+Step = Annotated[Decimal, BeforeValidator(_not_bool), Field(gt=0), PlainSerializer(_plain, return_type=str)]
+Fraction = Annotated[Float, Field(gt=0, lt=1)]
+Share = Annotated[Float, Field(gt=0, le=1)]
+Seconds = Annotated[Float, Field(gt=0)]
+# Names become folder names and W&B names.
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)]
+Column = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+Text = Annotated[str, StringConstraints(min_length=1)]
+
+
+class Slice(BaseModel):
+    """Base of every config slice: frozen, no unknown keys, no NaN."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
+
+
+# data
+
+
+class InstrumentFacts(Slice):
+    """What is known of the instrument before an event is read."""
+
+    name: Name
+    """Name of the data set in tables and records."""
+    venue: Name
+    symbol: Name
+    tick: Step
+    """Price of one tick, in quote currency."""
+    lot: Step
+    """Size of one lot, in base asset."""
+    day_cut_utc_s: Int = Field(ge=0, lt=86_400)
+    """Start of the business day, seconds after 00:00 UTC."""
+    tz_offset_s: Int = Field(ge=-43_200, le=50_400)
+    """Local time minus UTC, for the time of day and the names of business days."""
+    recorded_depth: Annotated[Int, Field(ge=1)] | None
+    """Levels a side that the feed records; null: all."""
+    maintenance: tuple[Maintenance, ...] = ()
+    """The venue's dated calendar."""
+
+
+class SimulatedData(InstrumentFacts):
+    """Events of the embedded simulator."""
+
+    kind: Literal["simulated"]
+    scenario: Literal["target", "null"]
+    """`target` has a planted signal; in `null` the mid is a martingale and nothing predicts it."""
+    days: Int = Field(ge=1, le=10_000)
+    """Business days."""
+    seed: Int = Field(ge=0, lt=2**63)
+    start_date: date
+    """The first business day."""
+    rate: Float = Field(default=0.25, gt=0, le=10)
+    """Event rate as a multiple of ETH_JPY's."""
+
+
+class RecordedData(InstrumentFacts):
+    """Recordings of a venue, ingested on first use."""
+
+    kind: Literal["recorded"]
+    adapter: Literal["binance_raw", "binance_2020", "gmo_trades", "gmo_recorder"]
+    files: tuple[Text, ...] = Field(min_length=1)
+    """One session, in order; relative to `paths.recordings`."""
+
+
+class CanonicalData(InstrumentFacts):
+    """Canonical events that are already under `paths.events`."""
+
+    kind: Literal["canonical"]
+
+
+Data = Annotated[SimulatedData | RecordedData | CanonicalData, Field(discriminator="kind")]
+
+
+# window
+
+
+class DatesWindow(Slice):
+    """Business days from … to, both included."""
+
+    kind: Literal["dates"]
+    train_from: date
+    train_to: date
+    holdout_from: date
+    holdout_to: date
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if not self.train_from <= self.train_to < self.holdout_from <= self.holdout_to:
+            raise ValueError(
+                "the dates must be in the order train_from <= train_to < holdout_from <= holdout_to, found "
+                f"{self.train_from}, {self.train_to}, {self.holdout_from}, {self.holdout_to}"
+            )
+        return self
+
+
+class DaysWindow(Slice):
+    """The first business days train, those after them are the holdout."""
+
+    kind: Literal["days"]
+    train_days: Int = Field(ge=1)
+    holdout_days: Int = Field(ge=1)
+
+
+class FractionWindow(Slice):
+    """The first part of the time trains, the rest is the holdout."""
+
+    kind: Literal["fraction"]
+    train_fraction: Fraction = 0.7
+
+
+Window = Annotated[DatesWindow | DaysWindow | FractionWindow, Field(discriminator="kind")]
+
+
+# rows, features, labels
+
+
+class Sampling(Slice):
+    """When a row is made, and when the state is too old to be carried on."""
+
+    kind: Literal["trade", "book", "ticker", "clock_1s"]
+    group_ms: Float = Field(default=5.0, ge=0)
+    """Prints of equal (`ts_exch`, side) at most this far apart are one taker group."""
+    max_gap_s: Seconds = 60.0
+    """A longer silence resets the state and ends what a quote says."""
+
+
+class BigTrade(Slice):
+    """When a trade counts as big (`big_trade_fresh_sign`)."""
+
+    window_s: Seconds = 1800.0
+    quantile_pct: Int = Field(default=95, gt=0, lt=100)
+    fresh_s: Seconds = 30.0
+
+
+class FeatureEngine(Slice):
+    """Constants of the formulas."""
+
+    min_values: Int = Field(default=20, ge=2)
+    """Values that a z-score, robust score or quantile needs."""
+    big_trade: BigTrade = BigTrade()
+    deep_levels: tuple[Annotated[Int, Field(ge=1)], Annotated[Int, Field(ge=1)]] = (5, 30)
+    """First and last level of `ob_imb_deep_5to30`, counted from 1, both included."""
+    no_new_entry_s: Seconds = 900.0
+    """Before the daily cut and scheduled maintenance."""
+
+    @model_validator(mode="after")
+    def _levels_in_order(self) -> Self:
+        first, last = self.deep_levels
+        if first > last:
+            raise ValueError(f"deep_levels must be [first, last] with first <= last, found [{first}, {last}]")
+        return self
+
+
+class Features(Slice):
+    """A feature set: the columns of its families, plus `columns`, minus `drop`, in the order of the declarations."""
+
+    name: Name
+    families: tuple[Literal["legacy", "nits", "phase2", "gate", "ticker", "ticker_nits"], ...]
+    columns: tuple[Column, ...] = ()
+    drop: tuple[Column, ...] = ()
+    engine: FeatureEngine = FeatureEngine()
+
+    @model_validator(mode="after")
+    def _some_columns(self) -> Self:
+        if not self.families and not self.columns:
+            raise ValueError("families and columns are both empty: name at least one")
+        return self
+
+
+class Hold10Oracle(Slice):
+    """1 (HOLD) unless the return over the horizon is at or below −`exit_bps`."""
+
+    kind: Literal["hold10_oracle"]
+    horizon_s: Seconds = 300.0
+    exit_bps: Float = Field(default=2.0, ge=0)
+
+
+class Hold10OracleQ14(Slice):
+    """`hold10_oracle` with the threshold at a quantile of the training rows' returns."""
+
+    kind: Literal["hold10_oracle_q14"]
+    horizon_s: Seconds = 300.0
+    quantile: Fraction = 0.14
+
+
+class FwdLogret(Slice):
+    """The log return over the horizon, in bps."""
+
+    kind: Literal["fwd_logret"]
+    horizon_s: Seconds = 300.0
+
+
+Label = Annotated[Hold10Oracle | Hold10OracleQ14 | FwdLogret, Field(discriminator="kind")]
+
+
+# models
+
+
+class Gbdt(Slice):
+    """LightGBM; the names are LightGBM's."""
+
+    kind: Literal["gbdt"]
+    n_estimators: Int = Field(default=500, ge=1)
+    max_depth: Int = Field(default=8, ge=-1)
+    """−1: no limit."""
+    num_leaves: Int = Field(default=63, ge=2, le=131_072)
+    min_child_samples: Int = Field(default=1000, ge=1)
+    learning_rate: Share = 0.05
+    feature_fraction: Share = 0.9
+    bagging_fraction: Share = 0.8
+    bagging_freq: Int = Field(default=5, ge=0)
+    early_stopping: Int = Field(default=50, ge=1)
+    """Rounds without a better loss on the internal validation."""
+    max_bin: Int = Field(default=255, ge=2, le=65_535)
+    histogram: Literal["row", "col"] = "col"
+    """Fixed, not chosen by a timing at run time, which would not repeat."""
+    num_threads: Int = Field(default=2, ge=1)
+    """Fixed: the sums of a histogram depend on it."""
+
+
+class Logistic(Slice):
+    """Logistic regression on standardised inputs."""
+
+    kind: Literal["logistic"]
+    solver: Literal["newton", "adam"] = "newton"
+    l2: Float = Field(default=1e-4, ge=0)
+    """λ of λ/2·‖w‖² on the mean loss, bias excluded."""
+    epochs: Int = Field(default=40, ge=1)
+    """Of `adam`, like learning_rate and batch_size."""
+    learning_rate: Share = 0.05
+    batch_size: Int = Field(default=65_536, ge=1)
+    tol: Float = Field(default=1e-8, gt=0)
+    """Of `newton`: stop when the largest gradient entry is below it."""
+    max_iter: Int = Field(default=50, ge=1)
+    clip: Float = Field(default=10.0, gt=0)
+    """Standardised inputs are clipped to ±clip."""
+
+
+Model = Annotated[Gbdt | Logistic, Field(discriminator="kind")]
+
+
+class Baseline(Slice):
+    """A second model on the same rows, for the lift."""
+
+    features: Features
+    model: Model
+
+
+# protocol, evaluation
+
+
+class SealedHoldout(Slice):
+    """Train, internal validation, and a holdout that selects nothing."""
+
+    kind: Literal["sealed_holdout"]
+    valid_fraction: Fraction = 0.1
+    """The last part of the train window's time."""
+    sealed: bool | None = None
+    """Do not evaluate the holdout. null: true in a multirun that varies model, features, label or sampling."""
+
+
+Protocol = SealedHoldout
+
+
+class Evaluation(Slice):
+    """Block bootstrap of the holdout's metrics."""
+
+    resamples: Int = Field(default=2000, ge=10)
+    confidence: Fraction = 0.95
+    min_blocks: Int = Field(default=20, ge=2)
+    """With fewer blocks, however short, an interval is null."""
+
+
+# what does not change a result
+
+
+class Tracking(Slice):
+    """Weights & Biases, beside the local record, which is always written."""
+
+    mode: Literal["offline", "online", "none"] = "offline"
+    project: Name = "atc"
+    entity: Name | None = None
+    group: Text | None = None
+    """null: a multirun groups its jobs, a single run has no group."""
+    tags: tuple[Text, ...] = ()
+
+
+class Paths(Slice):
+    """Folders as written in the config; relative ones are relative to the project root."""
+
+    outputs: Text = "outputs"
+    events: Text = "outputs/data"
+    recordings: Text = "../shared/data"
+
+    @property
+    def outputs_dir(self) -> Path:
+        """Runs, sweeps, caches."""
+        return project_root().resolve(self.outputs)
+
+    @property
+    def events_dir(self) -> Path:
+        """Root of the canonical events."""
+        return project_root().resolve(self.events)
+
+    @property
+    def recordings_dir(self) -> Path:
+        """Root of the venues' recordings."""
+        return project_root().resolve(self.recordings)
+
+
+class Runtime(Slice):
+    """How the run behaves at the terminal."""
+
+    progress: Annotated[Literal["auto", "on", "off"], BeforeValidator(_switch)] = "auto"
+    force: bool = False
+    """Run again although a finished run of this id exists; the old one is kept."""
+
+
+class RunConfig(Slice):
+    """Everything that one run depends on."""
+
+    name: Name
+    """The experiment; part of the run folder's name."""
+    seed: Int = Field(default=1, ge=0, lt=2**31)
+    data: Data
+    window: Window
+    sampling: Sampling
+    features: Features
+    label: Label
+    model: Model
+    baseline: Baseline
+    protocol: Protocol
+    evaluation: Evaluation
+    tracking: Tracking
+    paths: Paths
+    runtime: Runtime
