@@ -1,9 +1,16 @@
 //! Python bindings: Arrow in, Arrow out, the interpreter lock released while Rust works.
 
+mod features;
+mod tables;
+
 use pyo3::prelude::*;
 
 #[pymodule]
 fn _rust(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add("__version__", env!("CARGO_PKG_VERSION"))?;
-    Ok(())
+    m.add("BUILD_PROFILE", env!("BUILD_PROFILE"))?;
+    m.add("BUILD_DIGEST", env!("BUILD_DIGEST"))?;
+    m.add("FEATUREGEN_DIGEST", env!("FEATUREGEN_DIGEST"))?;
+    m.add("SIM_DIGEST", env!("SIM_DIGEST"))?;
+    features::register(m)
 }

@@ -1,0 +1,141 @@
+//! The path of a mid price: what it was at a time, and its realised volatility.
+
+use crate::fixed::{from_fixed, to_fixed};
+use crate::timeline::Timeline;
+use serde::{Deserialize, Serialize};
+
+/// Quotes at closed timestamps, with look-ups some fixed times back.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct QuotePath<Q> {
+    quotes: Timeline<Q>,
+    max_gap: i64,
+    lags: Vec<i64>,
+    cursors: Vec<u64>,
+}
+
+impl<Q> QuotePath<Q> {
+    /// With look-ups `lags` ns back; a quote is in force for at most `max_gap`.
+    pub fn new(lags: &[i64], max_gap: i64) -> Self {
+        Self { quotes: Timeline::new(), max_gap, lags: lags.to_vec(), cursors: vec![0; lags.len()] }
+    }
+
+    /// The quote of closed timestamp `t`.
+    pub fn push(&mut self, t: i64, quote: Q) {
+        self.quotes.push(t, quote);
+    }
+
+    /// The newest quote with its time, however old.
+    pub fn newest(&self) -> Option<&(i64, Q)> {
+        self.quotes.last()
+    }
+
+    /// The quote in force at `t`, which is not before the newest.
+    pub fn at(&self, t: i64) -> Option<&Q> {
+        self.quotes.last().filter(|(since, _)| t - since <= self.max_gap).map(|(_, quote)| quote)
+    }
+
+    /// Moves the look-ups to `t`, which never goes back.
+    pub fn advance(&mut self, t: i64) {
+        for (cursor, lag) in self.cursors.iter_mut().zip(&self.lags) {
+            *cursor = self.quotes.seek(*cursor, t - lag);
+        }
+        if let Some(oldest) = self.cursors.iter().min() {
+            self.quotes.forget_before(oldest.saturating_sub(1));
+        }
+    }
+
+    /// The quote in force `lags[index]` before the time of the last [`Self::advance`] to `t`.
+    pub fn back(&self, index: usize, t: i64) -> Option<&Q> {
+        let number = self.cursors[index].checked_sub(1)?;
+        let in_force = t - self.lags[index] - self.quotes.time(number) <= self.max_gap;
+        in_force.then(|| self.quotes.get(number))
+    }
+}
+
+/// √Σ(Δ ln m)² over mid changes in several windows; each Δ ln m is rounded once, the sums are exact.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RealisedVolatility {
+    changes: Timeline<i64>,
+    windows: Vec<(i64, u64, i128)>,
+    last: Option<(i64, Option<i64>)>,
+    max_gap: i64,
+}
+
+impl RealisedVolatility {
+    /// Over `(t − window, t]` for each of `windows`, ns.
+    pub fn new(windows: &[i64], max_gap: i64) -> Self {
+        let windows = windows.iter().map(|w| (*w, 0, 0)).collect();
+        Self { changes: Timeline::new(), windows, last: None, max_gap }
+    }
+
+    /// Twice the mid at closed timestamp `t`, if it is defined.
+    pub fn push(&mut self, t: i64, mid2: Option<i64>) -> Result<(), String> {
+        if let (Some((since, Some(before))), Some(now)) = (self.last, mid2)
+            && before != now
+            && t - since <= self.max_gap
+        {
+            let change = libm::log(now as f64 / before as f64);
+            let x = to_fixed(change).ok_or_else(|| format!("mid change {change} is out of range"))?;
+            self.changes.push(t, x);
+            for (_, _, sum) in &mut self.windows {
+                *sum += i128::from(x) * i128::from(x);
+            }
+        }
+        self.last = Some((t, mid2));
+        Ok(())
+    }
+
+    /// Lets go of the changes that left the windows that end at `t`.
+    pub fn advance(&mut self, t: i64) {
+        let mut oldest = self.changes.end();
+        for (window, first, sum) in &mut self.windows {
+            let end = self.changes.seek(*first, t - *window);
+            for number in *first..end {
+                let x = i128::from(*self.changes.get(number));
+                *sum -= x * x;
+            }
+            *first = end;
+            oldest = oldest.min(end);
+        }
+        self.changes.forget_before(oldest);
+    }
+
+    /// Of window `index`, at the time of the last [`Self::advance`].
+    pub fn value(&self, index: usize) -> f64 {
+        from_fixed((self.windows[index].2 as f64).sqrt())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn looks_back_no_further_than_max_gap() {
+        let mut path = QuotePath::new(&[10, 30], 60);
+        path.push(0, 'a');
+        path.push(15, 'b');
+        path.advance(25);
+        assert_eq!((path.back(0, 25), path.back(1, 25)), (Some(&'b'), None));
+        path.advance(85);
+        assert_eq!(path.back(0, 85), Some(&'b'), "at 75 it is exactly 60 old");
+        path.advance(86);
+        assert_eq!(path.back(0, 86), None);
+        assert_eq!(path.at(75), Some(&'b'));
+        assert_eq!(path.at(76), None);
+    }
+
+    #[test]
+    fn volatility_counts_changes_in_the_window() {
+        let mut rv = RealisedVolatility::new(&[10, 100], 60);
+        for (t, mid2) in
+            [(0, Some(200)), (5, Some(202)), (8, Some(202)), (9, None), (12, Some(300)), (14, Some(303))]
+        {
+            rv.push(t, mid2).unwrap();
+        }
+        rv.advance(15);
+        let (first, second) = ((1.01_f64).ln(), (1.01_f64).ln());
+        assert!((rv.value(0) - second.abs()).abs() < 1e-11, "the change at 5 has left (5, 15]");
+        assert!((rv.value(1) - (first * first + second * second).sqrt()).abs() < 1e-11);
+    }
+}

@@ -1,0 +1,50 @@
+//! Digests of the sources, so that a cache or a run knows which code made it.
+
+use sha2::{Digest, Sha256};
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+fn main() {
+    let rust = PathBuf::from(env::var("CARGO_MANIFEST_DIR").expect("cargo sets it"))
+        .parent()
+        .expect("the workspace")
+        .to_path_buf();
+    let lock = rust.join("Cargo.lock");
+    for (name, parts) in [
+        ("FEATUREGEN_DIGEST", vec![rust.join("atc-featuregen/src")]),
+        ("SIM_DIGEST", vec![rust.join("atc-sim/src")]),
+        (
+            "BUILD_DIGEST",
+            ["atc-featuregen/src", "atc-sim/src", "atc-py/src"].iter().map(|p| rust.join(p)).collect(),
+        ),
+    ] {
+        let mut hash = Sha256::new();
+        for part in &parts {
+            hash_tree(part, &rust, &mut hash);
+        }
+        // The locked versions belong to the code: a dependency may change a last bit.
+        hash.update(fs::read(&lock).unwrap_or_default());
+        let digest: String = hash.finalize().iter().map(|b| format!("{b:02x}")).collect();
+        println!("cargo:rustc-env={name}={digest}");
+    }
+    println!("cargo:rerun-if-changed={}", lock.display());
+    println!("cargo:rustc-env=BUILD_PROFILE={}", env::var("PROFILE").unwrap_or_default());
+}
+
+fn hash_tree(path: &Path, root: &Path, hash: &mut Sha256) {
+    println!("cargo:rerun-if-changed={}", path.display());
+    if path.is_dir() {
+        let mut entries: Vec<PathBuf> =
+            fs::read_dir(path).expect("a source folder").map(|e| e.expect("an entry").path()).collect();
+        entries.sort();
+        for entry in entries {
+            hash_tree(&entry, root, hash);
+        }
+    } else {
+        let name = path.strip_prefix(root).expect("inside the workspace");
+        hash.update(name.to_string_lossy().as_bytes());
+        hash.update([0]);
+        hash.update(fs::read(path).expect("a source file"));
+        hash.update([0]);
+    }
+}

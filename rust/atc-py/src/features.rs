@@ -1,0 +1,245 @@
+//! The engine and the labeller in Python.
+
+use crate::tables::tables;
+use arrow_array::{ArrayRef, Float32Array, Float64Array, Int64Array, RecordBatch, UInt64Array};
+use arrow_buffer::NullBuffer;
+use arrow_pyarrow::PyArrowType;
+use arrow_schema::{DataType, Field, Schema};
+use atc_featuregen::batch;
+use atc_featuregen::columns::DECLARATIONS;
+use atc_featuregen::engine::{Engine, Rows};
+use atc_featuregen::event::{Control, Event, Kind, Level, MsgKind, Ticker};
+use atc_featuregen::label;
+use atc_featuregen::spec::Spec;
+use atc_featuregen::{FEATURE_SCHEMA_VERSION, LABEL_SCHEMA_VERSION};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict};
+use std::sync::Arc;
+
+fn value_error(why: impl std::fmt::Display) -> PyErr {
+    PyValueError::new_err(why.to_string())
+}
+
+fn parse_spec(spec_json: &str) -> PyResult<Spec> {
+    let spec: Spec =
+        serde_json::from_str(spec_json).map_err(|why| value_error(format!("engine spec: {why}")))?;
+    spec.check().map_err(value_error)?;
+    Ok(spec)
+}
+
+fn float32(values: Vec<f32>) -> ArrayRef {
+    let nulls: NullBuffer = values.iter().map(|x| !x.is_nan()).collect();
+    let nulls = (nulls.null_count() > 0).then_some(nulls);
+    Arc::new(Float32Array::new(values.into(), nulls))
+}
+
+fn to_batch(rows: Rows) -> PyResult<RecordBatch> {
+    let mut fields = vec![
+        Field::new("ts_recv", DataType::Int64, false),
+        Field::new("ev_seq", DataType::UInt64, false),
+        Field::new("ts_close", DataType::Int64, false),
+    ];
+    let mut arrays: Vec<ArrayRef> = vec![
+        Arc::new(Int64Array::from(rows.ts_recv)),
+        Arc::new(UInt64Array::from(rows.ev_seq)),
+        Arc::new(Int64Array::from(rows.ts_close)),
+    ];
+    for (declaration, column) in DECLARATIONS.iter().zip(rows.columns) {
+        fields.push(Field::new(declaration.name, DataType::Float32, true));
+        arrays.push(float32(column));
+    }
+    RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays).map_err(value_error)
+}
+
+/// Every column: name, family, inputs, window_s, unit, formula, source.
+#[pyfunction]
+fn feature_declarations(py: Python<'_>) -> PyResult<Vec<Bound<'_, PyDict>>> {
+    DECLARATIONS
+        .iter()
+        .map(|d| {
+            let item = PyDict::new(py);
+            for (key, text) in [("name", d.name), ("family", d.family), ("inputs", d.inputs)] {
+                item.set_item(key, text)?;
+            }
+            item.set_item("window_s", d.window_s)?;
+            for (key, text) in [("unit", d.unit), ("formula", d.formula), ("source", d.source)] {
+                item.set_item(key, text)?;
+            }
+            Ok(item)
+        })
+        .collect()
+}
+
+/// Rows with `emit_from ≤ t < emit_to` from tables of canonical events.
+#[pyfunction]
+#[allow(clippy::too_many_arguments)]
+fn build_rows(
+    py: Python<'_>,
+    spec_json: &str,
+    book: PyArrowType<RecordBatch>,
+    trade: PyArrowType<RecordBatch>,
+    ticker: PyArrowType<RecordBatch>,
+    control: PyArrowType<RecordBatch>,
+    emit_from: i64,
+    emit_to: i64,
+) -> PyResult<PyArrowType<RecordBatch>> {
+    let spec = parse_spec(spec_json)?;
+    let tables = tables(&book.0, &trade.0, &ticker.0, &control.0)?;
+    let rows = py.detach(|| batch::build_rows(spec, &tables, emit_from, emit_to)).map_err(value_error)?;
+    Ok(PyArrowType(to_batch(rows)?))
+}
+
+/// r (bps, null where undefined), t0 and t1 of rows at `times`.
+#[pyfunction]
+#[allow(clippy::too_many_arguments)]
+fn label_fwd_logret(
+    py: Python<'_>,
+    spec_json: &str,
+    book: PyArrowType<RecordBatch>,
+    trade: PyArrowType<RecordBatch>,
+    ticker: PyArrowType<RecordBatch>,
+    control: PyArrowType<RecordBatch>,
+    times: Vec<i64>,
+    horizon_ns: i64,
+) -> PyResult<PyArrowType<RecordBatch>> {
+    let spec = parse_spec(spec_json)?;
+    let tables = tables(&book.0, &trade.0, &ticker.0, &control.0)?;
+    let labels =
+        py.detach(|| label::forward_returns(&spec, &tables, &times, horizon_ns)).map_err(value_error)?;
+    let nulls: NullBuffer = labels.r_bps.iter().map(|r| !r.is_nan()).collect();
+    let schema = Schema::new(vec![
+        Field::new("r_bps", DataType::Float64, true),
+        Field::new("t0", DataType::Int64, false),
+        Field::new("t1", DataType::Int64, false),
+    ]);
+    let arrays: Vec<ArrayRef> = vec![
+        Arc::new(Float64Array::new(labels.r_bps.into(), Some(nulls))),
+        Arc::new(Int64Array::from(labels.t0)),
+        Arc::new(Int64Array::from(labels.t1)),
+    ];
+    Ok(PyArrowType(RecordBatch::try_new(Arc::new(schema), arrays).map_err(value_error)?))
+}
+
+/// The engine, event by event.
+#[pyclass(module = "atc._rust")]
+struct FeatureEngine {
+    engine: Engine,
+}
+
+impl FeatureEngine {
+    fn push(
+        &mut self,
+        ev_seq: u64,
+        ts_recv: i64,
+        ts_exch: Option<i64>,
+        flags: u16,
+        kind: Kind<'_>,
+    ) -> PyResult<()> {
+        self.engine.push(&Event { ev_seq, ts_recv, ts_exch, flags, kind }).map_err(value_error)
+    }
+}
+
+#[pymethods]
+impl FeatureEngine {
+    #[new]
+    fn new(spec_json: &str) -> PyResult<Self> {
+        Ok(Self { engine: Engine::new(parse_spec(spec_json)?).map_err(value_error)? })
+    }
+
+    fn push_book(
+        &mut self,
+        ev_seq: u64,
+        ts_recv: i64,
+        ts_exch: Option<i64>,
+        flags: u16,
+        msg_kind: u8,
+        levels: Vec<(i8, i32, i64)>,
+    ) -> PyResult<()> {
+        let kind = MsgKind::from_code(msg_kind).ok_or_else(|| {
+            value_error(format!("unknown msg_kind {msg_kind}, expected 0 SNAP, 1 DELTA or 2 CLEAR"))
+        })?;
+        let levels: Vec<Level> = levels.into_iter().map(|(side, px, qty)| Level { side, px, qty }).collect();
+        self.push(ev_seq, ts_recv, ts_exch, flags, Kind::Book(kind, &levels))
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn push_trade(
+        &mut self,
+        ev_seq: u64,
+        ts_recv: i64,
+        ts_exch: Option<i64>,
+        flags: u16,
+        px_ticks: i32,
+        qty_lots: i64,
+        side: i8,
+    ) -> PyResult<()> {
+        self.push(ev_seq, ts_recv, ts_exch, flags, Kind::Trade { px: px_ticks, qty: qty_lots, side })
+    }
+
+    #[allow(clippy::too_many_arguments, unused_variables)]
+    fn push_ticker(
+        &mut self,
+        ev_seq: u64,
+        ts_recv: i64,
+        ts_exch: Option<i64>,
+        flags: u16,
+        bid: Option<i32>,
+        ask: Option<i32>,
+        last: Option<i32>,
+        high: Option<i32>,
+        low: Option<i32>,
+        bid_qty: Option<i64>,
+        ask_qty: Option<i64>,
+        vol: Option<i64>,
+    ) -> PyResult<()> {
+        let ticker = Ticker { bid, ask, last, high, low, vol };
+        self.push(ev_seq, ts_recv, ts_exch, flags, Kind::Ticker(ticker))
+    }
+
+    fn push_control(&mut self, ev_seq: u64, ts_recv: i64, flags: u16, control_kind: u8) -> PyResult<()> {
+        let control = Control::from_code(control_kind)
+            .ok_or_else(|| value_error(format!("unknown control_kind {control_kind}, expected 0 to 4")))?;
+        self.push(ev_seq, ts_recv, None, flags, Kind::Control(control))
+    }
+
+    fn advance(&mut self, now: i64) -> PyResult<()> {
+        self.engine.advance(now).map_err(value_error)
+    }
+
+    fn flush(&mut self) -> PyResult<()> {
+        self.engine.flush().map_err(value_error)
+    }
+
+    fn take_rows(&mut self) -> PyResult<PyArrowType<RecordBatch>> {
+        Ok(PyArrowType(to_batch(self.engine.take_rows())?))
+    }
+
+    fn state<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        let state = postcard::to_stdvec(&(FEATURE_SCHEMA_VERSION, &self.engine)).map_err(value_error)?;
+        Ok(PyBytes::new(py, &state))
+    }
+
+    #[staticmethod]
+    fn restore(state: &[u8]) -> PyResult<Self> {
+        let damaged =
+            |why| value_error(format!("engine state of {} bytes cannot be read: {why}", state.len()));
+        let (version, rest) = postcard::take_from_bytes::<u32>(state).map_err(damaged)?;
+        if version != FEATURE_SCHEMA_VERSION {
+            let message =
+                format!("engine state of feature schema {version}, expected {FEATURE_SCHEMA_VERSION}");
+            return Err(value_error(message));
+        }
+        Ok(Self { engine: postcard::from_bytes(rest).map_err(damaged)? })
+    }
+}
+
+/// Adds this module's names to `atc._rust`.
+pub fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
+    m.add("FEATURE_SCHEMA_VERSION", FEATURE_SCHEMA_VERSION)?;
+    m.add("LABEL_SCHEMA_VERSION", LABEL_SCHEMA_VERSION)?;
+    m.add_function(wrap_pyfunction!(feature_declarations, m)?)?;
+    m.add_function(wrap_pyfunction!(build_rows, m)?)?;
+    m.add_function(wrap_pyfunction!(label_fwd_logret, m)?)?;
+    m.add_class::<FeatureEngine>()
+}
