@@ -1,0 +1,67 @@
+"""What the Rust engine is told, made from the config."""
+
+from __future__ import annotations
+
+import json
+
+from atc.config.maintenance import maintenance_windows
+from atc.config.schema import FeatureEngine, InstrumentFacts, Sampling
+from atc.errors import UsageError
+
+SECOND_NS = 1_000_000_000
+# Snapshot feeds are stored as differences with a whole book at least this often.
+KEYFRAME_NS = 60 * SECOND_NS
+
+
+def engine_spec(
+    data: InstrumentFacts, sampling: Sampling, engine: FeatureEngine, begin_ns: int, end_ns: int
+) -> str:
+    """The engine's specification as JSON, with the maintenance that touches `[begin_ns, end_ns]` (ns UTC).
+
+    Raises UsageError for a time that the engine takes in whole seconds and that is not one.
+    """
+    return json.dumps(
+        {
+            "tick": float(data.tick),
+            "lot": float(data.lot),
+            "day_cut_utc_s": data.day_cut_utc_s,
+            "tz_offset_s": data.tz_offset_s,
+            "recorded_depth": data.recorded_depth,
+            "sampling": sampling.kind,
+            "group_ns": round(sampling.group_ms * 1_000_000),
+            "max_gap_ns": round(sampling.max_gap_s * SECOND_NS),
+            "min_values": engine.min_values,
+            "big_trade": {
+                "window_s": _whole("features.engine.big_trade.window_s", engine.big_trade.window_s),
+                "quantile_pct": engine.big_trade.quantile_pct,
+                "fresh_s": _whole("features.engine.big_trade.fresh_s", engine.big_trade.fresh_s),
+            },
+            "deep_levels": list(engine.deep_levels),
+            "no_new_entry_s": _whole("features.engine.no_new_entry_s", engine.no_new_entry_s),
+            "maintenance": maintenance_windows(data.maintenance, data.tz_offset_s, begin_ns, end_ns),
+        },
+        sort_keys=True,
+    )
+
+
+def max_lookback_ns(engine: FeatureEngine) -> int:
+    """How far back a row can look: the longest window of the declarations, or a quantile of a trade still fresh."""
+    from atc.features.declarations import declarations
+
+    declared = max(item.window_s or 0 for item in declarations())
+    return max(declared, round(engine.big_trade.window_s + engine.big_trade.fresh_s)) * SECOND_NS
+
+
+def warm_up_ns(sampling: Sampling, engine: FeatureEngine) -> int:
+    """What the engine must see before a cut so that the rows after it are those of one continuous run.
+
+    `max_lookback` + 2 `max_gap` + the keyframe interval: the book is known again at the latest one keyframe interval and
+    two almost-gaps after the start (docs/readings.md, "The cut of a day").
+    """
+    return max_lookback_ns(engine) + 2 * round(sampling.max_gap_s * SECOND_NS) + KEYFRAME_NS
+
+
+def _whole(key: str, seconds: float) -> int:
+    if seconds != round(seconds):
+        raise UsageError(f"{key}={seconds}: whole seconds were expected")
+    return round(seconds)

@@ -1,0 +1,1 @@
+"""Labels: forward returns from the events, and the classes made from them."""
