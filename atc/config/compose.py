@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from hydra import version
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.hydra import Hydra
 from hydra._internal.utils import create_config_search_path
+from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
@@ -36,7 +37,7 @@ def compose(overrides: Sequence[str] = ()) -> RunConfig:
 
     Raises `ConfigError` (a `UsageError`) with everything that is wrong.
     """
-    return Composer().job(overrides).config
+    return single(Composer(), overrides).config
 
 
 def validate(cfg: DictConfig | Mapping[str, Any], origin: Origin = lambda _key: None) -> RunConfig:
@@ -115,10 +116,17 @@ class Composer:
         self._hydra = Hydra(task_name="atc", config_loader=self._loader)
 
     def options(self, group: str) -> list[str]:
-        return list(self._loader.get_group_options(group))
+        # Of the repository: the loader's own method copies the whole repository first.
+        return list(self._loader.repository.get_group_options(group))
 
-    def groups(self) -> list[str]:
-        return [g for g in self._hydra.list_all_config_groups() if g.partition("/")[0] != "hydra"]
+    def groups(self, parent: str = "") -> list[str]:
+        """Every group of the project, nested ones as `features/engine`."""
+        found: list[str] = []
+        for name in self._loader.repository.get_group_options(parent, ObjectType.GROUP):
+            group = f"{parent}/{name}" if parent else name
+            if group != "hydra":
+                found += [group, *self.groups(group)]
+        return found
 
     def parse(self, overrides: Sequence[str]) -> list[Override]:
         """The parsed overrides; raises `ConfigError` with all that cannot be read."""
@@ -245,6 +253,24 @@ class Composer:
         group, _, rest = config_path.partition("/")
         folder = Path(f"{group}s") if group in PRESET_GROUPS else Path("conf") / group
         return f"{(folder / rest if rest else Path('conf') / group).as_posix()}.yaml"
+
+
+def single(composer: Composer, overrides: Sequence[str]) -> Job:
+    """The one job of a run without `-m`, its holdout open unless the config says otherwise."""
+    job = composer.job(overrides)
+    if "sweep" in job.choices:
+        raise ConfigError([Problem("sweep", f"'{job.choices['sweep']}' has several jobs: add -m (--multirun)")])
+    return replace(job, config=settled(job.config, sealed=False))
+
+
+def settled(config: RunConfig, *, sealed: bool, group: str | None = None) -> RunConfig:
+    """The config with what only the whole command knows; an explicit value stays."""
+    protocol, tracking = config.protocol, config.tracking
+    if protocol.sealed is None:
+        protocol = protocol.model_copy(update={"sealed": sealed})
+    if tracking.group is None:
+        tracking = tracking.model_copy(update={"group": group})
+    return config.model_copy(update={"protocol": protocol, "tracking": tracking})
 
 
 def _spells(config: object, key: str) -> bool:

@@ -87,23 +87,9 @@ class GroupFolders(SearchPathPlugin):
                 search_path.append(provider=f"atc-{group}", path=f"groupdir://{group}={folder}")
 
 
-def _hypotheses() -> str:
-    """The experiments and sweeps with the first line of their files, for the help text."""
-    root = project_root()
-    lines: list[str] = []
-    for group in GROUP_FOLDERS:
-        for file in sorted(root.group_folder(group).glob("*.yaml")):
-            with file.open(encoding="utf-8") as text:
-                first = text.readline().lstrip("# ").strip()
-            lines.append(f"  +{group}={file.stem:<24} {first}")
-    # Hydra reads the help text as a string.Template.
-    return "\n".join(lines).replace("$", "$$")
-
-
 def register() -> None:
-    """Make Hydra know the group folders and the resolvers of `conf/config.yaml`; idempotent."""
+    """Make Hydra know the group folders and the resolver of `conf/config.yaml`; idempotent."""
     plugins = Plugins.instance()
     plugins.register(GroupFolderSource)
     plugins.register(GroupFolders)
     OmegaConf.register_new_resolver("atc.path", lambda path: str(project_root().resolve(path)), replace=True)
-    OmegaConf.register_new_resolver("atc.hypotheses", _hypotheses, replace=True)

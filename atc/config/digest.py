@@ -1,0 +1,70 @@
+"""What makes a run the same run: digests of its config, its code, and both together with its data and schemas.
+
+All digests are SHA-256 in hex over a canonical text, so they are equal on every machine.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from atc.config.schema import RunConfig
+from atc.errors import AtcError
+
+# What does not change a result: where files lie, who is told, how the terminal looks.
+OUTSIDE_THE_DIGEST = frozenset({"paths", "tracking", "runtime"})
+
+# Python that reads results but does not make them.
+_NOT_RESULT_CODE = frozenset({"cli", "report", "tracking"})
+
+
+def config_digest(config: RunConfig) -> str:
+    """Digest of everything in the config that can change a result.
+
+    Independent of the order of keys and of spellings that mean the same number (300 and 300.0, 0.01 and 1e-2).
+    """
+    return _digest(config.model_dump(mode="json", exclude=set(OUTSIDE_THE_DIGEST)))
+
+
+def run_id(
+    *, config_digest: str, data_digest: str, feature_schema: str, label_schema: str, code_digest: str
+) -> str:
+    """Identity of a run: equal exactly when config, data, feature and label schema, and code are."""
+    return _digest(
+        {
+            "config": config_digest,
+            "data": data_digest,
+            "features": feature_schema,
+            "labels": label_schema,
+            "code": code_digest,
+        }
+    )
+
+
+def code_digest() -> str:
+    """Digest of the Python sources that make results, and of the sources of the loaded Rust extension.
+
+    Raises `AtcError` where the extension is older than its build digest.
+    """
+    from atc import _rust
+
+    build = getattr(_rust, "BUILD_DIGEST", None)
+    if not isinstance(build, str) or not build:
+        raise AtcError(
+            "the Rust extension atc._rust has no BUILD_DIGEST: it is older than the sources; "
+            "rebuild it with `uv sync --reinstall-package atc`"
+        )
+    package = Path(__file__).resolve().parent.parent
+    sources = {
+        path.relative_to(package).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in package.rglob("*.py")
+        if path.relative_to(package).parts[0] not in _NOT_RESULT_CODE
+    }
+    return _digest({"python": sources, "rust": build})
+
+
+def _digest(value: Any) -> str:
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
