@@ -1,0 +1,76 @@
+from collections.abc import Sequence
+from typing import Any, final
+
+import pyarrow as pa
+
+__version__: str
+BUILD_PROFILE: str
+BUILD_DIGEST: str
+FEATUREGEN_DIGEST: str
+SIM_DIGEST: str
+FEATURE_SCHEMA_VERSION: int
+LABEL_SCHEMA_VERSION: int
+
+def feature_declarations() -> list[dict[str, Any]]: ...
+def build_rows(
+    spec_json: str,
+    book: pa.RecordBatch,
+    trade: pa.RecordBatch,
+    ticker: pa.RecordBatch,
+    control: pa.RecordBatch,
+    emit_from: int,
+    emit_to: int,
+) -> pa.RecordBatch: ...
+def label_fwd_logret(
+    spec_json: str,
+    book: pa.RecordBatch,
+    trade: pa.RecordBatch,
+    ticker: pa.RecordBatch,
+    control: pa.RecordBatch,
+    times: Sequence[int],
+    horizon_ns: int,
+) -> pa.RecordBatch: ...
+@final
+class FeatureEngine:
+    def __new__(cls, spec_json: str) -> FeatureEngine: ...
+    def push_book(
+        self,
+        ev_seq: int,
+        ts_recv: int,
+        ts_exch: int | None,
+        flags: int,
+        msg_kind: int,
+        levels: Sequence[tuple[int, int, int]],
+    ) -> None: ...
+    def push_trade(
+        self,
+        ev_seq: int,
+        ts_recv: int,
+        ts_exch: int | None,
+        flags: int,
+        px_ticks: int,
+        qty_lots: int,
+        side: int,
+    ) -> None: ...
+    def push_ticker(
+        self,
+        ev_seq: int,
+        ts_recv: int,
+        ts_exch: int | None,
+        flags: int,
+        bid: int | None,
+        ask: int | None,
+        last: int | None,
+        high: int | None,
+        low: int | None,
+        bid_qty: int | None,
+        ask_qty: int | None,
+        vol: int | None,
+    ) -> None: ...
+    def push_control(self, ev_seq: int, ts_recv: int, flags: int, control_kind: int) -> None: ...
+    def advance(self, now: int) -> None: ...
+    def flush(self) -> None: ...
+    def take_rows(self) -> pa.RecordBatch: ...
+    def state(self) -> bytes: ...
+    @staticmethod
+    def restore(state: bytes) -> FeatureEngine: ...

@@ -1,0 +1,55 @@
+"""`atc features`: what columns there are, and building their cache."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(no_args_is_help=True, help="The declared columns and their cache.")
+
+_TITLES = {"name": "column", "family": "family", "inputs": "from", "window_s": "window, s", "unit": "unit"}
+
+
+@app.command("list")
+def list_columns(
+    markdown: Annotated[bool, typer.Option("--markdown", help="The table of docs/features.md.")] = False,
+) -> None:
+    """Every column: family, inputs, window, unit, formula, source."""
+    typer.echo(markdown_table() if markdown else plain_table(), nl=False)
+
+
+def markdown_table() -> str:
+    """All declarations as a Markdown table, one line a column."""
+    from atc.features.declarations import declarations
+
+    lines = [
+        "| column | family | from | looks back, s | unit | formula | source |",
+        "|---|---|---|---:|---|---|---|",
+    ]
+    lines += [
+        f"| `{d.name}` | {d.family} | {d.inputs} | {'' if d.window_s is None else d.window_s} "
+        f"| {d.unit} | {d.formula.replace('|', chr(92) + '|')} | {d.source} |"
+        for d in declarations()
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def plain_table() -> str:
+    """All declarations as aligned text."""
+    from atc.features.declarations import declarations
+
+    rows = [("column", "family", "s", "unit", "formula")]
+    rows += [
+        (d.name, d.family, "" if d.window_s is None else str(d.window_s), d.unit, d.formula)
+        for d in declarations()
+    ]
+    widths = [max(len(row[i]) for row in rows) for i in range(4)]
+    return "".join(
+        "  ".join(
+            cell.rjust(width) if i == 2 else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=False))
+        )
+        + f"  {row[4]}\n"
+        for row in rows
+    )
