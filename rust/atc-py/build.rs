@@ -1,4 +1,4 @@
-//! Digests of the sources, so that a cache or a run knows which code made it.
+//! Digests of the sources, so that a cache or a run knows which code made it; and the configs that a wheel carries.
 
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
@@ -28,6 +28,11 @@ fn main() {
         println!("cargo:rustc-env={name}={digest}");
     }
     println!("cargo:rerun-if-changed={}", lock.display());
+    let bundled = PathBuf::from(env::var("OUT_DIR").expect("cargo sets it")).join("_bundled");
+    let project = rust.parent().expect("the project");
+    for name in ["conf", "experiments", "sweeps"] {
+        copy_tree(&project.join(name), &bundled.join(name));
+    }
     println!("cargo:rustc-env=BUILD_PROFILE={}", env::var("PROFILE").unwrap_or_default());
 }
 
@@ -46,5 +51,21 @@ fn hash_tree(path: &Path, root: &Path, hash: &mut Sha256) {
         hash.update([0]);
         hash.update(fs::read(path).expect("a source file"));
         hash.update([0]);
+    }
+}
+
+fn copy_tree(from: &Path, to: &Path) {
+    println!("cargo:rerun-if-changed={}", from.display());
+    if !from.is_dir() {
+        return;
+    }
+    fs::create_dir_all(to).expect("a folder for the configs");
+    for entry in fs::read_dir(from).expect("a config folder").map(|e| e.expect("an entry").path()) {
+        let target = to.join(entry.file_name().expect("a name"));
+        if entry.is_dir() {
+            copy_tree(&entry, &target);
+        } else {
+            fs::copy(&entry, &target).expect("a config file");
+        }
     }
 }
