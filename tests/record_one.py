@@ -18,7 +18,12 @@ from atc.tracking.record import Prelude, RunIdentity, RunRecord
 IDENTITY = RunIdentity("0123456789abcdef" * 4, "c" * 64, "d" * 64, "f" * 64, "1" * 64, "e" * 64)
 NAME = "little_2feat"
 CONFIG: dict[str, object] = {"name": NAME, "seed": 1, "model": {"kind": "logistic", "l2": 1e-4}}
-METRICS: dict[str, object] = {"holdout/auc": 0.1 + 0.2, "holdout/rows": 123, "gate/verdict": None, "valid/auc": 2 / 3}
+METRICS: dict[str, object] = {
+    "holdout/auc": 0.1 + 0.2,
+    "holdout/rows": 123,
+    "gate/verdict": None,
+    "valid/auc": 2 / 3,
+}
 
 
 def main() -> None:
@@ -33,7 +38,9 @@ def main() -> None:
     with Prelude() as prelude:
         with prelude.stage("data"):
             time.sleep(arguments.pause)
-        record = RunRecord.open(arguments.outputs, NAME, IDENTITY, CONFIG, force=arguments.force, prelude=prelude)
+        record = RunRecord.open(
+            arguments.outputs, NAME, IDENTITY, CONFIG, force=arguments.force, prelude=prelude
+        )
         with record:
             print("begun" if not record.finished else "finished before", flush=True)
             if not record.finished:

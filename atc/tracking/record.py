@@ -150,8 +150,8 @@ def check_files(folder: Path, manifest: Manifest) -> None:
         if found != size:
             state = "is missing" if found is None else f"has {found} bytes, not {size}"
             raise DataError(
-                f"{folder} is a finished run, but its {name} {state}; restore the file, or make the run again "
-                "with runtime.force=true (what is there is kept)"
+                f"{folder} is a finished run, but its {name} {state}; restore the file, or make the run "
+                "again with runtime.force=true (what is there is kept)"
             )
 
 

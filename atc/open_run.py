@@ -1,0 +1,164 @@
+"""A recorded run, read back: `atc.open_run("outputs/runs/gbdt_36feat-0123456789ab")`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from atc.errors import DataError, nearest
+from atc.tracking.metrics_file import read_metrics
+from atc.tracking.record import (
+    CONFIG,
+    FINISHED,
+    INTERRUPTED,
+    LOG,
+    MANIFEST,
+    METRICS,
+    MODEL,
+    PREDICTIONS,
+    RUNNING,
+    Manifest,
+    check_files,
+    read_manifest,
+)
+
+if TYPE_CHECKING:
+    import polars
+
+    from atc.config.schema import RunConfig
+    from atc.models.base import Model
+
+
+class OpenedRun:
+    """One run folder. Each part is read when it is first asked for and kept; a part that is not there is a
+    DataError.
+    """
+
+    def __init__(self, folder: Path, manifest: Manifest) -> None:
+        self.folder = folder
+        self.manifest = manifest
+
+    def __repr__(self) -> str:
+        return f"OpenedRun({str(self.folder)!r}, {self.manifest['status']})"
+
+    @property
+    def run_id(self) -> str:
+        """The full run id, hex."""
+        return str(self.manifest["run_id"])
+
+    @cached_property
+    def metrics(self) -> dict[str, int | float | None]:
+        """The flat metrics; null is undefined, or sealed."""
+        return read_metrics(self.folder / METRICS)
+
+    @cached_property
+    def raw_config(self) -> dict[str, object]:
+        """config.yaml as plain values, readable even where this version's schema has moved on."""
+        import yaml
+
+        path = self._there(CONFIG)
+        try:
+            content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except yaml.YAMLError as error:
+            raise DataError(f"{path} is not YAML: {error}") from None
+        if not isinstance(content, dict):
+            raise DataError(f"{path} holds a {type(content).__name__}: a mapping was expected")
+        return content
+
+    @cached_property
+    def config(self) -> RunConfig:
+        """The run's config, typed. Raises DataError where this version's schema does not take it."""
+        from pydantic import ValidationError
+
+        from atc.config.schema import RunConfig
+
+        try:
+            return RunConfig.model_validate(self.raw_config)
+        except ValidationError as error:
+            raise DataError(
+                f"{self.folder / CONFIG} does not fit the schema of this version (the run was made with atc "
+                f"{self._version()}); `raw_config` has it as it is. {error}"
+            ) from None
+
+    @cached_property
+    def predictions(self) -> polars.DataFrame:
+        """symbol, ts_recv (ns), ev_seq, ts_close (ns), split, labels, t0, t1 (ns), scores: a row a sample
+        and split.
+        """
+        import polars
+
+        path = self._there(PREDICTIONS)
+        try:
+            return polars.read_parquet(path)
+        except polars.exceptions.PolarsError as error:
+            raise DataError(f"{path} is no readable Parquet file: {error}") from None
+
+    @cached_property
+    def model(self) -> Model:
+        """The fitted model, ready to predict. Raises as `atc.models.load` does."""
+        from atc.models import load
+
+        return load(self._there(MODEL))
+
+    @property
+    def log(self) -> str:
+        """The text of log.txt."""
+        return self._there(LOG).read_text(encoding="utf-8")
+
+    def _there(self, name: str) -> Path:
+        path = self.folder / name
+        if not path.exists():
+            raise DataError(f"{self.folder} has no {name}: its status is {self.manifest['status']}")
+        return path
+
+    def _version(self) -> object:
+        versions = self.manifest.get("versions")
+        return versions.get("atc") if isinstance(versions, dict) else "unknown"
+
+
+def open_run(path: str | Path, *, finished: bool = True) -> OpenedRun:
+    """The run in folder `path`.
+
+    Raises DataError if there is no run, if a file of it is missing, and, unless `finished` is False, if it
+    has not finished; the message says what is known about why.
+    """
+    folder = Path(path)
+    manifest = read_manifest(folder)
+    if manifest is None:
+        raise DataError(_no_run(folder))
+    status = manifest["status"]
+    if not finished:
+        return OpenedRun(folder, manifest)
+    if status == FINISHED:
+        check_files(folder, manifest)
+        return OpenedRun(folder, manifest)
+    reason = {
+        RUNNING: f"a process ({manifest.get('pid', 'unknown')}) is making it, or died doing so",
+        INTERRUPTED: "it was stopped before its end",
+    }.get(str(status), "it failed")
+    error = manifest.get("error")
+    told = f": {error.get('type')}: {error.get('message')}" if isinstance(error, dict) else ""
+    raise DataError(
+        f"{folder} is no finished run but {status}: {reason}{told}. See {folder / LOG}; running the same "
+        "experiment again makes it, and open_run(path, finished=False) opens what there is"
+    )
+
+
+def _no_run(folder: Path) -> str:
+    if not folder.exists():
+        near = nearest(folder.name, (run.name for run in _runs_in(folder.parent)))
+        return f"there is no run {folder}; {near}"
+    if not folder.is_dir():
+        return f"{folder} is a file: the folder of a run was expected, such as {folder.parent}"
+    inside = [run.name for run in _runs_in(folder)]
+    if inside:
+        first = folder / inside[0]
+        return f"{folder} is not a run but a folder of {len(inside)}: give one of them, such as {first}"
+    return f"{folder} is no run, or one whose process died at its very start: it has no {MANIFEST}"
+
+
+def _runs_in(folder: Path) -> Iterator[Path]:
+    if folder.is_dir():
+        yield from (path.parent for path in sorted(folder.glob(f"*/{MANIFEST}")))
