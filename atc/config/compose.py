@@ -2,34 +2,25 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import yaml
-from omegaconf import DictConfig, OmegaConf, open_dict
-from omegaconf.errors import OmegaConfBaseException
-from pydantic import ValidationError
-
-from atc.config.plugins import register
-from atc.config.problems import PRESET_GROUPS, ConfigError, Origin, Problem, explain
-from atc.config.root import ProjectRoot, project_root
-from atc.config.schema import Features, RunConfig
-from atc.errors import nearest
-from hydra import version
-from hydra._internal.config_loader_impl import ConfigLoaderImpl
-from hydra._internal.hydra import Hydra
-from hydra._internal.utils import create_config_search_path
 from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
-from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from pydantic import ValidationError
 
-CONFIG_NAME = "config"
-VERSION_BASE = "1.3"
+from atc.config.loader import Composition, ProjectLoader
+from atc.config.plugins import PRESET_GROUPS
+from atc.config.problems import ConfigError, Origin, Problem, explain
+from atc.config.root import ProjectRoot, project_root
+from atc.config.schema import RunConfig
+from atc.errors import UsageError, nearest
 
 
 def compose(overrides: Sequence[str] = ()) -> RunConfig:
@@ -41,7 +32,7 @@ def compose(overrides: Sequence[str] = ()) -> RunConfig:
 
 
 def validate(cfg: DictConfig | Mapping[str, Any], origin: Origin = lambda _key: None) -> RunConfig:
-    """A composed config as a frozen, typed `RunConfig`; raises `ConfigError` with everything that is wrong."""
+    """A composed config as a frozen, typed `RunConfig`; raises `ConfigError` with all that is wrong."""
     data, problems = _plain(cfg)
     missing = {problem.key for problem in problems}
     config = None
@@ -50,7 +41,7 @@ def validate(cfg: DictConfig | Mapping[str, Any], origin: Origin = lambda _key: 
     except ValidationError as failure:
         problems += [p for p in explain(failure, data, origin) if p.key not in missing]
     if config is not None:
-        problems += _unknown_columns(config)
+        problems += _wrong_columns(config)
     if problems or config is None:
         raise ConfigError(problems)
     return config
@@ -59,31 +50,39 @@ def validate(cfg: DictConfig | Mapping[str, Any], origin: Origin = lambda _key: 
 def _plain(cfg: DictConfig | Mapping[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
     if not isinstance(cfg, DictConfig):
         cfg = OmegaConf.create(dict(cfg))
-    problems = [Problem(key, "needs a value (it is ??? in the config)") for key in sorted(OmegaConf.missing_keys(cfg))]
+    problems = [
+        Problem(key, "needs a value (it is ??? in the config)") for key in sorted(OmegaConf.missing_keys(cfg))
+    ]
     try:
         data = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=False)
     except OmegaConfBaseException as failure:
-        raise ConfigError([*problems, Problem(str(failure.full_key or ""), _first_lines(failure))]) from failure
+        raise ConfigError(
+            [*problems, Problem(str(failure.full_key or ""), _first_lines(failure))]
+        ) from failure
     assert isinstance(data, dict)
     return {str(key): value for key, value in data.items() if key != "hydra"}, problems
 
 
-def _unknown_columns(config: RunConfig) -> list[Problem]:
-    if importlib.util.find_spec("atc.features.declarations") is None:
-        return []
+def _wrong_columns(config: RunConfig) -> list[Problem]:
+    """Columns that the engine does not declare, and drops of columns that a set does not have."""
     from atc.features.declarations import known_columns
+    from atc.features.sets import set_columns
 
-    known = set(known_columns())
+    known = known_columns()
     problems = []
-    slices: tuple[tuple[str, Features], ...] = (
-        ("features", config.features),
-        ("baseline.features", config.baseline.features),
-    )
-    for prefix, features in slices:
-        for field in ("columns", "drop"):
-            for column in getattr(features, field):
-                if column not in known:
-                    problems.append(Problem(f"{prefix}.{field}", f"no feature '{column}'; {nearest(column, known)}"))
+    for prefix, features in (("features", config.features), ("baseline.features", config.baseline.features)):
+        unknown = [
+            Problem(f"{prefix}.{field}", f"no feature '{column}'; {nearest(column, known)}")
+            for field, columns in (("columns", features.columns), ("drop", features.drop))
+            for column in columns
+            if column not in known
+        ]
+        problems += unknown
+        if not unknown:
+            try:
+                set_columns(features)
+            except UsageError as failure:
+                problems.append(Problem(f"{prefix}.drop", str(failure).partition(": ")[2]))
     return problems
 
 
@@ -91,7 +90,11 @@ def _first_lines(failure: BaseException) -> str:
     """What Hydra or OmegaConf says, without the lines on its own internals."""
     text = str(failure).strip() or (str(failure.__cause__).strip() if failure.__cause__ else "")
     lines = [line.strip() for line in text.splitlines()]
-    kept = [line for line in lines if line and not line.startswith(("full_key:", "object_type=", "reference_type="))]
+    kept = [
+        line
+        for line in lines
+        if line and not line.startswith(("full_key:", "object_type=", "reference_type="))
+    ]
     return "\n".join(kept) or type(failure).__name__
 
 
@@ -110,19 +113,15 @@ class Composer:
 
     def __init__(self, root: ProjectRoot | None = None) -> None:
         self.root = root or project_root()
-        register()
-        version.setbase(VERSION_BASE)
-        self._loader = ConfigLoaderImpl(config_search_path=create_config_search_path(str(self.root.conf)))
-        self._hydra = Hydra(task_name="atc", config_loader=self._loader)
+        self._loader = ProjectLoader(self.root)
 
     def options(self, group: str) -> list[str]:
-        # Of the repository: the loader's own method copies the whole repository first.
-        return list(self._loader.repository.get_group_options(group))
+        return self._loader.get_group_options(group)
 
     def groups(self, parent: str = "") -> list[str]:
         """Every group of the project, nested ones as `features/engine`."""
         found: list[str] = []
-        for name in self._loader.repository.get_group_options(parent, ObjectType.GROUP):
+        for name in self._loader.get_group_options(parent, ObjectType.GROUP):
             group = f"{parent}/{name}" if parent else name
             if group != "hydra":
                 found += [group, *self.groups(group)]
@@ -141,39 +140,41 @@ class Composer:
             raise ConfigError(problems)
         return parsed
 
-    def raw(self, overrides: Sequence[str]) -> DictConfig:
-        """The composed config, Hydra's own node included; raises `ConfigError`."""
-        accepted, problems = self._accept(overrides)
-        return self._raw(accepted, problems)
-
     def job(self, overrides: Sequence[str]) -> Job:
         """One run, validated; `protocol.sealed: null` is left for the caller that knows the sweep."""
-        accepted, problems = self._accept(overrides)
-        raw = self._raw(accepted, problems)
-        choices = {str(group): str(option) for group, option in raw.hydra.runtime.choices.items()}
-        with open_dict(raw):
-            del raw["hydra"]
+        composition, problems = self.composition(overrides)
         try:
-            config = validate(raw, lambda key: self._origin(key, accepted))
+            config = validate(composition.cfg, composition.origin)
         except ConfigError as failure:
             raise ConfigError([*problems, *failure.problems]) from None
         if problems:
             raise ConfigError(problems)
-        return Job(tuple(overrides), config, choices)
+        return Job(tuple(overrides), config, composition.choices)
+
+    def composition(self, overrides: Sequence[str]) -> tuple[Composition, list[Problem]]:
+        """What the overrides compose to, without those that are problems; raises `ConfigError`."""
+        accepted, problems = self._accept(overrides)
+        try:
+            return self._loader.compose(self.parse(accepted)), problems
+        except (HydraException, OmegaConfBaseException, yaml.YAMLError, ValueError) as failure:
+            raise ConfigError([*problems, self.problem_of(failure)]) from failure
 
     def _accept(self, overrides: Sequence[str]) -> tuple[list[str], list[Problem]]:
         """Overrides that Hydra will take, and the problems of the others.
 
-        Hydra stops at the first unknown key or option. So wrong options are reported here and left out, and keys are
-        added by force: the schema finds all unknown ones at once, and knows the nearest valid ones.
+        Hydra stops at the first unknown key or option. So wrong options are reported here and left out, and
+        keys are added by force: the schema finds all unknown ones at once, and knows the nearest valid ones.
         """
         accepted, problems = [], []
         for override in self.parse(overrides):
             line = str(override.input_line)
             key = override.key_or_group
-            if override.is_hydra_override() or override.is_sweep_override() or override.is_delete():
+            if key.startswith("hydra/") or (override.is_hydra_override() and override.is_delete()):
+                # Hydra's launchers, sweepers and logging are no part of a run's config.
+                continue
+            if override.is_sweep_override() or override.is_delete():
                 accepted.append(line)
-            elif self._loader.repository.group_exists(key) and not isinstance(override.value(), dict):
+            elif self._loader.is_group(key) and not isinstance(override.value(), dict):
                 wrong = self._wrong_option(override)
                 if wrong is None:
                     accepted.append(line)
@@ -189,7 +190,12 @@ class Composer:
         key, value = override.key_or_group, override.value()
         if key in PRESET_GROUPS and not override.is_add():
             return Problem(key, f"is no part of the default config: write +{override.input_line}")
-        if key in self._top_groups() and key not in PRESET_GROUPS and override.is_add() and override.package is None:
+        if (
+            key in self._top_groups()
+            and key not in PRESET_GROUPS
+            and override.is_add()
+            and override.package is None
+        ):
             line = str(override.input_line).lstrip("+")
             return Problem(key, f"is already chosen in conf/config.yaml: write {line} without the +")
         if value is None and key not in PRESET_GROUPS:
@@ -203,63 +209,27 @@ class Composer:
     def _top_groups(self) -> list[str]:
         return [g for g in self.groups() if "/" not in g]
 
-    def _raw(self, accepted: Sequence[str], problems: Sequence[Problem]) -> DictConfig:
-        try:
-            cfg = self._hydra.compose_config(
-                config_name=CONFIG_NAME,
-                overrides=list(accepted),
-                run_mode=RunMode.RUN,
-                from_shell=True,
-                with_log_configuration=False,
-            )
-        except (HydraException, OmegaConfBaseException, yaml.YAMLError, ValueError) as failure:
-            raise ConfigError([*problems, self.problem_of(failure)]) from failure
-        assert isinstance(cfg, DictConfig)
-        return cfg
-
     def problem_of(self, failure: BaseException) -> Problem:
         """Why Hydra could not compose, with the nearest option or group where one is missing."""
         if isinstance(failure, MissingConfigException) and failure.missing_cfg_file:
             group, _, option = failure.missing_cfg_file.rpartition("/")
             where = str(failure).partition(":")[0] if str(failure).startswith("In '") else ""
             message = f"no option '{option}'; {nearest(option, failure.options or self.options(group))}"
-            return Problem(group or CONFIG_NAME, message + (f" ({where.lower()})" if where else ""))
+            return Problem(group or "config", message + (f" ({where.lower()})" if where else ""))
         text = _first_lines(failure)
         if "No match in the defaults list" in text and "'" in text:
             word = text.split("Could not override '")[-1].partition("'")[0]
             text += f"\n{nearest(word.strip('/'), self._top_groups())}"
         return Problem("", text)
 
-    def _origin(self, key: str, overrides: Sequence[str]) -> str | None:
-        """The override or file that set `key` last, as far as one spells it."""
-        for override in reversed(self.parse(overrides)):
-            if override.key_or_group == key and not override.is_hydra_override():
-                return "given on the command line"
-        defaults = self._loader.compute_defaults_list(CONFIG_NAME, list(overrides), RunMode.RUN).defaults
-        for default in reversed(defaults):
-            path = default.config_path
-            if path is None or path.startswith("hydra/"):
-                continue
-            loaded = self._loader.repository.load_config(path)
-            if loaded is None:
-                continue
-            package = default.package or ""
-            inside = key if not package else key.removeprefix(f"{package}.") if key.startswith(f"{package}.") else None
-            if inside and _spells(loaded.config, inside):
-                return f"in {self._file(path)}"
-        return None
-
-    def _file(self, config_path: str) -> str:
-        group, _, rest = config_path.partition("/")
-        folder = Path(f"{group}s") if group in PRESET_GROUPS else Path("conf") / group
-        return f"{(folder / rest if rest else Path('conf') / group).as_posix()}.yaml"
-
 
 def single(composer: Composer, overrides: Sequence[str]) -> Job:
     """The one job of a run without `-m`, its holdout open unless the config says otherwise."""
     job = composer.job(overrides)
     if "sweep" in job.choices:
-        raise ConfigError([Problem("sweep", f"'{job.choices['sweep']}' has several jobs: add -m (--multirun)")])
+        raise ConfigError(
+            [Problem("sweep", f"'{job.choices['sweep']}' has several jobs: add -m (--multirun)")]
+        )
     return replace(job, config=settled(job.config, sealed=False))
 
 
@@ -271,11 +241,3 @@ def settled(config: RunConfig, *, sealed: bool, group: str | None = None) -> Run
     if tracking.group is None:
         tracking = tracking.model_copy(update={"group": group})
     return config.model_copy(update={"protocol": protocol, "tracking": tracking})
-
-
-def _spells(config: object, key: str) -> bool:
-    for part in key.split("."):
-        if not isinstance(config, DictConfig) or part not in config._content:  # type: ignore[operator]
-            return False
-        config = config._get_node(part)
-    return True

@@ -1,4 +1,4 @@
-"""What makes a run the same run: digests of its config, its code, and both together with its data and schemas.
+"""What makes a run the same run: digests of its config, of its code, and of both with data and schemas.
 
 All digests are SHA-256 in hex over a canonical text, so they are equal on every machine.
 """
@@ -23,7 +23,7 @@ _NOT_RESULT_CODE = frozenset({"cli", "report", "tracking"})
 def config_digest(config: RunConfig) -> str:
     """Digest of everything in the config that can change a result.
 
-    Independent of the order of keys and of spellings that mean the same number (300 and 300.0, 0.01 and 1e-2).
+    Independent of the order of keys and of the spelling of numbers (300 and 300.0, 0.01 and 1e-2).
     """
     return _digest(config.model_dump(mode="json", exclude=set(OUTSIDE_THE_DIGEST)))
 

@@ -19,8 +19,9 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from atc.config.compose import CONFIG_NAME, VERSION_BASE, Composer, Job, settled, single
+from atc.config.compose import Composer, Job, settled, single
 from atc.config.help import help_text
+from atc.config.loader import CONFIG_NAME, VERSION_BASE
 from atc.config.problems import ConfigError
 from atc.config.root import ROOT_VARIABLE
 from atc.config.schema import RunConfig
@@ -35,8 +36,8 @@ INTERRUPTED = 130
 def main_with(run: Run) -> int:
     """Compose what `sys.argv` asks for and call `run` for each job; returns the exit code of the process.
 
-    0 done, 1 failed (of a multirun: at least one job), 2 wrong usage or config, 130 interrupted. An `AtcError` is
-    shown as its message, any other error with its traceback.
+    0 done, 1 failed (of a multirun: at least one job), 2 wrong usage or config, 130 interrupted. An
+    `AtcError` is shown as its message, any other error with its traceback.
     """
     try:
         return _start(run)
@@ -53,7 +54,9 @@ def _start(run: Run) -> int:
     args = get_args_parser().parse_args()
     for flag in ("config_path", "config_name", "config_dir", "experimental_rerun"):
         if getattr(args, flag) is not None:
-            raise UsageError(f"--{flag.replace('_', '-')}: not supported; set {ROOT_VARIABLE} to run other configs")
+            raise UsageError(
+                f"--{flag.replace('_', '-')}: not supported; set {ROOT_VARIABLE} to run other configs"
+            )
     composer = Composer()
     if args.cfg:
         return _show(composer, args)
@@ -67,7 +70,7 @@ def _start(run: Run) -> int:
     failures: dict[int, Exception] = {}
 
     def task(_cfg: DictConfig) -> None:
-        # The job is the one that was composed and judged at the start: a file edited during a sweep changes nothing.
+        # The job as composed and judged at the start: a file edited during a sweep changes nothing.
         number = int(HydraConfig.get().job.num) if several else 0
         if several:
             _say(f"[{number + 1}/{len(jobs)}] {' '.join(jobs[number].overrides)}")
@@ -102,7 +105,9 @@ def _jobs(composer: Composer, args: argparse.Namespace) -> tuple[list[Job], bool
         return [single(composer, overrides)], False
     started = datetime.now().strftime("multirun-%Y%m%d-%H%M%S")
     sweep = expand(composer, overrides)
-    return [replace(j, config=settled(j.config, sealed=sweep.sealed, group=started)) for j in sweep.jobs], True
+    return [
+        replace(j, config=settled(j.config, sealed=sweep.sealed, group=started)) for j in sweep.jobs
+    ], True
 
 
 def _show(composer: Composer, args: argparse.Namespace) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from atc.config.compose import Composer
-from atc.config.problems import PRESET_GROUPS
+from atc.config.plugins import PRESET_GROUPS, hypothesis
 
 _OPENING = """\
 ATC: one config, one experiment on tick data, honestly evaluated and recorded.
@@ -16,8 +16,9 @@ ATC: one config, one experiment on tick data, honestly evaluated and recorded.
 """
 
 _CLOSING = """\
-Every value can be overridden as key=value; `--cfg job` prints them all. `-m` runs one job for each combination of
-values separated by commas. `--hydra-help` lists Hydra's own flags, `atc config validate` checks all config files.
+Every value can be overridden as key=value; `--cfg job` prints them all. `-m` runs one job for each
+combination of values separated by commas. `--hydra-help` lists Hydra's own flags, `atc config validate`
+checks all files.
 """
 
 
@@ -28,16 +29,10 @@ def help_text(composer: Composer) -> str:
         options = composer.options(group)
         width = max((len(option) for option in options), default=0)
         parts.append(f"{group.capitalize()}s, +{group}=…, and what they are to show:\n")
-        parts += [f"  {option:<{width}}  {opening_line(composer, group, option)}" for option in options]
+        parts += [f"  {option:<{width}}  {hypothesis(composer.root, group, option)}" for option in options]
         parts.append("")
     parts.append("Groups, group=option:\n")
     groups = [group for group in composer.groups() if group not in PRESET_GROUPS]
     width = max(map(len, groups))
     parts += [f"  {group:<{width}}  {', '.join(composer.options(group))}" for group in groups]
     return "\n".join([*parts, "", _CLOSING])
-
-
-def opening_line(composer: Composer, group: str, option: str) -> str:
-    """The first line of a preset's file: of an experiment its hypothesis."""
-    with (composer.root.group_folder(group) / f"{option}.yaml").open(encoding="utf-8") as file:
-        return file.readline().lstrip("# ").strip()

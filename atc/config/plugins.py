@@ -1,28 +1,28 @@
 """The top-level folders `experiments/` and `sweeps/` as the Hydra groups `experiment` and `sweep`.
 
-Hydra knows one folder of groups, `conf/`. What a researcher edits every day should lie at the top, so a config source
-`groupdir://experiment=<folder>` serves one folder as one group.
+Hydra knows one folder of groups, `conf/`. What a researcher edits every day should lie at the top, so a
+config source `groupdir://experiment=<folder>` serves one folder as one group.
 """
 
 from __future__ import annotations
 
-from omegaconf import DictConfig, OmegaConf, open_dict
-
-# The one private import: Hydra offers no public way to read a config file with its `@package` header. Hydra is pinned to 1.3.
+# Private to Hydra, which has no public way to read a config file with its header; it is pinned to 1.3.
 from hydra._internal.core_plugins.file_config_source import FileConfigSource
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.object_type import ObjectType
 from hydra.core.plugins import Plugins
 from hydra.plugins.config_source import ConfigLoadError, ConfigResult, ConfigSource
 from hydra.plugins.search_path_plugin import SearchPathPlugin
+from omegaconf import DictConfig, OmegaConf, open_dict
 
-from atc.config.root import project_root
+from atc.config.root import ProjectRoot, project_root
 
-GROUP_FOLDERS = ("experiment", "sweep")
+# Groups that a command adds with `+` and that leave no key of their own in the config.
+PRESET_GROUPS = ("experiment", "sweep")
 
 
 class GroupFolderSource(ConfigSource):
-    """One folder served as one top-level group; its files go to the root of the config unless they say otherwise.
+    """One folder as one top-level group; its files go to the root of the config unless they say otherwise.
 
     An experiment's `name` is the name of its file, so a copied experiment cannot run under the old name.
     """
@@ -60,9 +60,13 @@ class GroupFolderSource(ConfigSource):
             raise ConfigLoadError(f"Config not found : {config_path} in {self.full_path()}")
         result = self._files.load_config(inside)
         if result.header["package"] is None:
-            # Hydra stops reading the header at the first plain comment, and an experiment opens with its hypothesis.
+            # Hydra reads no header below a plain comment, and an experiment opens with its hypothesis.
             result.header["package"] = "_global_"
-        if self.group == "experiment" and isinstance(result.config, DictConfig) and "name" not in result.config:
+        if (
+            self.group == "experiment"
+            and isinstance(result.config, DictConfig)
+            and "name" not in result.config
+        ):
             with open_dict(result.config):
                 OmegaConf.update(result.config, "name", inside.removesuffix(".yaml").replace("/", "-"))
         return ConfigResult(
@@ -77,14 +81,24 @@ class GroupFolderSource(ConfigSource):
 
 
 class GroupFolders(SearchPathPlugin):
-    """Appends the group folders of the project to every Hydra search path."""
+    """Appends the group folders of the project to the search path of `@hydra.main`."""
 
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
-        root = project_root()
-        for group in GROUP_FOLDERS:
-            folder = root.group_folder(group)
-            if folder.is_dir():
-                search_path.append(provider=f"atc-{group}", path=f"groupdir://{group}={folder}")
+        add_group_folders(search_path, project_root())
+
+
+def add_group_folders(search_path: ConfigSearchPath, root: ProjectRoot) -> None:
+    for group in PRESET_GROUPS:
+        folder = root.group_folder(group)
+        if folder.is_dir():
+            search_path.append(provider=f"atc-{group}", path=f"groupdir://{group}={folder}")
+
+
+def hypothesis(root: ProjectRoot, group: str, option: str) -> str:
+    """The opening comment of an experiment or sweep, empty where it has none."""
+    with (root.group_folder(group) / f"{option}.yaml").open(encoding="utf-8") as file:
+        first = file.readline().strip()
+    return first.lstrip("# ").strip() if first.startswith("#") and "@package" not in first else ""
 
 
 def register() -> None:

@@ -1,4 +1,4 @@
-"""Validation failures as messages: the full key, what was found, what was expected, the nearest valid spelling."""
+"""Validation failures as messages: the full key, what was found and expected, the nearest valid spelling."""
 
 from __future__ import annotations
 
@@ -10,13 +10,11 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from atc.config.plugins import PRESET_GROUPS
 from atc.config.schema import RunConfig
 from atc.errors import UsageError, nearest
 
 Origin = Callable[[str], str | None]
-
-# Groups that a config can choose but that leave no key of their own.
-PRESET_GROUPS = ("experiment", "sweep")
 
 
 @dataclass(frozen=True)
@@ -66,7 +64,9 @@ def model_of(annotation: Any, value: object) -> type[BaseModel] | None:
     return models[0] if models else None
 
 
-def known_keys(data: Mapping[str, object], model: type[BaseModel] = RunConfig, prefix: str = "") -> Iterator[str]:
+def known_keys(
+    data: Mapping[str, object], model: type[BaseModel] = RunConfig, prefix: str = ""
+) -> Iterator[str]:
     """Every key that a config with the kinds of `data` can have."""
     for name, field in model.model_fields.items():
         yield f"{prefix}{name}"
@@ -147,24 +147,27 @@ def _literal_choices(data: Mapping[str, object], parts: Sequence[str]) -> list[s
 
 
 def _describe(error: ErrorDetails, data: Mapping[str, object], parts: Sequence[str]) -> str:
+    found = error["input"]
+    context = error.get("ctx", {})
+    text = f"found {found!r}, {_expected(error)}"
     match error["type"]:
         case "extra_forbidden":
-            return unknown_key(".".join(parts), data)
+            text = unknown_key(".".join(parts), data)
         case "missing":
-            return "needs a value"
+            text = "needs a value"
         case "union_tag_not_found":
-            return f"no kind is chosen: choose an option of the group, e.g. {parts[0]}=…, or set its kind"
+            text = f"no kind: choose an option of the group ({parts[-1]}=…) or set {'.'.join(parts)}.kind"
         case "union_tag_invalid":
-            context = error.get("ctx", {})
-            tags = [t.strip("' ") for t in str(context.get("expected_tags", "")).split(",")]
-            return f"found kind {context.get('tag')!r}; {nearest(str(context.get('tag')), tags)}"
+            tags = [tag.strip("' ") for tag in str(context.get("expected_tags", "")).split(",")]
+            text = f"found {context.get('tag')!r}; {nearest(str(context.get('tag')), tags)}"
         case "literal_error":
-            found = error["input"]
-            return f"found {found!r}; {nearest(str(found), _literal_choices(data, parts))}"
-        case "value_error" if isinstance(error["input"], Mapping):
-            return _expected(error)
-        case _:
-            return f"found {error['input']!r}, {_expected(error)}"
+            text = f"found {found!r}; {nearest(str(found), _literal_choices(data, parts))}"
+        case "string_pattern_mismatch":
+            text = f"found {found!r}, expected a match of {context.get('pattern')}"
+        case "value_error" if isinstance(found, Mapping):
+            # Of a whole slice: the message names the values, the slice is too long to repeat.
+            text = _expected(error)
+    return text
 
 
 def explain(failure: ValidationError, data: Mapping[str, object], origin: Origin) -> list[Problem]:

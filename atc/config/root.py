@@ -15,8 +15,8 @@ ROOT_VARIABLE = "ATC_ROOT"
 class ProjectRoot:
     """The folder with `conf/`, `experiments/` and `sweeps/`, and the base of relative paths.
 
-    The two differ only for an installed wheel: its configs lie inside the package, where nothing may be written,
-    so paths are then relative to the current folder.
+    The two differ only for an installed wheel: its configs lie inside the package, where nothing may be
+    written, so paths are then relative to the current folder.
     """
 
     folder: Path
@@ -40,7 +40,7 @@ def _holds_configs(folder: Path) -> bool:
 
 
 def project_root() -> ProjectRoot:
-    """Find the configs: `$ATC_ROOT`, the nearest parent of the current folder, the checkout, the bundled copy.
+    """Find the configs: `$ATC_ROOT`, the nearest folder above this one, the checkout, the bundled copy.
 
     Raises `UsageError` where `$ATC_ROOT` names a folder without configs, or none is found.
     """
@@ -62,6 +62,6 @@ def project_root() -> ProjectRoot:
     if _holds_configs(bundled):
         return ProjectRoot(bundled, here)
     raise UsageError(
-        f"no folder with conf/config.yaml and experiments/ above {here}, and the package holds no copy of its own: "
+        f"no conf/config.yaml and experiments/ in {here} or above, and the package holds no copy of its own: "
         f"run from the project folder or set {ROOT_VARIABLE}"
     )

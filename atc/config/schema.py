@@ -1,8 +1,8 @@
 """The typed config of one run.
 
-Past the composition no module sees a `DictConfig`: each takes its own frozen slice of `RunConfig`. Unknown keys are
-errors, numbers have ranges, units stand in the names. The YAML groups in `conf/` spell every field, so that a default is
-read where it is edited; the defaults here are the same (a test compares them).
+Past the composition no module sees a `DictConfig`: each takes its own frozen slice of `RunConfig`. Unknown
+keys are errors, numbers have ranges, units stand in the names. The YAML groups in `conf/` spell every field,
+so that a default is read where it is edited; the defaults here are the same (a test compares them).
 """
 
 from __future__ import annotations
@@ -12,7 +12,15 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, StringConstraints, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+    model_validator,
+)
 
 from atc.config.maintenance import Maintenance
 from atc.config.root import project_root
@@ -166,9 +174,9 @@ class Sampling(Slice):
 class BigTrade(Slice):
     """When a trade counts as big (`big_trade_fresh_sign`)."""
 
-    window_s: Seconds = 1800.0
+    window_s: Int = Field(default=1800, ge=1)
     quantile_pct: Int = Field(default=95, gt=0, lt=100)
-    fresh_s: Seconds = 30.0
+    fresh_s: Int = Field(default=30, ge=1)
 
 
 class FeatureEngine(Slice):
@@ -179,7 +187,7 @@ class FeatureEngine(Slice):
     big_trade: BigTrade = BigTrade()
     deep_levels: tuple[Annotated[Int, Field(ge=1)], Annotated[Int, Field(ge=1)]] = (5, 30)
     """First and last level of `ob_imb_deep_5to30`, counted from 1, both included."""
-    no_new_entry_s: Seconds = 900.0
+    no_new_entry_s: Int = Field(default=900, ge=1)
     """Before the daily cut and scheduled maintenance."""
 
     @model_validator(mode="after")
@@ -191,7 +199,7 @@ class FeatureEngine(Slice):
 
 
 class Features(Slice):
-    """A feature set: the columns of its families, plus `columns`, minus `drop`, in the order of the declarations."""
+    """A feature set: the columns of its families, plus `columns`, minus `drop`, in declared order."""
 
     name: Name
     families: tuple[Literal["legacy", "nits", "phase2", "gate", "ticker", "ticker_nits"], ...]
@@ -295,7 +303,7 @@ class SealedHoldout(Slice):
     valid_fraction: Fraction = 0.1
     """The last part of the train window's time."""
     sealed: bool | None = None
-    """Do not evaluate the holdout. null: true in a multirun that varies model, features, label or sampling."""
+    """Leave the holdout alone. null: true in a multirun that varies model, features, label or sampling."""
 
 
 Protocol = SealedHoldout

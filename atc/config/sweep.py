@@ -1,4 +1,4 @@
-"""The jobs of a multirun, composed and judged before the first one starts, and whether they may see the holdout."""
+"""The jobs of a multirun, all judged before the first one starts, and whether they may see the holdout."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.types import Override
-from omegaconf import OmegaConf
 
 from atc.config.compose import Composer, Job, settled
 from atc.config.problems import ConfigError, Problem
@@ -26,18 +25,20 @@ class Sweep:
 
 def expand(composer: Composer, overrides: Sequence[str]) -> Sweep:
     """Every job of `-m OVERRIDES`; raises `ConfigError` naming the jobs that are wrong."""
-    given = [o for o in composer.parse(overrides) if not o.is_hydra_override()]
+    everything = composer.parse(overrides)
+    given = [o for o in everything if not o.is_hydra_override()]
+    hydra_lines = [str(o.input_line) for o in everything if o.is_hydra_override()]
     fixed = [str(o.input_line) for o in given if not o.is_sweep_override()]
-    master = composer.raw([*fixed, *_hydra_lines(composer, overrides)])
-    preset = OmegaConf.to_container(master.hydra.sweeper, resolve=True)
-    params = preset.get("params") if isinstance(preset, dict) else None
-    lines = [f"{key}={value}" for key, value in (params or {}).items()]
+    master, problems = composer.composition([*fixed, *hydra_lines])
+    if problems:
+        raise ConfigError(problems)
+    lines = [f"{key}={value}" for key, value in master.sweep_params.items()]
     parsed = composer.parse([*lines, *(str(o.input_line) for o in given)])
     if any(o.is_sweep_override() and not o.is_discrete_sweep() for o in parsed):
         raise ConfigError([Problem("", "interval(…) has no end: list the values, or use range(…)")])
     batch = BasicSweeper.split_arguments(parsed, None)[0]
     sealed = bool(varied(parsed) & SELECTING)
-    group = str(master.hydra.runtime.choices.get("sweep") or "") or None
+    group = master.choices.get("sweep")
     jobs = [
         replace(job, config=settled(job.config, sealed=sealed, group=group))
         for job in _composed(composer, [tuple(job) for job in batch])
@@ -53,10 +54,6 @@ def varied(overrides: Sequence[Override]) -> set[str]:
         for o in last.values()
         if o.is_sweep_override() and len(set(o.sweep_string_iterator())) > 1
     }
-
-
-def _hydra_lines(composer: Composer, overrides: Sequence[str]) -> list[str]:
-    return [str(o.input_line) for o in composer.parse(overrides) if o.is_hydra_override()]
 
 
 def _composed(composer: Composer, batch: Sequence[tuple[str, ...]]) -> list[Job]:

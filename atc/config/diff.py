@@ -1,0 +1,154 @@
+"""The difference of two experiments or runs in what they mean."""
+
+from __future__ import annotations
+
+import io
+import shlex
+import subprocess
+import tarfile
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from atc.config.compose import Composer, single
+from atc.config.digest import OUTSIDE_THE_DIGEST
+from atc.config.plugins import PRESET_GROUPS
+from atc.config.root import ProjectRoot, project_root
+from atc.config.schema import RunConfig
+from atc.errors import DataError, UsageError, nearest
+
+# What a reviewer asks first: is it the same question on the same data, and only then, answered by what.
+BY_MEANING = (
+    "label",
+    "data",
+    "window",
+    "sampling",
+    "protocol",
+    "features",
+    "model",
+    "baseline",
+    "evaluation",
+    "seed",
+)
+_ABSENT = "—"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One key: its two values as texts, or the members that a list gained and lost."""
+
+    key: str
+    left: str
+    right: str
+
+
+def load(name: str) -> dict[str, Any]:
+    """The resolved config that `name` means, as plain values.
+
+    `name` is an experiment, followed by overrides if need be (`"gbdt_36feat model.num_leaves=31"`), a run
+    folder, or `REV:experiment` for the experiment as it was in a git revision. A run's config is taken as it
+    is, whatever the schema was. Raises `UsageError` where there is no such thing.
+    """
+    if (Path(name) / "config.yaml").is_file():
+        return _run_folder(Path(name))
+    first, *overrides = shlex.split(name) or [""]
+    revision, colon, experiment = first.rpartition(":")
+    if colon and "=" not in first:
+        return _at_revision(revision, experiment, overrides)
+    if "/" in first and Path(first).exists():
+        raise UsageError(
+            f"{first}: no config.yaml there; expected a run folder (outputs/runs/…) or an experiment"
+        )
+    return _experiment(Composer(), first, overrides)
+
+
+def _experiment(composer: Composer, name: str, overrides: list[str]) -> dict[str, Any]:
+    options = composer.options("experiment")
+    if name not in options:
+        raise UsageError(f"no experiment and no run folder '{name}'; {nearest(name, options)}")
+    return plain(single(composer, [f"+experiment={name}", *overrides]).config)
+
+
+def plain(config: RunConfig) -> dict[str, Any]:
+    """A config as YAML and JSON can hold it."""
+    return config.model_dump(mode="json")
+
+
+def _run_folder(folder: Path) -> dict[str, Any]:
+    path = folder / "config.yaml"
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as failure:
+        raise DataError(f"{path}: not YAML: {failure}") from failure
+    if not isinstance(values, dict):
+        raise DataError(f"{path}: expected the keys of a run's config, found {type(values).__name__}")
+    return values
+
+
+def _at_revision(revision: str, experiment: str, overrides: list[str]) -> dict[str, Any]:
+    root = project_root()
+    folders = ["conf", *(f"{group}s" for group in PRESET_GROUPS)]
+    git = subprocess.run(
+        ["git", "-C", str(root.folder), "archive", revision, *folders], capture_output=True, check=False
+    )
+    if git.returncode != 0:
+        why = git.stderr.decode(errors="replace").strip()
+        raise UsageError(f"{revision}:{experiment}: git has no configs of that revision: {why}")
+    with tempfile.TemporaryDirectory() as folder, tarfile.open(fileobj=io.BytesIO(git.stdout)) as archive:
+        archive.extractall(folder, filter="data")
+        return _experiment(Composer(ProjectRoot(Path(folder), root.work)), experiment, overrides)
+
+
+def differences(left: Mapping[str, Any], right: Mapping[str, Any]) -> list[Difference]:
+    """What differs in meaning, most fundamental first; never the name, paths, tracking or runtime."""
+    sides = (dict(_leaves(left)), dict(_leaves(right)))
+    keys = list(dict.fromkeys([*sides[0], *sides[1]]))
+    ranked = sorted(keys, key=lambda key: _rank(key.partition(".")[0]))
+    found = []
+    for key in ranked:
+        if key.partition(".")[0] in {*OUTSIDE_THE_DIGEST, "name"}:
+            continue
+        a, b = (side.get(key, _ABSENT) for side in sides)
+        if a != b or (type(a) is not type(b) and isinstance(a, bool) | isinstance(b, bool)):
+            found.append(_difference(key, a, b))
+    return found
+
+
+def _rank(section: str) -> int:
+    return BY_MEANING.index(section) if section in BY_MEANING else len(BY_MEANING)
+
+
+def _leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _difference(key: str, a: Any, b: Any) -> Difference:
+    if isinstance(a, list) and isinstance(b, list):
+        lost = [_text(item) for item in a if item not in b]
+        gained = [_text(item) for item in b if item not in a]
+        if lost or gained:
+            return Difference(
+                key, " ".join(f"−{item}" for item in lost), " ".join(f"+{item}" for item in gained)
+            )
+    return Difference(key, _text(a), _text(b))
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    return yaml.safe_dump(value, default_flow_style=True, width=10_000).removesuffix("\n...\n").strip()
+
+
+def table(found: list[Difference], left: str, right: str) -> str:
+    """The differences as three aligned columns."""
+    rows = [("", left, right), *((d.key, d.left, d.right) for d in found)]
+    widths = [max(len(row[column]) for row in rows) for column in range(2)]
+    return "\n".join(f"{key:<{widths[0]}}  {a:<{widths[1]}}  {b}".rstrip() for key, a, b in rows)

@@ -1,0 +1,135 @@
+"""The config files and overrides of one run, merged as Hydra merges them, without Hydra's own node.
+
+Hydra composes its logging, launchers and help with every config, which takes longer than all the rest.
+Judging a sweep needs many compositions and none of that. The imports are private to Hydra, which is pinned to
+1.3; a test compares the result with Hydra's own.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+
+from hydra import version
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.config_repository import CachingConfigRepository, ConfigRepository
+from hydra._internal.config_search_path_impl import ConfigSearchPathImpl
+from hydra._internal.defaults_list import create_defaults_list
+from hydra.core.object_type import ObjectType
+from hydra.core.override_parser.types import Override
+from hydra.plugins.config_source import ConfigResult
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from atc.config.plugins import PRESET_GROUPS, add_group_folders, register
+from atc.config.root import ProjectRoot
+
+CONFIG_NAME = "config"
+VERSION_BASE = "1.3"
+
+
+class ProjectLoader(ConfigLoaderImpl):
+    """Hydra's loader over the folders of one project."""
+
+    def __init__(self, root: ProjectRoot) -> None:
+        register()
+        version.setbase(VERSION_BASE)
+        path = ConfigSearchPathImpl()
+        path.append("main", str(root.conf))
+        add_group_folders(path, root)
+        path.append("schema", "structured://")
+        super().__init__(config_search_path=path)
+        self._read: dict[str, ConfigResult | None] = {}
+
+    def get_group_options(
+        self,
+        group_name: str,
+        results_filter: ObjectType | None = ObjectType.CONFIG,
+        config_name: str | None = None,  # noqa: ARG002
+        overrides: list[str] | None = None,  # noqa: ARG002
+    ) -> list[str]:
+        """The options of a group. Hydra's own method copies all sources first."""
+        return list(self.repository.get_group_options(group_name, results_filter))
+
+    def is_group(self, name: str) -> bool:
+        return bool(self.repository.group_exists(name))
+
+    def compose(self, overrides: Sequence[Override]) -> Composition:
+        """Raises what Hydra raises: HydraException, OmegaConfBaseException, ValueError or a YAML error."""
+        self.validate_sweep_overrides_legal(list(overrides), RunMode.RUN, from_shell=True)
+        files = _Files(self.repository, self._read)
+        defaults = create_defaults_list(
+            files, CONFIG_NAME, list(overrides), prepend_hydra=False, skip_missing=False
+        )
+        cfg = self._compose_config_from_defaults_list(defaults.defaults, files)
+        OmegaConf.set_struct(cfg, True)
+        self._apply_overrides_to_config(defaults.config_overrides, cfg)
+        choices = {str(k): str(v) for k, v in defaults.overrides.known_choices.items() if v is not None}
+        places = [(d.config_path, d.package or "") for d in defaults.defaults if d.config_path]
+        return Composition(cfg, choices, [o.key_or_group for o in overrides], places, files)
+
+
+class _Files(CachingConfigRepository):
+    """The files as one composition sees them: it writes into what it loads, so each gets copies of its own.
+
+    A file is read once a process: one that is edited while a sweep is judged does not divide its jobs.
+    """
+
+    def __init__(self, delegate: ConfigRepository, read: dict[str, ConfigResult | None]) -> None:
+        self.delegate = delegate
+        self.cache = {}
+        self._read = read
+
+    def load_config(self, config_path: str) -> ConfigResult | None:
+        if config_path not in self.cache:
+            if config_path not in self._read:
+                self._read[config_path] = self.delegate.load_config(config_path)
+            self.cache[config_path] = copy.deepcopy(self._read[config_path])
+        return self.cache[config_path]
+
+
+class Composition:
+    """A composed config, the chosen option of each group, and where each key came from."""
+
+    def __init__(
+        self,
+        cfg: DictConfig,
+        choices: Mapping[str, str],
+        overridden: Sequence[str],
+        places: Sequence[tuple[str, str]],
+        files: CachingConfigRepository,
+    ) -> None:
+        params = OmegaConf.select(cfg, "hydra.sweeper.params")
+        self.sweep_params: dict[str, str] = {str(k): str(v) for k, v in (params or {}).items()}
+        with open_dict(cfg):
+            cfg.pop("hydra", None)
+        self.cfg = cfg
+        self.choices = choices
+        self._overridden = overridden
+        self._places = places
+        self._files = files
+
+    def origin(self, key: str) -> str | None:
+        """The override or file that set `key` last; None where none spells it."""
+        if key in self._overridden:
+            return "given on the command line"
+        for path, package in reversed(self._places):
+            loaded = self._files.load_config(path)
+            prefix = f"{package}." if package else ""
+            if loaded is not None and key.startswith(prefix) and _spells(loaded.config, key[len(prefix) :]):
+                return f"in {_file(path)}"
+        return None
+
+
+def _spells(config: object, key: str) -> bool:
+    for part in key.split("."):
+        if not isinstance(config, DictConfig) or part not in config.keys():  # noqa: SIM118 (`in` hides ???)
+            return False
+        config = config._get_node(part)
+    return True
+
+
+def _file(config_path: str) -> str:
+    group, _, rest = config_path.partition("/")
+    folder = f"{group}s" if group in PRESET_GROUPS else f"conf/{group}"
+    return f"{folder}/{rest}.yaml" if rest else f"conf/{group}.yaml"
