@@ -1,0 +1,102 @@
+//! The hidden state that the order flow depends on: a directional pressure and a liquidity regime.
+
+use crate::{params::Params, rng::Rng};
+
+/// Two independent semi-Markov processes in continuous time.
+///
+/// `pressure` is −1, 0 or +1. Its lives are Pareto, so that the sign of the flow which it drives has the power-law
+/// autocorrelation of Lillo & Farmer 2004, as in the model of split parent orders (Lillo, Mike & Farmer 2005).
+/// `absorbing` is a two-state Markov process.
+#[derive(Clone, Debug)]
+pub struct Latent {
+    rng_pressure: Rng,
+    rng_regime: Rng,
+    /// Direction of the pressure now.
+    pub pressure: i8,
+    /// Whether the book absorbs the flow (true) or gives way (false).
+    pub absorbing: bool,
+    pressure_until: i64,
+    regime_until: i64,
+}
+
+fn nanoseconds(seconds: f64) -> i64 {
+    ((seconds * 1e9) as i64).max(1)
+}
+
+impl Latent {
+    /// The state at `now` (ns).
+    pub fn new(params: &Params, seed: u64, now: i64) -> Self {
+        let mut latent = Self {
+            rng_pressure: Rng::new(seed, 11),
+            rng_regime: Rng::new(seed, 12),
+            pressure: 0,
+            absorbing: true,
+            pressure_until: now,
+            regime_until: now,
+        };
+        latent.advance(params, now);
+        latent
+    }
+
+    /// The time (ns) until which the state stays as it is.
+    pub fn constant_until(&self) -> i64 {
+        self.pressure_until.min(self.regime_until)
+    }
+
+    /// Performs the switches that are due at `now` (ns); true if there were any.
+    pub fn advance(&mut self, params: &Params, now: i64) -> bool {
+        let mut switched = false;
+        while self.pressure_until <= now {
+            let life = self.rng_pressure.pareto(
+                params.pressure_least_life_s,
+                params.pressure_life_exponent,
+                params.pressure_greatest_life_s,
+            );
+            self.pressure_until += nanoseconds(life);
+            let u = self.rng_pressure.uniform();
+            self.pressure = if u < params.calm_share {
+                0
+            } else if u < params.calm_share + 0.5 * (1.0 - params.calm_share) {
+                1
+            } else {
+                -1
+            };
+            switched = true;
+        }
+        while self.regime_until <= now {
+            self.absorbing = !self.absorbing;
+            let mean =
+                if self.absorbing { params.absorbing_mean_life_s } else { params.yielding_mean_life_s };
+            self.regime_until += nanoseconds(self.rng_regime.exponential(mean));
+            switched = true;
+        }
+        switched
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_of_time_are_those_of_the_parameters() {
+        let params = Params::default();
+        let mut latent = Latent::new(&params, 3, 0);
+        let (mut now, mut absorbing, mut signed, mut calm) = (0_i64, 0_i64, 0_i64, 0_i64);
+        let end = 4_000 * 86_400 * 1_000_000_000_i64;
+        while now < end {
+            let next = latent.constant_until();
+            absorbing += if latent.absorbing { next - now } else { 0 };
+            signed += i64::from(latent.pressure) * (next - now);
+            calm += if latent.pressure == 0 { next - now } else { 0 };
+            now = next;
+            assert!(latent.advance(&params, now));
+        }
+        let share = |ns: i64| ns as f64 / now as f64;
+        let expected =
+            params.absorbing_mean_life_s / (params.absorbing_mean_life_s + params.yielding_mean_life_s);
+        assert!((share(absorbing) - expected).abs() < 0.01);
+        assert!(share(signed).abs() < 0.02);
+        assert!((share(calm) - params.calm_share).abs() < 0.02);
+    }
+}
