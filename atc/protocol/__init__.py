@@ -1,0 +1,1 @@
+"""Which rows train, which select, which judge."""

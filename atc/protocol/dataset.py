@@ -1,0 +1,163 @@
+"""The rows of an experiment: keys, features, labels, and the blocks of them that a fit may see."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from atc.errors import DataError, UsageError, nearest
+
+FloatMatrix = NDArray[np.float32]
+Rows = NDArray[np.int64]
+
+KEY_COLUMNS = ("symbol", "ts_recv", "ev_seq", "ts_close")
+
+
+@dataclass(frozen=True)
+class Block:
+    """What a fit sees of a set of rows: inputs and targets; no keys, no times, no other rows' labels."""
+
+    x: FloatMatrix
+    """(n, k) float32, NaN for null."""
+    y: NDArray[np.float64]
+    """(n, heads)."""
+    features: tuple[str, ...]
+    """Names of the k columns, in order."""
+    weights: NDArray[np.float64] | None = None
+    """(n,) positive sample weights; None: all equal."""
+
+    def __post_init__(self) -> None:
+        _check_matrix(self.x, self.features)
+        if self.y.ndim != 2 or len(self.y) != len(self.x):
+            raise ValueError(f"y has shape {self.y.shape}, ({len(self.x)}, heads) was expected")
+        if self.weights is not None and self.weights.shape != (len(self.x),):
+            raise ValueError(f"weights have shape {self.weights.shape}, ({len(self.x)},) was expected")
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows."""
+        return len(self.x)
+
+    def select(self, features: Sequence[str]) -> Block:
+        """The same rows with `features` in that order; no copy where they are already so."""
+        return replace(self, x=_columns(self.x, self.features, features), features=tuple(features))
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Rows in key order with everything that is known of them; the holdout's among them, so no fit takes
+    one.
+    """
+
+    keys: pl.DataFrame
+    """`symbol` str, `ts_recv` i64 ns, `ev_seq` u64, `ts_close` i64 ns."""
+    x: FloatMatrix
+    """(n, k) float32, NaN for null; may be memory-mapped."""
+    features: tuple[str, ...]
+    y: NDArray[np.float64]
+    """(n, heads); NaN for null."""
+    r_bps: NDArray[np.float64]
+    """(n,) forward return, bps; NaN for null."""
+    t0: NDArray[np.int64]
+    """(n,) ns: the label's first instant."""
+    t1: NDArray[np.int64]
+    """(n,) ns: its last instant, included."""
+    days: NDArray[np.datetime64]
+    """(n,) business day of t0, unit D."""
+
+    def __post_init__(self) -> None:
+        _check_matrix(self.x, self.features)
+        missing = [name for name in KEY_COLUMNS if name not in self.keys.columns]
+        if missing:
+            raise ValueError(f"keys lack {', '.join(missing)}; they have {', '.join(self.keys.columns)}")
+        n = len(self.x)
+        if self.y.ndim != 2:
+            raise ValueError(f"y has shape {self.y.shape}, ({n}, heads) was expected")
+        columns: dict[str, pl.DataFrame | NDArray[Any]] = {
+            "keys": self.keys,
+            "y": self.y,
+            "r_bps": self.r_bps,
+            "t0": self.t0,
+            "t1": self.t1,
+            "days": self.days,
+        }
+        for name, column in columns.items():
+            if len(column) != n:
+                raise ValueError(f"{name} has {len(column)} rows, x has {n}")
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows."""
+        return len(self.x)
+
+    def take(self, rows: Rows) -> Dataset:
+        """The rows of these positions, in this order; x is a view where they are one run, everything else a
+        copy.
+        """
+        return Dataset(
+            keys=self.keys[rows],
+            x=_rows_of(self.x, rows),
+            features=self.features,
+            y=self.y[rows],
+            r_bps=self.r_bps[rows],
+            t0=self.t0[rows],
+            t1=self.t1[rows],
+            days=self.days[rows],
+        )
+
+    def select(self, features: Sequence[str]) -> Dataset:
+        """The same rows with `features` in that order; no copy where they are already so."""
+        return replace(self, x=_columns(self.x, self.features, features), features=tuple(features))
+
+    def block(self, rows: Rows) -> Block:
+        """What a fit may see of these rows. Labels are copied, so that no array leads back to the other
+        rows' labels.
+        """
+        return Block(x=_rows_of(self.x, rows), y=self.y[rows], features=self.features)
+
+
+def labelled(y: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """(n,) true where at least one head of `y` (n,) or (n, heads) is not null."""
+    return np.asarray(~np.isnan(y if y.ndim == 2 else y[:, None]).all(axis=1))
+
+
+def require_two_classes(y: NDArray[np.float64], part: str) -> None:
+    """Raise DataError if binary `y` (n,) of the rows called `part` holds one class only."""
+    share = float(np.mean(y)) if len(y) else float("nan")
+    if not 0.0 < share < 1.0:
+        raise DataError(
+            f"{part}: all {len(y):,} labels are of class {int(share) if len(y) else '(none)'}, both "
+            "classes are "
+            "needed; choose a longer window, another horizon or another threshold of the label"
+        )
+
+
+def _check_matrix(x: FloatMatrix, features: Iterable[str]) -> None:
+    names = tuple(features)
+    if x.ndim != 2 or x.dtype != np.float32:
+        raise ValueError(f"x is {x.dtype} of shape {x.shape}, a float32 matrix was expected")
+    if x.shape[1] != len(names):
+        raise ValueError(f"x has {x.shape[1]} columns, {len(names)} features are named")
+    if len(set(names)) != len(names):
+        raise ValueError(f"a feature is named twice: {', '.join(names)}")
+
+
+def _rows_of(x: FloatMatrix, rows: Rows) -> FloatMatrix:
+    one_run = len(rows) > 0 and rows[-1] - rows[0] == len(rows) - 1 and bool(np.all(np.diff(rows) == 1))
+    return x[int(rows[0]) : int(rows[-1]) + 1] if one_run else x[rows]
+
+
+def _columns(x: FloatMatrix, have: tuple[str, ...], want: Sequence[str]) -> FloatMatrix:
+    if tuple(want) == have:
+        return x
+    position = {name: i for i, name in enumerate(have)}
+    for name in want:
+        if name not in position:
+            raise UsageError(f"feature {name!r} is not in this dataset; {nearest(name, have)}")
+    # NumPy gives the picked columns in the order that is fast to make; models read rows.
+    return np.ascontiguousarray(x[:, [position[name] for name in want]])

@@ -1,0 +1,24 @@
+"""Labels that overlap (SPEC 5)."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Instants = NDArray[np.int64]
+
+
+def overlaps_any(t0: Instants, t1: Instants, other_t0: Instants, other_t1: Instants) -> NDArray[np.bool_]:
+    """(n,) true where the closed interval [t0, t1] shares an instant with any [other_t0, other_t1]; all ns.
+
+    Intervals are closed because a label reads the mid at both of its ends. Symbols are not told apart: two
+    symbols move together, so a label of one says something about the other's. O((n + m) log m).
+    """
+    if len(other_t0) == 0:
+        return np.zeros(len(t0), dtype=np.bool_)
+    order = np.argsort(other_t0, kind="stable")
+    starts = other_t0[order]
+    # The latest end among the intervals that begin no later: one of them overlaps iff that end reaches t0.
+    latest_end = np.maximum.accumulate(other_t1[order])
+    begun = np.searchsorted(starts, t1, side="right")
+    return (begun > 0) & (latest_end[np.maximum(begun - 1, 0)] >= t0)
