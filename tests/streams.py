@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Protocol, TypeVar
 
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from reference.events import (
     BAD_TS,
@@ -356,15 +357,15 @@ def keyframed_stream(
         if gaps and rng.random() < 0.01:
             stall = rng.choice((GAP - 1, GAP, GAP, GAP + 1, GAP - SECOND, 200 * SECOND))
             now = (events[-1].ts_recv if events else now) + stall
-        if gaps and rng.random() < 0.01:
+        if gaps and rng.random() < 0.004:
             quiet = rng.choice(("book", "trade", "ticker"))
-            quiet_until[quiet] = now + rng.choice((GAP - 1, GAP, 90 * SECOND, 400 * SECOND, 2000 * SECOND))
+            quiet_until[quiet] = now + rng.choice((GAP - 1, GAP, 90 * SECOND, 400 * SECOND))
         ev_seq += 1
         if gaps and rng.random() < 0.002:
             events.append(Control(ev_seq, now, 0, rng.choice((RESET, STATUS))))
             continue
         center += rng.choice((-1, 0, 0, 1))
-        kind = rng.choice(("book", "book", "trade", "ticker"))
+        kind = rng.choice(("book", "book", "trade", "trade", "ticker"))
         if now < quiet_until[kind]:
             continue
         if kind == "trade":
@@ -403,3 +404,14 @@ def _levels_around(rng: random.Random, center: int, book: dict[tuple[int, int], 
         else:
             book.pop((level.side, level.px), None)
     return tuple(change)
+
+
+# Few examples, always the same ones, in the default run; many new ones in the slow tests.
+FAST = settings(
+    max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.data_too_large]
+)
+THOROUGH = settings(
+    max_examples=1500,
+    deadline=None,
+    suppress_health_check=[HealthCheck.data_too_large, HealthCheck.too_slow],
+)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from .events import REPEAT, SECOND, SNAPSHOT, Advance, Book, Event, Spec, Step, Ticker, Trade, is_reset
+from .events import REPEAT, SECOND, SNAPSHOT, Advance, Book, Event, Spec, Step, Ticker, Trade
 from .stretches import Stretch
 
 
@@ -104,7 +104,7 @@ def _clock_rows(stretch: Stretch, spec: Spec, flushed: bool) -> Iterator[Row]:
     last = stretch.opened_by
     known_to = last.ts_recv if last is not None else 0  # the seconds before it are given
     steps = list(stretch.steps)
-    if stretch.ended_by is not None and is_reset(stretch.ended_by):
+    if stretch.ended_by is not None:  # the seconds of a silence belong to the stretch before it
         steps.append(stretch.ended_by)
     for step in steps:
         if last is not None:

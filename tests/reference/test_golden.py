@@ -190,6 +190,12 @@ def test_clock_rows() -> None:
     assert [g // SECOND for g, _, _ in keys([*steps, late], CLOCK, flush=False)] == list(range(63))
 
 
+def test_the_seconds_of_a_silence_belong_to_the_stretch_before_for_max_gap() -> None:
+    steps = [trade(1, 0), trade(2, 90 * SECOND, side=-1)]
+    assert [g // SECOND for g, _, _ in keys(steps, CLOCK)] == [*range(61), 90]
+    assert column(steps, CLOCK, "signed_vpin_5m") == [1] * 61 + [-1]
+
+
 def test_clock_rows_around_a_reset() -> None:
     steps: list[Step] = [
         trade(1, 0),

@@ -1,0 +1,163 @@
+"""Every column of the engine against the reference, on streams that no venue would send.
+
+Keys and null patterns are equal exactly, values up to `engine_face.allowed`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pyarrow as pa
+import pytest
+from engine_face import FOREVER, built, describe_difference, divergences, pushed, same_bits
+from hypothesis import given
+from reference.columns import COLUMNS, Table
+from reference.events import SECOND, Advance, Spec, Step, Trade
+from streams import (
+    FAST,
+    SAMPLINGS,
+    SPECS,
+    TASTES,
+    THOROUGH,
+    events_of,
+    keyframed_stream,
+    nasty_stream,
+    specs,
+    streams,
+)
+
+from atc import _rust
+
+
+def assert_parity(steps: Sequence[Step], spec: Spec, numbers: Sequence[int] | None = None) -> None:
+    found = divergences(pushed(steps, spec), Table(steps, spec), numbers)
+    assert not found, "\n".join([f"{len(found)} divergences", *found[:5]])
+
+
+def test_the_engine_declares_the_columns_of_the_reference() -> None:
+    assert {declared["name"] for declared in _rust.feature_declarations()} == set(COLUMNS)
+    batch = pushed([], Spec())
+    assert batch.schema.names[:3] == ["ts_recv", "ev_seq", "ts_close"]
+    assert set(batch.schema.names[3:]) == set(COLUMNS)
+
+
+@pytest.mark.parametrize("sampling", SAMPLINGS)
+@pytest.mark.parametrize("config", range(len(SPECS)))
+@pytest.mark.parametrize("seed", range(len(TASTES)))
+def test_nasty_streams(sampling: str, config: int, seed: int) -> None:
+    steps = nasty_stream(100 * config + seed, 400, TASTES[seed])
+    assert_parity(steps, replace(SPECS[config], sampling=sampling))
+
+
+@pytest.mark.parametrize("sampling", SAMPLINGS)
+def test_hours_with_long_windows(sampling: str) -> None:
+    """Windows that are full: statistics over 1 800 s, big trades, VWAPs."""
+    events = keyframed_stream(7, 1.2, gaps=False)
+    spec = Spec(sampling=sampling)
+    rows = len(Table(events, spec))
+    assert_parity(events, spec, range(rows * 2 // 3, rows, max(1, rows // 90)))
+
+
+@FAST
+@given(steps=streams(), spec=specs())
+def test_any_small_stream(steps: list[Step], spec: Spec) -> None:
+    assert_parity(steps, spec)
+
+
+@pytest.mark.slow
+@THOROUGH
+@given(steps=streams(150), spec=specs())
+def test_any_stream(steps: list[Step], spec: Spec) -> None:
+    assert_parity(steps, spec)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(1000, 1040))
+def test_long_nasty_streams(seed: int) -> None:
+    steps = nasty_stream(seed, 2000, TASTES[seed % len(TASTES)])
+    for config in SPECS:
+        for sampling in SAMPLINGS:
+            assert_parity(steps, replace(config, sampling=sampling))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("sampling", SAMPLINGS)
+def test_every_row_of_hours_with_stalls(sampling: str, seed: int) -> None:
+    events = keyframed_stream(seed, 2.5)
+    for config in SPECS:
+        assert_parity(events, replace(config, sampling=sampling))
+
+
+def test_sums_do_not_lose_small_numbers_beside_huge_ones() -> None:
+    """sv_5s/5 = sv_30s/30 but for one lot, while both are of the order of 10^11."""
+    t, huge = 1_709_600_000 * SECOND, 10**12
+    trades: list[Step] = [
+        Trade(1, t, None, 0, 1000, 5 * huge, 1),
+        Trade(2, t + 20 * SECOND, None, 0, 1000, huge + 1, 1),
+    ]
+    assert_parity(trades, Spec())
+
+
+# One engine, two ways in
+
+
+@pytest.mark.parametrize("sampling", SAMPLINGS)
+@pytest.mark.parametrize("seed", range(4))
+def test_the_batch_is_the_push_loop(sampling: str, seed: int) -> None:
+    taste = replace(TASTES[seed], advance=0)
+    events = events_of(nasty_stream(seed, 1500, taste))
+    for config in SPECS:
+        spec = replace(config, sampling=sampling)
+        batch, loop = built(events, spec), pushed(events, spec)
+        assert same_bits(batch, loop), describe_difference(batch, loop)
+
+
+@FAST
+@given(steps=streams(advance=False), spec=specs())
+def test_the_batch_is_the_push_loop_for_any_small_stream(steps: list[Step], spec: Spec) -> None:
+    batch, loop = built(events_of(steps), spec), pushed(steps, spec)
+    assert same_bits(batch, loop), describe_difference(batch, loop)
+
+
+@pytest.mark.parametrize("sampling", SAMPLINGS)
+def test_the_batch_emits_the_rows_of_its_interval(sampling: str) -> None:
+    events = events_of(nasty_stream(3, 800))
+    spec = Spec(sampling=sampling)
+    whole = built(events, spec)
+    times = whole.column("ts_recv").to_pylist()
+    first, last = times[len(times) // 3], times[len(times) // 2]
+    assert times[0] < first < last
+    kept = [k for k, t in enumerate(times) if first <= t < last]
+    part = built(events, spec, (first, last))
+    assert same_bits(part, whole.take(pa.array(kept))), describe_difference(part, whole.take(pa.array(kept)))
+    assert built(events, spec, FOREVER).num_rows == len(times)
+
+
+# What the engine refuses
+
+
+def trade(seq: int, at: int, qty: int = 1) -> Trade:
+    return Trade(seq, at, None, 0, 1000, qty, 1)
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        [trade(1, 100), trade(2, 99)],
+        [trade(2, 100), trade(2, 100)],
+        [trade(2, 100), trade(1, 100)],
+        [trade(1, 100), Advance(200), trade(2, 199)],
+        [trade(1, 100, qty=-1)],
+    ],
+    ids=["time runs backwards", "same ev_seq", "falling ev_seq", "before the promise", "negative quantity"],
+)
+def test_a_broken_stream_is_an_error(steps: list[Step]) -> None:
+    with pytest.raises(ValueError, match=r"\w"):
+        pushed(steps, Spec())
+
+
+def test_an_event_at_the_promise_is_welcome() -> None:
+    steps = [trade(1, 100), Advance(200), trade(2, 200)]
+    assert pushed(steps, Spec()).num_rows == 1
