@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from atc.config.schema import FeatureEngine, InstrumentFacts, Sampling
 from atc.errors import DataError
-from atc.events.business_day import day_end_ns, day_start_ns
+from atc.events.business_day import DAY_NS, day_start_ns
 from atc.events.catalog import Catalog
 from atc.events.reader import read_events
 from atc.features.engine_spec import KEYFRAME_NS, engine_spec, warm_up_ns
@@ -49,8 +49,8 @@ class Source:
 
     def span(self, day: date) -> tuple[int, int]:
         """Start and end of business day `day`, ns UTC."""
-        facts = (self.data.day_cut_utc_s, self.data.tz_offset_s)
-        return day_start_ns(day, *facts), day_end_ns(day, *facts)
+        begin = day_start_ns(day, self.data.day_cut_utc_s, self.data.tz_offset_s)
+        return begin, begin + DAY_NS
 
     def folder(self, kind: str) -> Path:
         """Where files of `kind` (features, labels) of this instrument lie."""
@@ -77,15 +77,15 @@ def feature_days(source: Source, days: Sequence[date], progress: Progress | None
     def plan(day: date) -> _Job:
         begin, end = source.span(day)
         spec = engine_spec(source.data, source.sampling, source.engine, begin - warm_up, end)
-        after = _first_event_after(source, catalog, end)
-        tail = max(end, after) + 2 * source.max_gap_ns
+        # The event that decides the last row of the day may be far off.
+        tail = (_first_event_from(source, catalog, end) or end) + 2 * source.max_gap_ns
         return _Job(source, day, "features", {"spec": spec}, spec, begin - warm_up, tail)
 
     def build(job: _Job) -> pa.RecordBatch:
         from atc import _rust
 
         begin, end = source.span(job.day)
-        return _rust.build_rows(job.spec, *_batches(job), begin, end)
+        return _rust.build_rows(job.spec, *_batches(job, catalog), begin, end)
 
     return _build_all([plan(day) for day in days], catalog, build, progress)
 
@@ -113,7 +113,7 @@ def label_days(
         from atc import _rust
 
         times = pq.read_table(job.rows, columns=["ts_recv"]).column(0).to_pylist()
-        return _rust.label_fwd_logret(job.spec, *_batches(job), times, horizon_ns)
+        return _rust.label_fwd_logret(job.spec, *_batches(job, catalog), times, horizon_ns)
 
     return _build_all([plan(*pair) for pair in zip(days, features.files, strict=True)], catalog, build, progress)
 
@@ -133,11 +133,7 @@ class _Job:
         from atc import _rust
 
         facts = self.source.data
-        seen = [
-            day
-            for day in catalog.days(facts.venue, facts.symbol)
-            if self.source.span(day)[0] < self.read_to and self.source.span(day)[1] > self.read_from
-        ]
+        seen = catalog.days_within(facts.venue, facts.symbol, self.read_from, self.read_to)
         key = {
             **self.key,
             "schema": [_rust.FEATURE_SCHEMA_VERSION, _rust.LABEL_SCHEMA_VERSION],
@@ -196,9 +192,9 @@ def _write(batch: pa.RecordBatch, file: Path) -> None:
         part.unlink(missing_ok=True)
 
 
-def _batches(job: _Job) -> tuple[pa.RecordBatch, ...]:
+def _batches(job: _Job, catalog: Catalog) -> tuple[pa.RecordBatch, ...]:
     facts = job.source.data
-    events = read_events(job.source.events_root, facts.venue, facts.symbol, job.read_from, job.read_to)
+    events = read_events(catalog, facts.venue, facts.symbol, job.read_from, job.read_to)
     return tuple(_one_batch(table) for table in (events.book, events.trade, events.ticker, events.control))
 
 
@@ -209,12 +205,11 @@ def _one_batch(table: pa.Table) -> pa.RecordBatch:
     return batches[0] if batches else pa.RecordBatch.from_pylist([], schema=table.schema)
 
 
-def _first_event_after(source: Source, catalog: Catalog, end: int) -> int:
-    """Time of the first event at or after `end`: the one that decides the last row of the day; `end` if none follows."""
+def _first_event_from(source: Source, catalog: Catalog, start: int) -> int | None:
+    """Time of the first event at or after `start`, the begin of a business day; None if nothing follows."""
     facts = source.data
-    for day in catalog.days(facts.venue, facts.symbol):
-        if source.span(day)[1] > end:
-            first = catalog.first_ts(facts.venue, facts.symbol, day)
-            if first is not None and first >= end:
-                return first
-    return end
+    following = catalog.days_within(facts.venue, facts.symbol, start, catalog.span_ns(facts.venue, facts.symbol)[1] + 1)
+    if not following:
+        return None
+    files = catalog.day(facts.venue, facts.symbol, following[0]).files
+    return min(entry.first_ts for entries in files.values() for entry in entries)

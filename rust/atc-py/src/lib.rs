@@ -1,6 +1,7 @@
 //! Python bindings: Arrow in, Arrow out, the interpreter lock released while Rust works.
 
 mod features;
+mod sim;
 mod tables;
 
 use pyo3::prelude::*;
@@ -12,5 +13,6 @@ fn _rust(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add("BUILD_DIGEST", env!("BUILD_DIGEST"))?;
     m.add("FEATUREGEN_DIGEST", env!("FEATUREGEN_DIGEST"))?;
     m.add("SIM_DIGEST", env!("SIM_DIGEST"))?;
-    features::register(m)
+    features::register(m)?;
+    sim::register(m)
 }
