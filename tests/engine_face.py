@@ -16,8 +16,8 @@ from atc import _rust
 FOREVER = (-(2**63), 2**63 - 1)
 
 # What float64 may lose before the value becomes a float32, by column, in the column's unit. A difference of
-# two nearly equal numbers keeps the absolute error of its operands, a few 2^-53 of the larger one, which can be
-# more than the float32 ulps of the difference. (10^4 times 2^-53 is 1.1e-12 bps.)
+# two nearly equal numbers keeps the absolute error of its operands, a few 2^-53 of the larger one, which can
+# be more than the float32 ulps of the difference. (10^4 times 2^-53 is 1.1e-12 bps.)
 FLOAT64_LOSS = {
     "top1_vs_deep": 2.0**-51,
     "vwap_dev_1m_bps": 1e-11,

@@ -80,5 +80,5 @@ def test_a_cut_in_a_silence_with_a_control_in_it(sampling: str, kind: int) -> No
     seq = before[-1].ev_seq + 1
     after = keyframed_stream(2, 1.2, gaps=False, start=at + 100 * SECOND)
     events = [*before, Control(seq, at, 0, kind), *(replace(e, ev_seq=e.ev_seq + seq) for e in after)]
-    first = at + WARM_UP - 10 * SECOND
+    first = at + 1500 * SECOND
     assert assert_cut_days(events, Spec(sampling=sampling), [(first, first + 600 * SECOND)]) > 50
