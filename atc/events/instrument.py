@@ -1,0 +1,74 @@
+"""What is known of an instrument before its first event."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+
+@dataclass(frozen=True)
+class Instrument:
+    """One symbol of one venue, with the steps in which its integers count.
+
+    Raises ValueError for steps that are not positive and for seconds out of range.
+    """
+
+    venue: str
+    symbol: str
+    tick: Decimal
+    """Price of one tick in quote currency; `px_ticks` counts it."""
+    lot: Decimal
+    """Size of one lot in base asset; `qty_lots` counts it."""
+    day_cut_utc_s: int
+    """Start of the business day, seconds after 00:00 UTC."""
+    tz_offset_s: int
+    """Local time minus UTC, which names the business days."""
+    recorded_depth: int | None
+    """Levels a side that the feed shows; None: all of them."""
+
+    def __post_init__(self) -> None:
+        for name, text in (("venue", self.venue), ("symbol", self.symbol)):
+            # Both become folder names.
+            if not text or not all(c.isalnum() or c in "_-." for c in text) or text[0] == ".":
+                raise ValueError(f"{name} is {text!r}; expected letters, digits, '_', '-' and '.'")
+        for name, step in (("tick", self.tick), ("lot", self.lot)):
+            if not step.is_finite() or step <= 0:
+                raise ValueError(f"{name} is {step}; expected a positive decimal")
+        if not 0 <= self.day_cut_utc_s < 86_400:
+            raise ValueError(f"day_cut_utc_s is {self.day_cut_utc_s}; expected 0 to 86399")
+        if not -86_400 < self.tz_offset_s < 86_400:
+            raise ValueError(f"tz_offset_s is {self.tz_offset_s}; expected less than a day either way")
+        if self.recorded_depth is not None and self.recorded_depth < 1:
+            raise ValueError(f"recorded_depth is {self.recorded_depth}; expected at least 1, or None")
+
+    @property
+    def money_unit(self) -> Decimal:
+        """Quote currency in one unit of money: `px_ticks * qty_lots` counts it exactly."""
+        return self.tick * self.lot
+
+    def to_json(self) -> dict[str, str | int | None]:
+        """The facts with decimals spelt one way only, so that equal instruments have equal JSON."""
+        return {
+            "venue": self.venue,
+            "symbol": self.symbol,
+            "tick": format(self.tick.normalize(), "f"),
+            "lot": format(self.lot.normalize(), "f"),
+            "day_cut_utc_s": self.day_cut_utc_s,
+            "tz_offset_s": self.tz_offset_s,
+            "recorded_depth": self.recorded_depth,
+        }
+
+    @classmethod
+    def from_json(cls, facts: Mapping[str, str | int | None]) -> Instrument:
+        """The inverse of `to_json`. Raises KeyError, ValueError or ArithmeticError for damaged facts."""
+        depth = facts["recorded_depth"]
+        return cls(
+            venue=str(facts["venue"]),
+            symbol=str(facts["symbol"]),
+            tick=Decimal(str(facts["tick"])),
+            lot=Decimal(str(facts["lot"])),
+            day_cut_utc_s=int(str(facts["day_cut_utc_s"])),
+            tz_offset_s=int(str(facts["tz_offset_s"])),
+            recorded_depth=None if depth is None else int(depth),
+        )
