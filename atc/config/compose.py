@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import ValidationError
 
-from atc.config.loader import Composition, ProjectLoader
+from atc.config.loader import CONFIG_NAME, Composition, ProjectLoader
 from atc.config.plugins import PRESET_GROUPS
 from atc.config.problems import ConfigError, Origin, Problem, explain
 from atc.config.root import ProjectRoot, project_root
@@ -48,19 +48,17 @@ def validate(cfg: DictConfig | Mapping[str, Any], origin: Origin = lambda _key: 
 
 
 def _plain(cfg: DictConfig | Mapping[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
+    """The config as plain values, interpolations resolved, and its `???`."""
     if not isinstance(cfg, DictConfig):
         cfg = OmegaConf.create(dict(cfg))
-    problems = [
-        Problem(key, "needs a value (it is ??? in the config)") for key in sorted(OmegaConf.missing_keys(cfg))
-    ]
     try:
         data = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=False)
+        missing = sorted(OmegaConf.missing_keys(cfg))
     except OmegaConfBaseException as failure:
-        raise ConfigError(
-            [*problems, Problem(str(failure.full_key or ""), _first_lines(failure))]
-        ) from failure
+        raise ConfigError([Problem(str(failure.full_key or ""), _first_lines(failure))]) from failure
     assert isinstance(data, dict)
-    return {str(key): value for key, value in data.items() if key != "hydra"}, problems
+    values = {str(key): value for key, value in data.items() if key != "hydra"}
+    return values, [Problem(key, "needs a value (it is ??? in the config)") for key in missing]
 
 
 def _wrong_columns(config: RunConfig) -> list[Problem]:
@@ -212,10 +210,14 @@ class Composer:
     def problem_of(self, failure: BaseException) -> Problem:
         """Why Hydra could not compose, with the nearest option or group where one is missing."""
         if isinstance(failure, MissingConfigException) and failure.missing_cfg_file:
-            group, _, option = failure.missing_cfg_file.rpartition("/")
-            where = str(failure).partition(":")[0] if str(failure).startswith("In '") else ""
-            message = f"no option '{option}'; {nearest(option, failure.options or self.options(group))}"
-            return Problem(group or "config", message + (f" ({where.lower()})" if where else ""))
+            missing = failure.missing_cfg_file
+            file = self._loader.asked_for(missing)
+            where = f" (in the defaults of {file})" if file else ""
+            if " " in missing:
+                return Problem("", f"'{missing}' is no entry of a defaults list: write group: option{where}")
+            group, _, option = missing.rpartition("/")
+            found = f"no option '{option}'; {nearest(option, failure.options or self.options(group))}"
+            return Problem(group or CONFIG_NAME, found + where)
         text = _first_lines(failure)
         if "No match in the defaults list" in text and "'" in text:
             word = text.split("Could not override '")[-1].partition("'")[0]

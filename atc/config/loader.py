@@ -15,6 +15,7 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.config_repository import CachingConfigRepository, ConfigRepository
 from hydra._internal.config_search_path_impl import ConfigSearchPathImpl
 from hydra._internal.defaults_list import create_defaults_list
+from hydra.core.default_element import ConfigDefault, GroupDefault
 from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.types import Override
 from hydra.plugins.config_source import ConfigResult
@@ -53,6 +54,21 @@ class ProjectLoader(ConfigLoaderImpl):
 
     def is_group(self, name: str) -> bool:
         return bool(self.repository.group_exists(name))
+
+    def asked_for(self, config_path: str) -> str | None:
+        """The file read so far whose defaults list asks for `config_path`, e.g. `model/gbdt`."""
+        for path, result in self._read.items():
+            for default in (result.defaults_list or []) if result is not None else []:
+                if isinstance(default, GroupDefault):
+                    wanted = f"{default.group}/{default.value}"
+                elif isinstance(default, ConfigDefault):
+                    wanted = str(default.path)
+                else:
+                    continue
+                # Entries without a leading slash are relative to the file's own group.
+                if f"/{config_path}".endswith(f"/{wanted.lstrip('/')}"):
+                    return _file(path)
+        return None
 
     def compose(self, overrides: Sequence[Override]) -> Composition:
         """Raises what Hydra raises: HydraException, OmegaConfBaseException, ValueError or a YAML error."""

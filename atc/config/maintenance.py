@@ -61,7 +61,7 @@ Maintenance = Annotated[WeeklyMaintenance | SingleMaintenance, Field(discriminat
 def maintenance_windows(
     calendar: Sequence[WeeklyMaintenance | SingleMaintenance], tz_offset_s: int, begin_ns: int, end_ns: int
 ) -> list[tuple[int, int, int]]:
-    """`(start, end, end of pre-open)`, ns UTC, of each maintenance that touches `[begin_ns, end_ns]`, in order.
+    """`(start, end, end of pre-open)`, ns UTC, of each maintenance that touches `[begin_ns, end_ns]`.
 
     One that starts within a day after `end_ns` is included too, for the no-entry window before it.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -125,7 +126,8 @@ def unknown_key(key: str, data: Mapping[str, object]) -> str:
 def _expected(error: ErrorDetails) -> str:
     """Pydantic's sentence, without its opening."""
     message = error["msg"].removeprefix("Value error, ")
-    return message.replace("Input should be", "expected").split(", unable to parse")[0]
+    message = message.replace("Input should be", "expected").split(", unable to parse")[0]
+    return re.sub(r"^expected (greater|less)", r"expected a number \1", message)
 
 
 def _literal_choices(data: Mapping[str, object], parts: Sequence[str]) -> list[str]:

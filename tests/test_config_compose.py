@@ -1,0 +1,205 @@
+"""Composition: equal to Hydra's own, and every problem reported at once with its way out."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import hydra
+import pytest
+from omegaconf import OmegaConf
+
+from atc.config.compose import Composer, compose, validate
+from atc.config.plugins import register
+from atc.config.problems import ConfigError
+from atc.config.root import ProjectRoot, project_root
+from atc.errors import UsageError
+
+
+def problems(*overrides: str, composer: Composer | None = None) -> dict[str, str]:
+    with pytest.raises(ConfigError) as caught:
+        (composer or Composer()).job(overrides)
+    assert caught.value.exit_code == 2
+    return {problem.key: problem.message for problem in caught.value.problems}
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> ProjectRoot:
+    """A copy of the project's configs that a test may spoil."""
+    root = project_root()
+    for folder in ("conf", "experiments", "sweeps"):
+        shutil.copytree(root.folder / folder, tmp_path / folder)
+    return ProjectRoot(tmp_path, tmp_path)
+
+
+@pytest.mark.parametrize("experiment", Composer().options("experiment"))
+@pytest.mark.parametrize("data", Composer().options("data"))
+def test_every_experiment_composes_on_every_data_set(experiment: str, data: str) -> None:
+    config = compose([f"+experiment={experiment}", f"data={data}"])
+    assert config.name == experiment
+    assert config.data.name == data
+    assert config.protocol.sealed is False
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        [],
+        ["+experiment=logistic_13feat", "data=binance_ethbtc_2020"],
+        ["+experiment=gbdt_13feat", "data=eth_jpy", "model=logistic", "label=fwd_logret", "tracking=none"],
+        ["features@baseline.features=plan36", "features=strict35", "model.num_leaves=31"],
+        ["data=demo_null", "data.seed=4", "window=recording", "sampling=clock_1s"],
+    ],
+)
+def test_composition_equals_hydras_own(overrides: list[str]) -> None:
+    register()
+    with hydra.initialize_config_dir(version_base="1.3", config_dir=str(project_root().conf)):
+        theirs = hydra.compose("config", overrides=overrides)
+    ours, none = Composer().composition(overrides)
+    assert none == []
+    assert OmegaConf.to_container(ours.cfg, resolve=True) == OmegaConf.to_container(theirs, resolve=True)
+
+
+@pytest.mark.parametrize(
+    ("override", "key", "says"),
+    [
+        ("+experimnt=x", "experimnt", "did you mean 'experiment'?"),
+        ("modle=gbdt", "modle", "did you mean 'model'?"),
+        ("+horizon_s=60", "horizon_s", "did you mean 'label.horizon_s'?"),
+        ("+experiment=gbdt_36fea", "experiment", "did you mean 'gbdt_36feat'?"),
+        ("experiment=gbdt_36feat", "experiment", "write +experiment=gbdt_36feat"),
+        ("+sweep=baseline", "sweep", "did you mean 'baselines'?"),
+        ("model=gbtd", "model", "did you mean 'gbdt'?"),
+        ("+model=gbdt", "model", "write model=gbdt without the +"),
+        ("model=null", "model", "valid: gbdt, logistic"),
+        ("~model", "model", "needs a value"),
+        ("window=dem", "window", "did you mean 'demo'?"),
+        ("features=plan_36", "features", "did you mean 'plan36'?"),
+        ("sampling=trades", "sampling", "did you mean 'trade'?"),
+        ("model@baseline.model=logistik", "model", "did you mean 'logistic'?"),
+        ("model.num_leafs=3", "model.num_leafs", "did you mean 'model.num_leaves'?"),
+        ("+model.foo=1", "model.foo", "unknown key of model kind 'gbdt'; valid: bagging_fraction"),
+        ("model.num_leaves=abc", "model.num_leaves", "found 'abc', expected a valid integer"),
+        ("model.num_leaves=1", "model.num_leaves", "found 1, expected a number greater than or equal to 2"),
+        ("model.num_leaves=???", "model.num_leaves", "needs a value"),
+        ("model.histogram=column", "model.histogram", "did you mean 'col'?"),
+        ("model.learning_rate=nan", "model.learning_rate", "expected a finite number"),
+        ("model.kind=gbt", "model.kind", "did you mean 'gbdt'?"),
+        ("baseline.model.l3=1", "baseline.model.l3", "did you mean 'baseline.model.l2'?"),
+        ("features.drop=[ob_imbalanc_top5]", "features.drop", "did you mean 'ob_imbalance_top5'?"),
+        ("features.drop=[tk_spread_bps]", "features.drop", "is not in the set 'plan36'"),
+        ("baseline.features.columns=[rv_5]", "baseline.features.columns", "did you mean 'rv_5s'?"),
+        ("features.families=[legasy]", "features.families.0", "did you mean 'legacy'?"),
+        ("features.engine.min_value=3", "features.engine.min_value", "'features.engine.min_values'"),
+        ("sampling.max_gap_s=-1", "sampling.max_gap_s", "expected a number greater than 0"),
+        ("window.train_day=3", "window.train_day", "did you mean 'window.train_days'?"),
+        ("data.scenario=nul", "data.scenario", "did you mean 'null'?"),
+        ("data.tick=0", "data.tick", "expected a number greater than 0"),
+        ("tracking.mode=onlin", "tracking.mode", "did you mean 'online'?"),
+        ("seed=true", "seed", "a number is expected"),
+        ("name=a/b", "name", "found 'a/b'"),
+        ("seed=${nothing}", "seed", "Interpolation key 'nothing' not found"),
+        ("seed", "", "cannot read 'seed' as key=value"),
+        ("seed=1,2", "", "add --multirun"),
+    ],
+)
+def test_a_wrong_override_names_key_and_way_out(override: str, key: str, says: str) -> None:
+    found = problems(override)
+    assert list(found) == [key]
+    assert says in found[key]
+
+
+def test_all_problems_at_once() -> None:
+    found = problems(
+        "model.num_leafs=3", "model.num_leaves=abc", "+model.foo=1", "window=dem", "seed=???", "+experimnt=x"
+    )
+    assert set(found) == {"model.num_leafs", "model.num_leaves", "model.foo", "window", "seed", "experimnt"}
+
+
+def test_keys_of_one_kind_are_not_keys_of_another() -> None:
+    found = problems("model=logistic", "model.num_leaves=31")
+    assert "unknown key of model kind 'logistic'" in found["model.num_leaves"]
+
+
+def test_a_typo_in_an_experiment_names_the_file(project: ProjectRoot) -> None:
+    (project.folder / "experiments" / "mine.yaml").write_text(
+        "# A hypothesis.\n# @package _global_\nmodel:\n  num_leafs: 31\nlabl:\n  horizon_s: 60\n"
+    )
+    found = problems("+experiment=mine", composer=Composer(project))
+    assert set(found) == {"model.num_leafs", "labl"}
+    assert "did you mean 'model.num_leaves'?" in found["model.num_leafs"]
+    assert "did you mean 'label'?" in found["labl"]
+    assert all("(in experiments/mine.yaml)" in message for message in found.values())
+
+
+@pytest.mark.parametrize(
+    ("defaults", "key", "says"),
+    [
+        ("  - override /model: gbtd\n", "model", "did you mean 'gbdt'?"),
+        ("  - override /modle: gbdt\n", "", "did you mean 'model'?"),
+        ("  - override /model gbdt\n", "", "mine"),
+    ],
+)
+def test_a_typo_in_an_experiments_defaults(project: ProjectRoot, defaults: str, key: str, says: str) -> None:
+    (project.folder / "experiments" / "mine.yaml").write_text(f"# A hypothesis.\ndefaults:\n{defaults}")
+    found = problems("+experiment=mine", composer=Composer(project))
+    assert says in found[key]
+    assert "mine" in found[key]
+
+
+def test_broken_yaml_names_file_and_line(project: ProjectRoot) -> None:
+    (project.folder / "experiments" / "mine.yaml").write_text("# A hypothesis.\nmodel: {num_leaves: 31\n")
+    found = problems("+experiment=mine", composer=Composer(project))
+    assert "mine.yaml" in found[""]
+    assert "line 3" in found[""]
+
+
+def test_an_experiment_has_the_name_of_its_file(project: ProjectRoot) -> None:
+    folder = project.folder / "experiments"
+    shutil.copy(folder / "gbdt_36feat.yaml", folder / "gbdt_36feat_again.yaml")
+    assert Composer(project).job(["+experiment=gbdt_36feat_again"]).config.name == "gbdt_36feat_again"
+    assert compose(["+experiment=gbdt_36feat", "name=other"]).name == "other"
+    assert compose().name == "adhoc"
+
+
+def test_both_ways_to_switch_tracking() -> None:
+    assert compose(["tracking.mode=online"]).tracking.mode == "online"
+    assert compose(["tracking=online"]).tracking.mode == "online"
+    assert compose(["tracking=none"]).tracking.mode == "none"
+    assert compose(["tracking.mode=none"]).tracking.mode == "none"
+    assert compose().tracking.mode == "offline"
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"), [("on", "on"), ("off", "off"), ("true", "on"), ("auto", "auto")]
+)
+def test_progress_survives_yamls_booleans(written: str, meant: str) -> None:
+    assert compose([f"runtime.progress={written}"]).runtime.progress == meant
+
+
+def test_validate_takes_plain_dictionaries() -> None:
+    values = compose().model_dump(mode="json")
+    assert validate(values) == compose()
+    with pytest.raises(ConfigError, match="experimnt: unknown key"):
+        validate(values | {"experimnt": "x"})
+
+
+def test_a_preset_with_several_jobs_is_no_single_run() -> None:
+    with pytest.raises(ConfigError, match="add -m"):
+        compose(["+sweep=baselines"])
+
+
+def test_the_root_is_found_from_anywhere(
+    project: ProjectRoot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkout = project_root().folder
+    monkeypatch.chdir(project.folder / "conf" / "data")
+    assert project_root().folder == project.folder
+    monkeypatch.setenv("ATC_ROOT", str(checkout))
+    assert project_root().folder == checkout
+    monkeypatch.delenv("ATC_ROOT")
+    monkeypatch.chdir("/")
+    assert project_root().folder == checkout
+    monkeypatch.setenv("ATC_ROOT", str(tmp_path / "conf"))
+    with pytest.raises(UsageError, match="no conf/config.yaml"):
+        project_root()

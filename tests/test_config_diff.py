@@ -1,0 +1,166 @@
+"""`atc config`: validate, show, diff, snapshot."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+from typer.testing import CliRunner, Result
+
+from atc.cli import application
+from atc.config.compose import Composer, compose
+from atc.config.diff import BY_MEANING, Difference, differences, load, plain
+from atc.config.root import ProjectRoot, project_root
+from atc.config.schema import RunConfig
+from atc.config.snapshot import snapshot_folder, snapshots, stale
+from atc.errors import DataError, UsageError
+
+A, B = "gbdt_36feat", "logistic_13feat"
+
+
+def command(*arguments: str) -> Result:
+    return CliRunner().invoke(application(), ["config", *arguments])
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ProjectRoot:
+    """A copy of the project's configs, as the current project."""
+    root = project_root()
+    for folder in ("conf", "experiments", "sweeps"):
+        shutil.copytree(root.folder / folder, tmp_path / folder)
+    monkeypatch.chdir(tmp_path)
+    return project_root()
+
+
+def test_snapshots_are_up_to_date() -> None:
+    composer = Composer()
+    assert stale(composer) == [], "a default changed: look at it, then run `atc config snapshot` and commit"
+
+
+def test_a_snapshot_is_the_resolved_config_without_paths() -> None:
+    path, text = next(iter(snapshots(Composer()).items()))
+    values = yaml.safe_load(text)
+    assert values == {k: v for k, v in plain(compose([f"+experiment={path.stem}"])).items() if k != "paths"}
+
+
+def test_a_changed_default_makes_its_snapshots_stale(project: ProjectRoot) -> None:
+    assert command("snapshot").exit_code == 0
+    assert stale(Composer()) == []
+    model = project.folder / "conf" / "model" / "gbdt.yaml"
+    model.write_text(model.read_text().replace("num_leaves: 63", "num_leaves: 64"))
+    assert {path.stem for path in stale(Composer())} == {"gbdt_36feat", "gbdt_13feat"}
+    (project.folder / "experiments" / "gbdt_13feat.yaml").unlink()
+    result = command("snapshot")
+    assert result.exit_code == 0
+    assert "2 changed" in result.output
+    assert stale(Composer()) == []
+    assert not (snapshot_folder(project) / "gbdt_13feat.yaml").exists()
+
+
+def test_validate_checks_every_experiment_and_sweep(project: ProjectRoot) -> None:
+    result = command("validate")
+    assert result.exit_code == 0, result.output
+    assert f"ok    +experiment={A}" in result.output
+    assert "ok    -m +sweep=baselines" in result.output
+    experiments, sweeps = project.folder / "experiments", project.folder / "sweeps"
+    (experiments / "bad.yaml").write_text("# A hypothesis.\nmodel: {num_leafs: 3}\n")
+    (experiments / "mute.yaml").write_text("seed: 3\n")
+    (sweeps / "worse.yaml").write_text("# A question.\nhydra: {sweeper: {params: {model: 'gbdt,gbtd'}}}\n")
+    result = command("validate")
+    assert result.exit_code == 2
+    assert "FAIL  +experiment=bad\n      model.num_leafs: unknown key" in result.output
+    assert "FAIL  +experiment=mute\n      experiments/mute.yaml: the first line must be" in result.output
+    assert "FAIL  -m +sweep=worse\n      model: no option 'gbtd'; did you mean 'gbdt'?" in result.output
+    assert "3 wrong" in result.output
+
+
+def test_validate_all_adds_every_option(project: ProjectRoot) -> None:
+    label = project.folder / "conf" / "label" / "fwd_logret.yaml"
+    label.write_text(label.read_text() + "exit_bps: 2.0\n")
+    assert command("validate").exit_code == 0
+    result = command("validate", "--all")
+    assert result.exit_code == 2
+    assert (
+        "FAIL  label=fwd_logret\n      label.exit_bps: unknown key of label kind 'fwd_logret'"
+        in result.output
+    )
+    assert f"ok    +experiment={A} data=binance_ethbtc_2020" in result.output
+
+
+def test_show_prints_the_resolved_config() -> None:
+    result = command("show", A, "model.num_leaves=31")
+    assert result.exit_code == 0
+    assert RunConfig.model_validate(yaml.safe_load(result.output)) == compose(
+        [f"+experiment={A}", "model.num_leaves=31"]
+    )
+
+
+def test_diff_is_sorted_by_meaning() -> None:
+    found = differences(
+        load(A), load(f"{B} data=eth_jpy label.horizon_s=60 seed=2 paths.outputs=x tracking=none")
+    )
+    sections = [difference.key.partition(".")[0] for difference in found]
+    assert sections == sorted(sections, key=BY_MEANING.index)
+    assert set(sections) == {"label", "data", "window", "features", "model", "seed"}
+    assert found[0] == Difference("label.horizon_s", "300.0", "60.0")
+
+
+def test_diff_shows_members_of_lists() -> None:
+    found = {d.key: (d.left, d.right) for d in differences(load(A), load(B))}
+    assert found["features.families"] == ("−nits −phase2", "")
+    assert found["features.drop"] == ("−ob_imbalance_top5", "")
+    assert found["model.num_leaves"] == ("63", "—")
+    assert found["model.l2"] == ("—", "0.0001")
+    back = {d.key: (d.left, d.right) for d in differences(load(B), load(A))}
+    assert back["features.families"] == ("", "+nits +phase2")
+
+
+def test_diff_aligns_its_columns() -> None:
+    result = command("diff", A, f"{A} model.num_leaves=31 label.exit_bps=4")
+    assert result.exit_code == 0
+    assert result.output.splitlines() == [
+        f"                  {A}  {A} model.num_leaves=31 label.exit_bps=4",
+        "label.exit_bps    2.0          4.0",
+        "model.num_leaves  63           31",
+    ]
+    assert command("diff", A, f"{A} tracking=none").output == "no difference in meaning\n"
+
+
+def test_diff_reads_run_folders_whatever_their_schema(tmp_path: Path) -> None:
+    values = plain(compose([f"+experiment={A}", "seed=7"]))
+    values["model"]["of_an_older_schema"] = 1
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(values))
+    assert differences(load(A), load(str(tmp_path))) == [
+        Difference("model.of_an_older_schema", "—", "1"),
+        Difference("seed", "1", "7"),
+    ]
+    (tmp_path / "config.yaml").write_text("- a list\n")
+    with pytest.raises(DataError, match="expected the keys"):
+        load(str(tmp_path))
+
+
+def test_diff_reads_git_revisions(project: ProjectRoot) -> None:
+    git = ["git", "-c", "user.name=t", "-c", "user.email=t@example.org"]
+    for arguments in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "before"]):
+        subprocess.run([*git, *arguments], cwd=project.folder, check=True)
+    model = project.folder / "conf" / "model" / "gbdt.yaml"
+    model.write_text(model.read_text().replace("num_leaves: 63", "num_leaves: 64"))
+    assert differences(load(f"HEAD:{A}"), load(A)) == [Difference("model.num_leaves", "63", "64")]
+    with pytest.raises(UsageError, match="git has no configs"):
+        load(f"nowhere:{A}")
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [("gbdt_36fea", "did you mean 'gbdt_36feat'?"), ("", "valid:"), ("tests/golden", "no config.yaml there")],
+)
+def test_what_cannot_be_found_names_the_nearest(
+    name: str, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project_root().folder)
+    with pytest.raises(UsageError) as caught:
+        load(name)
+    assert says in str(caught.value)

@@ -1,0 +1,234 @@
+"""The command line as a user meets it: exit codes, messages, what is written, what is imported."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from atc.config.compose import Composer
+from atc.config.root import project_root
+
+HEAVY = {"lightgbm", "pyarrow", "polars", "wandb", "sklearn", "torch", "numpy", "scipy"}
+
+# An entry point whose run reports what it was given, and fails as the seed says.
+PROBE = """
+import sys
+from pathlib import Path
+from atc.config.entry import main_with
+from atc.errors import DataError
+
+def run(config):
+    print("ran", config.name, config.seed, config.model.kind, config.protocol.sealed, config.tracking.group)
+    if config.seed == 13:
+        raise DataError("no such file")
+    if config.seed == 14:
+        raise RuntimeError("a bug")
+    if config.seed == 15:
+        raise KeyboardInterrupt
+    if config.seed == 16:
+        file = Path("conf/config.yaml")
+        file.write_text(file.read_text().replace("name: adhoc", "name: edited"))
+
+sys.exit(main_with(run))
+"""
+
+
+def call(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    environment = {k: v for k, v in os.environ.items() if k not in ("ATC_ROOT", "HYDRA_FULL_ERROR")}
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=cwd or project_root().folder,
+        env=environment | {"PYTHONPATH": str(project_root().folder)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def probe(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return call("-c", PROBE, *arguments, cwd=cwd)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    root = project_root()
+    for folder in ("conf", "experiments", "sweeps"):
+        shutil.copytree(root.folder / folder, tmp_path / folder)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["+experimnt=x"], "experimnt: unknown key; did you mean 'experiment'?"),
+        (["+experiment=gbdt_36fea"], "experiment: no experiment 'gbdt_36fea'; did you mean 'gbdt_36feat'?"),
+        (["model=gbtd"], "model: no option 'gbtd'; did you mean 'gbdt'?"),
+        (
+            ["model.num_leafs=3"],
+            "model.num_leafs: unknown key of model kind 'gbdt'; did you mean 'model.num_l",
+        ),
+        (["model.num_leaves=abc"], "model.num_leaves: found 'abc', expected a valid integer"),
+        (["model.num_leaves=1"], "model.num_leaves: found 1, expected a number greater than or equal to 2"),
+        (["model.num_leaves=???"], "model.num_leaves: needs a value"),
+        (["+model.foo=1"], "model.foo: unknown key of model kind 'gbdt'; valid: "),
+        (["features.drop=[ob_imbalance_top6]"], "did you mean 'ob_imbalance_top5'?"),
+        (["-m", "model.num_leaves=31,1"], "(job 2 of 2: model.num_leaves=1)"),
+        (["+sweep=baselines"], "add -m"),
+        (["--cfg", "job", "+experimnt=x"], "did you mean 'experiment'?"),
+        (["-m", "--cfg", "job"], "Only one of"),
+        (["--config-dir", "conf"], "--config-dir: not supported; set ATC_ROOT"),
+    ],
+)
+def test_a_wrong_command_stops_before_anything_heavy(arguments: list[str], says: str) -> None:
+    result = call("-X", "importtime", "-m", "atc.run", *arguments)
+    imported = {
+        line.rpartition("|")[2].strip().partition(".")[0]
+        for line in result.stderr.splitlines()
+        if line.startswith("import time:")
+    }
+    assert result.returncode == 2, result.stderr
+    assert says in result.stderr
+    assert "Traceback" not in result.stderr
+    assert "pydantic" in imported  # the measurement works
+    assert imported & HEAVY == set()
+
+
+@pytest.mark.parametrize(
+    "arguments", [["-m", "atc.run", "--help"], ["-c", "from atc.cli import main; main()"]]
+)
+def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
+    extra = [] if "--help" in arguments else ["config", "validate"]
+    result = call("-X", "importtime", *arguments, *extra)
+    imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in result.stderr.splitlines()}
+    assert result.returncode == 0
+    assert imported & HEAVY == set()
+
+
+def test_a_typo_in_an_experiment_file_names_it(project: Path) -> None:
+    (project / "experiments" / "mine.yaml").write_text("# A hypothesis.\nmodel: {num_leafs: 3}\n")
+    result = probe("+experiment=mine", cwd=project)
+    assert result.returncode == 2
+    assert "model.num_leafs: unknown key" in result.stderr
+    assert "(in experiments/mine.yaml)" in result.stderr
+    assert "ran" not in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("seed", "code", "says", "traceback"),
+    [
+        (1, 0, "", False),
+        (13, 1, "no such file", False),
+        (14, 1, "RuntimeError: a bug", True),
+        (15, 130, "interrupted", False),
+    ],
+)
+def test_exit_codes(project: Path, seed: int, code: int, says: str, traceback: bool) -> None:
+    result = probe(f"seed={seed}", cwd=project)
+    assert result.returncode == code
+    assert f"ran adhoc {seed} gbdt False None" in result.stdout
+    assert says in result.stderr
+    assert ("Traceback" in result.stderr) is traceback
+
+
+def test_a_multirun_goes_on_after_a_failure_and_says_so(project: Path) -> None:
+    result = probe("-m", "seed=1,13,14,2", cwd=project)
+    assert result.returncode == 1
+    assert [line.split()[2] for line in result.stdout.splitlines()] == ["1", "13", "14", "2"]
+    assert result.stderr.rstrip().endswith("2 of 4 jobs failed:\n  [2/4] seed=13\n  [3/4] seed=14")
+    assert "RuntimeError: a bug" in result.stderr
+
+
+def test_an_interrupt_ends_a_multirun(project: Path) -> None:
+    result = probe("-m", "seed=1,15,2", cwd=project)
+    assert result.returncode == 130
+    assert [line.split()[2] for line in result.stdout.splitlines()] == ["1", "15"]
+
+
+def test_a_sweep_runs_with_hydras_own_launcher(project: Path) -> None:
+    result = probe("-m", "+sweep=baselines", cwd=project)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.splitlines() == [
+        "ran gbdt_36feat 1 gbdt False baselines",
+        "ran gbdt_13feat 1 gbdt False baselines",
+        "ran logistic_36feat 1 logistic False baselines",
+        "ran logistic_13feat 1 logistic False baselines",
+    ]
+
+
+def test_a_varied_model_seals_every_job(project: Path) -> None:
+    result = probe("-m", "model.num_leaves=31,63", cwd=project)
+    assert result.returncode == 0
+    lines = [line.split() for line in result.stdout.splitlines()]
+    assert [line[4] for line in lines] == ["True", "True"]
+    assert len({line[5] for line in lines}) == 1
+    assert lines[0][5].startswith("multirun-")
+
+
+def test_a_file_edited_during_a_sweep_changes_no_job(project: Path) -> None:
+    result = probe("-m", "seed=16,1", cwd=project)
+    assert "name: edited" in (project / "conf" / "config.yaml").read_text()
+    assert result.returncode == 0, result.stderr
+    assert [line.split()[1] for line in result.stdout.splitlines()] == ["adhoc", "adhoc"]
+
+
+def test_nothing_is_written_beside_outputs(project: Path) -> None:
+    before = {path.name for path in project.iterdir()}
+    assert probe("paths.outputs=results", cwd=project / "experiments").returncode == 0
+    assert {path.name for path in project.iterdir()} - before == {"results"}
+    assert list((project / "results").iterdir()) == []
+    assert probe("-m", "seed=1,2", cwd=project).returncode == 0
+    assert {path.name for path in project.iterdir()} - before == {"results", "outputs"}
+    written = [path.relative_to(project / "outputs") for path in (project / "outputs").rglob("*")]
+    assert [path.name for path in written if len(path.parts) == 3] == ["multirun.yaml"]
+    assert all(path.parts[0] == "sweeps" for path in written)
+
+
+def test_from_a_subfolder_and_from_elsewhere(project: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    (project / "experiments" / "mine.yaml").write_text("# A hypothesis.\nseed: 5\n")
+    inside = probe("+experiment=mine", cwd=project / "conf" / "data")
+    assert "ran mine 5" in inside.stdout
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    globbed = probe("-m", "+experiment=glob(*_13feat)", f"paths.outputs={elsewhere}", cwd=elsewhere)
+    assert globbed.returncode == 0, globbed.stderr
+    assert [line.split()[1] for line in globbed.stdout.splitlines()] == ["gbdt_13feat", "logistic_13feat"]
+
+
+def test_help_lists_experiments_with_their_hypotheses() -> None:
+    result = probe("--help", cwd=Path("/"))
+    assert result.returncode == 0
+    composer = Composer()
+    for name in composer.options("experiment"):
+        first = (composer.root.folder / "experiments" / f"{name}.yaml").read_text().splitlines()[0]
+        assert f"  {name}" in result.stdout
+        assert first.lstrip("# ") in result.stdout
+    for group in ("data", "features", "model", "window"):
+        assert ", ".join(composer.options(group)) in result.stdout
+    assert "+sweep=" in result.stdout
+    assert "ran" not in result.stdout.split()
+
+
+def test_cfg_job_shows_the_composed_config() -> None:
+    result = probe("+experiment=logistic_36feat", "data=eth_jpy", "--cfg", "job", "--resolve")
+    assert result.returncode == 0, result.stderr
+    assert "name: logistic_36feat" in result.stdout
+    assert "kind: dates" in result.stdout
+    assert "hydra:" not in result.stdout
+
+
+def test_cfg_job_shows_a_wrong_config_and_says_so() -> None:
+    result = probe("+modle.x=1", "--cfg", "job")
+    assert result.returncode == 2
+    assert "modle:\n  x: 1" in result.stdout
+    assert "did you mean 'model'?" in result.stderr
+
+
+def test_an_unknown_flag_is_wrong_usage() -> None:
+    result = probe("--nonsense")
+    assert result.returncode == 2
+    assert "--nonsense" in result.stderr

@@ -1,0 +1,106 @@
+"""Multiruns: which jobs, which of them may see the holdout, and all judged before one starts."""
+
+from __future__ import annotations
+
+import pytest
+
+from atc.config.compose import Composer
+from atc.config.problems import ConfigError
+from atc.config.sweep import Sweep, expand
+
+
+def swept(*overrides: str) -> Sweep:
+    return expand(Composer(), overrides)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "sealed"),
+    [
+        (["+experiment=gbdt_36feat", "model.num_leaves=31,63"], True),
+        (["model=gbdt,logistic"], True),
+        (["features=plan36,strict35"], True),
+        (["features.drop=[],[rv_5s]"], True),
+        (["label=hold10_oracle,hold10_oracle_q14"], True),
+        (["label.horizon_s=60,300"], True),
+        (["sampling=trade,book"], True),
+        (["model.num_leaves=range(31,33)"], True),
+        (["+experiment=gbdt_36feat,gbdt_13feat", "model.n_estimators=10,20"], True),
+        (["+sweep=baselines"], False),
+        (["+experiment=gbdt_36feat,logistic_36feat"], False),
+        (["+experiment=glob(*)"], False),
+        (["seed=1,2,3"], False),
+        (["data=demo,demo_null"], False),
+        (["seed=1,2", "model.num_leaves=31"], False),
+        (["model.num_leaves=choice(31)"], False),
+        (["baseline.model.l2=1e-4,1e-3"], False),
+        (["model@baseline.model=gbdt,logistic"], False),
+        (["seed=1"], False),
+    ],
+)
+def test_a_multirun_is_sealed_when_it_varies_what_it_could_choose(overrides: list[str], sealed: bool) -> None:
+    found = swept(*overrides)
+    assert found.sealed is sealed
+    assert {job.config.protocol.sealed for job in found.jobs} == {sealed}
+
+
+def test_an_explicit_seal_stays() -> None:
+    assert {j.config.protocol.sealed for j in swept("model=gbdt,logistic", "protocol.sealed=false").jobs} == {
+        False
+    }
+    assert {j.config.protocol.sealed for j in swept("seed=1,2", "protocol.sealed=true").jobs} == {True}
+
+
+def test_the_jobs_are_hydras_product_in_hydras_order() -> None:
+    jobs = swept("model.num_leaves=31,63", "seed=1,2").jobs
+    assert [job.overrides for job in jobs] == [
+        ("model.num_leaves=31", "seed=1"),
+        ("model.num_leaves=31", "seed=2"),
+        ("model.num_leaves=63", "seed=1"),
+        ("model.num_leaves=63", "seed=2"),
+    ]
+
+
+def test_a_sweep_file_lists_jobs_and_the_command_line_beats_it() -> None:
+    names = [job.config.name for job in swept("+sweep=baselines").jobs]
+    assert names == ["gbdt_36feat", "gbdt_13feat", "logistic_36feat", "logistic_13feat"]
+    assert {job.config.tracking.group for job in swept("+sweep=baselines").jobs} == {"baselines"}
+    fewer = swept("+sweep=baselines", "+experiment=logistic_13feat").jobs
+    assert [job.config.name for job in fewer] == ["logistic_13feat"]
+
+
+def test_globs_find_every_experiment() -> None:
+    names = {job.config.name for job in swept("+experiment=glob(*)").jobs}
+    assert names == set(Composer().options("experiment"))
+    some = {job.config.name for job in swept("+experiment=glob(gbdt_*)").jobs}
+    assert some == {name for name in names if name.startswith("gbdt_")}
+
+
+def test_one_wrong_job_stops_all_and_is_named() -> None:
+    with pytest.raises(ConfigError) as caught:
+        swept("model.num_leaves=31,1", "seed=1,2")
+    (problem,) = caught.value.problems
+    assert problem.key == "model.num_leaves"
+    assert "(job 3 of 4: model.num_leaves=1 seed=1)" in problem.message
+
+
+def test_what_is_wrong_in_all_jobs_is_said_once() -> None:
+    with pytest.raises(ConfigError) as caught:
+        swept("+experimnt=x", "seed=1,2")
+    (problem,) = caught.value.problems
+    assert problem.key == "experimnt"
+    assert "job" not in problem.message
+
+
+@pytest.mark.parametrize(
+    ("override", "says"),
+    [
+        ("model=gbdt,gbtd", "did you mean 'gbdt'?"),
+        ("+experiment=gbdt_36feat,gbdt_13fea", "did you mean 'gbdt_13feat'?"),
+        ("model.learning_rate=interval(0,1)", "list the values"),
+        ("+sweep=baseline", "did you mean 'baselines'?"),
+    ],
+)
+def test_a_wrong_axis_names_the_way_out(override: str, says: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        swept(override)
+    assert says in str(caught.value)
