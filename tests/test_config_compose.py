@@ -201,5 +201,5 @@ def test_the_root_is_found_from_anywhere(
     monkeypatch.chdir("/")
     assert project_root().folder == checkout
     monkeypatch.setenv("ATC_ROOT", str(tmp_path / "conf"))
-    with pytest.raises(UsageError, match="no conf/config.yaml"):
+    with pytest.raises(UsageError, match=r"no conf/config\.yaml"):
         project_root()

@@ -66,7 +66,7 @@ def test_the_groups_hold_what_the_issue_names(composer: Composer) -> None:
 
 @pytest.mark.parametrize("choice", every_option())
 def test_yaml_spells_every_field(composer: Composer, choice: str) -> None:
-    """A field that no file spells could not be overridden without a `+`, and its default would hide in code."""
+    """A field that no file spells could not be overridden without a `+`; its default would hide in code."""
     composition, problems = composer.composition([choice])
     assert problems == []
     spelled = yaml.safe_load(yaml.safe_dump(_plain_keys(composition.cfg)))
@@ -103,7 +103,7 @@ def test_a_recorded_config_reads_back_equal() -> None:
 def test_slices_are_frozen() -> None:
     config = compose()
     with pytest.raises(ValidationError):
-        config.seed = 2  # type: ignore[misc]
+        config.seed = 2
 
 
 def test_instruments_are_exact() -> None:
@@ -173,8 +173,8 @@ def test_a_count_is_a_whole_number(value: object) -> None:
         Gbdt.model_validate({"kind": "gbdt", "num_leaves": value})
 
 
-def _ns(*when: int) -> int:
-    return int(datetime(*when, tzinfo=UTC).timestamp()) * 1_000_000_000  # type: ignore[misc]
+def _ns(year: int, month: int, day: int, hour: int = 0, minute: int = 0) -> int:
+    return int(datetime(year, month, day, hour, minute, tzinfo=UTC).timestamp()) * 1_000_000_000
 
 
 def test_weekly_maintenance_is_in_local_time_and_dated() -> None:
