@@ -1,0 +1,1 @@
+"""Models: one face to fit, predict, save and load."""

@@ -1,0 +1,210 @@
+"""A model directory: open files, their digests, and what the model is (SPEC 4). No pickles."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from atc.config.schema import Model as ModelConfig
+from atc.errors import DataError, UsageError, nearest
+from atc.models.base import FitReport, Model
+from atc.models.gbdt import GbdtModel
+from atc.models.logistic import LogisticModel
+from atc.models.profile import Profile
+
+FORMAT = "atc-model-1"
+MANIFEST_FILE = "manifest.json"
+PROFILE_FILE = "profile.json"
+
+_KINDS: dict[str, type[GbdtModel] | type[LogisticModel]] = {
+    GbdtModel.kind: GbdtModel,
+    LogisticModel.kind: LogisticModel,
+}
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What a model was made of and from; the run knows it."""
+
+    symbol: str
+    train_from: date
+    train_to: date
+    """Business days, both included."""
+    train_span_ns: tuple[int, int]
+    """Start (included) and end (excluded) of train and internal validation."""
+    feature_schema: str
+    label: Mapping[str, Any]
+    """The label's config and fitted constants."""
+    config_digest: str
+    data_digest: str
+    git_commit: str | None
+    created_at: str
+    """ISO 8601, UTC."""
+    versions: Mapping[str, str]
+    """Of the packages that made it."""
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A verified model with what its directory says of it."""
+
+    model: Model
+    manifest: Mapping[str, Any]
+    profile: Profile
+
+
+def save_model(
+    model: Model,
+    directory: Path,
+    *,
+    config: ModelConfig,
+    provenance: Provenance,
+    report: FitReport,
+    valid_metrics: Mapping[str, float | None],
+    profile: Profile,
+) -> Path:
+    """Write `model` into `directory` (made if absent) and return the manifest's path; the manifest comes
+    last.
+
+    Raises UsageError if a model is there already: nothing is overwritten.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    manifest_path = directory / MANIFEST_FILE
+    if manifest_path.exists():
+        raise UsageError(
+            f"{directory} holds a model already; a model is never overwritten, choose another folder"
+        )
+    stem = f"{model.kind}_{provenance.symbol}_{provenance.train_from}_{provenance.train_to}"
+    model_files = model.save(directory, stem)
+    (directory / PROFILE_FILE).write_text(
+        json.dumps(profile, indent=1, allow_nan=False) + "\n", encoding="utf-8"
+    )
+    manifest: dict[str, Any] = {
+        "format": FORMAT,
+        "model_type": model.kind,
+        "model_config": config.model_dump(mode="json"),
+        "model_files": list(model_files),
+        "features": list(model.features),
+        "scores": list(model.score_names),
+        "feature_schema": provenance.feature_schema,
+        "label": dict(provenance.label),
+        "symbol": provenance.symbol,
+        "train_range": [str(provenance.train_from), str(provenance.train_to)],
+        "train_span_ns": list(provenance.train_span_ns),
+        "valid_metrics": dict(valid_metrics),
+        "fit": {
+            "parameters": dict(report.parameters),
+            "iterations": report.iterations,
+            "best_iteration": report.best_iteration,
+            "converged": report.converged,
+            "gradient_norm": report.gradient_norm,
+            "importance_kind": report.importance_kind,
+            "importance": [asdict(item) for item in report.importance],
+            "null_columns": list(report.null_columns),
+            "constant_columns": list(report.constant_columns),
+            "notes": list(report.notes),
+        },
+        "created_at": provenance.created_at,
+        "git_commit": provenance.git_commit,
+        "config_digest": provenance.config_digest,
+        "data_digest": provenance.data_digest,
+        "versions": dict(provenance.versions),
+        "files": {name: _file_digest(directory / name) for name in (*model_files, PROFILE_FILE)},
+    }
+    manifest["manifest_digest"] = _manifest_digest(manifest)
+    text = json.dumps(manifest, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
+    manifest_path.write_text(text, encoding="utf-8")
+    return manifest_path
+
+
+def load_model(
+    directory: Path, *, features: Sequence[str] | None = None, feature_schema: str | None = None
+) -> LoadedModel:
+    """The model of `directory`, once every file has been checked against the manifest.
+
+    `features`: the columns, in order, that the caller will give; `feature_schema`: the version that
+    computes them. Raises DataError for a missing or changed file, another format, other features or another
+    order of them, another schema version.
+    """
+    manifest = _read_manifest(directory)
+    for name, expected in manifest["files"].items():
+        path = directory / name
+        if not path.is_file():
+            raise DataError(f"{path} is missing, the manifest lists it")
+        found = _file_digest(path)
+        if found != expected:
+            raise DataError(
+                f"{path} is corrupt: its SHA-256 is {found[:12]}…, the manifest says {expected[:12]}…; "
+                "restore the "
+                "file or fit the model again"
+            )
+    have = tuple(manifest["features"])
+    if features is not None:
+        _require_features(directory, have, tuple(features))
+    if feature_schema is not None and feature_schema != manifest["feature_schema"]:
+        raise DataError(
+            f"{directory} was fitted on {manifest['feature_schema']}, these features are {feature_schema}: "
+            "columns "
+            "of one name may mean something else; fit again, or use the code that the manifest's "
+            "git_commit names"
+        )
+    kind = manifest["model_type"]
+    if kind not in _KINDS:
+        raise DataError(f"{directory}: model type {kind!r} is unknown; {nearest(kind, _KINDS)}")
+    model: Model = _KINDS[kind].load(directory, manifest)
+    if model.features != have:
+        raise DataError(
+            f"{directory}: the model's file has the features {', '.join(model.features)}, its manifest has "
+            f"{', '.join(have)}"
+        )
+    profile: Profile = json.loads((directory / PROFILE_FILE).read_text(encoding="utf-8"))
+    return LoadedModel(model=model, manifest=manifest, profile=profile)
+
+
+def _read_manifest(directory: Path) -> dict[str, Any]:
+    path = directory / MANIFEST_FILE
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise DataError(f"{path} is missing: {directory} holds no finished model") from None
+    except ValueError as error:
+        raise DataError(f"{path} is not whole JSON: {error}") from None
+    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+        found = manifest.get("format") if isinstance(manifest, dict) else type(manifest).__name__
+        raise DataError(f"{path}: format {found!r}, {FORMAT!r} was expected")
+    if manifest.get("manifest_digest") != _manifest_digest(manifest):
+        raise DataError(f"{path} was changed after it was written: its own digest does not fit")
+    return manifest
+
+
+def _require_features(directory: Path, have: tuple[str, ...], given: tuple[str, ...]) -> None:
+    if given == have:
+        return
+    if sorted(given) == sorted(have):
+        i = next(i for i, (a, b) in enumerate(zip(have, given, strict=True)) if a != b)
+        raise DataError(
+            f"{directory} takes the same {len(have)} features in another order: column {i} is {have[i]!r} "
+            "there and "
+            f"{given[i]!r} here"
+        )
+    lacking = [name for name in have if name not in given]
+    extra = [name for name in given if name not in have]
+    raise DataError(
+        f"{directory} takes other features: lacking here {', '.join(lacking) or 'none'}; unknown there "
+        f"{', '.join(extra) or 'none'}"
+    )
+
+
+def _file_digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _manifest_digest(manifest: Mapping[str, Any]) -> str:
+    content = {key: value for key, value in manifest.items() if key != "manifest_digest"}
+    return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).hexdigest()

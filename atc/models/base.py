@@ -1,0 +1,187 @@
+"""What every model is to the rest: fit on two blocks, predict, save, load."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from atc.errors import DataError
+from atc.protocol.dataset import Block, FloatMatrix, require_two_classes
+from atc.protocol.sealed_holdout import fit_in_progress
+
+Progress = Callable[[int, int], None]
+"""Called with the steps done and the steps at most to do."""
+
+Scores = NDArray[np.float64]
+"""(n, n_scores)."""
+
+Plain = str | int | float | bool | None
+
+CHUNK_ROWS = 65_536
+"""Rows that are held in float64 at once."""
+CURVE_ROWS = 100_000
+"""Training rows that the training curves are drawn from, evenly spaced: scoring all of them would cost as
+much as the fit, and a curve needs no more."""
+
+
+@dataclass(frozen=True)
+class Importance:
+    """What one input contributed."""
+
+    feature: str
+    value: float
+    splits: int | None
+    """Trees: how many splits use it."""
+
+
+@dataclass(frozen=True)
+class FitReport:
+    """How a fit went."""
+
+    parameters: Mapping[str, Plain]
+    """Everything that the result depends on besides the rows: seeds, threads and defaults included."""
+    curves: Mapping[str, tuple[float, ...]]
+    """By name, such as `valid/log_loss`; one value an iteration."""
+    iterations: int
+    """Iterations done."""
+    best_iteration: int
+    """Iterations that the model keeps."""
+    converged: bool | None
+    """Whether the optimum was reached; None for a model that stops by validation."""
+    gradient_norm: float | None
+    """Largest entry of the objective's gradient at the end, where there is one."""
+    importance_kind: str
+    importance: tuple[Importance, ...]
+    """Largest first."""
+    null_columns: tuple[str, ...]
+    """Inputs that are null in every training row; kept, as missing."""
+    constant_columns: tuple[str, ...]
+    """Inputs with one single value in the training rows; kept."""
+    notes: tuple[str, ...] = field(default=())
+    """What a reader of the figures should know."""
+
+
+class Model(Protocol):
+    """A model before and after its fit. `fit` is for `fit_model`, `save` and `load` for
+    `atc.models.artifact`.
+    """
+
+    kind: ClassVar[str]
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Names of the inputs in order, known after the fit."""
+        ...
+
+    @property
+    def score_names(self) -> tuple[str, ...]:
+        """Names of the columns that `predict` gives."""
+        ...
+
+    def fit(self, train: Block, valid: Block, *, seed: int, progress: Progress | None = None) -> FitReport:
+        """Fit on `train`; `valid` may decide when to stop, and nothing else."""
+        ...
+
+    def predict(self, x: FloatMatrix) -> Scores:
+        """Scores (n, n_scores) of inputs (n, k), columns as in `features`; a row's scores depend on it
+        alone.
+        """
+        ...
+
+    def save(self, directory: Path, stem: str) -> tuple[str, ...]:
+        """Write the fitted state in open formats; the names of the files. `stem` says what it was fitted
+        on.
+        """
+        ...
+
+    @classmethod
+    def load(cls, directory: Path, manifest: Mapping[str, Any]) -> Self:
+        """The model of files that `save` wrote and `artifact.load_model` has verified."""
+        ...
+
+
+def fit_model(
+    model: Model, train: Block, valid: Block, *, seed: int, progress: Progress | None = None
+) -> FitReport:
+    """Fit `model`, with every holdout of the process closed meanwhile.
+
+    Raises DataError for an infinite input, for null or single-class labels.
+    """
+    if train.features != valid.features:
+        raise ValueError("train and valid have different features")
+    for part, block in (("training rows", train), ("validation rows", valid)):
+        refuse_infinite(block.x, block.features, part)
+        target = single_head(block, part)
+        require_two_classes(target, part)
+    with fit_in_progress():
+        return model.fit(train, valid, seed=seed, progress=progress)
+
+
+def single_head(block: Block, part: str) -> NDArray[np.float64]:
+    """The targets (n,) of a block with one binary head; raises DataError for a null or a value besides 0
+    and 1.
+    """
+    if block.y.shape[1] != 1:
+        raise ValueError(f"{part}: {block.y.shape[1]} heads, this model has one")
+    target: NDArray[np.float64] = block.y[:, 0]
+    wrong = np.flatnonzero((target != 0.0) & (target != 1.0))
+    if len(wrong):
+        raise DataError(
+            f"{part}: label {target[wrong[0]]} in row {wrong[0]} ({len(wrong):,} such rows), 0 or 1 was "
+            "expected"
+        )
+    return target
+
+
+def refuse_infinite(x: FloatMatrix, features: tuple[str, ...], part: str) -> None:
+    """Raise DataError that names each column of `x` (n, k) with an infinite value."""
+    counts = np.zeros(x.shape[1], dtype=np.int64)
+    first = np.full(x.shape[1], -1, dtype=np.int64)
+    for start in range(0, len(x), CHUNK_ROWS):
+        infinite = np.isinf(x[start : start + CHUNK_ROWS])
+        found = np.count_nonzero(infinite, axis=0)
+        fresh = (counts == 0) & (found > 0)
+        if fresh.any():
+            first[fresh] = start + np.argmax(infinite[:, fresh], axis=0)
+        counts += found
+    if counts.any():
+        listed = ", ".join(
+            f"{features[i]} ({counts[i]:,} rows, the first is {first[i]})" for i in np.flatnonzero(counts)
+        )
+        raise DataError(
+            f"{part}: infinite values in {listed}; a feature is a finite number or null, so the column's "
+            "definition or its input is at fault"
+        )
+
+
+def curve_rows(n_rows: int) -> NDArray[np.int64]:
+    """Positions of the at most `CURVE_ROWS` evenly spaced training rows of the curves."""
+    return np.arange(0, n_rows, -(-n_rows // CURVE_ROWS), dtype=np.int64)
+
+
+def check_width(x: FloatMatrix, features: tuple[str, ...]) -> None:
+    """Raise ValueError unless `x` is a float32 matrix with a column for each of `features`."""
+    if x.dtype != np.float32 or x.ndim != 2 or x.shape[1] != len(features):
+        raise ValueError(f"x is {x.dtype} of shape {x.shape}, float32 (n, {len(features)}) was expected")
+
+
+def degenerate_columns(x: FloatMatrix, features: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Names of the columns of `x` that are null throughout, and of those with one single value besides
+    nulls.
+    """
+    low = np.full(x.shape[1], np.inf, dtype=np.float32)
+    high = np.full(x.shape[1], -np.inf, dtype=np.float32)
+    for start in range(0, len(x), CHUNK_ROWS):
+        chunk = x[start : start + CHUNK_ROWS]
+        np.fmin(low, np.fmin.reduce(chunk, axis=0), out=low)
+        np.fmax(high, np.fmax.reduce(chunk, axis=0), out=high)
+    null = low > high
+    return (
+        tuple(name for name, is_null in zip(features, null, strict=True) if is_null),
+        tuple(name for name, is_one in zip(features, low == high, strict=True) if is_one),
+    )

@@ -1,0 +1,232 @@
+"""Gradient-boosted trees by LightGBM, with everything fixed that would let two runs differ."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+
+from atc.config.schema import Gbdt
+from atc.errors import DataError
+from atc.models.base import (
+    FitReport,
+    Importance,
+    Plain,
+    Progress,
+    Scores,
+    check_width,
+    curve_rows,
+    degenerate_columns,
+    single_head,
+)
+from atc.protocol.dataset import Block, FloatMatrix
+
+if TYPE_CHECKING:
+    import lightgbm
+
+MODEL_FILE = "model.txt"
+
+# LightGBM's derives six seeds from `seed`; they are spelled out so that the record holds what was used.
+_SEEDS = (
+    "seed",
+    "data_random_seed",
+    "feature_fraction_seed",
+    "bagging_seed",
+    "extra_seed",
+    "objective_seed",
+    "drop_seed",
+)
+
+
+def parameters(config: Gbdt, seed: int) -> dict[str, Plain | list[str]]:
+    """LightGBM's parameters for `config`.
+
+    The loss comes first among the metrics, and decides when to stop: it is the objective itself, it is
+    smoother than a rank statistic on overlapping labels, and it keeps the probabilities honest, which
+    thresholds and the Brier score read. The AUC is drawn beside it.
+    """
+    return {
+        "objective": "binary",
+        "metric": ["binary_logloss", "auc"],
+        "boosting": "gbdt",
+        "max_depth": config.max_depth,
+        "num_leaves": config.num_leaves,
+        "min_child_samples": config.min_child_samples,
+        "learning_rate": config.learning_rate,
+        "feature_fraction": config.feature_fraction,
+        "bagging_fraction": config.bagging_fraction,
+        "bagging_freq": config.bagging_freq,
+        "max_bin": config.max_bin,
+        "num_threads": config.num_threads,
+        "deterministic": True,
+        "force_col_wise": config.histogram == "col",
+        "force_row_wise": config.histogram == "row",
+        "verbosity": -1,
+        **dict.fromkeys(_SEEDS, seed),
+    }
+
+
+@dataclass(frozen=True)
+class _State:
+    booster: lightgbm.Booster
+    features: tuple[str, ...]
+    num_threads: int
+
+
+class GbdtModel:
+    """P(y = 1); one score column, `p`. Nulls go to the trees as they are."""
+
+    kind: ClassVar[str] = "gbdt"
+
+    def __init__(self, config: Gbdt, state: _State | None = None) -> None:
+        self._config = config
+        self._state = state
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Names of the inputs in order."""
+        return self._fitted().features
+
+    @property
+    def score_names(self) -> tuple[str, ...]:
+        """`p`: the probability of class 1."""
+        return ("p",)
+
+    def fit(self, train: Block, valid: Block, *, seed: int, progress: Progress | None = None) -> FitReport:
+        """Grow trees on `train` until the loss on `valid` has not improved for `early_stopping` rounds.
+
+        Raises DataError when the training rows are too few for a single split.
+        """
+        import lightgbm
+
+        config = self._config
+        if train.n_rows < 2 * config.min_child_samples:
+            raise DataError(
+                f"{train.n_rows:,} training rows cannot be split once with "
+                f"model.min_child_samples={config.min_child_samples}: at least "
+                f"{2 * config.min_child_samples:,} are "
+                "needed; take a longer window or lower model.min_child_samples"
+            )
+        chosen = parameters(config, seed)
+        for part, block in (("training rows", train), ("validation rows", valid)):
+            single_head(block, part)
+        names = list(train.features)
+        sample = curve_rows(train.n_rows)
+
+        def binned(block: Block, rows: slice | np.ndarray[Any, Any], like: lightgbm.Dataset | None) -> Any:
+            return lightgbm.Dataset(
+                block.x[rows],
+                label=block.y[rows, 0],
+                weight=None if block.weights is None else block.weights[rows],
+                reference=like,  # bin edges come from the training rows alone
+                feature_name=names,
+                params=chosen,
+                free_raw_data=True,
+            )
+
+        everything = slice(None)
+        train_bins = binned(train, everything, None)
+        curves: dict[str, list[float]] = {}
+
+        def watch(env: lightgbm.callback.CallbackEnv) -> None:
+            for result in env.evaluation_result_list or ():
+                part = "train" if result.dataset_name == "training" else "valid"
+                metric = "log_loss" if result.metric_name == "binary_logloss" else result.metric_name
+                curves.setdefault(f"{part}/{metric}", []).append(float(result.metric_value))
+            if progress is not None:
+                progress(env.iteration + 1, config.n_estimators)
+
+        watch.order = 10  # type: ignore[attr-defined]  # before early stopping, which leaves by an exception
+        booster = lightgbm.train(
+            chosen,
+            train_bins,
+            num_boost_round=config.n_estimators,
+            valid_sets=[binned(valid, everything, train_bins), binned(train, sample, train_bins)],
+            # LightGBM never stops by a set of this name.
+            valid_names=["valid", "training"],
+            callbacks=[
+                watch,
+                lightgbm.early_stopping(config.early_stopping, first_metric_only=True, verbose=False),
+            ],
+        )
+        # From its own text, so that a model in memory and one from disk are the same thing.
+        text = booster.model_to_string(num_iteration=booster.best_iteration)
+        self._state = _parsed(text, config.num_threads)
+        null, constant = degenerate_columns(train.x, train.features)
+        gains = booster.feature_importance("gain", iteration=booster.best_iteration)
+        splits = booster.feature_importance("split", iteration=booster.best_iteration)
+        order = np.argsort(-gains, kind="stable")
+        notes: tuple[str, ...] = ()
+        if not splits.any():
+            notes = ("gbdt made no split: the model is the base rate, whatever its inputs",)
+        elif booster.best_iteration == config.n_estimators:
+            notes = (
+                f"gbdt still improved on validation at model.n_estimators={config.n_estimators}, its last "
+                "tree",
+            )
+        recorded: dict[str, Plain] = {
+            name: ",".join(value) if isinstance(value, list) else value for name, value in chosen.items()
+        }
+        recorded |= {"n_estimators": config.n_estimators, "early_stopping": config.early_stopping}
+        return FitReport(
+            parameters=recorded,
+            curves={name: tuple(values) for name, values in curves.items()},
+            iterations=len(curves["valid/log_loss"]),
+            best_iteration=booster.best_iteration,
+            converged=None,
+            gradient_norm=None,
+            importance_kind="gain",
+            importance=tuple(Importance(names[i], float(gains[i]), int(splits[i])) for i in order),
+            null_columns=null,
+            constant_columns=constant,
+            notes=notes,
+        )
+
+    def predict(self, x: FloatMatrix) -> Scores:
+        """P(y = 1), (n, 1)."""
+        state = self._fitted()
+        check_width(x, state.features)
+        if len(x) == 0:
+            return np.empty((0, 1))
+        score = state.booster.predict(np.ascontiguousarray(x), num_threads=state.num_threads)
+        return np.asarray(score, dtype=np.float64)[:, None]
+
+    def save(self, directory: Path, stem: str) -> tuple[str, ...]:
+        """Write LightGBM's own text, `model.txt`; the manifest names what it was fitted on."""
+        del stem
+        path = directory / MODEL_FILE
+        path.write_text(self._fitted().booster.model_to_string(), encoding="utf-8")
+        return (path.name,)
+
+    @classmethod
+    def load(cls, directory: Path, manifest: Mapping[str, Any]) -> Self:
+        """The model of `model.txt`; DataError if LightGBM cannot read it."""
+        config = Gbdt.model_validate(manifest["model_config"])
+        path = directory / manifest["model_files"][0]
+        text = path.read_text(encoding="utf-8")
+        import lightgbm
+
+        # LightGBM prints its error before it raises it.
+        with contextlib.redirect_stdout(io.StringIO()):
+            try:
+                state = _parsed(text, config.num_threads)
+            except lightgbm.basic.LightGBMError as error:
+                raise DataError(f"{path}: LightGBM cannot read it: {error}") from None
+        return cls(config, state)
+
+    def _fitted(self) -> _State:
+        if self._state is None:
+            raise RuntimeError("the model is not fitted")
+        return self._state
+
+
+def _parsed(text: str, num_threads: int) -> _State:
+    import lightgbm
+
+    booster = lightgbm.Booster(model_str=text)
+    return _State(booster, tuple(booster.feature_name()), num_threads)

@@ -1,0 +1,321 @@
+"""Logistic regression: mean log loss + λ/2·‖w‖², bias excluded, on standardised inputs.
+
+Two solvers of the one objective: `newton` goes to the optimum and says whether it got there; `adam` is the
+plan's schedule of epochs. Sums run over chunks in a fixed order, and no float64 copy of the matrix is made.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from atc.config.schema import Logistic
+from atc.errors import DataError
+from atc.models.base import (
+    FitReport,
+    Importance,
+    Progress,
+    Scores,
+    check_width,
+    curve_rows,
+    degenerate_columns,
+    single_head,
+)
+from atc.models.ranking import auc
+from atc.models.standardise import Standardiser, Vector, fit_standardiser
+from atc.protocol.dataset import Block, FloatMatrix
+
+FORMAT = "atc-logistic-1"
+
+_GRAM_ROWS = 64
+
+_ADAM_BETA1, _ADAM_BETA2, _ADAM_EPSILON = 0.9, 0.999, 1e-8
+
+
+@dataclass(frozen=True)
+class _State:
+    standardiser: Standardiser
+    weights: Vector
+    """(k,) of standardised inputs."""
+    bias: float
+    features: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Objective:
+    """The objective at one point, with as many derivatives as were asked for."""
+
+    value: float
+    gradient: Vector
+    """(k + 1,), the bias last."""
+    hessian: NDArray[np.float64] | None
+    """(k + 1, k + 1)."""
+
+
+_Watch = Callable[[Vector, int, int], None]
+"""Of a solver: parameters, iterations done, iterations at most."""
+
+
+@dataclass(frozen=True)
+class _Problem:
+    """What is minimised."""
+
+    config: Logistic
+    standardiser: Standardiser
+    x: FloatMatrix
+    y: Vector
+    weights: Vector
+    """(n,), of sum 1."""
+
+    def at(self, theta: Vector, *, curvature: bool) -> _Objective:
+        """The objective at `theta` (k + 1,), in one pass over the rows."""
+        k = self.x.shape[1]
+        penalised = np.append(theta[:-1], 0.0)
+        value = 0.5 * self.config.l2 * float(np.sum(penalised**2))
+        gradient = self.config.l2 * penalised
+        hessian = np.diag(np.append(np.full(k, self.config.l2), 0.0)) if curvature else None
+        for rows, z in self.standardiser.chunks(self.x):
+            y, weights = self.y[rows], self.weights[rows]
+            a = np.concatenate([z, np.ones((len(z), 1))], axis=1)
+            margin = np.einsum("ij,j->i", a, theta)
+            p = _sigmoid(margin)
+            value += float(np.sum(weights * (np.logaddexp(0.0, margin) - y * margin)))
+            gradient += np.einsum("ij,i->j", a, weights * (p - y))
+            if hessian is not None:
+                hessian += _gram(a, weights * p * (1.0 - p))
+        return _Objective(value, gradient, hessian)
+
+    def batch(self, rows: NDArray[np.int64]) -> _Problem:
+        """The same problem on some of the rows, as if they were all."""
+        weights = self.weights[rows]
+        return _Problem(self.config, self.standardiser, self.x[rows], self.y[rows], weights / weights.sum())
+
+
+class LogisticModel:
+    """P(y = 1); one score column, `p`."""
+
+    kind: ClassVar[str] = "logistic"
+
+    def __init__(self, config: Logistic, state: _State | None = None) -> None:
+        self._config = config
+        self._state = state
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Names of the inputs in order."""
+        return self._fitted().features
+
+    @property
+    def score_names(self) -> tuple[str, ...]:
+        """`p`: the probability of class 1."""
+        return ("p",)
+
+    @property
+    def coefficients(self) -> Vector:
+        """(k + 1,) weights of the standardised inputs and, last, the bias."""
+        state = self._fitted()
+        return np.append(state.weights, state.bias)
+
+    def fit(self, train: Block, valid: Block, *, seed: int, progress: Progress | None = None) -> FitReport:
+        """Minimise the objective on `train`; `valid` is only scored, for the curves. `seed` orders adam's
+        batches.
+        """
+        config = self._config
+        y = single_head(train, "training rows")
+        valid_y = single_head(valid, "validation rows")
+        standardiser = fit_standardiser(train.x, config.clip)
+        raw = np.ones(len(y)) if train.weights is None else train.weights
+        problem = _Problem(config, standardiser, train.x, y, raw / raw.sum())
+        sample = curve_rows(train.n_rows)
+        curves: dict[str, list[float]] = {}
+
+        def watch(theta: Vector, step: int, steps: int) -> None:
+            for name, x, target in (("train", train.x[sample], y[sample]), ("valid", valid.x, valid_y)):
+                margin = _margins(standardiser, x, theta)
+                loss = float(np.mean(np.logaddexp(0.0, margin) - target * margin))
+                curves.setdefault(f"{name}/log_loss", []).append(loss)
+                area = auc(target == 1.0, margin)
+                if area is not None:
+                    curves.setdefault(f"{name}/auc", []).append(area)
+            if progress is not None:
+                progress(step, steps)
+
+        solve = _newton if config.solver == "newton" else _adam
+        theta, end, steps = solve(problem, seed, watch)
+        norm = float(np.max(np.abs(end.gradient)))
+        if not np.isfinite(end.value) or not np.isfinite(theta).all():
+            raise DataError(
+                f"logistic ({config.solver}) diverged: the loss is {end.value} after {steps} iterations; "
+                "lower "
+                "model.learning_rate or raise model.l2"
+            )
+        self._state = _State(standardiser, theta[:-1], float(theta[-1]), train.features)
+        null, constant = degenerate_columns(train.x, train.features)
+        converged = norm <= config.tol
+        order = np.argsort(-np.abs(theta[:-1]), kind="stable")
+        return FitReport(
+            parameters={**config.model_dump(), "seed": seed, "objective": end.value},
+            curves={name: tuple(values) for name, values in curves.items()},
+            iterations=steps,
+            best_iteration=steps,
+            converged=converged,
+            gradient_norm=norm,
+            importance_kind="abs_weight",
+            importance=tuple(Importance(train.features[i], float(abs(theta[i])), None) for i in order),
+            null_columns=null,
+            constant_columns=constant,
+            notes=()
+            if converged or config.solver == "adam"
+            else (
+                f"logistic stopped after {steps} iterations with gradient {norm:.2e}, {config.tol:.0e} "
+                "asked; with "
+                "model.l2=0 separable classes have no optimum",
+            ),
+        )
+
+    def predict(self, x: FloatMatrix) -> Scores:
+        """P(y = 1), (n, 1)."""
+        state = self._fitted()
+        check_width(x, state.features)
+        margin = _margins(state.standardiser, x, self.coefficients)
+        return _sigmoid(margin)[:, None]
+
+    def save(self, directory: Path, stem: str) -> tuple[str, ...]:
+        """Write `<stem>.json`; numbers in their shortest exact form."""
+        state = self._fitted()
+        columns = zip(
+            state.features,
+            state.weights.tolist(),
+            state.standardiser.mean.tolist(),
+            state.standardiser.std.tolist(),
+            strict=True,
+        )
+        content = {
+            "format": FORMAT,
+            "formula": "p = 1/(1 + exp(-(bias + sum(weight * clip((x - mean)/std, -clip, clip))))); "
+            "null x and columns of std 0 count 0",
+            "config": self._config.model_dump(mode="json"),
+            "bias": state.bias,
+            "clip": state.standardiser.clip,
+            "inputs": [
+                {"feature": name, "weight": weight, "mean": mean, "std": std}
+                for name, weight, mean, std in columns
+            ],
+        }
+        path = directory / f"{stem}.json"
+        path.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        return (path.name,)
+
+    @classmethod
+    def load(cls, directory: Path, manifest: Mapping[str, Any]) -> Self:
+        """The model of the JSON that the manifest names; DataError if it is not one."""
+        path = directory / manifest["model_files"][0]
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if content.get("format") != FORMAT:
+            raise DataError(f"{path}: format {content.get('format')!r}, {FORMAT!r} was expected")
+        inputs = content["inputs"]
+
+        def column(key: str) -> Vector:
+            return np.array([item[key] for item in inputs], dtype=np.float64)
+
+        return cls(
+            Logistic.model_validate(content["config"]),
+            _State(
+                standardiser=Standardiser(mean=column("mean"), std=column("std"), clip=content["clip"]),
+                weights=column("weight"),
+                bias=content["bias"],
+                features=tuple(item["feature"] for item in inputs),
+            ),
+        )
+
+    def _fitted(self) -> _State:
+        if self._state is None:
+            raise RuntimeError("the model is not fitted")
+        return self._state
+
+
+def _gram(a: NDArray[np.float64], weights: Vector) -> NDArray[np.float64]:
+    """Σ weightᵢ aᵢaᵢᵀ, (k, k), the same to the last bit whatever the number of BLAS threads.
+
+    Products of so few rows stay below the size from which a BLAS shares one out, and their sum is NumPy's.
+    """
+    n, k = a.shape
+    whole = n - n % _GRAM_ROWS
+    blocks = a[:whole].reshape(-1, _GRAM_ROWS, k)
+    scaled = blocks * weights[:whole].reshape(-1, _GRAM_ROWS, 1)
+    tail = (a[whole:] * weights[whole:, None]).T @ a[whole:]
+    return np.asarray(np.matmul(scaled.transpose(0, 2, 1), blocks).sum(axis=0) + tail)
+
+
+def _sigmoid(margin: Vector) -> Vector:
+    small = np.exp(-np.abs(margin))
+    return np.where(margin >= 0, 1.0, small) / (1.0 + small)
+
+
+def _margins(standardiser: Standardiser, x: FloatMatrix, theta: Vector) -> Vector:
+    """bias + z·w of each row (n,)."""
+    out = np.empty(len(x))
+    for rows, z in standardiser.chunks(x):
+        # einsum and not BLAS, whose sums can depend on where in a batch a row stands.
+        np.einsum("ij,j->i", z, theta[:-1], out=out[rows])
+        out[rows] += theta[-1]
+    return out
+
+
+def _newton(problem: _Problem, seed: int, watch: _Watch) -> tuple[Vector, _Objective, int]:
+    """Full-batch Newton with step halving, from the base rate. One pass over the rows an iteration."""
+    del seed  # nothing is drawn
+    config = problem.config
+    free = np.append(problem.standardiser.active, True)
+    theta = np.zeros(len(free))
+    base = float(np.sum(problem.weights * problem.y))
+    theta[-1] = np.log(base / (1.0 - base))
+    here = problem.at(theta, curvature=True)
+    step = 0
+    while step < config.max_iter and float(np.max(np.abs(here.gradient))) > config.tol:
+        assert here.hessian is not None
+        direction = np.zeros_like(theta)
+        # Least squares: collinear inputs (`ttc_sec_norm`, `biz_day_frac`) leave it singular when λ = 0.
+        direction[free] = np.linalg.lstsq(here.hessian[np.ix_(free, free)], -here.gradient[free])[0]
+        # Near the optimum a step changes the objective by less than its rounding.
+        bound = here.value + 1e-12 * max(1.0, abs(here.value))
+        length = 1.0
+        there = problem.at(theta + direction, curvature=True)
+        while not there.value <= bound and length > 1e-6:
+            length *= 0.5
+            there = problem.at(theta + length * direction, curvature=True)
+        if not there.value <= bound:
+            break  # no length of this direction is better: rounding rules here
+        theta, here = theta + length * direction, there
+        step += 1
+        watch(theta, step, config.max_iter)
+    return theta, here, step
+
+
+def _adam(problem: _Problem, seed: int, watch: _Watch) -> tuple[Vector, _Objective, int]:
+    """Adam over shuffled batches, from zero, at a constant rate: the plan's 40 epochs."""
+    config = problem.config
+    rng = np.random.default_rng(seed)
+    n = len(problem.y)
+    theta = np.zeros(problem.x.shape[1] + 1)
+    first, second = np.zeros_like(theta), np.zeros_like(theta)
+    updates = 0
+    for epoch in range(1, config.epochs + 1):
+        order = rng.permutation(n)
+        for start in range(0, n, config.batch_size):
+            # Sorted, the same batch is read from the matrix in one direction.
+            rows = np.sort(order[start : start + config.batch_size])
+            slope = problem.batch(rows).at(theta, curvature=False).gradient
+            updates += 1
+            first = _ADAM_BETA1 * first + (1 - _ADAM_BETA1) * slope
+            second = _ADAM_BETA2 * second + (1 - _ADAM_BETA2) * slope**2
+            rate = config.learning_rate / (1 - _ADAM_BETA1**updates)
+            theta = theta - rate * first / (np.sqrt(second / (1 - _ADAM_BETA2**updates)) + _ADAM_EPSILON)
+        watch(theta, epoch, config.epochs)
+    return theta, problem.at(theta, curvature=False), config.epochs

@@ -1,0 +1,63 @@
+"""The reference profile: what each input looked like in training, for drift monitors to compare with."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+import numpy as np
+
+from atc.models.standardise import fit_standardiser
+from atc.protocol.dataset import FloatMatrix
+
+QUANTILES = (0.001, 0.01, 0.05, 0.1, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.9, 0.95, 0.99, 0.999)
+QUANTILE_ROWS = 1_000_000
+"""Rows, evenly spaced, that the quantiles are taken from when there are more."""
+
+
+class InputProfile(TypedDict):
+    """One input over the training rows; its statistics are null where every value is."""
+
+    feature: str
+    null_share: float
+    mean: float | None
+    std: float | None
+    """Divisor n."""
+    min: float | None
+    max: float | None
+    quantiles: dict[str, float] | None
+    """By level; linear interpolation, non-null values."""
+
+
+class Profile(TypedDict):
+    """All inputs, in the order of the model."""
+
+    rows: int
+    quantile_rows: int
+    inputs: list[InputProfile]
+
+
+def reference_profile(x: FloatMatrix, features: tuple[str, ...]) -> Profile:
+    """The profile of the training matrix `x` (n, k); n ≥ 1. Shares, moments and extremes are of all rows."""
+    moments = fit_standardiser(x, clip=np.inf)
+    step = -(-len(x) // QUANTILE_ROWS)
+    inputs: list[InputProfile] = []
+    for i, name in enumerate(features):
+        column = x[:, i]
+        known = column[~np.isnan(column)]
+        sampled = column[::step]
+        levels = sampled[~np.isnan(sampled)].astype(np.float64)
+        empty = len(known) == 0
+        inputs.append(
+            {
+                "feature": name,
+                "null_share": 1.0 - len(known) / len(column),
+                "mean": None if empty else float(moments.mean[i]),
+                "std": None if empty else float(moments.std[i]),
+                "min": None if empty else float(known.min()),
+                "max": None if empty else float(known.max()),
+                "quantiles": None
+                if len(levels) == 0
+                else dict(zip(map(str, QUANTILES), np.quantile(levels, QUANTILES).tolist(), strict=True)),
+            }
+        )
+    return {"rows": len(x), "quantile_rows": len(x[::step]), "inputs": inputs}
