@@ -36,7 +36,7 @@ class ConfigError(UsageError):
         self.problems = tuple(dict.fromkeys(problems))
         count = "1 problem" if len(self.problems) == 1 else f"{len(self.problems)} problems"
         body = "\n".join(f"  {str(p).replace(chr(10), chr(10) + '    ')}" for p in self.problems)
-        super().__init__(f"{where}: {count}, nothing was started\n{body}")
+        super().__init__(f"{where}: {count}\n{body}")
 
 
 def _alternatives(annotation: Any) -> Iterator[Any]:
