@@ -17,12 +17,12 @@ def verdict(metrics: Metrics) -> list[str]:
         return []
     if metrics["holdout/auc"] is None:
         return [
-            "The holdout is sealed, or its figures are undefined: nothing here tells how the model does on it."
+            "The holdout is sealed, or its figures are undefined: nothing tells how the model does there."
         ]
     if metrics.get("holdout/auc/lo") is None:
         return [
-            "No interval: the holdout has too few independent blocks. The figures describe these rows and cannot "
-            "tell skill from luck."
+            "No interval: the holdout has too few independent blocks. The figures describe these rows and "
+            "cannot tell skill from luck."
         ]
     return [
         *_against(metrics, "lift/holdout/auc", "the baseline"),

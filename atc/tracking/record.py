@@ -216,7 +216,8 @@ class RunRecord:
         record = cls(
             run_folder(outputs, name, identity.run_id), name, identity, config, force=force, prelude=prelude
         )
-        record._look_for_finished()
+        if not record._incoming.exists():  # else a move was cut short, and `with` carries it through first
+            record._look_for_finished()
         return record
 
     def _look_for_finished(self) -> None:
@@ -275,6 +276,7 @@ class RunRecord:
         if self._prelude is None:
             self._log.start()
         self._log.open(self.folder / LOG)
+        _log.info("run %s, attempt %d, begins", self.identity.run_id, number)
         self.manifest = {
             "status": RUNNING,
             "name": self.name,
@@ -290,7 +292,6 @@ class RunRecord:
             "pid": os.getpid(),
         }
         self._write_manifest()
-        _log.info("run %s, attempt %d, begins", self.identity.run_id, number)
         durable.write_bytes(self.folder / CONFIG, _yaml(self._config))
         self._stages.when_one_ends = self._write_manifest
         if threading.current_thread() is threading.main_thread():

@@ -21,10 +21,11 @@ if TYPE_CHECKING:
     from wandb.sdk.wandb_run import Run
 
 _log = logging.getLogger(__name__)
+_wandb_logger = logging.getLogger("wandb")
 
 Mode = Literal["offline", "online", "none"]
 ID_LENGTH = 16
-_INIT_TIMEOUT_S = 60.0
+_INIT_TIMEOUT_S = 30.0
 _FINISH_TIMEOUT_S = 300.0
 
 
@@ -127,6 +128,7 @@ class WandbSink:
         finally:
             self._run = None
             self._closed = True
+            _wandb_logger.propagate = True
             self._restore_environment()
 
     def report(self) -> dict[str, object]:
@@ -156,6 +158,7 @@ class WandbSink:
             "WANDB_CACHE_DIR": str(home / "cache"),
             "WANDB_CONFIG_DIR": str(home / "config"),
             "WANDB_ERROR_REPORTING": "false",  # W&B would send its own errors home, network or not
+            "WANDB_SILENT": "true",
         }.items():
             self._environment_before[variable] = os.environ.get(variable)
             os.environ[variable] = value
@@ -170,18 +173,20 @@ class WandbSink:
                     "gives an account, tracking.mode=offline stays silent",
                     _one_line(error),
                 )
+                _forget_service()
                 self._run = self._init("offline")
         else:
             self._run = self._init("offline")
+        _wandb_logger.propagate = False  # it has a debug.log of its own, and would fill log.txt
         self._directory = Path(self._run.dir).parent
-        self._url = self._run.url
+        self._url = self._run.url if self._effective_mode == "online" else None
 
     def _init(self, mode: Literal["offline", "online"]) -> Run:
         import wandb
 
         root = self._outputs.resolve()
-        if mode == "online" and not wandb.api.api_key:  # or W&B asks at the terminal and waits
-            raise RuntimeError("no API key is configured")
+        if mode == "online" and not wandb.login(prompt=False):  # with a prompt it would wait at the terminal
+            raise RuntimeError("no account is configured")
         return wandb.init(
             mode=mode,
             project=self._project,
@@ -222,7 +227,9 @@ class WandbSink:
         run.log_artifact(record)
         if (folder / MODEL).is_dir():
             model = wandb.Artifact(f"{self._name}-model", type="model", metadata=about)
-            model.add_dir(str(folder / MODEL), skip_cache=True)
+            for path in sorted((folder / MODEL).rglob("*")):  # add_dir prints how long it took
+                if path.is_file():
+                    model.add_file(str(path), name=str(path.relative_to(folder / MODEL)), skip_cache=True)
             run.log_artifact(model)
 
     def _with_run(self, action: Callable[[Any], None]) -> Callable[[], None]:
@@ -258,6 +265,13 @@ class WandbSink:
             else:
                 os.environ[variable] = value
         self._environment_before.clear()
+
+
+def _forget_service() -> None:
+    """Ends W&B's service process: after a failed beginning it refuses to begin a run of the same id again."""
+    import wandb
+
+    wandb.teardown()
 
 
 def _one_line(error: BaseException) -> str:

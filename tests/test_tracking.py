@@ -1,0 +1,296 @@
+"""W&B beside the record: what its offline file holds, and that no failure of it can cost a run."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from record_example import CONFIG, IDENTITY, METRICS
+
+from atc.tracking.record import RunRecord, read_manifest
+from atc.tracking.wandb_sink import Mode, WandbSink
+
+CURVES = {"train/auc": [0.6, 0.65, 0.7], "valid/auc": [0.58, 0.6, None]}
+IMPORTANCE = [("ob_imbalance_top1", 812.5, 40), ("spread_bps", 31.25, 7)]
+
+
+class Listener:
+    """A proxy address at which nobody should ever call; counts who does."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        self._thread = threading.Thread(target=self._listen, daemon=True)
+        self._thread.start()
+
+    def _listen(self) -> None:
+        while True:
+            try:
+                connection, _ = self._socket.accept()
+            except OSError:  # closed at the end of the test
+                return
+            self.calls += 1
+            connection.close()
+
+    def close(self) -> None:
+        # accept() does not wake up when another thread closes its socket; a call of our own wakes it
+        self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+        self._thread.join(timeout=10)
+
+
+@pytest.fixture
+def network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Listener]:
+    """Every way out leads to a listener, the home folder is empty, W&B has no account and odd wishes."""
+    import wandb
+
+    wandb.teardown()  # its service process keeps the environment that it was started in
+    listener = Listener()
+    for variable in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.setenv(variable, listener.url)
+        monkeypatch.setenv(variable.upper(), listener.url)
+    for variable in [name for name in os.environ if name.startswith("WANDB_")]:
+        monkeypatch.delenv(variable)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    (tmp_path / "home").mkdir()
+    monkeypatch.setenv("WANDB_MODE", "online")  # a wish in the environment must not beat the config
+    yield listener
+    wandb.teardown()
+    listener.close()
+
+
+def sink_for(outputs: Path, mode: Mode = "offline") -> WandbSink:
+    return WandbSink(
+        mode,
+        outputs,
+        "gbdt_36feat",
+        IDENTITY,
+        CONFIG,
+        project="atc-test",
+        group="top3",
+        tags=("demo", "gbdt"),
+    )
+
+
+def run_with(outputs: Path, sink: WandbSink, fail: bool = False) -> Path:
+    with RunRecord.open(outputs, "gbdt_36feat", IDENTITY, CONFIG) as record:
+        record.attach(sink)
+        with record.stage("fit"), record.writing("model") as folder:
+            folder.mkdir()
+            (folder / "model.txt").write_text("tree\n")
+        sink.curves("model", CURVES)
+        sink.importance(("feature", "gain", "splits"), IMPORTANCE)
+        if fail:
+            raise ValueError("asked to fail")
+        record.finish(METRICS)
+    return record.run_folder
+
+
+def read_offline(outputs: Path) -> list[dict[str, Any]]:
+    """The records of the one offline file, read by W&B's own inspector."""
+    (file,) = outputs.glob("wandb/offline-run-*/*.wandb")
+    done = subprocess.run(
+        [sys.executable, "-m", "wandb", "leet", "inspect", "--json", str(file)],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "WANDB_MODE": "offline", "HOME": str(outputs)},
+    )
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def tracking_of(folder: Path) -> dict[str, Any]:
+    manifest = read_manifest(folder)
+    assert manifest is not None
+    tracking = manifest["tracking"]
+    assert isinstance(tracking, dict)
+    return tracking
+
+
+def test_the_offline_file_holds_what_the_local_record_holds(
+    tmp_path: Path, network: Listener, capfd: pytest.CaptureFixture[str]
+) -> None:
+    outputs = tmp_path / "outputs"
+    folder = run_with(outputs, sink_for(outputs))
+    captured = capfd.readouterr()
+    assert captured.out == captured.err == ""
+    assert network.calls == 0
+    with pytest.raises(OSError):  # noqa: PT011  # the listener does hear who calls
+        urllib.request.urlopen("http://example.invalid", timeout=10)
+    assert network.calls == 1
+    assert list((tmp_path / "home").rglob("*")) == []
+
+    tracking = tracking_of(folder)
+    assert (tracking["mode"], tracking["effective_mode"], tracking["status"]) == (
+        "offline",
+        "offline",
+        "recorded",
+    )
+    assert Path(tracking["directory"]) == next(outputs.glob("wandb/offline-run-*"))
+
+    records = read_offline(outputs)
+    by_type: dict[str, list[dict[str, Any]]] = {}
+    for record in records:
+        by_type.setdefault(record["type"], []).append(record[record["type"]])
+    (run,) = by_type["run"]
+    assert run["run_id"] == IDENTITY.run_id[:16]
+    assert run["run_group"] == "top3"
+    assert run["tags"] == ["demo", "gbdt"]
+    assert run["job_type"] == "run"
+    assert run["project"] == "atc-test"
+    assert run["display_name"] == folder.name
+    config = {key: value for key, value in run["config"]["update"].items() if key != "_wandb"}
+    assert config.pop("identity")["data_digest"] == IDENTITY.data_digest
+    assert config == CONFIG
+
+    summary: dict[str, Any] = {}
+    for update in by_type["summary"]:
+        summary |= update["update"]
+    local = json.loads((folder / "metrics.json").read_text())
+    assert {key: summary[key] for key in local} == local
+
+    history = [line["item"] for line in by_type["history"]]
+    steps = [line for line in history if "model/iteration" in line]
+    assert [line["model/iteration"] for line in steps] == [1, 2, 3]
+    assert [line["model/train/auc"] for line in steps] == CURVES["train/auc"]
+    assert [line.get("model/valid/auc") for line in steps] == CURVES["valid/auc"]
+
+    table = next((outputs / "wandb").glob("offline-run-*/files/media/table/importance*.json"))
+    assert json.loads(table.read_text())["data"] == [list(row) for row in IMPORTANCE]
+
+    artifacts = {artifact["name"]: artifact for artifact in by_type["artifact"]}
+    contents = {
+        name: sorted(entry["path"] for entry in artifact["manifest"]["contents"])
+        for name, artifact in artifacts.items()
+    }
+    assert contents["gbdt_36feat-model"] == ["model.txt"]
+    assert contents["gbdt_36feat-record"] == ["config.yaml", "log.txt", "manifest.json", "metrics.json"]
+    assert by_type["exit"] == [{"exit_code": 0}]
+
+
+def test_a_failed_run_is_finished_as_failed(tmp_path: Path, network: Listener) -> None:
+    outputs = tmp_path / "outputs"
+    with pytest.raises(ValueError, match="asked to fail"):
+        run_with(outputs, sink_for(outputs), fail=True)
+    records = read_offline(outputs)
+    assert [record["exit"] for record in records if record["type"] == "exit"] == [{"exit_code": 1}]
+    (folder,) = (outputs / "runs").glob("gbdt*")
+    manifest = read_manifest(folder)
+    assert manifest is not None
+    assert manifest["status"] == "failed"
+    assert tracking_of(folder)["status"] == "recorded"
+
+
+def test_none_imports_nothing_and_says_so(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; import test_tracking as t;"
+        "folder = t.run_with(Path(sys.argv[1]), t.sink_for(Path(sys.argv[1]), 'none'));"
+        "print(t.tracking_of(folder), 'wandb' in sys.modules)"
+    )
+    here = Path(__file__).parent
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": f"{here}{os.pathsep}{here.parent}"},
+    )
+    assert done.stdout.strip() == "{'mode': 'none', 'status': 'off'} False"
+    assert not (tmp_path / "wandb").exists()
+
+
+@pytest.mark.parametrize("broken", ["init", "log", "finish"])
+def test_a_failure_of_wandb_is_said_once_recorded_and_costs_nothing(
+    tmp_path: Path,
+    network: Listener,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    broken: str,
+) -> None:
+    import wandb
+
+    def fail(*_: object, **__: object) -> None:
+        raise wandb.errors.CommError("the service is gone")
+
+    outputs = tmp_path / "outputs"
+    finish = wandb.Run.finish
+    runs: list[wandb.Run] = []
+    with monkeypatch.context() as patch:
+        if broken == "init":
+            patch.setattr(wandb, "init", fail)
+        elif broken == "log":
+            patch.setattr(wandb.Run, "log", fail)
+        else:
+            patch.setattr(wandb.Run, "finish", lambda self, **_: (runs.append(self), fail()))
+        folder = run_with(outputs, sink_for(outputs))
+    for run in runs:
+        finish(run)
+    manifest = read_manifest(folder)
+    assert manifest is not None
+    assert manifest["status"] == "finished"
+    assert (folder / "metrics.json").exists()
+    tracking = tracking_of(folder)
+    assert tracking["status"] == "failed"
+    assert "the service is gone" in tracking["error"]
+    told = [record for record in caplog.records if record.levelname == "WARNING" and "W&B" in record.message]
+    assert len(told) == 1
+    assert "the local record is whole without it" in told[0].message
+
+
+def test_online_without_an_account_is_kept_offline_and_said(
+    tmp_path: Path, network: Listener, caplog: pytest.LogCaptureFixture
+) -> None:
+    outputs = tmp_path / "outputs"
+    folder = run_with(outputs, sink_for(outputs, "online"))
+    tracking = tracking_of(folder)
+    assert (tracking["mode"], tracking["effective_mode"], tracking["status"]) == (
+        "online",
+        "offline",
+        "recorded",
+    )
+    assert "no account is configured" in tracking["error"]
+    assert "kept offline" in caplog.text
+    assert read_offline(outputs)[-1]["exit"] == {"exit_code": 0}
+
+
+@pytest.mark.slow  # W&B waits ten seconds for an answer
+def test_online_without_network_is_kept_offline_and_said(
+    tmp_path: Path,
+    network: Listener,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("atc.tracking.wandb_sink._INIT_TIMEOUT_S", 2.0)
+    monkeypatch.setenv("WANDB_API_KEY", "0123456789" * 4)
+    outputs = tmp_path / "outputs"
+    folder = run_with(outputs, sink_for(outputs, "online"))
+    assert network.calls > 0
+    tracking = tracking_of(folder)
+    assert (tracking["mode"], tracking["effective_mode"], tracking["status"]) == (
+        "online",
+        "offline",
+        "recorded",
+    )
+    assert tracking["error"].startswith("online: ")
+    assert caplog.text.count("kept offline") == 1
+    assert capfd.readouterr().out == ""
+    assert read_offline(outputs)[-1]["exit"] == {"exit_code": 0}
+
+
+def test_the_environment_is_put_back(tmp_path: Path, network: Listener) -> None:
+    before = dict(os.environ)
+    run_with(tmp_path / "outputs", sink_for(tmp_path / "outputs"))
+    now = dict(os.environ)
+    now.pop("WANDB_SERVICE", None)  # the address of W&B's own service process, which lives on
+    assert now == before
