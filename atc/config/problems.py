@@ -32,11 +32,11 @@ class Problem:
 class ConfigError(UsageError):
     """A wrong config; `problems` holds everything that was found, not only the first."""
 
-    def __init__(self, problems: Sequence[Problem], where: str = "config") -> None:
+    def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(dict.fromkeys(problems))
         count = "1 problem" if len(self.problems) == 1 else f"{len(self.problems)} problems"
         body = "\n".join(f"  {str(p).replace(chr(10), chr(10) + '    ')}" for p in self.problems)
-        super().__init__(f"{where}: {count}\n{body}")
+        super().__init__(f"config: {count}\n{body}")
 
 
 def _alternatives(annotation: Any) -> Iterator[Any]:
