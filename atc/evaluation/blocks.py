@@ -1,0 +1,80 @@
+"""The blocks of time that a bootstrap resamples, because neighbouring labels overlap (SPEC 5)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+HOUR_NS = 3_600_000_000_000
+DAYS_FOR_DAY_BLOCKS = 30
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """Which block each row is in."""
+
+    index: NDArray[np.int64]
+    """(n,) from 0 to `count` − 1, each of which has rows."""
+    count: int
+    length_ns: int | None
+    """Length of a block; None for whole business days."""
+    enough: bool
+    """Whether there are as many as an interval needs."""
+
+    @property
+    def described(self) -> str:
+        """Such as `360 blocks of 3600 s`."""
+        if self.length_ns is None:
+            return f"{self.count} business days"
+        return f"{self.count} blocks of {self.length_ns / 1e9:g} s"
+
+
+def blocks_of(
+    t0: NDArray[np.int64], days: NDArray[np.datetime64], horizon_ns: int, *, min_blocks: int
+) -> Blocks:
+    """Blocks of rows with label starts `t0` (n,) ns, on business days `days` (n,).
+
+    Whole business days from 30 on. Else max(1 h, 10 H); if that gives fewer than `min_blocks`, the length
+    that gives that many of the rows' time, but no shorter than 2 H; if gaps leave too many of those empty,
+    2 H. The last block takes the rest of the time, so that none is shorter. All symbols of an instant are
+    in one block.
+    """
+    if len(t0) == 0:
+        return Blocks(index=np.zeros(0, dtype=np.int64), count=0, length_ns=None, enough=False)
+    distinct, index = np.unique(days, return_inverse=True)
+    if len(distinct) >= DAYS_FOR_DAY_BLOCKS:
+        return Blocks(index.astype(np.int64), len(distinct), None, len(distinct) >= min_blocks)
+    start, span = int(t0.min()), int(t0.max()) - int(t0.min()) + 1
+    shortest = 2 * horizon_ns
+    found: Blocks | None = None
+    for length in (max(HOUR_NS, 10 * horizon_ns), max(shortest, span // min_blocks), shortest):
+        last = max(span // length, 1) - 1
+        used, index = np.unique(np.minimum((t0 - start) // length, last), return_inverse=True)
+        found = Blocks(index.astype(np.int64), len(used), length, len(used) >= min_blocks)
+        if found.enough:
+            break
+    assert found is not None
+    return found
+
+
+def disjoint_windows(t0: NDArray[np.int64], horizon_ns: int) -> int:
+    """How many label windows that do not overlap the rows have room for: what they hold of independent
+    evidence.
+    """
+    if len(t0) == 0:
+        return 0
+    return len(np.unique((t0 - t0.min()) // horizon_ns))
+
+
+def chance_standard_error(windows: int, base_rate: float) -> float | None:
+    """Standard error of the AUC of a worthless score on `windows` independent labels (Mann and Whitney 1947).
+
+    √((n + 1)/(12·n₁·n₀)); for 288 windows of equal classes 0.034. None without both classes.
+    """
+    positives = windows * base_rate
+    negatives = windows - positives
+    if positives <= 0 or negatives <= 0:
+        return None
+    return float(np.sqrt((windows + 1) / (12 * positives * negatives)))
