@@ -352,7 +352,6 @@ impl Engine {
         self.state = State::new(&self.spec);
         self.current = Current::default();
         self.candidate = None;
-        self.last_market = None;
         self.next_second = ceil_second(t);
         Ok(())
     }
