@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import polars
 
     from atc.config.schema import RunConfig
-    from atc.models.base import Model
+    from atc.models.artifact import LoadedModel
 
 
 class OpenedRun:
@@ -96,11 +96,11 @@ class OpenedRun:
             raise DataError(f"{path} is no readable Parquet file: {error}") from None
 
     @cached_property
-    def model(self) -> Model:
-        """The fitted model, ready to predict. Raises as `atc.models.load` does."""
-        from atc.models import load
+    def model(self) -> LoadedModel:
+        """The fitted model, its manifest and its inputs' profile. Raises as `load_model` does."""
+        from atc.models.artifact import load_model
 
-        return load(self._there(MODEL))
+        return load_model(self._there(MODEL))
 
     @property
     def log(self) -> str:

@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 _WIDEST = 100
 _DASH = "–"
 _RANKING_ROWS = (
-    ("model", "holdout", ""),
-    ("baseline", "baseline/holdout", ""),
-    ("volatility only", "volatility/holdout", ""),
+    ("model", "holdout", " "),
+    ("baseline", "baseline/holdout", " "),
+    ("volatility only", "volatility/holdout", " "),
     ("lift over baseline", "lift/holdout", "+"),
     ("lift over volatility", "lift_over_volatility/holdout", "+"),
-    ("model, valid", "valid", ""),
-    ("model, train", "train", ""),
+    ("model, valid", "valid", " "),
+    ("model, train", "train", " "),
 )
 _SCORES = (
     ("log loss", "log_loss"),
@@ -94,7 +94,7 @@ def print_tables(
     for title, sentences in (
         ("verdict", verdict(metrics)),
         ("notes", _strings(manifest.get("notes"))),
-        ("files", list(_files(manifest))),
+        ("files", list(_files(folder, manifest))),
     ):
         _print_sentences(console, title, sentences)
     console.print()
@@ -215,7 +215,7 @@ def _stages(manifest: Manifest) -> Table:
     return table
 
 
-def _files(manifest: Manifest) -> Iterator[str]:
+def _files(folder: Path, manifest: Manifest) -> Iterator[str]:
     sizes: dict[str, int] = {}
     for name, size in _part(manifest, "files").items():
         top, _, inside = name.partition("/")
@@ -226,7 +226,8 @@ def _files(manifest: Manifest) -> Iterator[str]:
     if tracking.get("status") == "failed":
         yield f"W&B failed ({tracking.get('error')}); this record is whole without it"
     elif tracking.get("effective_mode") == "offline":
-        yield f"W&B offline: wandb sync {tracking.get('directory')}"
+        outputs = folder.resolve().parent.parent
+        yield f"W&B offline: wandb sync {shown_path(outputs / str(tracking.get('directory')))}"
     elif tracking.get("url"):
         yield f"W&B: {tracking['url']}"
     previous = _part(manifest, "previous")

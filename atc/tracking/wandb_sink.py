@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from wandb.sdk.wandb_run import Run
 
 _log = logging.getLogger(__name__)
-_wandb_logger = logging.getLogger("wandb")
 
 Mode = Literal["offline", "online", "none"]
 ID_LENGTH = 16
@@ -98,7 +97,7 @@ class WandbSink:
 
         self._guarded("curves", self._with_run(log))
 
-    def importance(self, columns: Sequence[str], rows: Iterable[Sequence[str | int | float]]) -> None:
+    def importance(self, columns: Sequence[str], rows: Iterable[Sequence[str | int | float | None]]) -> None:
         """Logs the table `importance`, one row an input, such as columns feature, gain, splits."""
 
         def log(run: Run) -> None:
@@ -128,19 +127,19 @@ class WandbSink:
         finally:
             self._run = None
             self._closed = True
-            _wandb_logger.propagate = True
             self._restore_environment()
 
     def report(self) -> dict[str, object]:
-        """`mode` asked for, `status` (off, running, recorded, failed), `effective_mode`, `directory`,
-        `url`, `error`.
+        """What became of it: `status` is off, running, recorded or failed; `mode` is what was asked for.
+
+        `directory` is relative to the outputs folder.
         """
         if self._mode == "none":
             return {"mode": "none", "status": "off"}
         status = "failed" if self._failed else "recorded" if self._closed else "running"
-        directory = self._directory
-        if directory is not None and directory.is_relative_to(self._outputs.resolve()):
-            directory = self._outputs / directory.relative_to(self._outputs.resolve())
+        directory, outputs = self._directory, self._outputs.resolve()
+        if directory is not None and directory.is_relative_to(outputs):
+            directory = directory.relative_to(outputs)
         return {
             "mode": self._mode,
             "effective_mode": self._effective_mode,
@@ -177,7 +176,6 @@ class WandbSink:
                 self._run = self._init("offline")
         else:
             self._run = self._init("offline")
-        _wandb_logger.propagate = False  # it has a debug.log of its own, and would fill log.txt
         self._directory = Path(self._run.dir).parent
         self._url = self._run.url if self._effective_mode == "online" else None
 

@@ -1,0 +1,293 @@
+"""The closing table, the progress display, and a run read back."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import os
+import pty
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from record_example import CONFIG, IDENTITY, METRICS, finished_record
+
+from atc.errors import DataError
+from atc.open_run import open_run
+from atc.report.progress import Progress
+from atc.report.summary import print_summary
+from atc.report.verdict import verdict
+from atc.tracking.record import RunRecord, read_manifest
+
+
+def printed(folder: Path, monkeypatch: pytest.MonkeyPatch, width: int = 80) -> str:
+    monkeypatch.setenv("COLUMNS", str(width))
+    file = io.StringIO()
+    print_summary(folder, file)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("width", [80, 100, 300])
+def test_figures_are_whole_aligned_and_within_the_width(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    folder = finished_record(tmp_path / "outputs")
+    text = printed(folder, monkeypatch, width)
+    lines = text.splitlines()
+    assert max(len(line) for line in lines[:-1]) <= min(width, 100)
+    assert "\x1b" not in text
+    shown = next(line for line in lines if line.startswith("model  ") and "…" in line)
+    assert " ".join(shown.split()) == "model 0.6081 0.5982 … 0.6180 0.5811 0.5699 … 0.5923"
+    lift = next(line for line in lines if line.startswith("lift over baseline"))
+    assert " ".join(lift.split()) == "lift over baseline +0.0204 +0.0143 … +0.0265 +0.0200 +0.0128 … +0.0272"
+    assert [at for at, char in enumerate(shown) if char == "."] == [
+        at for at, char in enumerate(lift) if char == "."
+    ]
+    rows = [line for line in lines if line.startswith(("train  ", "valid  ", "holdout  2"))]
+    assert [line.split()[-2] for line in rows] == ["301,234", "33,451", "112,345"]
+    assert len({line.index(line.split()[-2]) + len(line.split()[-2]) for line in rows}) == 1
+    assert "cached" in next(line for line in lines if line.startswith("data  ") and "cached" in line)
+
+
+def test_the_last_line_stands_alone_relative_and_unwrapped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = finished_record(Path("outputs"))
+    assert printed(folder, monkeypatch, 40).splitlines()[-1] == f"run: outputs/runs/{folder.name}"
+    deep = tmp_path / ("a" * 60) / ("b" * 60)
+    folder = finished_record(deep)
+    monkeypatch.chdir("/")
+    assert printed(folder, monkeypatch).splitlines()[-1] == f"run: {str(folder).lstrip('/')}"
+    monkeypatch.chdir(tmp_path / ("a" * 60))
+    other = finished_record(tmp_path / "elsewhere")
+    assert printed(other, monkeypatch).splitlines()[-1] == f"run: {other}"
+
+
+def test_the_summary_goes_through_a_pipe_and_onto_a_terminal(tmp_path: Path) -> None:
+    folder = finished_record(tmp_path / "outputs")
+    code = (
+        "from pathlib import Path; from atc.report.summary import print_summary; "
+        f"print_summary(Path({str(folder)!r}))"
+    )
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "90"}
+    piped = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=environment,
+        encoding="utf-8",
+    ).stdout
+    assert piped.splitlines()[-1] == f"run: {folder}"
+    assert "\x1b" not in piped
+    leader, follower = pty.openpty()
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=follower, env=environment)
+    os.close(follower)
+    chunks: list[bytes] = []
+    while True:
+        try:
+            chunk = os.read(leader, 65536)
+        except OSError:  # a terminal whose other side is gone
+            break
+        if not chunk:
+            break
+        chunks.append(chunk)
+    os.close(leader)
+    assert process.wait(60) == 0
+    assert b"".join(chunks).decode().splitlines()[-1] == f"run: {folder}"
+
+
+def test_a_sealed_run_shows_dashes_and_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sealed = {key: None if "holdout/" in key else value for key, value in METRICS.items()}
+    text = printed(finished_record(tmp_path, sealed), monkeypatch)
+    assert "nan" not in text.lower()
+    assert "None" not in text
+    assert "The holdout is sealed" in text
+    assert "0.6123" in text  # the validation AUC stays
+
+
+def test_figures_of_another_task_are_listed_by_their_keys(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    metrics: dict[str, float | int | None] = {
+        "holdout/mse": 12.5,
+        "holdout/spearman@300s": 0.0312,
+        "holdout/rows": 7,
+    }
+    text = printed(finished_record(tmp_path, metrics), monkeypatch)
+    assert "holdout/mse" in text
+    assert "0.0312" in text
+    assert verdict(metrics) == []
+
+
+def test_verdicts_follow_the_intervals() -> None:
+    def sentence(low: float, high: float) -> str:
+        metrics = {
+            "holdout/auc": 0.6,
+            "holdout/auc/lo": 0.59,
+            "lift/holdout/auc": (low + high) / 2,
+            "lift/holdout/auc/lo": low,
+            "lift/holdout/auc/hi": high,
+        }
+        return verdict(metrics)[0]
+
+    assert sentence(0.001, 0.02).startswith("The model ranks better than the baseline")
+    assert sentence(-0.02, -0.001).startswith("The model ranks worse than the baseline")
+    assert sentence(-0.001, 0.02).startswith("The model is not told apart from the baseline")
+    few = verdict({"holdout/auc": 0.7, "holdout/auc/lo": None, "lift/holdout/auc": 0.1})
+    assert len(few) == 1
+    assert few[0].startswith("No interval")
+
+
+def test_a_forced_repeat_and_a_failed_tracking_are_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = finished_record(tmp_path)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["previous"] = {"attempt": 1, "metrics_equal": False, "differing": ["holdout/auc"]}
+    manifest["tracking"] = {"mode": "offline", "status": "failed", "error": "finish: the service is gone"}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    text = " ".join(printed(folder, monkeypatch).split())
+    assert "attempts/1 GAVE OTHER METRICS" in text
+    assert "W&B failed (finish: the service is gone)" in text
+
+
+# open_run
+
+
+def test_a_run_read_back_equals_what_was_recorded(tmp_path: Path) -> None:
+    run = open_run(finished_record(tmp_path))
+    assert run.metrics == METRICS
+    assert run.raw_config == CONFIG
+    assert run.run_id == IDENTITY.run_id
+    assert run.manifest["status"] == "finished"
+    assert "finished" in run.log
+
+
+def test_opening_a_run_reads_nothing_heavy(tmp_path: Path) -> None:
+    folder = finished_record(tmp_path)
+    code = (
+        "import sys; from atc.open_run import open_run; open_run(sys.argv[1]).metrics;"
+        "print(sorted({'numpy', 'polars', 'pyarrow', 'lightgbm', 'wandb', 'pydantic'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(folder)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "[]\n"
+
+
+def test_a_missing_run_names_the_nearest(tmp_path: Path) -> None:
+    folder = finished_record(tmp_path)
+    with pytest.raises(DataError, match="did you mean 'gbdt_36feat-0123456789ab'"):
+        open_run(folder.with_name("gbdt_36feat-0123456789aa"))
+    with pytest.raises(DataError, match="not a run but a folder of 1"):
+        open_run(folder.parent)
+    with pytest.raises(DataError, match="is a file"):
+        open_run(folder / "log.txt")
+
+
+def test_a_failed_run_says_why_and_opens_when_asked(tmp_path: Path) -> None:
+    with (
+        pytest.raises(ValueError, match="no luck"),
+        RunRecord.open(tmp_path, "gbdt_36feat", IDENTITY, CONFIG) as record,
+    ):
+        raise ValueError("no luck")
+    with pytest.raises(DataError, match=r"failed: it failed: ValueError: no luck\. See .*log\.txt"):
+        open_run(record.run_folder)
+    run = open_run(record.run_folder, finished=False)
+    assert run.raw_config == CONFIG
+    assert "no luck" in run.log
+    with pytest.raises(DataError, match=r"metrics\.json is missing"):
+        _ = run.metrics
+    with pytest.raises(DataError, match=r"has no predictions\.parquet: its status is failed"):
+        _ = run.predictions
+
+
+def test_damaged_files_are_named(tmp_path: Path) -> None:
+    folder = finished_record(tmp_path)
+    whole = (folder / "metrics.json").read_text()
+    (folder / "metrics.json").write_text(whole[:-40])
+    with pytest.raises(DataError, match=r"metrics\.json has \d+ bytes, not \d+"):
+        open_run(folder)
+    (folder / "metrics.json").write_text(whole[:-40] + " " * 40)
+    with pytest.raises(DataError, match=r"metrics\.json is not whole JSON"):
+        _ = open_run(folder).metrics
+    (folder / "manifest.json").write_text('{"status": "fin')
+    with pytest.raises(DataError, match=r"manifest\.json is not whole JSON.*move its folder away"):
+        open_run(folder)
+    assert read_manifest(tmp_path) is None
+
+
+# Progress
+
+
+def test_without_a_terminal_a_stage_is_one_line(capfd: pytest.CaptureFixture[str]) -> None:
+    with Progress().bar("features", total=60, unit="days") as bar:
+        for _ in range(60):
+            bar.advance()
+    captured = capfd.readouterr()
+    assert captured.out == ""
+    (line,) = captured.err.splitlines()
+    assert line.split()[:3] == ["features", "60/60", "days"]
+
+
+def test_off_prints_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+    with Progress("off").bar("fit", total=5) as bar:
+        bar.update(5, detail="valid AUC 0.61")
+    assert capfd.readouterr() == ("", "")
+
+
+def test_logs_during_a_bar_stay_whole_on_a_terminal() -> None:
+    code = """
+import logging, sys, time
+from atc.report.progress import Progress
+logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(message)s")
+with Progress().bar("fit", total=200, unit="trees") as bar:
+    for i in range(200):
+        bar.update(i + 1, detail=f"valid AUC {i}")
+        if i % 50 == 0:
+            logging.info("a whole line of the log %d", i)
+logging.info("after the bar")
+"""
+    leader, follower = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stderr=follower, env={**os.environ, "TERM": "xterm", "COLUMNS": "100"}
+    )
+    os.close(follower)
+    chunks: list[bytes] = []
+
+    def read() -> None:
+        while True:
+            try:
+                chunk = os.read(leader, 65536)
+            except OSError:  # a terminal whose other side is gone
+                return
+            chunks.append(chunk)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    assert process.wait(60) == 0
+    reader.join(60)
+    os.close(leader)
+    shown = b"".join(chunks).decode()
+    assert "200/200 trees" in shown
+    last_row = [line.split("\r")[-1].replace("\x1b[2K", "") for line in shown.split("\r\n")]
+    for i in (0, 50, 100, 150):
+        assert f"a whole line of the log {i}" in last_row
+    assert "after the bar" in "".join(last_row)
+
+
+def test_a_bar_puts_log_handlers_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    logging.getLogger().addHandler(handler)
+    try:
+        before = handler.stream
+        with Progress("on").bar("fit", total=1) as bar:
+            bar.advance()
+        assert handler.stream is before
+    finally:
+        logging.getLogger().removeHandler(handler)
