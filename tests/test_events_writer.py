@@ -359,7 +359,7 @@ def test_a_day_belongs_to_one_ingest(tmp_path: Path) -> None:
 def test_replacing_an_ingest_is_one_step(tmp_path: Path) -> None:
     write(tmp_path, trades([START]), source="s1")
     old = next(iter(Catalog(tmp_path).manifests))
-    with session(tmp_path, source="s2", replaces=[old]) as writing:
+    with session(tmp_path, source="s2", may_replace=[old]) as writing:
         writing.write_day(DAY, Kind.TRADE, trades([START + 5]))
         writing.commit()
     assert read_events(tmp_path, "gmocoin", "ETH_JPY", 0, 2**62).trade["ts_recv"].to_pylist() == [START + 5]

@@ -60,8 +60,9 @@ class IngestSession:
     `source_hash` digests what they were made from; together with the instrument they are the identity of the
     ingest.
 
-    `replaces` names ingests that this one stands in for. Any other ingest of the same venue and symbol must
-    have other business days: a day belongs to one ingest, for `ev_seq` counts over all its kinds.
+    `may_replace` names ingests that this one stands in for if it shares a day with them; it then has to cover
+    all their days. Any other ingest of the same venue and symbol must have other business days: a day belongs
+    to one ingest, for `ev_seq` counts over all its kinds.
     """
 
     def __init__(
@@ -72,7 +73,7 @@ class IngestSession:
         adapter: str,
         source_hash: str,
         sources: Sequence[Mapping[str, Any]] = (),
-        replaces: Sequence[str] = (),
+        may_replace: Sequence[str] = (),
     ) -> None:
         self.root = root
         self.instrument = instrument
@@ -80,7 +81,7 @@ class IngestSession:
         self._adapter = adapter
         self._source_hash = source_hash
         self._sources = tuple(dict(source) for source in sources)
-        self._replaces = tuple(replaces)
+        self._may_replace = frozenset(may_replace)
         self._parts: dict[tuple[date, Kind], PartFile] = {}
         self._entries: list[FileEntry] = []
         self._taken: dict[date, str] = {}
@@ -165,16 +166,6 @@ class IngestSession:
                 f"{self.root}: no event of {self.instrument.venue} {self.instrument.symbol} was written; "
                 "an ingest without events is not kept"
             )
-        manifest = Manifest(
-            self.id,
-            self._adapter,
-            self._source_hash,
-            self.instrument,
-            entries,
-            self._sources,
-            dict(counts or {}),
-            self._replaces,
-        )
         with root_lock(self.root):
             known = read_manifests(self.root)
             if self.id in known:
@@ -187,6 +178,16 @@ class IngestSession:
                         f"{self.instrument.venue} "
                         f"{self.instrument.symbol} {entry.date} meanwhile"
                     )
+            manifest = Manifest(
+                self.id,
+                self._adapter,
+                self._source_hash,
+                self.instrument,
+                entries,
+                self._sources,
+                dict(counts or {}),
+                self._replaced_by(entries, known),
+            )
             try:
                 self._publish(folder, manifest)
             except BaseException:
@@ -221,9 +222,24 @@ class IngestSession:
             for manifest in read_manifests(self.root).values()
             if (manifest.instrument.venue, manifest.instrument.symbol) == key
             and manifest.id != self.id
-            and manifest.id not in self._replaces
+            and manifest.id not in self._may_replace
             for entry in manifest.files
         }
+
+    def _replaced_by(self, entries: Sequence[FileEntry], known: Mapping[str, Manifest]) -> tuple[str, ...]:
+        days = {entry.date for entry in entries}
+        replaced = []
+        for old in (known[name] for name in sorted(self._may_replace) if name in known):
+            old_days = {entry.date for entry in old.files}
+            if lost := sorted(old_days - days) if old_days & days else []:
+                raise DataError(
+                    f"{self.root}: ingest {old.id[:12]} cannot be replaced, its {len(lost)} days from "
+                    f"{lost[0]} to {lost[-1]} "
+                    "would be lost; give their files too"
+                )
+            if old_days & days:
+                replaced.append(old.id)
+        return tuple(replaced)
 
     def _open_folder(self) -> Path:
         if self._folder is None:

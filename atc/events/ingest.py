@@ -1,0 +1,144 @@
+"""From recordings to canonical events: one command, one stream, whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from atc.errors import DataError
+from atc.events.adapters import Adapter, Asked, adapter_named
+from atc.events.catalog import Catalog, Manifest
+from atc.events.instrument import Instrument
+from atc.events.report import IngestReport
+from atc.events.source_file import Progress, check_exists, no_progress, sha256_of
+from atc.events.writer import IngestSession, ingest_id
+
+if TYPE_CHECKING:
+    from atc.config.schema import Paths, RecordedData
+
+
+@dataclass(frozen=True)
+class Ingested:
+    """What an ingest came to."""
+
+    manifest: Manifest
+    already: bool
+    """The same files had been ingested the same way before; nothing was read or written now."""
+    report: IngestReport = field(compare=False)
+
+
+def ingest(
+    adapter_name: str,
+    files: Sequence[Path],
+    root: Path,
+    instrument: Instrument | Asked,
+    *,
+    report: IngestReport | None = None,
+    progress: Progress = no_progress,
+    replace: bool = False,
+) -> Ingested:
+    """Reads `files` with an adapter into canonical events under `root`.
+
+    What `instrument` leaves open is asked of the adapter. `replace` lets the new ingest stand in for others
+    of the same venue and symbol whose days it covers; an ingest of the very same files by an older version of
+    the adapter is replaced in any case. Raises UsageError for an unknown adapter, DataError for files that
+    are missing or malformed; then nothing is left behind.
+    """
+    adapter = adapter_named(adapter_name)
+    for path in files:
+        check_exists(path)
+    _check_names(files)
+    facts = adapter.instrument(files, instrument) if isinstance(instrument, Asked) else instrument
+    report = report or IngestReport()
+    sources = [{"name": path.name, "bytes": path.stat().st_size, "sha256": sha256_of(path)} for path in files]
+    source_hash = hashlib.sha256(json.dumps([source["sha256"] for source in sources]).encode()).hexdigest()
+    code = f"{adapter_name}@{adapter.VERSION}"
+    catalog = Catalog(root)
+    done = catalog.manifests.get(ingest_id(facts, code, source_hash))
+    if done:
+        return Ingested(done, True, report)
+    with IngestSession(
+        root,
+        facts,
+        adapter=code,
+        source_hash=source_hash,
+        sources=sources,
+        may_replace=_replaceable(catalog, facts, adapter_name, source_hash, everything=replace),
+    ) as session:
+        written = _write(session, adapter, files, report, progress)
+        counts = {
+            "messages_read": report.messages_read,
+            "events_written": written,
+            "repaired": report.repaired.total(),
+            "flagged": report.flagged.total(),
+        }
+        return Ingested(session.commit(counts), False, report)
+
+
+def ensure_ingested(data: RecordedData, paths: Paths, progress: Progress = no_progress) -> Manifest:
+    """The canonical events of a `recorded` data config, ingested now if they are not there yet.
+
+    Files are relative to `paths.recordings_dir`; the instrument is the config's. Raises DataError as
+    `ingest`.
+    """
+    folder = paths.recordings_dir
+    if not folder.is_dir():
+        raise DataError(
+            f"{folder}: no such folder, but data={data.name} reads recordings from it; set paths.recordings "
+            "or ATC_RECORDINGS"
+        )
+    instrument = Instrument(
+        venue=data.venue,
+        symbol=data.symbol,
+        tick=data.tick,
+        lot=data.lot,
+        day_cut_utc_s=data.day_cut_utc_s,
+        tz_offset_s=data.tz_offset_s,
+        recorded_depth=data.recorded_depth,
+    )
+    files = [folder / name for name in data.files]
+    return ingest(data.adapter, files, paths.events_dir, instrument, progress=progress).manifest
+
+
+def _write(
+    session: IngestSession, adapter: Adapter, files: Sequence[Path], report: IngestReport, progress: Progress
+) -> int:
+    from atc.events.stream import EventStream
+
+    stream = EventStream(session, report)
+    for message in adapter.messages(files, session.instrument, report, progress):
+        stream.add(message)
+    stream.close()
+    return stream.events_written
+
+
+def _replaceable(
+    catalog: Catalog, instrument: Instrument, adapter_name: str, source_hash: str, *, everything: bool
+) -> list[str]:
+    """Ingests that the new one may stand in for."""
+    key = (instrument.venue, instrument.symbol)
+
+    def same_but_older(manifest: Manifest) -> bool:
+        return (
+            manifest.instrument == instrument
+            and manifest.source_hash == source_hash
+            and manifest.adapter.split("@")[0] == adapter_name
+        )
+
+    return [
+        manifest.id
+        for manifest in catalog.manifests.values()
+        if (manifest.instrument.venue, manifest.instrument.symbol) == key
+        and (everything or same_but_older(manifest))
+    ]
+
+
+def _check_names(files: Sequence[Path]) -> None:
+    places = [path.resolve() for path in files]
+    twice = sorted({str(path) for path in files if places.count(path.resolve()) > 1})
+    if twice:
+        raise DataError(f"{', '.join(twice)} is given twice; expected each file once")
