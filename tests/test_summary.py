@@ -168,6 +168,36 @@ def test_a_run_read_back_equals_what_was_recorded(tmp_path: Path) -> None:
     assert "finished" in run.log
 
 
+def test_the_config_and_the_predictions_come_back_typed(tmp_path: Path) -> None:
+    import polars
+
+    from atc.config.compose import compose
+
+    config = compose(["+experiment=gbdt_36feat", "data=binance_ethbtc_2020"])
+    frame = polars.DataFrame(
+        {
+            "symbol": ["ETHBTC"],
+            "ts_recv": [1],
+            "ev_seq": [2],
+            "ts_close": [3],
+            "split": ["holdout"],
+            "y": [1.0],
+        }
+    )
+    with RunRecord.open(tmp_path, config.name, IDENTITY, config.model_dump(mode="json")) as record:
+        record.write_predictions(frame)
+        record.finish({"holdout/auc": 0.5})
+    run = open_run(record.run_folder)
+    assert run.config == config
+    assert run.predictions.equals(frame)
+    text = (record.run_folder / "config.yaml").read_text()
+    (record.run_folder / "config.yaml").write_text(text.replace("seed: 1\n", "seeds: 1\n", 1))
+    with pytest.raises(DataError, match=r"config\.yaml has \d+ bytes"):
+        open_run(record.run_folder)
+    with pytest.raises(DataError, match=r"does not fit the schema of this version(.|\n)*seeds"):
+        _ = open_run(record.run_folder, finished=False).config
+
+
 def test_opening_a_run_reads_nothing_heavy(tmp_path: Path) -> None:
     folder = finished_record(tmp_path)
     code = (

@@ -106,7 +106,7 @@ def _facts(folder: Path, config: Mapping[str, object], manifest: Manifest) -> Ta
     table.add_column(overflow="fold")
     data, label, model = (_part(config, name) for name in ("data", "label", "model"))
     baseline = _part(config, "baseline")
-    data_words = [_word(data, "kind"), _word(data, "venue"), _word(data, "symbol")]
+    data_words = [*dict.fromkeys((_word(data, "kind"), _word(data, "venue"), _word(data, "symbol")))]
     if data.get("kind") == "simulated":
         data_words.append(
             f"(scenario {data.get('scenario')}, {data.get('days')} days, seed {data.get('seed')})"
