@@ -100,6 +100,39 @@ def test_sums_do_not_lose_small_numbers_beside_huge_ones() -> None:
     assert_parity(trades, Spec())
 
 
+def test_the_streams_reach_every_column() -> None:
+    """Parity says little of a column that is null, or always the same, on every stream that is tried."""
+    seen: dict[str, set[float | None]] = {name: set() for name in COLUMNS}
+    for sampling in SAMPLINGS:
+        batches = [
+            pushed(nasty_stream(seed, 400, TASTES[seed]), replace(SPECS[1], sampling=sampling))
+            for seed in range(len(TASTES))
+        ]
+        batches.append(built(keyframed_stream(7, 1.2, gaps=False), Spec(sampling=sampling)))
+        for name, values in seen.items():
+            values.update(x for batch in batches for x in batch.column(name).to_pylist())
+    for name, values in seen.items():
+        few = {"in_no_new_entry_window": 2, "tk_in_no_new_entry_window": 2}
+        few |= {"big_trade_fresh_sign": 3, "mscale_consensus_3sig": 3, "trade_count_1s": 5, "tk_count_5s": 5}
+        assert len(values - {None}) >= few.get(name, 30), name
+
+
+@pytest.mark.parametrize("name", COLUMNS)
+def test_a_wrong_value_is_noticed(name: str) -> None:
+    """The comparison itself: one value of one column a little off, or null, or not null."""
+    steps, spec = nasty_stream(101, 400, TASTES[1]), SPECS[1]
+    batch, table = pushed(steps, spec), Table(steps, spec)
+    values = batch.column(name).to_pylist()
+    place = next((k for k, x in enumerate(values) if x is not None), 0)
+    right = values[place]
+    for wrong in (None if right is not None else 0.5, (right or 0.5) * 1.0001):
+        values[place] = wrong
+        spoilt = batch.set_column(batch.schema.get_field_index(name), name, pa.array(values, pa.float32()))
+        found = divergences(spoilt, table, [place])
+        assert len(found) == 1
+        assert f" {name}: " in found[0]
+
+
 # One engine, two ways in
 
 
@@ -159,5 +192,5 @@ def test_a_broken_stream_is_an_error(steps: list[Step]) -> None:
 
 
 def test_an_event_at_the_promise_is_welcome() -> None:
-    steps = [trade(1, 100), Advance(200), trade(2, 200)]
+    steps: list[Step] = [trade(1, 100), Advance(200), trade(2, 200)]
     assert pushed(steps, Spec()).num_rows == 1

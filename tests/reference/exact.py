@@ -74,11 +74,11 @@ def z_score(x: int, window: Sequence[int], min_values: int) -> ZScore | None:
     return ZScore(_DIGITS.divide(decimal(x - Fraction(total, n)), std), _DIGITS.divide(Decimal(1), std))
 
 
-def median(values: Sequence[int | Fraction]) -> Fraction:
+def median(values: Sequence[int]) -> Fraction:
     """The middle value, or the mean of the two middle ones."""
     ordered = sorted(values)
     n = len(ordered)
-    return Fraction(ordered[(n - 1) // 2] + ordered[n // 2]) / 2
+    return Fraction(ordered[(n - 1) // 2] + ordered[n // 2], 2)
 
 
 def robust_score(x: int, window: Sequence[int], min_values: int) -> Fraction | None:
@@ -86,7 +86,8 @@ def robust_score(x: int, window: Sequence[int], min_values: int) -> Fraction | N
     if len(window) < min_values:
         return None
     middle = median(window)
-    mad = median([abs(v - middle) for v in window])
+    twice = int(2 * middle)
+    mad = median([abs(2 * v - twice) for v in window]) / 2
     if mad == 0:
         return None
     return (x - middle) / (Fraction("1.4826") * mad)

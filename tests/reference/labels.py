@@ -26,14 +26,17 @@ def fwd_logret(events: Sequence[Event], spec: Spec, ts: Iterable[int], horizon_n
     """r = 10^4 ln(m_{t+H} / m_t) at each t of `ts`."""
     parts = stretches(events, spec)
     states = [State(part.events, spec) for part in parts]
+    begins = [_begin(part) for part in parts]
     market = [event.ts_recv for event in events if is_market(event)]
     resets = [event.ts_recv for event in events if is_reset(event)]
     silences = [(before, after) for before, after in pairwise(market) if after - before > spec.max_gap_ns]
 
     def mid_at(x: int) -> Fraction | None:
         """As of every event with ts_recv <= x: in the last stretch that has begun by then."""
-        begun = [k for k, part in enumerate(parts) if _begin(part) is not None and _begin(part) <= x]  # type: ignore[operator]
-        return states[begun[-1]].mid_at(x) if begun else None
+        begun = [
+            state for state, begin in zip(states, begins, strict=True) if begin is not None and begin <= x
+        ]
+        return begun[-1].mid_at(x) if begun else None
 
     def label(t0: int) -> Label:
         t1 = t0 + horizon_ns

@@ -71,28 +71,29 @@ class State:
         messages = [e for e in self.events if isinstance(e, Book)]
         times: list[int] = []
         states: list[BookState | None] = []
-        lots: dict[tuple[int, int], int] | None = None
+        lots: dict[int, dict[int, int]] | None = None  # by side, then by price
         for k, message in enumerate(messages):
             if k > 0 and message.ts_recv - messages[k - 1].ts_recv > self.spec.max_gap_ns:
                 lots = None
             if message.msg_kind in (SNAP, CLEAR):
-                lots = {}
+                lots = {1: {}, -1: {}}
             if lots is not None:
                 for level in message.levels:
                     if level.side != 0:
-                        lots[level.side, level.px] = level.qty
+                        lots[level.side].pop(level.px, None)
+                        if level.qty > 0:
+                            lots[level.side][level.px] = level.qty
             timestamp_goes_on = k + 1 < len(messages) and messages[k + 1].ts_recv == message.ts_recv
             if not timestamp_goes_on:
                 times.append(message.ts_recv)
                 states.append(None if lots is None else self._looked_at(lots))
         return times, states
 
-    def _looked_at(self, lots: dict[tuple[int, int], int]) -> BookState:
+    def _looked_at(self, lots: dict[int, dict[int, int]]) -> BookState:
         deepest = max(5, self.spec.deep_levels[1])
-        bids = sorted((px for (side, px), qty in lots.items() if side > 0 and qty > 0), reverse=True)
-        asks = sorted(px for (side, px), qty in lots.items() if side < 0 and qty > 0)
-        bids, asks = bids[:deepest], asks[:deepest]
-        return BookState(Side([(px, lots[1, px]) for px in bids]), Side([(px, lots[-1, px]) for px in asks]))
+        bids = sorted(lots[1], reverse=True)[:deepest]
+        asks = sorted(lots[-1])[:deepest]
+        return BookState(Side([(px, lots[1][px]) for px in bids]), Side([(px, lots[-1][px]) for px in asks]))
 
     def book_at(self, x: int) -> BookState | None:
         """The book, if it is known: a quote is carried forward at most `max_gap`."""
