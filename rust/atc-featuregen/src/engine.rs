@@ -101,6 +101,8 @@ pub struct Engine {
     closed: bool,
     promised: i64,
     last_market: Option<i64>,
+    /// The same, of this stretch: seconds are counted from its first market event on.
+    stretch_market: Option<i64>,
     current: Current,
     candidate: Option<Candidate>,
     next_second: i64,
@@ -119,6 +121,7 @@ impl Engine {
             closed: true,
             promised: i64::MIN,
             last_market: None,
+            stretch_market: None,
             current: Current::default(),
             candidate: None,
             next_second: i64::MIN,
@@ -165,13 +168,14 @@ impl Engine {
                 self.reset(t)?;
             }
             self.last_market = Some(t);
+            if self.stretch_market.is_none() {
+                self.next_second = ceil_second(t);
+            }
+            self.stretch_market = Some(t);
         }
         if self.now.is_none_or(|(now, _)| t > now) {
             self.current = Current::default();
             self.closed = false;
-            if self.now.is_none() {
-                self.next_second = ceil_second(t);
-            }
         }
         self.now = Some((t, event.ev_seq));
         self.apply(t, event)
@@ -256,8 +260,8 @@ impl Engine {
         if let Some((t, _)) = self.state.groups.open() {
             self.close_group(t + self.spec.group_ns);
         }
-        if self.spec.sampling == Sampling::Clock1s && self.next_second == now {
-            self.clock_row(now, ev_seq)?;
+        if self.next_second == now {
+            self.clock_rows(now + 1, ev_seq)?;
         }
         Ok(())
     }
@@ -273,19 +277,21 @@ impl Engine {
         {
             self.close_group(t);
         }
-        if self.spec.sampling == Sampling::Clock1s {
-            let end = t.min(now.saturating_add(self.spec.max_gap_ns).saturating_add(1));
-            self.next_second = self.next_second.max(ceil_second(now));
-            while self.next_second < end {
-                self.clock_row(self.next_second, ev_seq)?;
-            }
-        }
-        Ok(())
+        self.clock_rows(t, ev_seq)
     }
 
-    fn clock_row(&mut self, t: i64, ev_seq: u64) -> Result<(), String> {
-        self.next_second = t + SECOND;
-        self.row(t, ev_seq, t)
+    /// The whole seconds before `end` that are due, none later than `max_gap` after the last market event.
+    fn clock_rows(&mut self, end: i64, ev_seq: u64) -> Result<(), String> {
+        let Some(last) = self.stretch_market.filter(|_| self.spec.sampling == Sampling::Clock1s) else {
+            return Ok(());
+        };
+        let end = end.min(last.saturating_add(self.spec.max_gap_ns).saturating_add(1));
+        while self.next_second < end {
+            let t = self.next_second;
+            self.next_second += SECOND;
+            self.row(t, ev_seq, t)?;
+        }
+        Ok(())
     }
 
     /// The open timestamp is over, and its rows are computed; `ts_close` is for those that need no more.
@@ -352,7 +358,7 @@ impl Engine {
         self.state = State::new(&self.spec);
         self.current = Current::default();
         self.candidate = None;
-        self.next_second = ceil_second(t);
+        self.stretch_market = None;
         Ok(())
     }
 }

@@ -191,7 +191,8 @@ impl State {
     fn trade_values(&self, t: i64, group: Option<&Group>, values: &mut Values, spec: &Spec) {
         let [s1, s5, s30, _, s300, _] = std::array::from_fn(|i| self.groups.flow(i));
         let volume = s1.volume as f64 * spec.lot;
-        let accel = s5.signed as f64 / 5.0 - s30.signed as f64 / 30.0;
+        // One difference of integers: two ratios of 10^11 lots would lose the last lot.
+        let accel = (6 * s5.signed - s30.signed) as f64 / 30.0;
         for (col, x) in [
             (Col::TradeCount1s, Some(s1.count as f64)),
             (Col::TradeVol1s, Some(volume)),
