@@ -10,7 +10,7 @@ pub const SYNTH_DIFF: u16 = 4;
 pub const REPEAT: u16 = 8;
 /// The maker's side of an execution whose taker's side is in the row before.
 pub const DUP_OTHER_SIDE: u16 = 16;
-/// A level that left the published window; not a cancel.
+/// A level that left or entered the published window at its far edge: no cancel, no new order.
 pub const WINDOW_EDGE: u16 = 512;
 
 /// `msg_kind` of a whole book.

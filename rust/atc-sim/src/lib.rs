@@ -23,4 +23,3 @@ pub use day::{
 };
 pub use params::{BadParams, Params, Scenario};
 pub use venue::Simulator;
-

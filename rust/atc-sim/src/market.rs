@@ -64,7 +64,7 @@ fn intensities(params: &Params, latent: &Latent, seen: Seen) -> [f64; FLOWS.len(
             params.rate * params.market_per_s * 0.5 * (1.0 + params.market_sign_bias * signed(side))
         }
         Flow::LimitNear(_) => params.rate * params.near_per_s * widening * widening,
-        Flow::LimitFar(_) => params.rate * params.far_per_s,
+        Flow::LimitFar(side) => params.rate * params.far_per_s * (1.0 + params.far_sign_bias * signed(side)),
         Flow::CancelNear(side) => {
             let levels = seen.levels[side as usize];
             if levels > params.least_levels {
@@ -283,8 +283,13 @@ mod tests {
     /// bias and no lean a market is the same, event for event, whatever the pressure is.
     #[test]
     fn without_bias_and_lean_the_pressure_changes_nothing() {
-        let blind =
-            Params { market_sign_bias: 0.0, yielding_lean: 0.0, absorbing_lean: 0.0, ..Params::default() };
+        let blind = Params {
+            market_sign_bias: 0.0,
+            far_sign_bias: 0.0,
+            yielding_lean: 0.0,
+            absorbing_lean: 0.0,
+            ..Params::default()
+        };
         let mut free = Market::new(&blind, 5, 0);
         let mut calm = free.clone();
         let mut order = TakerOrder::default();

@@ -9,6 +9,7 @@ use crate::{
     rng::Rng,
 };
 
+const MICROSECOND: i64 = 1_000;
 const MILLISECOND: i64 = 1_000_000;
 const MINUTE: i64 = 60_000_000_000;
 const DAY: i64 = 86_400_000_000_000;
@@ -218,7 +219,8 @@ impl Simulator {
     /// When a message of the venue's time `ts` is received: a delay, in order, on one connection.
     fn receive(&mut self, ts: i64) -> i64 {
         let delay = self.params.latency_least_ms + self.rng.exponential(self.params.latency_mean_ms);
-        let recv = ts + (delay * 1e6) as i64;
+        // Whole microseconds: finer ones would be noise that does not compress.
+        let recv = (ts / MICROSECOND + (delay * 1e3) as i64) * MICROSECOND;
         self.last_recv = recv.max(self.last_recv.saturating_add(LEAST_SPACING));
         self.last_recv
     }
@@ -305,8 +307,12 @@ impl Simulator {
             let levels = self.source.side(side);
             let now = &levels[..levels.len().min(self.params.depth)];
             let before = &self.published[side as usize];
-            let full = now.len() == self.params.depth;
-            let edge = now.last().map_or(0, |level| level.px);
+            // Whether a price lies beyond the far edge of a window that showed as many levels as it can.
+            let beyond = |window: &[Level], px: i32| {
+                let worst = window.last().map_or(px, |level| level.px);
+                window.len() == self.params.depth && sign * (worst - px) > 0
+            };
+            let marked = |window: &[Level], px: i32| if beyond(window, px) { WINDOW_EDGE } else { 0 };
             let (mut i, mut j) = (0, 0);
             while i < before.len() || j < now.len() {
                 // Positive: the new level is the better one. A list that has ended is worse than all.
@@ -317,12 +323,12 @@ impl Simulator {
                 };
                 if order < 0 {
                     let px = before[i].px;
-                    let left = full && sign * (edge - px) > 0;
-                    let flags = if left { WINDOW_EDGE } else { 0 };
-                    self.changed.push((side.sign(), Level { px, qty: 0 }, flags));
+                    self.changed.push((side.sign(), Level { px, qty: 0 }, marked(now, px)));
                     i += 1;
                 } else {
-                    if order > 0 || before[i].qty != now[j].qty {
+                    if order > 0 {
+                        self.changed.push((side.sign(), now[j], marked(before, now[j].px)));
+                    } else if before[i].qty != now[j].qty {
                         self.changed.push((side.sign(), now[j], 0));
                     }
                     i += usize::from(order == 0);
@@ -373,6 +379,7 @@ impl Day {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::book::Book;
     use std::collections::BTreeMap;
 
     fn simulator(scenario: Scenario, seed: u64) -> Simulator {
@@ -433,8 +440,9 @@ mod tests {
             for (_, bids, asks) in &books {
                 assert!(bids[0].px < asks[0].px);
                 assert!(bids.len() <= 30 && asks.len() <= 30);
-                assert!(bids.len() > 20 && asks.len() > 20);
             }
+            let whole = books.iter().filter(|(_, bids, asks)| bids.len() + asks.len() == 60).count();
+            assert!(whole * 10 > books.len() * 8, "{whole} of {} show 30 levels a side", books.len());
             let (_, bids, asks) = books.last().unwrap();
             if simulator.following.book.ts_recv.is_empty() {
                 assert_eq!([bids.clone(), asks.clone()], simulator.published);
@@ -503,17 +511,24 @@ mod tests {
     }
 
     #[test]
-    fn levels_that_leave_the_window_are_marked() {
-        let day = simulator(Scenario::Target, 6).next_day();
-        let book = &day.book;
-        let mut edges = 0;
-        for i in 0..book.ev_seq.len() {
-            if book.flags[i] & WINDOW_EDGE != 0 {
-                assert_eq!((book.msg_kind[i], book.qty_lots[i]), (DELTA, 0));
-                edges += 1;
-            }
+    fn levels_that_leave_or_enter_the_window_are_marked() {
+        let mut simulator = simulator(Scenario::Target, 6);
+        let level = |px| Level { px, qty: 1 };
+        let far: Vec<Level> = (0..30).map(|i| level(100 - i)).collect();
+        let near: Vec<Level> = std::iter::once(level(101)).chain(far[..29].iter().copied()).collect();
+        let Source::Target(market) = &mut simulator.source else { unreachable!() };
+        market.book = Book::default();
+        for level in near.iter().chain(&far[29..]) {
+            assert!(market.book.limit(Side::Buy, level.px, level.qty));
         }
-        assert!(edges > 100);
+        simulator.published = [far, Vec::new()];
+        simulator.compare();
+        assert_eq!(simulator.changed, [(1, level(101), 0), (1, Level { px: 71, qty: 0 }, WINDOW_EDGE)]);
+        simulator.published = [near, Vec::new()];
+        let Source::Target(market) = &mut simulator.source else { unreachable!() };
+        market.book.cancel(Side::Buy, 0, 1);
+        simulator.compare();
+        assert_eq!(simulator.changed, [(1, Level { px: 101, qty: 0 }, 0), (1, level(71), WINDOW_EDGE)]);
     }
 
     #[test]
