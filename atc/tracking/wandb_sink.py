@@ -97,7 +97,7 @@ class WandbSink:
 
         self._guarded("curves", self._with_run(log))
 
-    def importance(self, columns: Sequence[str], rows: Iterable[Sequence[str | int | float | None]]) -> None:
+    def importance(self, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         """Logs the table `importance`, one row an input, such as columns feature, gain, splits."""
 
         def log(run: Run) -> None:

@@ -1,0 +1,62 @@
+# Recipes for people; CI runs .ci/run. `uv tool install rust-just` gives `just`.
+
+cargo := "cargo"
+rust := "--manifest-path rust/Cargo.toml --workspace"
+
+# what there is
+default:
+    @just --list
+
+# environment and extension, from nothing
+setup:
+    uv sync --locked
+
+# the extension built again; `uv run` does it by itself when the crates have changed
+build:
+    uv sync --locked --reinstall-package atc
+
+# format Python and Rust
+fmt:
+    uv run ruff format .
+    uv run ruff check --fix --select I .
+    {{cargo}} fmt --manifest-path rust/Cargo.toml --all
+
+# what formatters and linters say, nothing changed
+lint:
+    uv run ruff format --check .
+    uv run ruff check .
+    {{cargo}} fmt --manifest-path rust/Cargo.toml --all --check
+    {{cargo}} clippy {{rust}} --all-targets --locked -- -D warnings
+
+# static types, and the stubs against the built extension
+type:
+    uv run mypy
+    uv run python -m mypy.stubtest --mypy-config-file pyproject.toml atc._rust
+
+# fast tests; extra words go to pytest
+test *words:
+    uv run pytest {{words}}
+
+# slow tests too, and the Rust ones
+test-all *words:
+    {{cargo}} test {{rust}} --locked
+    uv run pytest -m "slow or not slow" {{words}}
+
+# the Rust tests
+test-rust:
+    {{cargo}} test {{rust}} --locked
+
+# every benchmark
+bench: bench-engine
+
+# rows, features and labels, events a second
+bench-engine:
+    {{cargo}} bench {{rust}} --locked
+
+# what CI runs
+ci:
+    bash .ci/run
+
+# the main job
+run *words="+experiment=gbdt_36feat":
+    uv run python -m atc.run {{words}}
