@@ -1,0 +1,204 @@
+"""A model directory gives back the same model, or refuses with the reason."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from planted_rows import FEATURES, planted_rows
+
+from atc.config.schema import Gbdt, Logistic
+from atc.config.schema import Model as ModelConfig
+from atc.errors import DataError, UsageError
+from atc.models.artifact import Provenance, load_model, save_model
+from atc.models.base import Model, fit_model
+from atc.models.build import build_model
+from atc.models.profile import reference_profile
+from atc.protocol.dataset import Block
+
+CONFIGS: dict[str, ModelConfig] = {
+    "gbdt": Gbdt(kind="gbdt", n_estimators=20, min_child_samples=40, num_leaves=7, num_threads=1),
+    "logistic": Logistic(kind="logistic"),
+}
+SCHEMA = "features-7"
+PROVENANCE = Provenance(
+    symbol="ETH_JPY",
+    train_from=date(2022, 1, 1),
+    train_to=date(2026, 2, 16),
+    train_span_ns=(1_640_984_400_000_000_000, 1_771_275_600_000_000_000),
+    feature_schema=SCHEMA,
+    label={"kind": "hold10_oracle", "horizon_s": 300.0, "threshold_bps": -2.0},
+    config_digest="c" * 64,
+    data_digest="d" * 64,
+    git_commit=None,
+    created_at="2026-11-22T04:00:00Z",
+    versions={"lightgbm": "4.7.0"},
+)
+
+
+def train_block() -> Block:
+    data = planted_rows(1500)
+    known = np.flatnonzero(~np.isnan(data.r_bps))
+    return data.block(known)
+
+
+Saved = tuple[Model, Path]
+
+
+@pytest.fixture(scope="module", params=sorted(CONFIGS))
+def original(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Saved:
+    config = CONFIGS[request.param]
+    block = train_block()
+    train, valid = (Block(block.x[s], block.y[s], block.features) for s in (slice(0, 1100), slice(1100, None)))
+    model = build_model(config)
+    report = fit_model(model, train, valid, seed=1)
+    folder = tmp_path_factory.mktemp(request.param) / "model"
+    save_model(
+        model,
+        folder,
+        config=config,
+        provenance=PROVENANCE,
+        report=report,
+        valid_metrics={"auc": 0.7, "log_loss": None},
+        profile=reference_profile(train.x, train.features),
+    )
+    return model, folder
+
+
+@pytest.fixture
+def saved(original: Saved, tmp_path: Path) -> Saved:
+    """A copy that may be spoiled."""
+    folder = tmp_path / "model"
+    shutil.copytree(original[1], folder)
+    return original[0], folder
+
+
+def manifest_of(folder: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((folder / "manifest.json").read_text())
+    return content
+
+
+def test_the_round_trip_is_bit_equal(original: Saved, tmp_path: Path) -> None:
+    model, folder = original
+    loaded = load_model(folder, features=FEATURES, feature_schema=SCHEMA)
+    x = planted_rows(700, seed=9).x
+    assert loaded.model.predict(x).tobytes() == model.predict(x).tobytes()
+    assert (loaded.model.kind, loaded.model.features) == (model.kind, model.features)
+    assert loaded.model.score_names == ("p",)
+    # What is saved again is the same file.
+    (name,) = loaded.model.save(tmp_path, Path(loaded.manifest["model_files"][0]).stem)
+    assert (tmp_path / name).read_bytes() == (folder / name).read_bytes()
+
+
+def test_the_manifest_says_what_the_model_is(original: Saved) -> None:
+    model, folder = original
+    manifest = manifest_of(folder)
+    assert manifest["features"] == list(FEATURES)
+    assert manifest["train_range"] == ["2022-01-01", "2026-02-16"]
+    assert manifest["valid_metrics"] == {"auc": 0.7, "log_loss": None}
+    keys = {"model_type", "feature_schema", "created_at", "git_commit", "config_digest", "data_digest", "versions"}
+    assert keys <= manifest.keys()
+    assert manifest["fit"]["null_columns"] == ["absent"]
+    name = "model.txt" if model.kind == "gbdt" else "logistic_ETH_JPY_2022-01-01_2026-02-16.json"
+    assert sorted(p.name for p in folder.iterdir()) == sorted([name, "manifest.json", "profile.json"])
+
+
+def test_a_model_is_never_overwritten(saved: Saved) -> None:
+    model, folder = saved
+    before = {p.name: p.read_bytes() for p in folder.iterdir()}
+    report = fit_model(build_model(CONFIGS[model.kind]), train_block(), train_block(), seed=1)
+    with pytest.raises(UsageError, match="holds a model already"):
+        save_model(
+            model,
+            folder,
+            config=CONFIGS[model.kind],
+            provenance=PROVENANCE,
+            report=report,
+            valid_metrics={},
+            profile=reference_profile(train_block().x, FEATURES),
+        )
+    assert {p.name: p.read_bytes() for p in folder.iterdir()} == before
+
+
+def test_other_features_are_refused(original: Saved) -> None:
+    _, folder = original
+    swapped = (FEATURES[1], FEATURES[0], *FEATURES[2:])
+    with pytest.raises(DataError, match="another order: column 0 is 'interaction_a' there and 'interaction_b' here"):
+        load_model(folder, features=swapped)
+    with pytest.raises(DataError, match="lacking here noise; unknown there noisy"):
+        load_model(folder, features=[name.replace("noise", "noisy") for name in FEATURES])
+
+
+def test_another_schema_version_is_refused(original: Saved) -> None:
+    with pytest.raises(DataError, match="fitted on features-7, these features are features-8"):
+        load_model(original[1], feature_schema="features-8")
+
+
+def flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-20])
+
+
+@pytest.mark.parametrize("spoil", [flip, cut, Path.unlink])
+@pytest.mark.parametrize("which", ["model", "profile", "manifest"])
+def test_a_damaged_file_is_refused_by_name(saved: Saved, spoil: Callable[[Path], None], which: str) -> None:
+    _, folder = saved
+    name = manifest_of(folder)["model_files"][0] if which == "model" else f"{which}.json"
+    spoil(folder / name)
+    with pytest.raises(DataError, match=name.replace(".", r"\.")):
+        load_model(folder)
+
+
+def test_a_manifest_edited_by_hand_is_refused(saved: Saved) -> None:
+    _, folder = saved
+    manifest = manifest_of(folder)
+    manifest["features"] = list(reversed(manifest["features"]))
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(DataError, match="changed after it was written"):
+        load_model(folder)
+
+
+def test_predictions_of_the_wrong_width_are_refused(original: Saved) -> None:
+    model, _ = original
+    with pytest.raises(ValueError, match=r"float32 \(n, 7\) was expected"):
+        model.predict(np.zeros((3, 6), dtype=np.float32))
+    assert model.predict(np.zeros((0, 7), dtype=np.float32)).shape == (0, 1)
+
+
+def test_the_profile_describes_every_input(original: Saved) -> None:
+    loaded = load_model(original[1])
+    block = train_block()
+    column = block.x[:1100, 0].astype(np.float64)
+    known = column[~np.isnan(column)]
+    item = loaded.profile["inputs"][0]
+    assert loaded.profile["rows"] == 1100
+    assert item["null_share"] == pytest.approx(np.isnan(column).mean())
+    assert item["mean"] == pytest.approx(known.mean())
+    assert item["std"] == pytest.approx(known.std())
+    assert (item["min"], item["max"]) == (known.min(), known.max())
+    assert item["quantiles"] is not None
+    assert item["quantiles"]["0.5"] == pytest.approx(np.median(known))
+    absent = loaded.profile["inputs"][6]
+    assert absent == {
+        "feature": "absent", "null_share": 1.0, "mean": None, "std": None, "min": None, "max": None, "quantiles": None
+    }  # fmt: skip
+
+
+def test_no_pickle_is_near() -> None:
+    folder = Path(__file__).parents[1] / "atc"
+    modules = [p.read_text() for name in ("models", "protocol", "evaluation") for p in (folder / name).glob("*.py")]
+    assert len(modules) > 15
+    for text in modules:
+        for word in ("import pickle", "import joblib", "import dill", "allow_pickle=True"):
+            assert word not in text
