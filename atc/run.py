@@ -3,18 +3,87 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from atc.config.entry import main_with
 
 if TYPE_CHECKING:
     from atc.config.schema import RunConfig
+    from atc.tasks.base import Task
+    from atc.tracking.record import RunRecord
 
 
-def run(config: RunConfig) -> object:
-    from atc.experiment import run_experiment
+def run(config: RunConfig) -> Path:
+    """Makes the run of `config`, or finds it finished; prints its summary and returns its folder.
 
-    return run_experiment(config)
+    Raises AtcError for what the user can mend; the record of a run that began says `failed` then, with the
+    traceback in its log.
+    """
+    from atc.config.digest import code_digest, config_digest, run_id
+    from atc.report.progress import Progress
+    from atc.report.summary import print_summary
+    from atc.tasks.base import Desk
+    from atc.tasks.tick_classification import TickClassification
+    from atc.tracking.record import Prelude, RunIdentity, RunRecord
+
+    task = TickClassification(config)
+    progress = Progress(config.runtime.progress)
+    with Prelude() as prelude:
+        # The id of a run depends on its data, so the events come first.
+        data = task.prepare(Desk(prelude.stage, progress.bar))
+        parts = {
+            "config_digest": config_digest(config),
+            "data_digest": data.data_digest,
+            "feature_schema": data.feature_schema,
+            "label_schema": data.label_schema,
+            "code_digest": code_digest(),
+        }
+        record = RunRecord.open(
+            config.paths.outputs_dir,
+            config.name,
+            RunIdentity(run_id=run_id(**parts), **parts),
+            config.model_dump(mode="json"),
+            force=config.runtime.force,
+            prelude=prelude,
+        )
+        with record:
+            if not record.finished:
+                make(config, task, record, Desk(record.stage, progress.bar))
+    print_summary(record.folder)
+    return record.folder
+
+
+def make(config: RunConfig, task: Task[Any, Any], record: RunRecord, desk: Any) -> None:
+    """Loads, fits, saves, evaluates; everything lands in `record`, and in W&B beside it."""
+    from atc.tracking.wandb_sink import WandbSink
+
+    tracking = config.tracking
+    sink = WandbSink(
+        tracking.mode,
+        config.paths.outputs_dir,
+        config.name,
+        record.identity,
+        config.model_dump(mode="json"),
+        project=tracking.project,
+        entity=tracking.entity,
+        group=tracking.group,
+        tags=tracking.tags,
+    )
+    record.attach(sink)
+    loaded = task.load(desk)
+    fitted = task.fit(loaded, desk)
+    with record.writing("model") as folder:
+        task.save(fitted, folder)
+    outcome = task.evaluate(loaded, fitted, desk)
+    record.describe(spans=outcome.spans, notes=list(outcome.notes))
+    record.write_predictions(outcome.predictions)
+    for name, curves in outcome.curves.items():
+        sink.curves(name, curves)
+    if outcome.importance:
+        columns = list(outcome.importance[0])
+        sink.importance(columns, [[row[column] for column in columns] for row in outcome.importance])
+    record.finish(outcome.metrics)
 
 
 if __name__ == "__main__":

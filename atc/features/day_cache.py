@@ -1,9 +1,10 @@
 """Days of rows and labels, built once and kept.
 
-A day is a pure function of its engine specification, the code of the formulas and the events that it sees: its own, the
-warm-up before, and what follows until the last row is decided. The key of a file is the digest of just that, so an entry is never stale and
-never has to be invalidated. Files are written under a temporary name and renamed: a killed build leaves none that could be
-mistaken for finished, and of two processes that build the same day both write the same bytes.
+A day is a pure function of its engine specification, the code of the formulas and the events that it sees:
+its own, the warm-up before, and what follows until the last row is decided. The key of a file is the digest
+of just that, so an entry is never stale and never has to be invalidated. Files are written under a temporary
+name and renamed: a killed build leaves none that could be mistaken for finished, and of two processes that
+build the same day both write the same bytes.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ from atc.features.engine_spec import KEYFRAME_NS, engine_spec, warm_up_ns
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    _Batches = tuple[pa.RecordBatch, pa.RecordBatch, pa.RecordBatch, pa.RecordBatch]
 
 SECOND_NS = 1_000_000_000
 Progress = Callable[[int], None]
@@ -68,8 +71,9 @@ class Built:
 def feature_days(source: Source, days: Sequence[date], progress: Progress | None = None) -> Built:
     """Builds the rows of business `days` that are not in the cache, two days at a time.
 
-    A file holds `ts_recv`, `ev_seq`, `ts_close` and every declared column as float32 with nulls, so that all feature sets share it.
-    Raises DataError, naming the day, where its events cannot be computed with; the other days are then in the cache.
+    A file holds `ts_recv`, `ev_seq`, `ts_close` and every declared column as float32 with nulls, so that all
+    feature sets share it. Raises DataError, naming the day, where its events cannot be computed with; the
+    other days are then in the cache.
     """
     catalog = Catalog(source.events_root)
     warm_up = warm_up_ns(source.sampling, source.engine)
@@ -115,7 +119,9 @@ def label_days(
         times = pq.read_table(job.rows, columns=["ts_recv"]).column(0).to_pylist()
         return _rust.label_fwd_logret(job.spec, *_batches(job, catalog), times, horizon_ns)
 
-    return _build_all([plan(*pair) for pair in zip(days, features.files, strict=True)], catalog, build, progress)
+    return _build_all(
+        [plan(*pair) for pair in zip(days, features.files, strict=True)], catalog, build, progress
+    )
 
 
 @dataclass(frozen=True)
@@ -192,10 +198,15 @@ def _write(batch: pa.RecordBatch, file: Path) -> None:
         part.unlink(missing_ok=True)
 
 
-def _batches(job: _Job, catalog: Catalog) -> tuple[pa.RecordBatch, ...]:
+def _batches(job: _Job, catalog: Catalog) -> _Batches:
     facts = job.source.data
     events = read_events(catalog, facts.venue, facts.symbol, job.read_from, job.read_to)
-    return tuple(_one_batch(table) for table in (events.book, events.trade, events.ticker, events.control))
+    return (
+        _one_batch(events.book),
+        _one_batch(events.trade),
+        _one_batch(events.ticker),
+        _one_batch(events.control),
+    )
 
 
 def _one_batch(table: pa.Table) -> pa.RecordBatch:
@@ -208,7 +219,9 @@ def _one_batch(table: pa.Table) -> pa.RecordBatch:
 def _first_event_from(source: Source, catalog: Catalog, start: int) -> int | None:
     """Time of the first event at or after `start`, the begin of a business day; None if nothing follows."""
     facts = source.data
-    following = catalog.days_within(facts.venue, facts.symbol, start, catalog.span_ns(facts.venue, facts.symbol)[1] + 1)
+    following = catalog.days_within(
+        facts.venue, facts.symbol, start, catalog.span_ns(facts.venue, facts.symbol)[1] + 1
+    )
     if not following:
         return None
     files = catalog.day(facts.venue, facts.symbol, following[0]).files

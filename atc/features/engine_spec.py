@@ -45,7 +45,7 @@ def engine_spec(
 
 
 def max_lookback_ns(engine: FeatureEngine) -> int:
-    """How far back a row can look: the longest window of the declarations, or a quantile of a trade still fresh."""
+    """How far back a row looks: the longest declared window, or the quantile of a trade still fresh."""
     from atc.features.declarations import declarations
 
     declared = max(item.window_s or 0 for item in declarations())
@@ -55,8 +55,8 @@ def max_lookback_ns(engine: FeatureEngine) -> int:
 def warm_up_ns(sampling: Sampling, engine: FeatureEngine) -> int:
     """What the engine must see before a cut so that the rows after it are those of one continuous run.
 
-    `max_lookback` + 2 `max_gap` + the keyframe interval: the book is known again at the latest one keyframe interval and
-    two almost-gaps after the start (docs/readings.md, "The cut of a day").
+    `max_lookback` + 2 `max_gap` + the keyframe interval: the book is known again at the latest one keyframe
+    interval and two almost-gaps after the start (docs/readings.md, "The cut of a day").
     """
     return max_lookback_ns(engine) + 2 * round(sampling.max_gap_s * SECOND_NS) + KEYFRAME_NS
 

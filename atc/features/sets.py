@@ -17,10 +17,14 @@ def set_columns(features: Features) -> tuple[str, ...]:
         for name in names:
             if name not in known:
                 raise UsageError(f"features.{key}: '{name}' is not a declared column; {nearest(name, known)}")
-    chosen = {item.name for item in declarations() if item.family in features.families} | set(features.columns)
+    chosen = {item.name for item in declarations() if item.family in features.families} | set(
+        features.columns
+    )
     for name in features.drop:
         if name not in chosen:
-            raise UsageError(f"features.drop: '{name}' is not in the set '{features.name}'; {nearest(name, chosen)}")
+            raise UsageError(
+                f"features.drop: '{name}' is not in the set '{features.name}'; {nearest(name, chosen)}"
+            )
     left = tuple(name for name in known if name in chosen.difference(features.drop))
     if not left:
         raise UsageError(f"features: the set '{features.name}' has no column left after features.drop")

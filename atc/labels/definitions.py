@@ -27,8 +27,10 @@ class BinaryLabel:
         return np.where(np.isnan(r_bps), np.nan, (r_bps > self.threshold_bps).astype(np.float64))
 
 
-def fit_label(label: Hold10Oracle | Hold10OracleQ14 | FwdLogret, train_r_bps: NDArray[np.float64]) -> BinaryLabel:
-    """The label with its fitted threshold; `train_r_bps` (n,) are the training rows' returns, and nobody else's.
+def fit_label(
+    label: Hold10Oracle | Hold10OracleQ14 | FwdLogret, train_r_bps: NDArray[np.float64]
+) -> BinaryLabel:
+    """The label with its fitted threshold; `train_r_bps` (n,): returns of the training rows, no others.
 
     Raises DataError without training rows, UsageError for a label that has no classes.
     """

@@ -268,7 +268,7 @@ impl Engine {
 
     /// Time moves on to `t`, later than the last event.
     fn pass_to(&mut self, t: i64) -> Result<(), String> {
-        let Some((now, ev_seq)) = self.now else {
+        let Some((_, ev_seq)) = self.now else {
             return Ok(());
         };
         self.close_timestamp(t)?;

@@ -1,0 +1,100 @@
+"""The interface between the runner and a kind of experiment.
+
+A task says what data give, what a fit takes and what an evaluation reports. Rows carry a symbol and any
+number of score columns, so that a cross-section of stocks or a model of several horizons is a task like any
+other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+@dataclass(frozen=True)
+class DataIdentity:
+    """What the run id is made of besides config and code."""
+
+    data_digest: str
+    feature_schema: str
+    label_schema: str
+
+
+class StageHandle(Protocol):
+    """A stage under way."""
+
+    cached: bool
+
+
+class BarHandle(Protocol):
+    """A progress bar under way."""
+
+    def update(self, done: float, total: float | None = None, detail: str | None = None) -> None:
+        """`done` units of `total` are done."""
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What a task is handed to report with: timed stages and progress bars."""
+
+    stage: Callable[[str], AbstractContextManager[Any]]
+    """`with desk.stage(name) as stage` times the body; `stage.cached = True` says a cache answered."""
+    bar: Callable[[str, float | None, str], AbstractContextManager[Any]]
+    """`with desk.bar(name, total, unit) as bar` shows progress; see `BarHandle`."""
+
+
+Curves = Mapping[str, Sequence[float]]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What an evaluation reports."""
+
+    metrics: Mapping[str, float | None]
+    """Flat, for `metrics.json`."""
+    predictions: pl.DataFrame
+    """`symbol`, `ts_recv`, `ev_seq`, `ts_close`, `split`, `y` (or `y_<horizon>`), `t0`, `t1`, then one column
+    a score.
+    """
+    spans: Mapping[str, Mapping[str, object]]
+    """By split: `from`, `to`, `days`, `rows`."""
+    notes: tuple[str, ...] = ()
+    """What these data can and cannot say, in sentences."""
+    curves: Mapping[str, Curves] = field(default_factory=dict)
+    """By model, then by name: one value an iteration."""
+    importance: Sequence[Mapping[str, object]] = ()
+    """Rows of the importance table."""
+
+
+L = TypeVar("L")
+F = TypeVar("F")
+
+
+class Task(Protocol[L, F]):
+    """One experiment. The runner calls the methods in this order, once each."""
+
+    def prepare(self, desk: Desk) -> DataIdentity:
+        """Makes sure that the events are there, and says what they are. Cheap when they are."""
+        ...
+
+    def load(self, desk: Desk) -> L:
+        """Rows, features and labels, split so that no fit can reach the holdout."""
+        ...
+
+    def fit(self, loaded: L, desk: Desk) -> F:
+        """The named model and whatever it is compared with, fitted on the same rows."""
+        ...
+
+    def save(self, fitted: F, folder: Path) -> None:
+        """Writes the named model as an artifact that loads on its own."""
+        ...
+
+    def evaluate(self, loaded: L, fitted: F, desk: Desk) -> Outcome:
+        """Scores and figures; the only place that opens the holdout."""
+        ...

@@ -1,0 +1,68 @@
+"""Rows of many days, read from the cache into one matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import polars as pl
+
+KEYS = ("ts_recv", "ev_seq", "ts_close")
+
+
+@dataclass(frozen=True)
+class LabelledRows:
+    """Rows in key order, before they are split."""
+
+    keys: pl.DataFrame
+    """`symbol`, `ts_recv`, `ev_seq`, `ts_close`."""
+    x: NDArray[np.float32]
+    """(n, k), NaN for null."""
+    r_bps: NDArray[np.float64]
+    """(n,) forward return, NaN for null."""
+    t0: NDArray[np.int64]
+    t1: NDArray[np.int64]
+
+
+def read_rows(
+    symbol: str, features: Sequence[Path], labels: Sequence[Path], columns: Sequence[str]
+) -> LabelledRows:
+    """The rows of matching feature and label files, `columns` as a float32 matrix filled day by day.
+
+    Nothing but the matrix and the keys is held for more than one day.
+    """
+    import polars as pl
+    import pyarrow.parquet as pq
+
+    counts = [pq.read_metadata(file).num_rows for file in features]
+    total = sum(counts)
+    x = np.empty((total, len(columns)), dtype=np.float32)
+    r_bps = np.empty(total, dtype=np.float64)
+    t0, t1 = np.empty(total, dtype=np.int64), np.empty(total, dtype=np.int64)
+    keys: list[pl.DataFrame] = []
+    start = 0
+    for count, feature_file, label_file in zip(counts, features, labels, strict=True):
+        stop = start + count
+        table = pq.read_table(feature_file, columns=[*KEYS, *columns])
+        for number, name in enumerate(columns):
+            x[start:stop, number] = table[name].to_numpy()
+        label = pq.read_table(label_file)
+        r_bps[start:stop] = label["r_bps"].to_numpy()
+        t0[start:stop] = label["t0"].to_numpy()
+        t1[start:stop] = label["t1"].to_numpy()
+        day_keys = pl.from_arrow(table.select(list(KEYS)))
+        assert isinstance(day_keys, pl.DataFrame)
+        keys.append(day_keys)
+        start = stop
+    all_keys = (
+        pl.concat(keys)
+        if keys
+        else pl.DataFrame(schema={"ts_recv": pl.Int64, "ev_seq": pl.UInt64, "ts_close": pl.Int64})
+    )
+    return LabelledRows(all_keys.select(pl.lit(symbol).alias("symbol"), *KEYS), x, r_bps, t0, t1)

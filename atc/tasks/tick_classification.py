@@ -1,0 +1,377 @@
+"""The first task: classify what a position would have earned, row by row, from ticks of one symbol."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from atc.config.digest import config_digest
+from atc.config.schema import Model as ModelConfig
+from atc.config.schema import RecordedData, RunConfig, SimulatedData
+from atc.errors import DataError
+from atc.evaluation.report import BASELINE, MODEL, VOLATILITY, VOLATILITY_FEATURES
+from atc.features.declarations import feature_schema, label_schema
+from atc.features.sets import set_columns
+from atc.tasks.base import DataIdentity, Desk, Outcome
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    import numpy as np
+    import polars as pl
+    from numpy.typing import NDArray
+
+    from atc.evaluation.report import Scored
+    from atc.events.catalog import Catalog
+    from atc.features.day_cache import Source
+    from atc.labels.definitions import BinaryLabel
+    from atc.models.base import FitReport, Model
+    from atc.protocol.dataset import Block, Dataset
+    from atc.protocol.sealed_holdout import Parts, Split
+    from atc.protocol.window import Spans
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """The rows of an experiment, split."""
+
+    dataset: Dataset
+    split: Split
+    parts: Parts
+    label: BinaryLabel
+    spans: Spans
+
+
+@dataclass(frozen=True)
+class FittedModel:
+    """A model on its columns, and how its fit went."""
+
+    model: Model
+    report: FitReport
+    config: ModelConfig
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """The named model and what it is compared with, all on the same rows."""
+
+    by_name: Mapping[str, FittedModel]
+    loaded: Loaded
+
+
+class TickClassification:
+    """Binary labels of a forward return; the model, its baseline and volatility alone, on the same rows."""
+
+    def __init__(self, config: RunConfig) -> None:
+        self._config = config
+        self._digest = ""
+
+    # What there is
+
+    def prepare(self, desk: Desk) -> DataIdentity:
+        """Simulates or ingests the events unless they are there; digests those that the window touches."""
+        data, paths = self._config.data, self._config.paths
+        with desk.stage("events") as stage:
+            if isinstance(data, SimulatedData):
+                from atc.events.simulate import ensure_simulated
+
+                with desk.bar("simulate", data.days, "days") as bar:
+                    stage.cached = not ensure_simulated(data, paths.events_dir, bar.update)
+            elif isinstance(data, RecordedData):
+                from atc.events.ingest import ensure_ingested
+
+                with desk.bar("ingest", None, "bytes") as bar:
+                    stage.cached = ensure_ingested(data, paths, bar.advance).already
+            else:
+                stage.cached = True
+        facts = self._config.data
+        self._digest = self._catalog.content_digest(facts.venue, facts.symbol, self._days)
+        return DataIdentity(self._digest, feature_schema(), label_schema())
+
+    @cached_property
+    def _catalog(self) -> Catalog:
+        from atc.events.catalog import Catalog
+
+        return Catalog(self._config.paths.events_dir)
+
+    @cached_property
+    def _spans(self) -> Spans:
+        from atc.protocol.window import spans_of
+
+        facts = self._config.data
+        days = self._catalog.days(facts.venue, facts.symbol)
+        time_range = self._catalog.span_ns(facts.venue, facts.symbol)
+        return spans_of(
+            self._config.window,
+            days,
+            time_range,
+            day_cut_utc_s=facts.day_cut_utc_s,
+            tz_offset_s=facts.tz_offset_s,
+        )
+
+    @cached_property
+    def _days(self) -> list[date]:
+        """Business days with events that the window touches."""
+        facts, spans = self._config.data, self._spans
+        touched = {
+            day
+            for span in (spans.train, spans.holdout)
+            for day in self._catalog.days_within(facts.venue, facts.symbol, *span)
+        }
+        return sorted(touched)
+
+    @property
+    def _source(self) -> Source:
+        from atc.features.day_cache import Source
+
+        config = self._config
+        return Source(
+            config.data,
+            config.paths.events_dir,
+            config.paths.outputs_dir / "cache",
+            config.sampling,
+            config.features.engine,
+        )
+
+    # Rows
+
+    def load(self, desk: Desk) -> Loaded:
+        """Rows with the columns of all models, labels, and the holdout behind its seal."""
+        import numpy as np
+
+        from atc.events.business_day import days_of
+        from atc.features.day_cache import feature_days, label_days
+        from atc.labels.definitions import fit_label
+        from atc.protocol.dataset import Dataset, labelled
+        from atc.protocol.sealed_holdout import seal, split
+        from atc.tasks.rows import read_rows
+
+        config, source, days = self._config, self._source, self._days
+        with desk.stage("features") as stage, desk.bar("features", len(days), "days") as bar:
+            features = feature_days(source, days, bar.advance)
+            stage.cached = features.cached == len(days)
+        with desk.stage("labels") as stage, desk.bar("labels", len(days), "days") as bar:
+            labels = label_days(source, days, features, config.label.horizon_s, bar.advance)
+            stage.cached = labels.cached == len(days)
+        with desk.stage("dataset"):
+            columns = self._all_columns()
+            rows = read_rows(config.data.symbol, features.files, labels.files, columns)
+            if len(rows.x) == 0:
+                raise DataError(
+                    f"{config.data.name}: no rows at all from {len(days)} business days: sampling.kind="
+                    f"{config.sampling.kind} makes a row of events that these data do not have"
+                )
+            parts_of = split(
+                rows.t0,
+                rows.t1,
+                self._spans,
+                config.protocol.valid_fraction,
+                labelled=labelled(rows.r_bps),
+            )
+            label = fit_label(config.label, rows.r_bps[parts_of.train])
+            dataset = Dataset(
+                keys=rows.keys,
+                x=rows.x,
+                features=columns,
+                y=np.ascontiguousarray(label.classes(rows.r_bps)[:, None]),
+                r_bps=rows.r_bps,
+                t0=rows.t0,
+                t1=rows.t1,
+                days=days_of(rows.t0, config.data.day_cut_utc_s, config.data.tz_offset_s),
+            )
+            parts = seal(dataset, parts_of, sealed=bool(config.protocol.sealed))
+        return Loaded(dataset, parts_of, parts, label, self._spans)
+
+    def _all_columns(self) -> tuple[str, ...]:
+        """Columns of the model first, so that its matrix is a slice; then what only the others need."""
+        own = set_columns(self._config.features)
+        others = (*set_columns(self._config.baseline.features), *VOLATILITY_FEATURES)
+        return own + tuple(dict.fromkeys(name for name in others if name not in own))
+
+    # Models
+
+    def fit(self, loaded: Loaded, desk: Desk) -> Fitted:
+        """Fits the named model, the baseline and volatility alone; the holdout is closed meanwhile."""
+        config = self._config
+        # Volatility alone goes through the baseline's kind of model, so that only the inputs differ.
+        plans: list[tuple[str, ModelConfig, tuple[str, ...]]] = [
+            (MODEL, config.model, set_columns(config.features)),
+            (BASELINE, config.baseline.model, set_columns(config.baseline.features)),
+            (VOLATILITY, config.baseline.model, VOLATILITY_FEATURES),
+        ]
+        fitted = {name: self._fit_one(name, model, columns, loaded, desk) for name, model, columns in plans}
+        return Fitted(fitted, loaded)
+
+    def _fit_one(
+        self, name: str, config: ModelConfig, columns: tuple[str, ...], loaded: Loaded, desk: Desk
+    ) -> FittedModel:
+        from atc.models.base import fit_model
+        from atc.models.build import build_model
+
+        model = build_model(config)
+        stage_name = "fit" if name == MODEL else f"fit {name}"
+        with desk.stage(stage_name), desk.bar(stage_name, None, "iterations") as bar:
+            report = fit_model(
+                model,
+                loaded.parts.train.select(columns),
+                loaded.parts.valid.select(columns),
+                seed=self._config.seed,
+                progress=bar.update,
+            )
+        return FittedModel(model, report, config)
+
+    def save(self, fitted: Fitted, folder: Path) -> None:
+        """The named model's directory; it loads without this run."""
+        from atc.evaluation import metrics
+        from atc.models.artifact import Provenance, save_model
+        from atc.models.profile import reference_profile
+        from atc.protocol.window import span_dates
+        from atc.tracking import provenance
+
+        config, loaded, named = self._config, fitted.loaded, fitted.by_name[MODEL]
+        facts = config.data
+        first, last = span_dates(
+            loaded.spans.train, day_cut_utc_s=facts.day_cut_utc_s, tz_offset_s=facts.tz_offset_s
+        )
+        columns = named.model.features
+        valid = loaded.parts.valid
+        positive, score = valid.y[:, 0] == 1.0, _scores(named, valid)
+        save_model(
+            named.model,
+            folder,
+            config=named.config,
+            provenance=Provenance(
+                symbol=facts.symbol,
+                train_from=first,
+                train_to=last,
+                train_span_ns=loaded.spans.train,
+                feature_schema=feature_schema(),
+                label={**config.label.model_dump(mode="json"), "threshold_bps": loaded.label.threshold_bps},
+                config_digest=config_digest(config),
+                data_digest=self._digest,
+                git_commit=str(commit) if (commit := provenance.git_state()["commit"]) else None,
+                created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+                versions={name: version or "" for name, version in provenance.package_versions().items()},
+            ),
+            report=named.report,
+            valid_metrics={
+                "auc": metrics.auc(positive, score),
+                "log_loss": metrics.log_loss(positive, score),
+            },
+            profile=reference_profile(loaded.parts.train.select(columns).x, columns),
+        )
+
+    # Figures
+
+    def evaluate(self, loaded: Loaded, fitted: Fitted, desk: Desk) -> Outcome:
+        """Scores all three models and compares them on the holdout, unless the run is sealed."""
+        from atc.evaluation.report import Outcomes, Scored, evaluate
+
+        config = self._config
+        with desk.stage("evaluate"):
+            train, valid = loaded.parts.train, loaded.parts.valid
+            holdout = None if loaded.parts.holdout.sealed else loaded.parts.holdout.open("metrics of the run")
+            scores = {
+                name: Scored(
+                    train=_scores(one, train),
+                    valid=_scores(one, valid),
+                    holdout=None if holdout is None else _scores(one, holdout),
+                )
+                for name, one in fitted.by_name.items()
+            }
+            report = evaluate(
+                train_y=train.y[:, 0],
+                valid_y=valid.y[:, 0],
+                holdout=None if holdout is None else Outcomes.of(holdout),
+                scores=scores,
+                config=config.evaluation,
+                horizon_ns=round(config.label.horizon_s * 1_000_000_000),
+                exit_bps=loaded.label.exit_bps,
+                seed=config.seed,
+            )
+        named = fitted.by_name[MODEL].report
+        return Outcome(
+            metrics=report.metrics,
+            predictions=_predictions(loaded, scores, with_holdout=holdout is not None),
+            spans=self._described(loaded),
+            notes=(*_row_notes(loaded), *_fit_notes(fitted), *report.notes),
+            curves={name: one.report.curves for name, one in fitted.by_name.items() if one.report.curves},
+            importance=[
+                {"feature": item.feature, named.importance_kind: item.value, "splits": item.splits}
+                for item in named.importance
+            ],
+        )
+
+    def _described(self, loaded: Loaded) -> dict[str, dict[str, object]]:
+        """Of each part: first and last business day, days, rows."""
+        import numpy as np
+
+        described: dict[str, dict[str, object]] = {}
+        for name, rows in (
+            ("train", loaded.split.train),
+            ("valid", loaded.split.valid),
+            ("holdout", loaded.split.holdout),
+        ):
+            days = np.unique(loaded.dataset.days[rows])
+            times = loaded.dataset.t0[rows[[0, -1]]]
+            first, last = (datetime.fromtimestamp(int(t) // 1_000_000_000, UTC) for t in times)
+            described[name] = {
+                "from": first.isoformat(timespec="seconds"),
+                "to": last.isoformat(timespec="seconds"),
+                "days": len(days),
+                "rows": len(rows),
+            }
+        return described
+
+
+def _scores(fitted: FittedModel, rows: Block | Dataset) -> NDArray[np.float64]:
+    """(n,) the model's one score."""
+    column: NDArray[np.float64] = fitted.model.predict(rows.select(fitted.model.features).x)[:, 0]
+    return column
+
+
+def _predictions(loaded: Loaded, scores: Mapping[str, Scored], *, with_holdout: bool) -> pl.DataFrame:
+    """Rows that selected nothing or only when to stop, with every model's score."""
+    import polars as pl
+
+    frames = []
+    for split, rows in (("valid", loaded.split.valid), ("holdout", loaded.split.holdout)):
+        if split == "holdout" and not with_holdout:
+            continue
+        part = loaded.dataset.take(rows)
+        columns = [pl.lit(split).alias("split"), pl.Series("y", part.y[:, 0])]
+        columns += [pl.Series("t0", part.t0), pl.Series("t1", part.t1), pl.Series("r_bps", part.r_bps)]
+        for name, scored in scores.items():
+            values = scored.valid if split == "valid" else scored.holdout
+            columns.append(pl.Series("p_hold" if name == MODEL else f"{name}_p_hold", values))
+        frames.append(part.keys.with_columns(columns))
+    return pl.concat(frames)
+
+
+def _row_notes(loaded: Loaded) -> list[str]:
+    split = loaded.split
+    notes = [
+        f"{split.unlabelled:,} rows have no label (a gap, or the end of the data, within the horizon); "
+        f"{split.purged_train:,} training and {split.purged_valid:,} validation rows were purged: a label "
+        "of theirs overlaps a later part's"
+    ]
+    if loaded.parts.holdout.sealed:
+        notes.append(f"sealed: {loaded.parts.holdout.n_rows:,} holdout rows were not looked at")
+    return notes
+
+
+def _fit_notes(fitted: Fitted) -> list[str]:
+    notes = []
+    for name, one in fitted.by_name.items():
+        notes += [f"{name}: {note}" for note in one.report.notes]
+        if one.report.null_columns:
+            notes.append(
+                f"{name}: null in every training row, kept as missing: {', '.join(one.report.null_columns)}"
+            )
+        if one.report.constant_columns:
+            notes.append(f"{name}: constant in the training rows: {', '.join(one.report.constant_columns)}")
+    return notes
