@@ -40,6 +40,7 @@ def ingest(
     report: IngestReport | None = None,
     progress: Progress = no_progress,
     replace: bool = False,
+    audit: bool = False,
 ) -> Ingested:
     """Reads `files` with an adapter into canonical events under `root`.
 
@@ -59,7 +60,7 @@ def ingest(
     code = f"{adapter_name}@{adapter.VERSION}"
     catalog = Catalog(root)
     done = catalog.manifests.get(ingest_id(facts, code, source_hash))
-    if done:
+    if done and not audit:
         return Ingested(done, True, report)
     with IngestSession(
         root,
@@ -70,6 +71,8 @@ def ingest(
         may_replace=_replaceable(catalog, facts, adapter_name, source_hash, everything=replace),
     ) as session:
         written = _write(session, adapter, files, report, progress)
+        if done:
+            return Ingested(done, True, report)
         counts = {
             "messages_read": report.messages_read,
             "events_written": written,

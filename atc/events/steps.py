@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 from atc.events.instrument import Instrument
 from atc.events.message import Level
 from atc.events.schema import PX_TICKS_MAX
 
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,9})?", re.ASCII)
 _QTY_LOTS_MAX = 2**63 - 1
 
 
@@ -51,11 +53,10 @@ class Step:
 
     def _other_spelling(self, text: str) -> int:
         """Signs, exponents and blanks: rare, and an error unless they say a number in range."""
-        try:
-            value = Decimal(text)
-        except InvalidOperation:
-            raise ValueError(f"{self._name} is {text!r}; expected a decimal number") from None
-        if not value.is_finite() or value < 0:
+        if not _NUMBER.fullmatch(text):
+            raise ValueError(f"{self._name} is {text!r}; expected a decimal number")
+        value = Decimal(text)
+        if value < 0:
             raise ValueError(f"{self._name} is {text!r}; expected a number that is not negative")
         if value == 0:
             return 0

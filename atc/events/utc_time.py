@@ -18,7 +18,11 @@ def utc_ns(text: str) -> int:
     if match is None:
         raise ValueError(f"time is {text!r}; expected YYYY-MM-DD HH:MM:SS.fff in UTC")
     day, clock, fraction, _ = match.groups()
-    return _seconds(f"{day} {clock}") * 10**9 + int((fraction or "0").ljust(9, "0"))
+    try:
+        seconds = _seconds(f"{day} {clock}")
+    except ValueError as error:
+        raise ValueError(f"time is {text!r}; expected a date and a time that exist ({error})") from error
+    return seconds * 10**9 + int((fraction or "0").ljust(9, "0"))
 
 
 @lru_cache(maxsize=4096)

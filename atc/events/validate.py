@@ -20,6 +20,7 @@ from atc.events.catalog import Catalog, DayFiles
 from atc.events.instrument import Instrument
 from atc.events.reader import read_file
 from atc.events.schema import ControlKind, Flag, Kind, MsgKind, schema_of
+from atc.events.stored_book import book_messages
 
 if TYPE_CHECKING:
     import numpy as np
@@ -153,11 +154,11 @@ def _common(name: str, kind: Kind, table: pa.Table, instrument: Instrument, day:
         yield from _told(
             name, np.flatnonzero(lone), lambda i: f"flags {flags[i]}", "LAST on a one-row message"
         )
-    exchange = table["ts_exch"].to_numpy(zero_copy_only=False)
+    exchange = _filled(table, "ts_exch", -(2**63))
     made = flags & int(Flag.SYNTH_RECV | Flag.BAD_TS | Flag.SNAPSHOT) == int(Flag.SYNTH_RECV)
     yield from _told(
         name,
-        np.flatnonzero(made & ~np.isnan(exchange.astype(float)) & (exchange > ts)),
+        np.flatnonzero(made & (exchange > ts)),
         lambda i: f"SYNTH_RECV with ts_recv {ts[i]} before ts_exch {exchange[i]}",
         "ts_recv not before ts_exch",
     )
@@ -286,7 +287,7 @@ def _trade_rows(name: str, table: pa.Table) -> Iterator[Problem]:
     )
     yield from _told(name, np.flatnonzero(np.abs(side) > 1), lambda i: f"side {side[i]}", "1, -1 or 0")
     maker = np.flatnonzero(flags & int(Flag.DUP_OTHER_SIDE) != 0)
-    exchange = table["ts_exch"].to_numpy(zero_copy_only=False)
+    exchange = _filled(table, "ts_exch", -(2**63))
     twin = (
         (px[maker] == px[maker - 1])
         & (qty[maker] == qty[maker - 1])
@@ -372,35 +373,6 @@ def _replay(name: str, book: pa.Table, control: pa.Table | None) -> Iterator[Pro
         yield Problem(
             name, None, f"{lost} differences before any whole book", "a whole book first", is_error=False
         )
-
-
-@dataclass(frozen=True)
-class StoredMessage:
-    """One book message as stored."""
-
-    ts_recv: int
-    ev_seq: int
-    flags: int
-    """Those of its last row, that is of the message."""
-    msg_kind: int
-    levels: list[tuple[int, int, int]]
-
-
-def book_messages(book: pa.Table) -> Iterator[tuple[int, StoredMessage]]:
-    """The messages of a book table with the row on which each begins."""
-    columns = ("ts_recv", "ev_seq", "flags", "msg_kind", "side", "px_ticks", "qty_lots")
-    levels: list[tuple[int, int, int]] = []
-    first = 0
-    offset = 0
-    for batch in book.select(columns).to_batches(max_chunksize=65_536):
-        for row, (ts, seq, flags, kind, side, px, qty) in enumerate(
-            zip(*(column.to_pylist() for column in batch.columns), strict=True), start=offset
-        ):
-            levels.append((side, px, qty))
-            if flags & Flag.LAST:
-                yield first, StoredMessage(ts, seq, flags, kind, levels)
-                levels, first = [], row + 1
-        offset += batch.num_rows
 
 
 def _resets(control: pa.Table) -> list[tuple[int, int]]:
