@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from .events import REPEAT, SECOND, SNAPSHOT, Advance, Book, Event, Spec, Step, Ticker, Trade
+from .events import REPEAT, SECOND, SNAPSHOT, Advance, Book, Event, Spec, Step, Ticker, Trade, is_market
 from .stretches import Stretch
 
 
@@ -101,22 +101,23 @@ def _is_inserted_keyframe(message: Book | Ticker) -> bool:
 
 
 def _clock_rows(stretch: Stretch, spec: Spec, flushed: bool) -> Iterator[Row]:
-    last = stretch.opened_by
-    known_to = last.ts_recv if last is not None else 0  # the seconds before it are given
-    steps = list(stretch.steps)
-    if stretch.ended_by is not None:  # the seconds of a silence belong to the stretch before it
-        steps.append(stretch.ended_by)
-    for step in steps:
-        if last is not None:
-            for g in _seconds(known_to, min(_time_of(step), last.ts_recv + spec.max_gap_ns + 1)):
-                yield Row(g, last.ev_seq, g, None)
-            known_to = max(known_to, _time_of(step))
+    """Whole seconds from the first market event on, each at most `max_gap` after the last one before it."""
+    last_event: Event | None = None
+    last_market: Event | None = None
+    passed = 0  # the seconds before it have come out
+    for step in [*stretch.steps, *([stretch.ended_by] if stretch.ended_by else [])]:
+        now = _time_of(step)
+        if last_event is not None and last_market is not None:
+            for g in _seconds(passed, min(now, last_market.ts_recv + spec.max_gap_ns + 1)):
+                yield Row(g, last_event.ev_seq, g, None)
+        passed = now
         if not isinstance(step, Advance):
-            if last is None:
-                known_to = step.ts_recv
-            last = step
-    if flushed and last is not None and last.ts_recv % SECOND == 0 and known_to <= last.ts_recv:
-        yield Row(last.ts_recv, last.ev_seq, last.ts_recv, None)
+            last_event = step
+            last_market = step if is_market(step) else last_market
+    if flushed and last_event is not None and last_market is not None:
+        g = last_event.ts_recv
+        if g % SECOND == 0 and passed <= g <= last_market.ts_recv + spec.max_gap_ns:
+            yield Row(g, last_event.ev_seq, g, None)
 
 
 def _seconds(first: int, end: int) -> range:

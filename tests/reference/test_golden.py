@@ -208,6 +208,15 @@ def test_clock_rows_around_a_reset() -> None:
     assert column(steps, CLOCK, "trade_count_1s") == [1, 1, 1]
 
 
+def test_controls_make_no_seconds_of_their_own() -> None:
+    steps: list[Step] = [control(1, -SECOND, STATUS), trade(2, 0), control(3, 2 * SECOND, STATUS)]
+    assert keys(steps, CLOCK) == [(0, 2, 0), (SECOND, 2, SECOND), (2 * SECOND, 3, 2 * SECOND)]
+    late = [*steps, control(4, 59 * SECOND, STATUS), control(5, 100 * SECOND, STATUS)]
+    assert [(g // SECOND, seq) for g, seq, _ in keys(late, CLOCK)][-2:] == [(59, 4), (60, 4)]
+    reset = [*steps, control(4, 3 * SECOND, RESET), control(5, 5 * SECOND, STATUS)]
+    assert [g // SECOND for g, _, _ in keys(reset, CLOCK)] == [0, 1, 2]
+
+
 # Gaps and staleness
 
 
