@@ -86,10 +86,8 @@ impl NullMarket {
         f64::from(self.params.start_price_ticks) * 1e-4
     }
 
-    /// Events of the book's shape come with the mean intensity that limit orders and cancels have in `target`.
     fn book_wait(&mut self) -> i64 {
-        let p = &self.params;
-        let per_s = 2.0 * p.rate * (p.near_per_s + 2.0 * p.far_per_s) * 0.65 + p.revision_per_s;
+        let per_s = self.params.rate * self.params.null_book_events_per_s;
         self.rng_book.exponential(1e9 / per_s) as i64 + 1
     }
 
@@ -113,7 +111,7 @@ impl NullMarket {
     fn place(&mut self, side: usize) {
         let widest = 0.7 * self.params.null_spread_bps * self.bps() + 1.0;
         let distance = self.rng_book.exponential(self.params.far_mean_bps) * self.bps();
-        let size = self.rng_book.log_normal(self.params.far_median_lots, self.params.limit_log_sigma);
+        let size = self.rng_book.log_normal(self.params.null_median_lots, self.params.limit_log_sigma);
         let qty = (size as i64).clamp(1, self.params.largest_order_lots);
         let ticks = (widest + distance) as i32 + 1;
         let levels = &mut self.behind[side];

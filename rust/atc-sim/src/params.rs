@@ -110,6 +110,10 @@ pub struct Params {
     pub null_jump_per_s: f64,
     /// Mean spread of `null`, bps of the start price.
     pub null_spread_bps: f64,
+    /// Events of the shape of the book in `null`, 1/s × rate.
+    pub null_book_events_per_s: f64,
+    /// Median size of a level behind the touch in `null`, lots.
+    pub null_median_lots: f64,
 
     /// Depth of a published snapshot, levels a side.
     pub depth: usize,
@@ -167,9 +171,11 @@ impl Default for Params {
             yielding_mean_life_s: 2_700.0,
             yielding_lean: 0.115,
             absorbing_lean: -0.25,
-            null_vol_300s_bps: 15.0,
+            null_vol_300s_bps: 14.0,
             null_jump_per_s: 0.04,
-            null_spread_bps: 3.0,
+            null_spread_bps: 3.2,
+            null_book_events_per_s: 4.0,
+            null_median_lots: 110.0,
             depth: 30,
             snapshot_ms: 505,
             repeat_probability: 0.004,
@@ -233,6 +239,8 @@ impl Params {
             ("null_vol_300s_bps", self.null_vol_300s_bps),
             ("null_jump_per_s", self.null_jump_per_s),
             ("null_spread_bps", self.null_spread_bps),
+            ("null_book_events_per_s", self.null_book_events_per_s),
+            ("null_median_lots", self.null_median_lots),
             ("latency_mean_ms", self.latency_mean_ms),
         ];
         let shares = [
