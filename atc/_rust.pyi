@@ -11,6 +11,22 @@ SIM_DIGEST: str
 FEATURE_SCHEMA_VERSION: int
 LABEL_SCHEMA_VERSION: int
 
+__all__ = [
+    "BUILD_DIGEST",
+    "BUILD_PROFILE",
+    "FEATUREGEN_DIGEST",
+    "FEATURE_SCHEMA_VERSION",
+    "LABEL_SCHEMA_VERSION",
+    "SIM_DIGEST",
+    "FeatureEngine",
+    "Simulator",
+    "__version__",
+    "build_rows",
+    "feature_declarations",
+    "label_fwd_logret",
+    "simulator_params",
+]
+
 def feature_declarations() -> list[dict[str, Any]]: ...
 def build_rows(
     spec_json: str,
@@ -74,3 +90,9 @@ class FeatureEngine:
     def state(self) -> bytes: ...
     @staticmethod
     def restore(state: bytes) -> FeatureEngine: ...
+
+def simulator_params(params_json: str) -> str: ...
+@final
+class Simulator:
+    def __new__(cls, params_json: str, seed: int) -> Simulator: ...
+    def next_day(self) -> dict[str, pa.RecordBatch]: ...

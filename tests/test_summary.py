@@ -16,7 +16,7 @@ import pytest
 from record_example import CONFIG, IDENTITY, METRICS, finished_record
 
 from atc.errors import DataError
-from atc.open_run import open_run
+from atc.opened_run import open_run
 from atc.report.progress import Progress
 from atc.report.summary import print_summary
 from atc.report.verdict import verdict
@@ -201,7 +201,7 @@ def test_the_config_and_the_predictions_come_back_typed(tmp_path: Path) -> None:
 def test_opening_a_run_reads_nothing_heavy(tmp_path: Path) -> None:
     folder = finished_record(tmp_path)
     code = (
-        "import sys; from atc.open_run import open_run; open_run(sys.argv[1]).metrics;"
+        "import sys; from atc.opened_run import open_run; open_run(sys.argv[1]).metrics;"
         "print(sorted({'numpy', 'polars', 'pyarrow', 'lightgbm', 'wandb', 'pydantic'} & set(sys.modules)))"
     )
     done = subprocess.run(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from atc.config.digest import config_digest
 from atc.config.schema import Model as ModelConfig
-from atc.config.schema import RecordedData, RunConfig, SimulatedData
+from atc.config.schema import InstrumentFacts, RecordedData, RunConfig, SimulatedData
 from atc.errors import DataError
 from atc.evaluation.report import BASELINE, MODEL, VOLATILITY, VOLATILITY_FEATURES
 from atc.features.declarations import feature_schema, label_schema
@@ -88,9 +88,19 @@ class TickClassification:
                     stage.cached = ensure_ingested(data, paths, bar.advance).already
             else:
                 stage.cached = True
-        facts = self._config.data
+        facts = self._facts
         self._digest = self._catalog.content_digest(facts.venue, facts.symbol, self._days)
         return DataIdentity(self._digest, feature_schema(), label_schema())
+
+    @cached_property
+    def _facts(self) -> InstrumentFacts:
+        """The instrument as its events are filed: a simulation has a venue of its own."""
+        data = self._config.data
+        if isinstance(data, SimulatedData):
+            from atc.events.simulate import located
+
+            return located(data)
+        return data
 
     @cached_property
     def _catalog(self) -> Catalog:
@@ -102,7 +112,7 @@ class TickClassification:
     def _spans(self) -> Spans:
         from atc.protocol.window import spans_of
 
-        facts = self._config.data
+        facts = self._facts
         days = self._catalog.days(facts.venue, facts.symbol)
         time_range = self._catalog.span_ns(facts.venue, facts.symbol)
         return spans_of(
@@ -116,7 +126,7 @@ class TickClassification:
     @cached_property
     def _days(self) -> list[date]:
         """Business days with events that the window touches."""
-        facts, spans = self._config.data, self._spans
+        facts, spans = self._facts, self._spans
         touched = {
             day
             for span in (spans.train, spans.holdout)
@@ -130,7 +140,7 @@ class TickClassification:
 
         config = self._config
         return Source(
-            config.data,
+            self._facts,
             config.paths.events_dir,
             config.paths.outputs_dir / "cache",
             config.sampling,
