@@ -82,7 +82,7 @@ def ingest(
         return Ingested(session.commit(counts), False, report)
 
 
-def ensure_ingested(data: RecordedData, paths: Paths, progress: Progress = no_progress) -> Manifest:
+def ensure_ingested(data: RecordedData, paths: Paths, progress: Progress = no_progress) -> Ingested:
     """The canonical events of a `recorded` data config, ingested now if they are not there yet.
 
     Files are relative to `paths.recordings_dir`; the instrument is the config's. Raises DataError as
@@ -104,7 +104,7 @@ def ensure_ingested(data: RecordedData, paths: Paths, progress: Progress = no_pr
         recorded_depth=data.recorded_depth,
     )
     files = [folder / name for name in data.files]
-    return ingest(data.adapter, files, paths.events_dir, instrument, progress=progress).manifest
+    return ingest(data.adapter, files, paths.events_dir, instrument, progress=progress)
 
 
 def _write(
