@@ -1,4 +1,6 @@
-"""Rows with a planted signal and overlapping labels, made in NumPy alone, for tests of protocol, models, evaluation."""
+"""Rows with a planted signal and overlapping labels, made in NumPy alone, for tests of protocol, models,
+evaluation.
+"""
 
 from __future__ import annotations
 
@@ -19,9 +21,11 @@ FEATURES = ("interaction_a", "interaction_b", "linear", "volatility", "noise", "
 def planted_rows(
     n: int = 6000, *, seed: int = 0, spacing_s: float = 5.0, horizon_s: float = 60.0, strength: float = 1.0
 ) -> Dataset:
-    """`n` rows about `spacing_s` apart; the return over `horizon_s` leans on FEATURES[0]·FEATURES[1] and FEATURES[2].
+    """`n` rows about `spacing_s` apart; the return over `horizon_s` leans on FEATURES[0]·FEATURES[1] and
+    FEATURES[2].
 
-    Some inputs are null, one is constant, one is null throughout; the last labels are null, as at an end of data.
+    Some inputs are null, one is constant, one is null throughout; the last labels are null, as at an end of
+    data.
     """
     rng = np.random.default_rng(seed)
     t0 = START + np.cumsum(rng.exponential(spacing_s, n) * SECOND).astype(np.int64)

@@ -37,14 +37,20 @@ def test_ranking_figures_with_ties_equal_scikit_learn(pairs: list[tuple[bool, fl
         assert auc(positive, score) is None
         return
     assert auc(positive, score) == pytest.approx(roc_auc_score(positive, score), abs=1e-12)
-    assert average_precision(positive, score) == pytest.approx(average_precision_score(positive, score), abs=1e-12)
+    assert average_precision(positive, score) == pytest.approx(
+        average_precision_score(positive, score), abs=1e-12
+    )
 
 
 @given(rows)
 def test_probability_figures_equal_scikit_learn(pairs: list[tuple[bool, float]]) -> None:
     positive, p = arrays(pairs)
-    assert log_loss(positive, p) == pytest.approx(sklearn_log_loss(positive, p, labels=[False, True]), abs=1e-12)
-    assert brier(positive, p) == pytest.approx(brier_score_loss(positive, p, labels=[False, True], pos_label=True))
+    assert log_loss(positive, p) == pytest.approx(
+        sklearn_log_loss(positive, p, labels=[False, True]), abs=1e-12
+    )
+    assert brier(positive, p) == pytest.approx(
+        brier_score_loss(positive, p, labels=[False, True], pos_label=True)
+    )
     assert accuracy(positive, p, 0.5) == pytest.approx(accuracy_score(positive, p >= 0.5))
 
 

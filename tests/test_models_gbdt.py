@@ -15,7 +15,13 @@ from atc.models.gbdt import GbdtModel, parameters
 from atc.protocol.dataset import Block
 
 CONFIG = Gbdt(
-    kind="gbdt", n_estimators=60, min_child_samples=40, num_leaves=15, early_stopping=8, learning_rate=0.15, num_threads=1
+    kind="gbdt",
+    n_estimators=60,
+    min_child_samples=40,
+    num_leaves=15,
+    early_stopping=8,
+    learning_rate=0.15,
+    num_threads=1,
 )
 
 
@@ -80,7 +86,7 @@ def test_trees_are_those_of_lightgbms_own_wrapper(blocks: tuple[Block, Block]) -
 
 
 def test_it_stops_by_validation_loss_and_keeps_the_best(blocks: tuple[Block, Block]) -> None:
-    train, valid = blocks
+    _, valid = blocks
     model, report = fitted(CONFIG, blocks)
     losses = report.curves["valid/log_loss"]
     assert report.best_iteration == int(np.argmin(losses)) + 1
@@ -98,7 +104,9 @@ def test_importance_finds_the_planted_columns(blocks: tuple[Block, Block]) -> No
     _, report = fitted(CONFIG, blocks)
     assert {item.feature for item in report.importance[:3]} == {"interaction_a", "interaction_b", "linear"}
     assert report.importance_kind == "gain"
-    assert [item.value for item in report.importance] == sorted((i.value for i in report.importance), reverse=True)
+    assert [item.value for item in report.importance] == sorted(
+        (i.value for i in report.importance), reverse=True
+    )
     by_name = {item.feature: item for item in report.importance}
     assert by_name["constant"].splits == by_name["absent"].splits == 0
     assert (report.null_columns, report.constant_columns) == (("absent",), ("constant",))
@@ -150,7 +158,9 @@ def test_progress_counts_trees(blocks: tuple[Block, Block]) -> None:
 
 def test_too_few_rows_for_one_split_are_refused(blocks: tuple[Block, Block]) -> None:
     train, valid = blocks
-    with pytest.raises(DataError, match=r"2,\d+ training rows cannot be split.*min_child_samples=1500.*3,000"):
+    with pytest.raises(
+        DataError, match=r"2,\d+ training rows cannot be split.*min_child_samples=1500.*3,000"
+    ):
         fitted(CONFIG.model_copy(update={"min_child_samples": 1500}), (train, valid))
 
 

@@ -68,16 +68,24 @@ def test_weights_as_in_scikit_learn() -> None:
     model, report = fitted(
         Logistic(kind="logistic", l2=0.01), Block(train.x, train.y, train.features, weights), valid
     )
-    other = LogisticRegression(C=1.0 / (weights.sum() * 0.01), solver="newton-cholesky", tol=1e-13, max_iter=500)
+    other = LogisticRegression(
+        C=1.0 / (weights.sum() * 0.01), solver="newton-cholesky", tol=1e-13, max_iter=500
+    )
     other.fit(standardised(train), train.y[:, 0], sample_weight=weights)
-    np.testing.assert_allclose(model.coefficients, np.append(other.coef_[0], other.intercept_), rtol=0, atol=1e-6)
+    np.testing.assert_allclose(
+        model.coefficients, np.append(other.coef_[0], other.intercept_), rtol=0, atol=1e-6
+    )
     assert report.converged is True
 
 
 def test_collinear_inputs_without_penalty_converge() -> None:
     train, valid = blocks(2000)
-    doubled = [Block(np.concatenate([b.x, -b.x[:, 2:3]], axis=1), b.y, (*b.features, "mirror")) for b in (train, valid)]
-    model, report = fitted(Logistic(kind="logistic", l2=0.0), *doubled)
+
+    def doubled(block: Block) -> Block:
+        x = np.concatenate([block.x, -block.x[:, 2:3]], axis=1)
+        return Block(x, block.y, (*block.features, "mirror"))
+
+    model, report = fitted(Logistic(kind="logistic", l2=0.0), doubled(train), doubled(valid))
     assert report.converged is True
     # The least-norm direction shares the weight out.
     assert model.coefficients[2] == pytest.approx(-model.coefficients[7], rel=1e-6)
@@ -100,7 +108,9 @@ def test_adam_comes_near_the_same_optimum_and_repeats() -> None:
     assert len(report.curves["valid/auc"]) == 40
     assert isinstance(report.parameters["objective"], float)
     assert isinstance(best.parameters["objective"], float)
-    assert best.parameters["objective"] <= report.parameters["objective"] < best.parameters["objective"] + 1e-3
+    assert (
+        best.parameters["objective"] <= report.parameters["objective"] < best.parameters["objective"] + 1e-3
+    )
     assert np.abs(near.coefficients - exact.coefficients).max() < 0.1
     again, _ = fitted(config, train, valid)
     other, _ = fitted(config, train, valid, seed=2)
@@ -160,7 +170,9 @@ def test_an_infinite_input_names_column_and_row(monkeypatch: pytest.MonkeyPatch)
     x = valid.x.copy()
     x[37, 2] = np.inf
     x[40, 2] = -np.inf
-    with pytest.raises(DataError, match=r"validation rows: infinite values in linear \(2 rows, the first is 37\)"):
+    with pytest.raises(
+        DataError, match=r"validation rows: infinite values in linear \(2 rows, the first is 37\)"
+    ):
         fit_model(LogisticModel(Logistic(kind="logistic")), train, Block(x, valid.y, valid.features), seed=1)
 
 
@@ -176,5 +188,5 @@ def test_a_label_that_is_no_class_is_named(value: float) -> None:
 def test_one_class_is_refused() -> None:
     train, valid = blocks(1000)
     ones = Block(valid.x, np.ones_like(valid.y), valid.features)
-    with pytest.raises(DataError, match="validation rows: all .* labels are of class 1"):
+    with pytest.raises(DataError, match=r"validation rows: all .* labels are of class 1"):
         fit_model(LogisticModel(Logistic(kind="logistic")), train, ones, seed=1)

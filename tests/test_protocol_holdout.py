@@ -49,7 +49,7 @@ class Curious(LogisticModel):
 @pytest.mark.parametrize("threaded", [False, True])
 def test_a_fit_cannot_open_it(threaded: bool) -> None:
     parts = parts_of(planted_rows(2000))
-    with pytest.raises(SealBrokenError, match="early stopping.*while a model was being fitted"):
+    with pytest.raises(SealBrokenError, match=r"early stopping.*while a model was being fitted"):
         fit_model(Curious(parts.holdout, threaded), parts.train, parts.valid, seed=1)
     # The seal is not left closed by the failure.
     assert parts.holdout.open("evaluation").n_rows == parts.holdout.n_rows
@@ -101,7 +101,9 @@ def test_a_sealed_run_never_opens_and_reasons_come_first() -> None:
 
 @pytest.mark.parametrize("config", [SMALL_TREES, LINEAR], ids=["gbdt", "logistic"])
 def test_no_holdout_value_reaches_the_fit(config: ModelConfig, tmp_path: Path) -> None:
-    """Any inputs, labels and returns in the holdout, and any of its rows missing: the same model, byte for byte."""
+    """Any inputs, labels and returns in the holdout, and any of its rows missing: the same model, byte for
+    byte.
+    """
     data = planted_rows(3000)
     rows = split(data.t0, data.t1, halves(data), 0.1, labelled=labelled(data.y))
     rng = np.random.default_rng(7)

@@ -81,7 +81,9 @@ def test_labels_that_meet_in_one_instant_overlap() -> None:
 
 def test_too_few_rows_says_where_they_went() -> None:
     data = planted_rows(200)
-    with pytest.raises(DataError, match=r"needs \(20 a part\): validation has \d+.*null label.*purged.*valid_fraction"):
+    with pytest.raises(
+        DataError, match=r"needs \(20 a part\): validation has \d+.*null label.*purged.*valid_fraction"
+    ):
         split(data.t0, data.t1, halves(data), 0.1, labelled=labelled(data.y))
 
 

@@ -38,9 +38,13 @@ def test_dates_are_whole_business_days_with_both_ends() -> None:
 def test_dates_name_the_missing_days() -> None:
     window = dates("2026-02-10", "2026-02-16", "2026-02-17", "2026-02-19")
     have = [d for d in business_days(FIRST, 10) if d.day not in {12, 13, 15}]
-    with pytest.raises(DataError, match=r"train window.*3 of 7.*2026-02-12 … 2026-02-13, 2026-02-15.*window\.train_from"):
+    with pytest.raises(
+        DataError, match=r"train window.*3 of 7.*2026-02-12 … 2026-02-13, 2026-02-15.*window\.train_from"
+    ):
         spans_of(window, have, WHOLE, **GMO)
-    with pytest.raises(DataError, match=r"holdout window.*1 of 3.*\(2026-02-19\).*data have 2026-02-10 … 2026-02-18"):
+    with pytest.raises(
+        DataError, match=r"holdout window.*1 of 3.*\(2026-02-19\).*data have 2026-02-10 … 2026-02-18"
+    ):
         spans_of(window, business_days(FIRST, 9), WHOLE, **GMO)
 
 

@@ -78,3 +78,20 @@ def chance_standard_error(windows: int, base_rate: float) -> float | None:
     if positives <= 0 or negatives <= 0:
         return None
     return float(np.sqrt((windows + 1) / (12 * positives * negatives)))
+
+
+def auc_standard_error(windows: int, base_rate: float, area: float) -> float | None:
+    """Standard error of an AUC whose true value is `area`, on `windows` independent labels (Hanley and
+    McNeil 1982).
+
+    None without both classes.
+    """
+    positives = windows * base_rate
+    negatives = windows - positives
+    if positives <= 0 or negatives <= 0:
+        return None
+    both_beaten = area / (2 - area)  # two positives above one negative
+    beats_both = 2 * area**2 / (1 + area)  # one positive above two negatives
+    pairs = area * (1 - area)
+    pairs += max(positives - 1, 0) * (both_beaten - area**2) + max(negatives - 1, 0) * (beats_both - area**2)
+    return float(np.sqrt(pairs / (positives * negatives)))

@@ -1,11 +1,14 @@
 """Controls: runs whose result is known beforehand, so that a leak has somewhere to show (SPEC 5).
 
 A leak is *caught* when one of three alarms is raised: the prefix test (a feature changes when later events
-are taken away: exact, and for every column; it belongs to the engine's tests), the screen (one column alone
-ranks the validation labels better than any column made of the past can), or the jump (the column lifts the
-whole model by more than any honest column does). The last two are here. The prefix test sees any
-look-ahead, the statistical two only one that carries information about the label; but they need nothing
-except the matrix.
+are taken away), the screen (one column alone ranks the validation labels better than a column of the past
+can), or the jump (one column lifts the whole model by more than a column of the past can).
+
+The prefix test belongs to the engine's tests, is exact, and sees every look-ahead. The screen and the jump
+are here and need nothing but the matrix. They are statistics: they see a look-ahead that tells the label
+outright, and miss one that is drowned in noise while the label windows are few. Both lean on a bound for
+what honest columns can do; where the past truly predicts more than that, they cry wolf. So an alarm asks
+for the prefix test of that column, and silence does not replace it.
 """
 
 from __future__ import annotations
@@ -16,20 +19,23 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from atc.evaluation.blocks import chance_standard_error
+from atc.evaluation.blocks import auc_standard_error, chance_standard_error
 from atc.evaluation.lift import Estimate, Resampling
 from atc.evaluation.metrics import auc
 from atc.models.base import Model, fit_model
 from atc.protocol.dataset import Block
 
 PLAUSIBLE_AUC = 0.75
-"""No column of the past ranks alone like this: the plan hopes for 0.68 of all its columns together, and the
-trap of SPEC 3, volatility under a wide threshold, gives 0.68."""
+"""No column of the past is taken to rank better than this alone: the plan hopes for 0.68 of all its columns
+together, and the trap of SPEC 3, volatility under a wide threshold, gives 0.68."""
 PLAUSIBLE_JUMP = 0.05
-"""More AUC than this from one more column is a leak until shown otherwise: the plan expects 0.056 of 23
-columns and trees together."""
-STANDARD_ERRORS = 3.0
-"""How far beyond chance a column must also be, so that few windows raise no alarm."""
+"""No column of the past is taken to add more AUC than this: the plan expects 0.056 of 23 columns and trees
+together.
+"""
+STANDARD_ERRORS = 2.0
+"""How far beyond `PLAUSIBLE_AUC` a column must be. An honest column near the bound lies beyond it half of
+the time.
+"""
 
 LEAKED = "leaked"
 
@@ -67,9 +73,9 @@ def screen_features(
             if area is None:
                 continue
             covered = max(round(windows * float(np.mean(rows))), 1)
-            chance = chance_standard_error(covered, float(np.mean(positive[rows])))
-            assert chance is not None  # both classes are there
-            if abs(area - 0.5) >= max(limit - 0.5, standard_errors * chance):
+            error = auc_standard_error(covered, float(np.mean(positive[rows])), limit)
+            assert error is not None  # both classes are there
+            if max(area, 1.0 - area) >= limit + standard_errors * error:
                 found.append(Suspicion(name, area, by_nulls))
     return tuple(sorted(found, key=lambda item: -abs(item.auc - 0.5)))
 
@@ -108,13 +114,13 @@ def auc_jump(
 
 
 def jump_is_suspicious(jump: Estimate, limit: float = PLAUSIBLE_JUMP) -> bool:
-    """Whether a column's jump is a leak until shown otherwise: above `limit`, and not by chance.
+    """Whether a column's jump is a leak until shown otherwise: its interval lies above `limit`.
 
     Without an interval the value alone decides: too few blocks must not silence the alarm.
     """
-    if jump.value is None or jump.value <= limit:
+    if jump.value is None:
         return False
-    return jump.interval is None or jump.interval.lo > 0.0
+    return (jump.value if jump.interval is None else jump.interval.lo) > limit
 
 
 def shuffled(block: Block, seed: int) -> Block:

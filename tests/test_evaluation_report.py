@@ -1,0 +1,239 @@
+"""The figures of a run: their names, their nulls, and what the notes admit."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from planted_rows import SECOND, START
+from sklearn.metrics import roc_auc_score
+from threadpoolctl import threadpool_limits
+
+from atc.config.schema import Evaluation
+from atc.evaluation.report import (
+    BASELINE,
+    MODEL,
+    VOLATILITY,
+    EvaluationReport,
+    Outcomes,
+    Scored,
+    evaluate,
+)
+from atc.tracking.metrics_file import metrics_bytes
+
+PROMISED = [
+    *("train/auc", "valid/auc", "holdout/auc", "holdout/auc/lo", "holdout/auc/hi"),
+    *("holdout/direction_auc", "holdout/direction_auc/lo", "holdout/direction_auc/hi"),
+    *("holdout/pr_auc", "holdout/log_loss", "holdout/brier", "holdout/ece", "holdout/base_rate"),
+    *("holdout/always_hold_accuracy", "holdout/accuracy", "holdout/rows", "holdout/blocks"),
+]
+LIFTS = [
+    f"{lift}/holdout/{name}{end}"
+    for lift in ("lift", "lift_over_volatility")
+    for name in ("auc", "direction_auc")
+    for end in ("", "/lo", "/hi")
+]
+NULL_HERE = ["gate/verdict", "gate/gap", "gate/gap/lo", "gate/gap/hi", "fallback/holdout/auc"]
+CONFIG = Evaluation(resamples=200)
+
+
+def outcomes(n: int = 4000, spacing_s: float = 30.0, seed: int = 0) -> Outcomes:
+    rng = np.random.default_rng(seed)
+    t0 = START + (np.arange(n) * spacing_s * SECOND).astype(np.int64)
+    r_bps = rng.standard_normal(n) * 4 + 1
+    return Outcomes(
+        y=(r_bps > -2.0).astype(np.float64),
+        r_bps=r_bps,
+        t0=t0,
+        days=t0.astype("datetime64[ns]").astype("datetime64[D]"),
+    )
+
+
+def scores(
+    holdout: Outcomes, *, sealed: bool = False, skill: float = 1.0, seed: int = 1
+) -> dict[str, Scored]:
+    rng = np.random.default_rng(seed)
+    n = len(holdout.y)
+
+    def scored(weight: float) -> Scored:
+        margin = weight * holdout.r_bps / 4 + rng.standard_normal(n)
+        p = 1 / (1 + np.exp(-margin))
+        return Scored(train=p, valid=p, holdout=None if sealed else p)
+
+    return {MODEL: scored(skill), BASELINE: scored(skill / 4), VOLATILITY: scored(0.0)}
+
+
+def report_on(
+    holdout: Outcomes, scored: dict[str, Scored], *, sealed: bool = False, seed: int = 1
+) -> EvaluationReport:
+    return evaluate(
+        train_y=holdout.y,
+        valid_y=holdout.y,
+        holdout=None if sealed else holdout,
+        scores=scored,
+        config=CONFIG,
+        horizon_ns=300 * SECOND,
+        exit_bps=2.0,
+        seed=seed,
+    )
+
+
+def test_every_promised_figure_is_there_and_right() -> None:
+    rows = outcomes()
+    scored = scores(rows)
+    report = report_on(rows, scored)
+    figures = report.metrics
+    holdout_names = [name for name in PROMISED if name.startswith("holdout/")]
+    for name in (
+        PROMISED + LIFTS + [f"{who}/{name}" for who in (BASELINE, VOLATILITY) for name in holdout_names]
+    ):
+        assert isinstance(figures[name], int | float), name
+    for name in NULL_HERE:
+        assert figures[name] is None
+    p, base = scored[MODEL].holdout, scored[BASELINE].holdout
+    assert p is not None
+    assert base is not None
+    expected = roc_auc_score(rows.y, p)
+    assert figures["holdout/auc"] == pytest.approx(expected, abs=1e-12)
+    assert figures["lift/holdout/auc"] == pytest.approx(expected - roc_auc_score(rows.y, base), abs=1e-12)
+    moved = np.abs(rows.r_bps) > 2.0
+    assert figures["holdout/direction_auc"] == pytest.approx(
+        roc_auc_score(rows.r_bps[moved] > 0, p[moved]), abs=1e-12
+    )
+    assert figures["holdout/direction_rows"] == moved.sum()
+    for key in (
+        "holdout/auc",
+        "lift/holdout/auc",
+        "volatility/holdout/auc",
+        "lift_over_volatility/holdout/auc",
+    ):
+        value, lo, hi = figures[key], figures[f"{key}/lo"], figures[f"{key}/hi"]
+        assert value is not None
+        assert lo is not None
+        assert hi is not None
+        assert lo < value < hi
+    lo = figures["lift/holdout/auc/lo"]
+    assert lo is not None
+    assert lo > 0
+    assert figures["holdout/base_rate"] == figures["holdout/always_hold_accuracy"] == rows.y.mean()
+    assert "33 blocks of 3600 s" in report.notes[0]
+    assert any("4,000 holdout rows are 400 disjoint label windows of 300 s" in note for note in report.notes)
+    metrics_bytes(figures)  # what the record accepts
+
+
+def test_a_sealed_run_has_the_same_keys_and_no_holdout_figure() -> None:
+    rows = outcomes()
+    opened = report_on(rows, scores(rows)).metrics
+    sealed = report_on(rows, scores(rows, sealed=True), sealed=True)
+    assert sealed.metrics.keys() == opened.keys()
+    for name, value in sealed.metrics.items():
+        if "holdout/" in name:
+            assert value is None, name
+        elif not name.startswith("gate/"):
+            assert value == opened[name]
+    assert sealed.notes == ("sealed: the holdout was not opened, its figures are null",)
+
+
+def test_too_few_blocks_give_no_interval_and_say_so() -> None:
+    rows = replace(outcomes(390, 0.5), y=outcomes(390, 0.5).y)
+    report = evaluate(
+        train_y=rows.y,
+        valid_y=rows.y,
+        holdout=rows,
+        scores=scores(rows),
+        config=CONFIG,
+        horizon_ns=10 * SECOND,
+        exit_bps=2.0,
+        seed=1,
+    )
+    assert report.metrics["holdout/auc"] is not None
+    assert report.metrics["lift/holdout/auc"] is not None
+    bounds = [name for name in report.metrics if name.endswith(("/lo", "/hi"))]
+    assert len(bounds) == 22
+    assert all(report.metrics[name] is None for name in bounds)
+    assert report.metrics["holdout/blocks"] == 9
+    assert report.notes[0].startswith("interval null: 9 blocks of 20 s, 20 needed")
+    assert not any("contains" in note for note in report.notes)
+
+
+def test_one_class_gives_null_and_a_note() -> None:
+    rows = outcomes()
+    rows = replace(rows, y=np.ones_like(rows.y), r_bps=np.abs(rows.r_bps))
+    report = evaluate(
+        train_y=outcomes().y,
+        valid_y=outcomes().y,
+        holdout=rows,
+        scores=scores(rows),
+        config=CONFIG,
+        horizon_ns=300 * SECOND,
+        exit_bps=2.0,
+        seed=1,
+    )
+    for name in ("auc", "auc/lo", "direction_auc", "direction_auc/hi"):
+        assert report.metrics[f"holdout/{name}"] is None
+        assert report.metrics[f"lift/holdout/{name}"] is None
+    assert report.metrics["holdout/log_loss"] is not None
+    assert any(note.startswith("single class: all 4,000 holdout labels are 1") for note in report.notes)
+    assert any(note.startswith("direction AUC null: of the rows with |r| > 2 bps") for note in report.notes)
+
+
+def test_rare_classes_give_a_figure_without_an_interval() -> None:
+    rows = outcomes()
+    y = np.ones_like(rows.y)
+    y[100:103] = 0.0  # in one block: a third of the resamples miss it
+    report = evaluate(
+        train_y=outcomes().y,
+        valid_y=outcomes().y,
+        holdout=replace(rows, y=y),
+        scores=scores(rows),
+        config=CONFIG,
+        horizon_ns=300 * SECOND,
+        exit_bps=2.0,
+        seed=1,
+    )
+    assert report.metrics["holdout/auc"] is not None
+    assert report.metrics["holdout/auc/lo"] is None
+    assert (
+        "AUC interval of the model null: more than 5 % of the resamples hold one class only" in report.notes
+    )
+
+
+def test_claims_that_the_data_do_not_carry_are_named() -> None:
+    rows = outcomes()
+    chance = report_on(rows, scores(rows, skill=0.0))
+    assert any("AUC's interval contains 0.5" in note for note in chance.notes)
+    assert any("lift's interval over the baseline contains 0" in note for note in chance.notes)
+    assert any("lift's interval over the volatility contains 0" in note for note in chance.notes)
+    able = report_on(rows, scores(rows))
+    assert not any("contains" in note for note in able.notes)
+
+
+def test_a_score_of_volatility_alone_is_named() -> None:
+    rng = np.random.default_rng(0)
+    rows = outcomes(12_000)
+    spread = rng.uniform(0.2, 3.0, 12_000)
+    r_bps = spread * rng.standard_normal(12_000) * 2
+    rows = replace(rows, r_bps=r_bps, y=(r_bps > -3.0).astype(np.float64))
+    calm = Scored(train=1 / spread, valid=1 / (1 + spread), holdout=1 / (1 + spread))
+    report = evaluate(
+        train_y=rows.y,
+        valid_y=rows.y,
+        holdout=rows,
+        scores={**scores(rows), MODEL: calm},
+        config=CONFIG,
+        horizon_ns=300 * SECOND,
+        exit_bps=3.0,
+        seed=1,
+    )
+    assert any("without knowing which way" in note for note in report.notes)
+
+
+def test_bytes_repeat_whatever_the_threads_and_change_with_the_seed() -> None:
+    rows = outcomes()
+    found = []
+    for threads in (1, 2):
+        with threadpool_limits(threads):
+            found.append(metrics_bytes(report_on(rows, scores(rows)).metrics))
+    assert found[0] == found[1]
+    assert metrics_bytes(report_on(rows, scores(rows), seed=2).metrics) != found[0]
