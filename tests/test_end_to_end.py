@@ -1,0 +1,215 @@
+"""The main job as a user runs it: its own process, its own outputs, nothing mocked."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+import atc
+
+ROOT = Path(__file__).resolve().parent.parent
+# Six simulated days: enough for every stage, small enough for a test.
+SMALL = (
+    "data.days=6",
+    "window.train_days=4",
+    "window.holdout_days=2",
+    "model.n_estimators=40",
+    "model.min_child_samples=200",
+)
+SMALL_LINEAR = SMALL[:3]
+
+
+def arguments(*words: str, outputs: Path) -> list[str]:
+    return [sys.executable, "-m", "atc.run", *words, f"paths.outputs={outputs}", "runtime.progress=off"]
+
+
+def atc_run(*words: str, outputs: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        arguments(*words, outputs=outputs), cwd=ROOT, capture_output=True, text=True, timeout=600, check=False
+    )
+
+
+def folder_of(done: subprocess.CompletedProcess[str]) -> Path:
+    assert done.returncode == 0, done.stdout + done.stderr
+    last = done.stdout.splitlines()[-1]
+    assert last.startswith("run: ")
+    return ROOT / last.removeprefix("run: ")
+
+
+@pytest.fixture(scope="module")
+def outputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("outputs")
+
+
+@pytest.fixture(scope="module")
+def gbdt(outputs: Path) -> Path:
+    return folder_of(atc_run("+experiment=gbdt_36feat", *SMALL, outputs=outputs))
+
+
+def test_the_record_is_whole(gbdt: Path) -> None:
+    run = atc.open_run(gbdt)
+    assert run.manifest["status"] == "finished"
+    assert set(run.manifest["stages"]) >= {"events", "features", "labels", "dataset", "fit", "evaluate"}
+    for name in ("config.yaml", "metrics.json", "predictions.parquet", "log.txt", "model/manifest.json"):
+        assert (gbdt / name).is_file(), name
+    assert len(run.config.features.families) == 3
+    assert len(run.model.model.features) == 36
+
+
+def test_the_metrics_are_those_that_scripts_rely_on(gbdt: Path) -> None:
+    metrics = json.loads((gbdt / "metrics.json").read_bytes())
+    for key in (
+        "train/auc",
+        "valid/auc",
+        "holdout/auc",
+        "holdout/auc/lo",
+        "holdout/auc/hi",
+        "holdout/direction_auc",
+        "baseline/holdout/auc",
+        "volatility/holdout/auc",
+        "lift/holdout/auc",
+        "lift/holdout/auc/lo",
+        "lift/holdout/auc/hi",
+        "lift_over_volatility/holdout/auc",
+    ):
+        assert isinstance(metrics[key], float), key
+    for key in ("gate/verdict", "gate/gap", "fallback/holdout/auc"):
+        assert metrics[key] is None, key
+    assert metrics["lift/holdout/auc"] == metrics["holdout/auc"] - metrics["baseline/holdout/auc"]
+
+
+def test_the_predictions_carry_the_key_and_agree_with_the_metrics(gbdt: Path) -> None:
+    from sklearn.metrics import roc_auc_score
+
+    run = atc.open_run(gbdt)
+    rows = run.predictions
+    assert rows.columns[:5] == ["symbol", "ts_recv", "ev_seq", "ts_close", "split"]
+    assert rows.select(pl.struct("symbol", "ts_recv", "ev_seq").is_duplicated().any()).item() is False
+    assert rows.select((pl.col("ts_close") >= pl.col("ts_recv")).all()).item()
+    held = rows.filter(pl.col("split") == "holdout")
+    assert roc_auc_score(held["y"], held["p_hold"]) == pytest.approx(run.metrics["holdout/auc"], abs=1e-12)
+    # Purged: no validation label reaches into the holdout.
+    valid = rows.filter(pl.col("split") == "valid")
+    assert valid["t1"].max() < held["t0"].min()
+
+
+def test_the_same_run_is_found_and_not_made_again(gbdt: Path, outputs: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in gbdt.rglob("*") if path.is_file()}
+    again = atc_run("+experiment=gbdt_36feat", *SMALL, outputs=outputs)
+    assert folder_of(again) == gbdt
+    assert {path: path.stat().st_mtime_ns for path in gbdt.rglob("*") if path.is_file()} == before
+    assert "AUC" in again.stdout  # the summary is shown all the same
+
+
+def test_elsewhere_the_run_gives_the_same_bytes(gbdt: Path, tmp_path: Path) -> None:
+    other = folder_of(atc_run("+experiment=gbdt_36feat", *SMALL, outputs=tmp_path))
+    assert other.name == gbdt.name
+    assert (other / "metrics.json").read_bytes() == (gbdt / "metrics.json").read_bytes()
+    assert pl.read_parquet(other / "predictions.parquet").equals(
+        pl.read_parquet(gbdt / "predictions.parquet")
+    )
+
+
+def test_another_model_shares_the_features(gbdt: Path, outputs: Path) -> None:
+    linear = folder_of(atc_run("+experiment=logistic_36feat", *SMALL_LINEAR, outputs=outputs))
+    stages = atc.open_run(linear).manifest["stages"]
+    assert all(stages[name]["cached"] for name in ("events", "features", "labels"))
+    # The 13-feature logistic is every experiment's baseline, and one of the experiments: the same rows, the same figure.
+    assert (
+        atc.open_run(linear).metrics["baseline/holdout/auc"]
+        == atc.open_run(gbdt).metrics["baseline/holdout/auc"]
+    )
+
+
+def test_a_multirun_over_hyper_parameters_is_sealed(outputs: Path) -> None:
+    done = atc_run(
+        "-m", "+experiment=gbdt_36feat", *SMALL, "model.num_leaves=7,15", "tracking=none", outputs=outputs
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    folders = [
+        ROOT / line.removeprefix("run: ") for line in done.stdout.splitlines() if line.startswith("run: ")
+    ]
+    assert len(set(folders)) == 2
+    for folder in folders:
+        run = atc.open_run(folder)
+        assert run.config.protocol.sealed is True
+        assert all(value is None for key, value in run.metrics.items() if "holdout/" in key)
+        assert run.metrics["valid/auc"] is not None
+        assert set(run.predictions["split"].unique()) == {"valid"}
+
+
+def test_a_window_that_the_data_do_not_cover(outputs: Path) -> None:
+    done = atc_run("+experiment=gbdt_36feat", "data.days=6", outputs=outputs)
+    assert done.returncode == 1
+    assert "window.train_days=45" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_failed_stage_is_recorded_with_its_traceback(tmp_path: Path) -> None:
+    """One class only: known after the rows are there, so the record says failed and why."""
+    words = ("+experiment=gbdt_36feat", *SMALL, "label.exit_bps=5000")
+    done = atc_run(*words, outputs=tmp_path)
+    assert done.returncode == 1
+    assert "all" in done.stderr
+    assert "class 1" in done.stderr
+    (folder,) = (path for path in (tmp_path / "runs").iterdir() if not path.name.startswith("."))
+    manifest = json.loads((folder / "manifest.json").read_bytes())
+    assert manifest["status"] == "failed"
+    assert "Traceback" in (folder / "log.txt").read_text(encoding="utf-8")
+    assert not (folder / "metrics.json").exists()
+
+
+def killed_and_repeated(
+    words: tuple[str, ...], outputs: Path, kills: int, seed: int, longest_s: float
+) -> Path:
+    """Starts the run, kills it with SIGKILL after a random while, again and again; then lets it end."""
+    rng = random.Random(seed)
+    for _ in range(kills):
+        process = subprocess.Popen(
+            arguments(*words, outputs=outputs),
+            cwd=ROOT,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        time.sleep(rng.uniform(0.5, longest_s))
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    return folder_of(atc_run(*words, outputs=outputs))
+
+
+def assert_nothing_half_written(outputs: Path) -> None:
+    assert not list((outputs / "cache").rglob("*.part")) or all(
+        path.name.startswith(".") for path in (outputs / "cache").rglob("*.part")
+    )
+    for path in (outputs / "cache").rglob("*.parquet"):
+        if not path.name.startswith("."):
+            pl.read_parquet(path)
+
+
+def test_killed_anywhere_the_run_ends_the_same(gbdt: Path, tmp_path: Path) -> None:
+    folder = killed_and_repeated(
+        ("+experiment=gbdt_36feat", *SMALL), tmp_path, kills=4, seed=1, longest_s=6.0
+    )
+    assert folder.name == gbdt.name
+    assert (folder / "metrics.json").read_bytes() == (gbdt / "metrics.json").read_bytes()
+    assert_nothing_half_written(tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(2, 6))
+def test_killed_often_the_run_ends_the_same(gbdt: Path, tmp_path: Path, seed: int) -> None:
+    folder = killed_and_repeated(
+        ("+experiment=gbdt_36feat", *SMALL), tmp_path, kills=12, seed=seed, longest_s=9.0
+    )
+    assert (folder / "metrics.json").read_bytes() == (gbdt / "metrics.json").read_bytes()
+    assert_nothing_half_written(tmp_path)
