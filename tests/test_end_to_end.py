@@ -123,7 +123,7 @@ def test_another_model_shares_the_features(gbdt: Path, outputs: Path) -> None:
     linear = folder_of(atc_run("+experiment=logistic_36feat", *SMALL_LINEAR, outputs=outputs))
     stages = atc.open_run(linear).manifest["stages"]
     assert all(stages[name]["cached"] for name in ("events", "features", "labels"))
-    # The 13-feature logistic is every experiment's baseline, and one of the experiments: the same rows, the same figure.
+    # The baseline does not depend on the model that is compared with it.
     assert (
         atc.open_run(linear).metrics["baseline/holdout/auc"]
         == atc.open_run(gbdt).metrics["baseline/holdout/auc"]

@@ -76,6 +76,8 @@ def feature_days(source: Source, days: Sequence[date], progress: Progress | None
     other days are then in the cache.
     """
     catalog = Catalog(source.events_root)
+    for day in days:
+        catalog.day(source.data.venue, source.data.symbol, day)  # refuses a day without events, by name
     warm_up = warm_up_ns(source.sampling, source.engine)
 
     def plan(day: date) -> _Job:

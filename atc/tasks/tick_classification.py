@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from atc.config.digest import config_digest
-from atc.config.schema import Model as ModelConfig
 from atc.config.schema import InstrumentFacts, RecordedData, RunConfig, SimulatedData
+from atc.config.schema import Model as ModelConfig
 from atc.errors import DataError
 from atc.evaluation.report import BASELINE, MODEL, VOLATILITY, VOLATILITY_FEATURES
 from atc.features.declarations import feature_schema, label_schema
