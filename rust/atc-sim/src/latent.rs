@@ -83,7 +83,7 @@ mod tests {
         let params = Params::default();
         let mut latent = Latent::new(&params, 3, 0);
         let (mut now, mut absorbing, mut signed, mut calm) = (0_i64, 0_i64, 0_i64, 0_i64);
-        let end = 4_000 * 86_400 * 1_000_000_000_i64;
+        let end = 2_000 * 86_400 * 1_000_000_000_i64;
         while now < end {
             let next = latent.constant_until();
             absorbing += if latent.absorbing { next - now } else { 0 };

@@ -272,7 +272,7 @@ mod tests {
         let params = Params { rate: 1.0, ..Params::default() };
         let mut market = Market::new(&params, 9, 0);
         let mut order = TakerOrder::default();
-        while market.advance(6 * 3_600_000_000_000, &mut order) {
+        while market.advance(3 * 3_600_000_000_000, &mut order) {
             let (bid, ask) = market.touch();
             assert!(bid < ask);
             assert!(!order.fills.is_empty());
@@ -334,7 +334,7 @@ mod tests {
 
     #[test]
     fn signs_of_market_orders_are_persistent_and_balanced() {
-        let (_, signs) = run(&Params::default(), 24 * 40);
+        let (_, signs) = run(&Params::default(), 24 * 15);
         let n = signs.len() as f64;
         let mean = signs.iter().map(|s| f64::from(*s)).sum::<f64>() / n;
         let lagged =

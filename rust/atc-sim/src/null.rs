@@ -262,7 +262,7 @@ mod tests {
         let mut market = NullMarket::new(&params, 8, 0);
         let mut order = TakerOrder::default();
         let (mut last, mut sum, mut squares, mut n) = (f64::from(market.mid).ln(), 0.0, 0.0, 0.0);
-        for step in 1..=60 * 86_400_000_000_000_i64 / GRID {
+        for step in 1..=20 * 86_400_000_000_000_i64 / GRID {
             while market.advance(step * GRID, &mut order) {}
             market.on_grid();
             let (bid, ask) = (market.side(Side::Buy)[0].px, market.side(Side::Sell)[0].px);

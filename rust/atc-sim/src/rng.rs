@@ -88,7 +88,7 @@ mod tests {
     #[test]
     fn moments_are_those_of_the_distributions() {
         let mut rng = Rng::new(7, 3);
-        let n = 200_000;
+        let n = 100_000;
         let mean = |f: &mut dyn FnMut() -> f64| (0..n).map(|_| f()).sum::<f64>() / f64::from(n);
         assert!((mean(&mut || rng.uniform()) - 0.5).abs() < 0.004);
         assert!((mean(&mut || rng.exponential(3.0)) - 3.0).abs() < 0.04);
