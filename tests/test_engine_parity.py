@@ -100,6 +100,19 @@ def test_sums_do_not_lose_small_numbers_beside_huge_ones() -> None:
     assert_parity(trades, Spec())
 
 
+def huge_trades(qty: int) -> list[Step]:
+    t = 1_709_600_000 * SECOND
+    return [
+        Trade(k + 1, t + k * SECOND // 10, None, 0, 2**31 - 1, qty - k, 1 if k % 3 else -1) for k in range(40)
+    ]
+
+
+def test_sizes_far_beyond_any_table_are_exact_until_they_overflow() -> None:
+    assert_parity(huge_trades(2**55), Spec())
+    with pytest.raises(ValueError, match="overflow"):
+        pushed(huge_trades(2**60), Spec())
+
+
 def test_the_streams_reach_every_column() -> None:
     """Parity says little of a column that is null, or always the same, on every stream that is tried."""
     seen: dict[str, set[float | None]] = {name: set() for name in COLUMNS}
