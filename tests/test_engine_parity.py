@@ -73,9 +73,9 @@ def test_any_stream(steps: list[Step], spec: Spec) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(1000, 1040))
+@pytest.mark.parametrize("seed", range(1000, 1015))
 def test_long_nasty_streams(seed: int) -> None:
-    steps = nasty_stream(seed, 2000, TASTES[seed % len(TASTES)])
+    steps = nasty_stream(seed, 1200, TASTES[seed % len(TASTES)])
     for config in SPECS:
         for sampling in SAMPLINGS:
             assert_parity(steps, replace(config, sampling=sampling))
