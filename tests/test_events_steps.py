@@ -114,7 +114,7 @@ def test_times_keep_every_digit(second: datetime, ns: int, digits: int, joint: s
     ],
 )
 def test_other_times_are_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="time is .*; expected"):
+    with pytest.raises(ValueError, match=r"time is .*; expected"):
         utc_ns(text)
 
 

@@ -11,6 +11,7 @@ from atc.events.message import Level
 from atc.events.schema import PX_TICKS_MAX
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,9})?", re.ASCII)
+_REMEMBERED = 200_000
 _QTY_LOTS_MAX = 2**63 - 1
 
 
@@ -28,11 +29,22 @@ class Step:
         numerator, denominator = step.as_integer_ratio()
         # step = unit / 10^decimals, with as few decimals as will do
         self._decimals = max(0, -int(step.normalize().as_tuple().exponent))
+        # Venues repeat themselves: nine of ten strings have been seen.
+        self._counts: dict[object, int] = {}
         self._unit: int = numerator * 10**self._decimals // denominator
 
     def __call__(self, text: object) -> int:
+        known = self._counts.get(text)
+        if known is not None:
+            return known
         if not isinstance(text, str):
             raise ValueError(f"{self._name} is {text!r}; expected a decimal in a string")
+        if len(self._counts) >= _REMEMBERED:
+            self._counts.clear()
+        self._counts[text] = count = self._count(text)
+        return count
+
+    def _count(self, text: str) -> int:
         whole, _, fraction = text.partition(".")
         digits = whole + fraction
         if not (digits.isdigit() and digits.isascii()):
@@ -64,7 +76,7 @@ class Step:
             raise ValueError(
                 f"{self._name} is {text!r}; expected at most {self._largest} steps of {self._step}"
             )
-        return self(format(value, "f").removeprefix("+"))
+        return self._count(format(value, "f").removeprefix("+"))
 
     def _no_multiple(self, text: str) -> ValueError:
         return ValueError(

@@ -71,7 +71,7 @@ def validate_tables(
         elif table.num_rows:
             sound[kind] = table
             problems += _common(named[kind], kind, table, instrument, day)
-    if problems:
+    if any(problem.is_error for problem in problems):
         # Sums and replays of rows that are out of order say nothing.
         return problems
     problems += _one_number_a_message(sound, named)
@@ -83,7 +83,7 @@ def validate_tables(
         problems += _ticker_rows(named[Kind.TICKER], sound[Kind.TICKER])
     if Kind.CONTROL in sound:
         problems += _control_rows(named[Kind.CONTROL], sound[Kind.CONTROL])
-    if Kind.BOOK in sound and not problems:
+    if Kind.BOOK in sound and not any(problem.is_error for problem in problems):
         problems += _replay(named[Kind.BOOK], sound[Kind.BOOK], sound.get(Kind.CONTROL))
     return problems
 

@@ -38,7 +38,7 @@ from atc.events.trade_ids import TradeIds
 from atc.events.update_chain import Difference, Snapshot, UpdateChain
 from atc.events.utc_time import ns_of_ms
 
-VERSION = 1
+VERSION = 2
 
 _VENUE = "binance"
 _KNOWN = {
@@ -71,7 +71,8 @@ def messages(
 ) -> Iterator[Message]:
     """Snapshots, updates and trades of any number of hours, in any order of the files."""
     snapshots: list[tuple[Origin, dict[str, Any]]] = []
-    sources = []
+    updates: list[Source[dict[str, Any]]] = []
+    trades: list[Source[dict[str, Any]]] = []
     for path in files:
         content = read_json(path, no_progress)
         if isinstance(content, dict):
@@ -88,9 +89,11 @@ def messages(
                 report.messages_read += 1
             progress(path.stat().st_size)
         else:
-            sources.append(Source(str(path), partial(_entries, path)))
+            is_update = bool(content) and content[0].get("e") == "depthUpdate"
+            (updates if is_update else trades).append(Source(str(path), partial(_entries, path)))
     reading = _Reading(instrument, report, snapshots)
-    for item in merged(sources, report, progress):
+    # Of equal times the trade comes first: the update at its end tells what it left of the book.
+    for item in merged(trades + updates, report, progress):
         with located(item.origin):
             found = list(reading.take(item))
         yield from found
