@@ -2,8 +2,8 @@
 
 use arrow_array::types::{Int32Type, Int64Type};
 use arrow_array::{
-    ArrayRef, BooleanArray, Int8Array, Int32Array, Int64Array, PrimitiveArray, RecordBatch, StringArray, UInt8Array,
-    UInt16Array, UInt64Array, new_null_array,
+    ArrayRef, BooleanArray, Int8Array, Int32Array, Int64Array, PrimitiveArray, RecordBatch, StringArray,
+    UInt8Array, UInt16Array, UInt64Array, new_null_array,
 };
 use arrow_pyarrow::PyArrowType;
 use arrow_schema::{ArrowError, DataType, Field, Schema};
