@@ -104,7 +104,7 @@ class RecordedData(InstrumentFacts):
     """Recordings of a venue, ingested on first use."""
 
     kind: Literal["recorded"]
-    adapter: Literal["binance_raw", "binance_2020", "gmo_trades", "gmo_recorder"]
+    adapter: Literal["binance_raw", "binance_2020", "gmo_trades", "jpy_trades"]
     files: tuple[Text, ...] = Field(min_length=1)
     """One session, in order; relative to `paths.recordings`."""
 

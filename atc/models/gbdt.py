@@ -163,7 +163,10 @@ class GbdtModel:
         order = np.argsort(-gains, kind="stable")
         notes: tuple[str, ...] = ()
         if not splits.any():
-            notes = ("gbdt made no split: the model is the base rate, whatever its inputs",)
+            notes = (
+                f"gbdt made no split with model.min_child_samples={config.min_child_samples} on "
+                f"{train.n_rows:,} training rows: the model is the base rate, whatever its inputs",
+            )
         elif booster.best_iteration == config.n_estimators:
             notes = (
                 f"gbdt still improved on validation at model.n_estimators={config.n_estimators}, its last "
