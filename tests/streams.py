@@ -408,7 +408,7 @@ def _levels_around(rng: random.Random, center: int, book: dict[tuple[int, int], 
 
 # Few examples, always the same ones, in the default run; many new ones in the slow tests.
 FAST = settings(
-    max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.data_too_large]
+    max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.data_too_large]
 )
 THOROUGH = settings(
     max_examples=500,

@@ -12,7 +12,7 @@ from reference.columns import Table
 from reference.events import SECOND, Event, Spec, Step
 from streams import SAMPLINGS, TASTES, events_of, keyframed_stream, nasty_stream
 
-CUTS = 200
+CUTS = 200  # per sampling
 
 
 def long_stream(seed: int) -> list[Step]:
