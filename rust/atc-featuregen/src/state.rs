@@ -169,14 +169,16 @@ impl State {
     }
 
     fn clock_values(&self, t: i64, values: &mut Values, spec: &Spec) {
-        let to_cut = (DAY - spec.into_day(t)) as f64 / DAY as f64;
+        let into_day = spec.into_day(t);
+        let to_cut = (DAY - into_day) as f64 / DAY as f64;
+        let since_cut = into_day as f64 / DAY as f64;
         let angle = 2.0 * std::f64::consts::PI * (spec.time_of_day(t) as f64 / DAY as f64);
         let no_entry = f64::from(u8::from(spec.no_new_entry(t)));
         for (col, x) in [
             (Col::TtcSecNorm, to_cut),
             (Col::TkTtcSecNorm, to_cut),
-            (Col::BizDayFrac, 1.0 - to_cut),
-            (Col::TkBizDayFrac, 1.0 - to_cut),
+            (Col::BizDayFrac, since_cut),
+            (Col::TkBizDayFrac, since_cut),
             (Col::InNoNewEntryWindow, no_entry),
             (Col::TkInNoNewEntryWindow, no_entry),
             (Col::TodSin, libm::sin(angle)),
