@@ -1,0 +1,131 @@
+"""What the simulated markets are for: a signal that is there is found, one that is not there is not."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+import atc
+from atc.config.schema import RunConfig
+from atc.evaluation.controls import shuffled_control
+from atc.protocol.dataset import Block
+from atc.report.progress import Progress
+from atc.tasks.base import Desk
+from atc.tasks.tick_classification import Loaded, TickClassification
+from atc.tracking.stages import Stages
+
+ROOT = Path(__file__).resolve().parent.parent
+# A third of the demo, in the same proportions: enough to tell trees from a line.
+TWENTY_DAYS = ("data.days=20", "window.train_days=15", "window.holdout_days=5")
+
+
+@pytest.fixture(scope="module")
+def outputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("honesty")
+
+
+def figures(outputs: Path, *words: str) -> dict[str, float]:
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "atc.run", "+experiment=gbdt_36feat", *words),
+            *(f"paths.outputs={outputs}", "tracking=none", "runtime.progress=off"),
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=900,
+        env={**os.environ, "COLUMNS": "100"},
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return dict(atc.open_run(ROOT / done.stdout.splitlines()[-1].removeprefix("run: ")).metrics)
+
+
+def loaded(outputs: Path, *words: str) -> tuple[RunConfig, Loaded]:
+    config = atc.compose(
+        ["+experiment=gbdt_36feat", *words, f"paths.outputs={outputs}", "runtime.progress=off"]
+    )
+    task = TickClassification(config)
+    desk = Desk(Stages().stage, Progress("off").bar)
+    task.prepare(desk)
+    return config, task.load(desk)
+
+
+def test_trees_beat_a_line_on_the_same_columns_where_an_interaction_is_planted(outputs: Path) -> None:
+    found = figures(outputs, *TWENTY_DAYS, "baseline=logistic_36feat")
+    assert found["lift/holdout/auc/lo"] > 0.0
+    assert found["lift_over_volatility/holdout/auc/lo"] > 0.0
+    assert found["holdout/direction_auc/lo"] > 0.5
+
+
+def test_nothing_is_found_where_nothing_is(outputs: Path) -> None:
+    found = figures(outputs, *TWENTY_DAYS, "data=demo_null")
+    assert found["holdout/auc/lo"] <= 0.5 <= found["holdout/auc/hi"]
+    assert found["baseline/holdout/auc/lo"] <= 0.5 <= found["baseline/holdout/auc/hi"]
+    assert found["lift/holdout/auc/lo"] <= 0.0 <= found["lift/holdout/auc/hi"]
+
+
+def test_shuffled_labels_score_chance(outputs: Path) -> None:
+    from atc.models.build import build_model
+
+    config, rows = loaded(outputs, *TWENTY_DAYS)
+    holdout = rows.parts.holdout.open("the shuffled-label control of this test")
+    judged = Block(holdout.x, holdout.y, holdout.features)
+    control = shuffled_control(
+        lambda: build_model(config.model), rows.parts.train, rows.parts.valid, judged, seed=1
+    )
+    assert control.standard_error < 0.01
+    assert control.scores_chance, control
+
+
+def test_the_holdout_decides_nothing(outputs: Path) -> None:
+    """Whatever the holdout holds, the fitted model is the same to the last byte."""
+    from atc.models.base import fit_model
+    from atc.models.build import build_model
+    from atc.protocol.sealed_holdout import seal
+
+    config, rows = loaded(outputs, *TWENTY_DAYS)
+    texts = []
+    for spoil in (False, True):
+        dataset = rows.dataset
+        if spoil:
+            rng = np.random.default_rng(1)
+            dataset.x[rows.split.holdout] = rng.normal(size=(len(rows.split.holdout), dataset.x.shape[1]))
+            dataset.y[rows.split.holdout] = rng.integers(0, 2, size=(len(rows.split.holdout), 1))
+        parts = seal(dataset, rows.split, sealed=True)
+        model = build_model(config.model.model_copy(update={"n_estimators": 20}))
+        fit_model(model, parts.train, parts.valid, seed=1)
+        texts.append(model.predict(parts.valid.x))
+    np.testing.assert_array_equal(texts[0], texts[1])
+
+
+@pytest.mark.slow
+def test_the_whole_demo_says_the_same(outputs: Path) -> None:
+    found = figures(outputs, "baseline=logistic_36feat")
+    assert found["lift/holdout/auc/lo"] > 0.0
+    null = figures(outputs, "data=demo_null")
+    assert null["holdout/auc/lo"] <= 0.5 <= null["holdout/auc/hi"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(2, 6))
+def test_other_seeds_of_the_null_market_say_nothing_either(outputs: Path, seed: int) -> None:
+    found = figures(outputs, *TWENTY_DAYS, "data=demo_null", f"data.seed={seed}")
+    # One interval of 95 % in twenty may miss: this one asks for three standard errors.
+    half = (found["holdout/auc/hi"] - found["holdout/auc/lo"]) / 2
+    assert abs(found["holdout/auc"] - 0.5) < 1.5 * half
+
+
+def test_the_reported_auc_is_that_of_an_outside_library(outputs: Path) -> None:
+    found = figures(outputs, *TWENTY_DAYS, "baseline=logistic_36feat")
+    (folder,) = (
+        path for path in (outputs / "runs").glob("gbdt_36feat-*") if dict(atc.open_run(path).metrics) == found
+    )
+    held = atc.open_run(folder).predictions.filter(split="holdout")
+    assert roc_auc_score(held["y"], held["p_hold"]) == pytest.approx(found["holdout/auc"], abs=1e-12)
