@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -19,7 +20,7 @@ from atc.events.catalog import Catalog
 from atc.events.ingest import ensure_ingested
 from atc.events.reader import read_events
 from atc.events.simulate import ensure_simulated, located
-from atc.features.day_cache import Built, Source, feature_days, label_days
+from atc.features.day_cache import Built, Source, days_read, feature_days, label_days
 from atc.features.engine_spec import engine_spec
 
 HORIZON_S = 300.0
@@ -32,11 +33,13 @@ def simulated(tmp_path_factory: pytest.TempPathFactory) -> Source:
     config = atc.compose(["+experiment=gbdt_36feat", "data.days=3", "data.rate=0.1"])
     assert isinstance(config.data, SimulatedData)
     ensure_simulated(config.data, root)
-    return Source(located(config.data), root, root / "cache", config.sampling, config.features.engine)
+    return Source(
+        located(config.data), Catalog(root), root / "cache", config.sampling, config.features.engine
+    )
 
 
 def days_of(source: Source) -> list:
-    return Catalog(source.events_root).days(source.data.venue, source.data.symbol)
+    return source.catalog.days(source.data.venue, source.data.symbol)
 
 
 def joined(built: Built) -> pa.Table:
@@ -48,7 +51,7 @@ def one_stream(source: Source) -> tuple[pa.Table, pa.Table]:
     days = days_of(source)
     begin, end = source.span(days[0])[0], source.span(days[-1])[1]
     spec = engine_spec(source.data, source.sampling, source.engine, begin, end)
-    events = read_events(source.events_root, source.data.venue, source.data.symbol, *EVER)
+    events = read_events(source.catalog, source.data.venue, source.data.symbol, *EVER)
     batches = [
         (table.combine_chunks().to_batches() or [pa.RecordBatch.from_pylist([], schema=table.schema)])[0]
         for table in (events.book, events.trade, events.ticker, events.control)
@@ -84,7 +87,7 @@ def test_days_of_a_recording_equal_one_stream(tmp_path: Path, symbol: str, sampl
     paths = Paths(outputs=str(tmp_path), events=str(tmp_path / "data"), recordings=str(BINANCE_RAW.parent))
     ensure_ingested(config.data, paths)
     source = Source(
-        config.data, paths.events_dir, tmp_path / "cache", config.sampling, config.features.engine
+        config.data, Catalog(paths.events_dir), tmp_path / "cache", config.sampling, config.features.engine
     )
     assert_days_are_the_stream(source)
 
@@ -117,8 +120,8 @@ def test_a_damaged_day_is_named_and_the_others_are_built(simulated: Source, tmp_
     import shutil
 
     root = tmp_path / "events"
-    shutil.copytree(simulated.events_root / "canonical", root / "canonical")
-    source = replace(simulated, events_root=root, cache_root=tmp_path / "cache")
+    shutil.copytree(simulated.catalog.root / "canonical", root / "canonical")
+    source = replace(simulated, catalog=Catalog(root), cache_root=tmp_path / "cache")
     days = days_of(source)
     (entry,) = Catalog(root).day(source.data.venue, source.data.symbol, days[-1]).files["book"]
     path = Catalog(root).path(entry)
@@ -133,3 +136,33 @@ def test_a_day_without_events_is_refused_by_name(simulated: Source) -> None:
     after = days_of(simulated)[-1] + timedelta(days=400)
     with pytest.raises(DataError, match=str(after)):
         feature_days(simulated, [after])
+
+
+def test_a_file_cut_short_is_built_again(simulated: Source, tmp_path: Path) -> None:
+    source = replace(simulated, cache_root=tmp_path)
+    days = days_of(source)[:1]
+    (file,) = feature_days(source, days).files
+    whole = file.read_bytes()
+    file.write_bytes(whole[: len(whole) // 2])
+    assert feature_days(source, days).cached == 0
+    assert file.read_bytes() == whole
+
+
+def test_what_a_killed_build_left_is_swept(simulated: Source, tmp_path: Path) -> None:
+    source = replace(simulated, cache_root=tmp_path)
+    days = days_of(source)[:1]
+    (file,) = feature_days(source, days).files
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    left = file.with_name(f".{file.name}.{dead.pid}.part")
+    left.write_bytes(b"half")
+    file.unlink()
+    feature_days(source, days)
+    assert [path.name for path in file.parent.iterdir()] == [file.name]
+
+
+def test_what_is_read_reaches_beyond_the_days(simulated: Source) -> None:
+    """A run's identity has to hold the neighbours: the warm-up before, the horizon and the event after."""
+    days = days_of(simulated)
+    assert days_read(simulated, days[1:2], HORIZON_S) == days
+    assert days_read(simulated, days[:1], HORIZON_S) == days[:2]

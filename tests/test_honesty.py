@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -84,25 +85,35 @@ def test_shuffled_labels_score_chance(outputs: Path) -> None:
     assert control.scores_chance, control
 
 
-def test_the_holdout_decides_nothing(outputs: Path) -> None:
-    """Whatever the holdout holds, the fitted model is the same to the last byte."""
-    from atc.models.base import fit_model
-    from atc.models.build import build_model
-    from atc.protocol.sealed_holdout import seal
+def test_the_holdout_decides_nothing(outputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever its inputs and returns: threshold, trees and validation scores stay the same to the bit."""
+    from atc.tasks import rows as rows_module
 
-    config, rows = loaded(outputs, *TWENTY_DAYS)
-    texts = []
-    for spoil in (False, True):
-        dataset = rows.dataset
+    words = (*TWENTY_DAYS, "label=hold10_oracle_q14", "model.n_estimators=20")
+    read = rows_module.read_rows
+
+    def spoiled(*arguments: Any) -> Any:
+        rows = read(*arguments)
         if spoil:
+            held = rows.t0 >= holdout_start
             rng = np.random.default_rng(1)
-            dataset.x[rows.split.holdout] = rng.normal(size=(len(rows.split.holdout), dataset.x.shape[1]))
-            dataset.y[rows.split.holdout] = rng.integers(0, 2, size=(len(rows.split.holdout), 1))
-        parts = seal(dataset, rows.split, sealed=True)
-        model = build_model(config.model.model_copy(update={"n_estimators": 20}))
-        fit_model(model, parts.train, parts.valid, seed=1)
-        texts.append(model.predict(parts.valid.x))
-    np.testing.assert_array_equal(texts[0], texts[1])
+            rows.x[held] = rng.normal(size=(int(held.sum()), rows.x.shape[1]))
+            rows.r_bps[held] = rng.normal(scale=500.0, size=int(held.sum()))
+        return rows
+
+    monkeypatch.setattr(rows_module, "read_rows", spoiled)
+    fitted = []
+    for spoil in (False, True):
+        config = atc.compose(["+experiment=gbdt_36feat", *words, f"paths.outputs={outputs}"])
+        task, desk = TickClassification(config), Desk(Stages().stage, Progress("off").bar)
+        task.prepare(desk)
+        holdout_start = task._spans.holdout[0]
+        data = task.load(desk)
+        models = task.fit(data, desk)
+        named = models.by_name["model"].model
+        fitted.append((data.label.threshold_bps, named.predict(data.valid.select(named.features).x)))
+    assert fitted[0][0] == fitted[1][0]
+    np.testing.assert_array_equal(fitted[0][1], fitted[1][1])
 
 
 @pytest.mark.slow

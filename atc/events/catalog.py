@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from atc.errors import DataError, nearest
-from atc.events.business_day import day_start_ns
+from atc.events.business_day import DAY_NS, day_start_ns
 from atc.events.instrument import Instrument
 from atc.events.schema import SCHEMA_VERSION, Kind
 
@@ -147,18 +148,28 @@ class DayFiles:
 class Catalog:
     """The canonical events under `root` as of the moment of creation; costs one small read an ingest."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, only: Collection[str] | None = None) -> None:
+        """`only`: ids of the ingests to look at; whatever else lies under `root` does not exist then."""
         self.root = root
-        self.manifests = read_manifests(root)
+        found = read_manifests(root)
+        self.manifests = found if only is None else {name: found[name] for name in only if name in found}
 
     @cached_property
-    def _days(self) -> dict[tuple[str, str], dict[date, list[Manifest]]]:
-        days: dict[tuple[str, str], dict[date, list[Manifest]]] = defaultdict(lambda: defaultdict(list))
+    def _days(self) -> dict[tuple[str, str], dict[date, DayFiles]]:
+        """The files of every day, days in order. One ingest owns a day, so a kind has one file there; the
+        tuple leaves room for parts.
+        """
+        entries: dict[tuple[str, str], dict[date, list[FileEntry]]] = defaultdict(lambda: defaultdict(list))
+        facts: dict[tuple[str, str, date], Instrument] = {}
         for manifest in self.manifests.values():
-            key = (manifest.instrument.venue, manifest.instrument.symbol)
-            for day in {entry.date for entry in manifest.files}:
-                days[key][day].append(manifest)
-        return days
+            stream = (manifest.instrument.venue, manifest.instrument.symbol)
+            for entry in manifest.files:
+                entries[stream][entry.date].append(entry)
+                facts.setdefault((*stream, entry.date), manifest.instrument)
+        return {
+            stream: {day: DayFiles(day, facts[*stream, day], _by_kind(days[day])) for day in sorted(days)}
+            for stream, days in entries.items()
+        }
 
     def streams(self) -> list[tuple[str, str]]:
         """(venue, symbol) of everything that has events."""
@@ -166,29 +177,16 @@ class Catalog:
 
     def days(self, venue: str, symbol: str) -> list[date]:
         """Business days that have events of any kind, in order; empty if there are none."""
-        return sorted(self._days.get((venue, symbol), {}))
+        return list(self._days.get((venue, symbol), {}))
 
     def day(self, venue: str, symbol: str, day: date) -> DayFiles:
         """The files of one business day. Raises DataError if it has no events."""
-        manifests = self._days.get((venue, symbol), {}).get(day)
-        if not manifests:
+        found = self._days.get((venue, symbol), {}).get(day)
+        if found is None:
             raise DataError(
                 f"{self.root}: no events of {venue} {symbol} on {day}; {self._what_there_is(venue, symbol)}"
             )
-        files: dict[Kind, list[FileEntry]] = defaultdict(list)
-        for manifest in manifests:
-            for entry in manifest.files:
-                if entry.date == day:
-                    files[entry.kind].append(entry)
-        # One ingest owns a day, so a kind has one file; the tuple leaves room for parts.
-        return DayFiles(
-            day,
-            manifests[0].instrument,
-            {
-                kind: tuple(sorted(entries, key=lambda e: (e.first_ts, e.path)))
-                for kind, entries in files.items()
-            },
-        )
+        return found
 
     def instrument(self, venue: str, symbol: str, days: Iterable[date] | None = None) -> Instrument:
         """The instrument of `days` (default: all). Raises DataError without events or if they differ."""
@@ -236,15 +234,31 @@ class Catalog:
         ]
         return min(entry.first_ts for entry in ends[0]), max(entry.last_ts for entry in ends[1])
 
+    @cached_property
+    def _begins(self) -> dict[tuple[str, str], list[int]]:
+        """Start of each day of `_days`, ns."""
+        return {
+            stream: [
+                day_start_ns(day, found.instrument.day_cut_utc_s, found.instrument.tz_offset_s)
+                for day, found in days.items()
+            ]
+            for stream, days in self._days.items()
+        }
+
     def days_within(self, venue: str, symbol: str, start_ns: int, end_ns: int) -> list[date]:
         """Days whose span touches `[start_ns, end_ns)` and which have events."""
-        found = []
-        for day, manifests in sorted(self._days.get((venue, symbol), {}).items()):
-            facts = manifests[0].instrument
-            begin = day_start_ns(day, facts.day_cut_utc_s, facts.tz_offset_s)
-            if begin < end_ns and begin + 86_400 * 10**9 > start_ns:
-                found.append(day)
-        return found
+        begins = self._begins.get((venue, symbol), [])
+        first, last = bisect_right(begins, start_ns - DAY_NS), bisect_left(begins, end_ns)
+        return self.days(venue, symbol)[first:last]
+
+    def first_event_from(self, venue: str, symbol: str, start_ns: int) -> int | None:
+        """Time of the first event of the days that begin at or after `start_ns`; None if there is none."""
+        following = bisect_left(self._begins.get((venue, symbol), []), start_ns)
+        days = self.days(venue, symbol)
+        if following == len(days):
+            return None
+        files = self.day(venue, symbol, days[following]).files
+        return min(entry.first_ts for entries in files.values() for entry in entries)
 
     def _what_there_is(self, venue: str, symbol: str) -> str:
         days = self.days(venue, symbol)
@@ -253,3 +267,12 @@ class Catalog:
         if not self.manifests:
             return "nothing has been ingested there (atc ingest, atc simulate)"
         return nearest(f"{venue}/{symbol}", [f"{v}/{s}" for v, s in self.streams()])
+
+
+def _by_kind(entries: Iterable[FileEntry]) -> dict[Kind, tuple[FileEntry, ...]]:
+    files: dict[Kind, list[FileEntry]] = defaultdict(list)
+    for entry in entries:
+        files[entry.kind].append(entry)
+    return {
+        kind: tuple(sorted(of_kind, key=lambda e: (e.first_ts, e.path))) for kind, of_kind in files.items()
+    }

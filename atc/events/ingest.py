@@ -18,7 +18,7 @@ from atc.events.source_file import Progress, check_exists, no_progress, sha256_o
 from atc.events.writer import IngestSession, ingest_id
 
 if TYPE_CHECKING:
-    from atc.config.schema import Paths, RecordedData
+    from atc.config.schema import InstrumentFacts, Paths, RecordedData
 
 
 @dataclass(frozen=True)
@@ -85,16 +85,38 @@ def ingest(
 def ensure_ingested(data: RecordedData, paths: Paths, progress: Progress = no_progress) -> Ingested:
     """The canonical events of a `recorded` data config, ingested now if they are not there yet.
 
-    Files are relative to `paths.recordings_dir`; the instrument is the config's. Raises DataError as
-    `ingest`.
+    Files are relative to `paths.recordings_dir`; the instrument is the config's. Recordings that were
+    ingested once need not stay there. Raises DataError as `ingest`, and where the same files are filed as
+    another instrument.
     """
     folder = paths.recordings_dir
+    instrument = instrument_of(data)
+    files = [folder / name for name in data.files]
+    earlier = _filed(data, paths)
+    if not all(path.is_file() for path in files):
+        for manifest in earlier:
+            if manifest.instrument == instrument:
+                return Ingested(manifest, True, IngestReport())
     if not folder.is_dir():
         raise DataError(
             f"{folder}: no such folder, but data={data.name} reads recordings from it; set paths.recordings "
             "or ATC_RECORDINGS"
         )
-    instrument = Instrument(
+    for manifest in earlier:
+        wrong = different_facts(manifest.instrument, instrument)
+        if wrong:
+            again = " ".join(["atc ingest", data.adapter, *map(str, files), f"--root {paths.events_dir}"])
+            raise DataError(
+                f"{data.symbol} of {data.venue} is filed under {paths.events_dir} with {wrong}, as the "
+                f"config has it; give the config the filed values, or file it anew: {again} --replace "
+                f"--tick {data.tick} --lot {data.lot}"
+            )
+    return ingest(data.adapter, files, paths.events_dir, instrument, progress=progress)
+
+
+def instrument_of(data: InstrumentFacts) -> Instrument:
+    """The instrument that a data config describes."""
+    return Instrument(
         venue=data.venue,
         symbol=data.symbol,
         tick=data.tick,
@@ -103,8 +125,24 @@ def ensure_ingested(data: RecordedData, paths: Paths, progress: Progress = no_pr
         tz_offset_s=data.tz_offset_s,
         recorded_depth=data.recorded_depth,
     )
-    files = [folder / name for name in data.files]
-    return ingest(data.adapter, files, paths.events_dir, instrument, progress=progress)
+
+
+def different_facts(filed: Instrument, given: Instrument) -> str:
+    """`tick 0.001 and not 0.01, …` for the facts in which two instruments differ; empty if in none."""
+    pairs = zip(filed.to_json().items(), given.to_json().values(), strict=True)
+    return ", ".join(f"{name} {old} and not {new}" for (name, old), new in pairs if old != new)
+
+
+def _filed(data: RecordedData, paths: Paths) -> list[Manifest]:
+    """Ingests of files of the same names, by the same adapter, of the same venue and symbol."""
+    names = [Path(name).name for name in data.files]
+    return [
+        manifest
+        for manifest in Catalog(paths.events_dir).manifests.values()
+        if manifest.adapter.split("@")[0] == data.adapter
+        and (manifest.instrument.venue, manifest.instrument.symbol) == (data.venue, data.symbol)
+        and [source["name"] for source in manifest.sources] == names
+    ]
 
 
 def _write(

@@ -132,8 +132,7 @@ class IngestSession:
             raise DataError(
                 f"{self.root}: {self.instrument.venue} {self.instrument.symbol} {day} is held by ingest "
                 f"{self._taken[day][:12]}; a business day belongs to one ingest: give all its files in one "
-                "command, "
-                "replace the other ingest, or use another root"
+                "command, replace the other ingest (atc ingest … --replace), or use another root"
             )
         if any(entry.date == day and entry.kind == kind for entry in self._entries):
             raise DataError(f"{kind.value} of {day} was closed already; expected each day and kind once")

@@ -7,10 +7,9 @@ import json
 from atc.config.maintenance import maintenance_windows
 from atc.config.schema import FeatureEngine, InstrumentFacts, Sampling
 from atc.errors import UsageError
+from atc.events.schema import KEYFRAME_NS
 
 SECOND_NS = 1_000_000_000
-# Snapshot feeds are stored as differences with a whole book at least this often.
-KEYFRAME_NS = 60 * SECOND_NS
 
 
 def engine_spec(

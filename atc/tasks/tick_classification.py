@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -39,9 +40,13 @@ if TYPE_CHECKING:
 class Loaded:
     """The rows of an experiment, split."""
 
-    dataset: Dataset
-    split: Split
     parts: Parts
+    """Two blocks to fit and select on, and the sealed holdout."""
+    valid: Dataset
+    """The validation rows with their keys and returns."""
+    split: Split
+    described: Mapping[str, Mapping[str, object]]
+    """By part: `from`, `to`, `days`, `rows`."""
     label: BinaryLabel
     spans: Spans
 
@@ -69,28 +74,56 @@ class TickClassification:
     def __init__(self, config: RunConfig) -> None:
         self._config = config
         self._digest = ""
+        # Ids of the ingests that are this data set; None: all that is filed.
+        self._only: tuple[str, ...] | None = None
 
     # What there is
 
     def prepare(self, desk: Desk) -> DataIdentity:
-        """Simulates or ingests the events unless they are there; digests those that the window touches."""
-        data, paths = self._config.data, self._config.paths
+        """Simulates or ingests the events unless they are there; digests all that the rows depend on.
+
+        Raises DataError where the filed events are of another instrument than the config says.
+        """
+        from atc.events.ingest import different_facts, instrument_of
+        from atc.features.day_cache import days_read
+
         with desk.stage("events") as stage:
-            if isinstance(data, SimulatedData):
-                from atc.events.simulate import ensure_simulated
-
-                with desk.bar("simulate", data.days, "days") as bar:
-                    stage.cached = not ensure_simulated(data, paths.events_dir, bar.update)
-            elif isinstance(data, RecordedData):
-                from atc.events.ingest import ensure_ingested
-
-                with desk.bar("ingest", None, "bytes") as bar:
-                    stage.cached = ensure_ingested(data, paths, bar.advance).already
-            else:
-                stage.cached = True
-        facts = self._facts
-        self._digest = self._catalog.content_digest(facts.venue, facts.symbol, self._days)
+            stage.cached = self._ensure_events(desk)
+        facts, source = self._facts, self._source
+        read = {
+            day
+            for span_days in (self._days_of(self._spans.train), self._days_of(self._spans.holdout))
+            for day in days_read(source, span_days, self._config.label.horizon_s)
+        }
+        filed = self._catalog.instrument(facts.venue, facts.symbol, sorted(read))
+        wrong = different_facts(filed, instrument_of(facts))
+        if wrong:
+            raise DataError(
+                f"the events of {facts.venue} {facts.symbol} are filed with {wrong}, as data={facts.name} "
+                "has it: prices, sizes and days would be misread; give data.* the filed values"
+            )
+        self._digest = self._catalog.content_digest(facts.venue, facts.symbol, read)
         return DataIdentity(self._digest, feature_schema(), label_schema())
+
+    def _ensure_events(self, desk: Desk) -> bool:
+        """True if the events were there."""
+        data, paths = self._config.data, self._config.paths
+        if isinstance(data, SimulatedData):
+            from atc.events.simulate import ensure_simulated
+
+            with desk.bar("simulate", data.days, "days") as bar:
+                made = ensure_simulated(data, paths.events_dir, bar.update)
+                bar.update(data.days)
+            return not made
+        if isinstance(data, RecordedData):
+            from atc.events.ingest import ensure_ingested
+
+            with desk.bar("ingest", None, "bytes") as bar:
+                found = ensure_ingested(data, paths, bar.advance)
+            # Whatever else is filed of this symbol is another data set.
+            self._only = (found.manifest.id,)
+            return found.already
+        return True
 
     @cached_property
     def _facts(self) -> InstrumentFacts:
@@ -106,7 +139,7 @@ class TickClassification:
     def _catalog(self) -> Catalog:
         from atc.events.catalog import Catalog
 
-        return Catalog(self._config.paths.events_dir)
+        return Catalog(self._config.paths.events_dir, only=self._only)
 
     @cached_property
     def _spans(self) -> Spans:
@@ -123,16 +156,14 @@ class TickClassification:
             tz_offset_s=facts.tz_offset_s,
         )
 
-    @cached_property
+    def _days_of(self, span: tuple[int, int]) -> list[date]:
+        """Business days with events that `span` touches."""
+        return self._catalog.days_within(self._facts.venue, self._facts.symbol, *span)
+
+    @property
     def _days(self) -> list[date]:
         """Business days with events that the window touches."""
-        facts, spans = self._facts, self._spans
-        touched = {
-            day
-            for span in (spans.train, spans.holdout)
-            for day in self._catalog.days_within(facts.venue, facts.symbol, *span)
-        }
-        return sorted(touched)
+        return sorted({*self._days_of(self._spans.train), *self._days_of(self._spans.holdout)})
 
     @property
     def _source(self) -> Source:
@@ -141,7 +172,7 @@ class TickClassification:
         config = self._config
         return Source(
             self._facts,
-            config.paths.events_dir,
+            self._catalog,
             config.paths.outputs_dir / "cache",
             config.sampling,
             config.features.engine,
@@ -193,8 +224,15 @@ class TickClassification:
                 t1=rows.t1,
                 days=days_of(rows.t0, config.data.day_cut_utc_s, config.data.tz_offset_s),
             )
-            parts = seal(dataset, parts_of, sealed=bool(config.protocol.sealed))
-        return Loaded(dataset, parts_of, parts, label, self._spans)
+            parts = seal(dataset, parts_of, sealed=bool(config.protocol.sealed), on_open=_say_opened)
+            return Loaded(
+                parts=parts,
+                valid=dataset.take(parts_of.valid),
+                split=parts_of,
+                described=_described(dataset, parts_of),
+                label=label,
+                spans=self._spans,
+            )
 
     def _all_columns(self) -> tuple[str, ...]:
         """Columns of the model first, so that its matrix is a slice; then what only the others need."""
@@ -306,8 +344,8 @@ class TickClassification:
         named = fitted.by_name[MODEL].report
         return Outcome(
             metrics=report.metrics,
-            predictions=_predictions(loaded, scores, with_holdout=holdout is not None),
-            spans=self._described(loaded),
+            predictions=_predictions(loaded.valid, holdout, scores),
+            spans=loaded.described,
             notes=(*_row_notes(loaded), *_fit_notes(fitted), *report.notes),
             curves={name: one.report.curves for name, one in fitted.by_name.items() if one.report.curves},
             importance=[
@@ -316,26 +354,27 @@ class TickClassification:
             ],
         )
 
-    def _described(self, loaded: Loaded) -> dict[str, dict[str, object]]:
-        """Of each part: first and last business day, days, rows."""
-        import numpy as np
 
-        described: dict[str, dict[str, object]] = {}
-        for name, rows in (
-            ("train", loaded.split.train),
-            ("valid", loaded.split.valid),
-            ("holdout", loaded.split.holdout),
-        ):
-            days = np.unique(loaded.dataset.days[rows])
-            times = loaded.dataset.t0[rows[[0, -1]]]
-            first, last = (datetime.fromtimestamp(int(t) // 1_000_000_000, UTC) for t in times)
-            described[name] = {
-                "from": first.isoformat(timespec="seconds"),
-                "to": last.isoformat(timespec="seconds"),
-                "days": len(days),
-                "rows": len(rows),
-            }
-        return described
+def _say_opened(reason: str) -> None:
+    logging.getLogger(__name__).info("the holdout is opened: %s", reason)
+
+
+def _described(dataset: Dataset, split: Split) -> dict[str, dict[str, object]]:
+    """Of each part: first and last time, days, rows."""
+    import numpy as np
+
+    described: dict[str, dict[str, object]] = {}
+    for name, rows in (("train", split.train), ("valid", split.valid), ("holdout", split.holdout)):
+        first, last = (
+            datetime.fromtimestamp(int(t) // 1_000_000_000, UTC) for t in dataset.t0[rows[[0, -1]]]
+        )
+        described[name] = {
+            "from": first.isoformat(timespec="seconds"),
+            "to": last.isoformat(timespec="seconds"),
+            "days": len(np.unique(dataset.days[rows])),
+            "rows": len(rows),
+        }
+    return described
 
 
 def _scores(fitted: FittedModel, rows: Block | Dataset) -> NDArray[np.float64]:
@@ -344,15 +383,14 @@ def _scores(fitted: FittedModel, rows: Block | Dataset) -> NDArray[np.float64]:
     return column
 
 
-def _predictions(loaded: Loaded, scores: Mapping[str, Scored], *, with_holdout: bool) -> pl.DataFrame:
+def _predictions(valid: Dataset, holdout: Dataset | None, scores: Mapping[str, Scored]) -> pl.DataFrame:
     """Rows that selected nothing or only when to stop, with every model's score."""
     import polars as pl
 
     frames = []
-    for split, rows in (("valid", loaded.split.valid), ("holdout", loaded.split.holdout)):
-        if split == "holdout" and not with_holdout:
+    for split, part in (("valid", valid), ("holdout", holdout)):
+        if part is None:
             continue
-        part = loaded.dataset.take(rows)
         columns = [pl.lit(split).alias("split"), pl.Series("y", part.y[:, 0])]
         columns += [pl.Series("t0", part.t0), pl.Series("t1", part.t1), pl.Series("r_bps", part.r_bps)]
         for name, scored in scores.items():

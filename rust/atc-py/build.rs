@@ -11,8 +11,15 @@ fn main() {
         .to_path_buf();
     let lock = rust.join("Cargo.lock");
     for (name, parts) in [
-        ("FEATUREGEN_DIGEST", vec![rust.join("atc-featuregen/src")]),
-        ("SIM_DIGEST", vec![rust.join("atc-sim/src")]),
+        // What a cached row goes through: the engine, and the way in and out of it.
+        (
+            "FEATUREGEN_DIGEST",
+            ["atc-featuregen/src", "atc-py/src/features.rs", "atc-py/src/tables.rs"]
+                .iter()
+                .map(|p| rust.join(p))
+                .collect(),
+        ),
+        ("SIM_DIGEST", vec![rust.join("atc-sim/src"), rust.join("atc-py/src/sim.rs")]),
         (
             "BUILD_DIGEST",
             ["atc-featuregen/src", "atc-sim/src", "atc-py/src"].iter().map(|p| rust.join(p)).collect(),

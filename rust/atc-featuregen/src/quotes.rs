@@ -24,11 +24,6 @@ impl<Q> QuotePath<Q> {
         self.quotes.push(t, quote);
     }
 
-    /// The newest quote with its time, however old.
-    pub fn newest(&self) -> Option<&(i64, Q)> {
-        self.quotes.last()
-    }
-
     /// The quote in force at `t`, which is not before the newest.
     pub fn at(&self, t: i64) -> Option<&Q> {
         self.quotes.last().filter(|(since, _)| t - since <= self.max_gap).map(|(_, quote)| quote)

@@ -43,11 +43,6 @@ impl<T> Timeline<T> {
         self.items.back()
     }
 
-    /// The newest item, to change it or to move it later.
-    pub fn last_mut(&mut self) -> Option<&mut (i64, T)> {
-        self.items.back_mut()
-    }
-
     /// Item `number`, which must not have been forgotten.
     pub fn get(&self, number: u64) -> &T {
         &self.items[(number - self.start) as usize].1
