@@ -91,10 +91,22 @@ def test_composition_equals_hydras_own(overrides: list[str]) -> None:
         ("baseline.features.columns=[rv_5]", "baseline.features.columns", "did you mean 'rv_5s'?"),
         ("features.families=[legasy]", "features.families.0", "did you mean 'legacy'?"),
         ("features.engine.min_value=3", "features.engine.min_value", "'features.engine.min_values'"),
-        ("sampling.max_gap_s=-1", "sampling.max_gap_s", "expected a number greater than 0"),
+        ("sampling.max_gap_s=-1", "sampling.max_gap_s", "expected a number greater than or equal to 0.001"),
+        ("sampling.max_gap_s=86401", "sampling.max_gap_s", "less than or equal to 86400"),
+        ("sampling.group_ms=1000", "sampling.group_ms", "less than or equal to 999.999"),
+        ("label.horizon_s=604801", "label.horizon_s", "less than or equal to 604800"),
+        ("label.horizon_s=0.0009", "label.horizon_s", "greater than or equal to 0.001"),
+        ("data.start_date=1970-12-31", "data.start_date", "expected a date greater than or equal to 1971"),
+        ("data.start_date=2200-01-02", "data.start_date", "expected a date less than or equal to 2200"),
+        ("data.recorded_depth=100001", "data.recorded_depth", "less than or equal to 100000"),
+        ("window.holdout_days=100001", "window.holdout_days", "less than or equal to 100000"),
+        ("model.n_estimators=1e7", "model.n_estimators", "less than or equal to 1000000"),
+        ("evaluation.resamples=1e7", "evaluation.resamples", "less than or equal to 1000000"),
+        ("label=fwd_logret", "label.kind", "label=hold10_oracle or label=hold10_oracle_q14"),
+        ("baseline.features.engine.min_values=30", "baseline.features.engine", "set features.engine."),
         ("window.train_day=3", "window.train_day", "did you mean 'window.train_days'?"),
         ("data.scenario=nul", "data.scenario", "did you mean 'null'?"),
-        ("data.tick=0", "data.tick", "expected a number greater than 0"),
+        ("data.tick=0", "data.tick", "expected a number greater than or equal to 1E-12"),
         ("tracking.mode=onlin", "tracking.mode", "did you mean 'online'?"),
         ("seed=true", "seed", "a number is expected"),
         ("name=a/b", "name", "found 'a/b'"),
@@ -107,6 +119,51 @@ def test_a_wrong_override_names_key_and_way_out(override: str, key: str, says: s
     found = problems(override)
     assert list(found) == [key]
     assert says in found[key]
+
+
+@pytest.mark.parametrize("key", ["big_trade.window_s", "big_trade.fresh_s", "no_new_entry_s"])
+def test_the_engine_looks_back_no_further_than_a_day(key: str) -> None:
+    found = problems(f"features.engine.{key}=86401")
+    # The baseline follows, so it is wrong too.
+    assert set(found) == {f"features.engine.{key}", f"baseline.features.engine.{key}"}
+    assert "less than or equal to 86400" in found[f"features.engine.{key}"]
+    compose([f"features.engine.{key}=86400"])
+
+
+def test_bounds_are_within_bounds() -> None:
+    config = compose(
+        [
+            "label.horizon_s=604800",
+            "sampling.group_ms=999.999",
+            "sampling.max_gap_s=86400",
+            "data.start_date=1971-01-01",
+            "data.days=10000",
+            "data.tick=1e-12",
+        ]
+    )
+    assert config.label.horizon_s == 604_800
+    assert compose(["label.horizon_s=0.001"]).label.horizon_s == 0.001
+
+
+def test_dates_of_a_window_have_bounds_too() -> None:
+    found = problems("data=eth_jpy", "window.train_from=0001-01-01", "window.holdout_to=9999-12-31")
+    assert set(found) == {"window.train_from", "window.holdout_to"}
+
+
+def test_a_return_is_no_label_of_a_classifier() -> None:
+    with pytest.raises(ConfigError) as caught:
+        compose(["label=fwd_logret", "model=logistic", "baseline.features.engine.min_values=30"])
+    label, engine = caught.value.problems
+    assert "model.kind=logistic and baseline.model.kind=logistic" in label.message
+    assert "(in conf/label/fwd_logret.yaml)" in label.message
+    assert "lift compares models on the same formulas" in engine.message
+    assert label.combination
+    assert engine.combination
+
+
+def test_a_baseline_of_other_columns_keeps_the_models_formulas() -> None:
+    config = compose(["features@baseline.features=plan36", "features.engine.min_values=30"])
+    assert config.baseline.features.engine == config.features.engine
 
 
 def test_all_problems_at_once() -> None:

@@ -90,6 +90,24 @@ def test_validate_all_adds_every_option(project: ProjectRoot) -> None:
     assert f"ok    +experiment={A} data=binance_ethbtc_2020" in result.output
 
 
+def test_validate_all_skips_an_option_for_which_there_is_no_model_and_says_why() -> None:
+    result = command("validate", "--all")
+    assert result.exit_code == 0, result.output
+    skipped = result.output.partition("skip  label=fwd_logret\n")[2]
+    assert skipped.startswith("      valid, but not with the default options of the other groups:\n")
+    assert "      label.kind: fwd_logret is a return" in skipped
+    assert result.output.count("skip  ") == 1
+
+
+def test_an_experiment_whose_values_do_not_fit_together_fails(project: ProjectRoot) -> None:
+    (project.folder / "experiments" / "bad.yaml").write_text(
+        "# A hypothesis.\n# @package _global_\ndefaults:\n  - override /label: fwd_logret\n"
+    )
+    result = command("validate")
+    assert result.exit_code == 2
+    assert "FAIL  +experiment=bad\n      label.kind: fwd_logret is a return" in result.output
+
+
 def test_show_prints_the_resolved_config() -> None:
     result = command("show", A, "model.num_leaves=31")
     assert result.exit_code == 0
@@ -126,7 +144,8 @@ def test_diff_aligns_its_columns() -> None:
         "label.exit_bps    2.0          4.0",
         "model.num_leaves  63           31",
     ]
-    assert command("diff", A, f"{A} tracking=none").output == "no difference in meaning\n"
+    named = f"{A} tracking=none name=other data.name=other features.name=other"
+    assert command("diff", A, named).output == "no difference in meaning\n"
 
 
 def test_diff_reads_run_folders_whatever_their_schema(tmp_path: Path) -> None:

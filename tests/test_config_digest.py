@@ -32,6 +32,10 @@ EXPERIMENT = "+experiment=gbdt_36feat"
         "data.tick=1.0",
         "model.learning_rate=5e-2",
         "protocol.sealed=false",
+        # Labels for people; what is in the sets and the data is digested.
+        "data.name=other",
+        "features.name=other",
+        "baseline.features.name=other",
     ],
 )
 def test_what_changes_no_result_changes_no_digest(override: str) -> None:
@@ -54,7 +58,11 @@ def test_what_changes_no_result_changes_no_digest(override: str) -> None:
         "evaluation.resamples=100",
         "window.holdout_days=14",
         "sampling=book",
+        # The folder of a run has this name.
         "name=other",
+        "data.symbol=OTHER",
+        "features.drop=[]",
+        "baseline.features.families=[legacy,nits]",
     ],
 )
 def test_what_changes_a_result_changes_the_digest(override: str) -> None:
@@ -72,6 +80,7 @@ def test_the_digest_does_not_depend_on_the_order_of_keys() -> None:
 def test_the_digest_is_that_of_the_canonical_text() -> None:
     config = compose([EXPERIMENT])
     values = json.loads(config.model_dump_json(exclude={"paths", "tracking", "runtime"}))
+    del values["data"]["name"], values["features"]["name"], values["baseline"]["features"]["name"]
     assert config_digest(config) == digest._digest(values)
 
 

@@ -30,6 +30,12 @@ def run(config):
         raise RuntimeError("a bug")
     if config.seed == 15:
         raise KeyboardInterrupt
+    if config.seed in (17, 18):
+        folder = config.paths.outputs_dir / "runs"
+        folder.write_text("in the way") if config.seed == 17 else None
+        (folder / "x").mkdir()
+    if config.seed == 19:
+        raise OSError(28, "No space left on device")
     if config.seed == 16:
         file = Path("conf/config.yaml")
         file.write_text(file.read_text().replace("name: adhoc", "name: edited"))
@@ -134,6 +140,38 @@ def test_exit_codes(project: Path, seed: int, code: int, says: str, traceback: b
     assert f"ran adhoc {seed} gbdt False None" in result.stdout
     assert says in result.stderr
     assert ("Traceback" in result.stderr) is traceback
+
+
+@pytest.mark.parametrize("several", [[], ["-m", "seed=1,2"]])
+@pytest.mark.parametrize("folder", ["a_file", "a_file/below", "/proc/nowhere"])
+def test_outputs_that_cannot_be_made_are_one_line(project: Path, folder: str, several: list[str]) -> None:
+    (project / "a_file").write_text("")
+    result = probe(*several, f"paths.outputs={folder}", cwd=project)
+    assert result.returncode == 1
+    assert result.stdout == ""
+    (line,) = result.stderr.splitlines()
+    # Hydra may have asked for a folder below it.
+    assert line.startswith(str(project / folder)) or line.startswith(str((project / folder).parent))
+    assert "cannot be made or written" in line
+    assert line.endswith("set paths.outputs to a folder that can")
+
+
+def test_a_job_that_cannot_write_says_where_and_the_way_out(project: Path) -> None:
+    blocked = probe("seed=17", cwd=project)
+    assert blocked.returncode == 1
+    (line,) = blocked.stderr.splitlines()
+    assert line.startswith(f"{project / 'outputs' / 'runs' / 'x'}: cannot be made or written (Not a dir")
+    full = probe("-m", "seed=19,1", cwd=project)
+    assert full.returncode == 1
+    assert f"{project / 'outputs'}: No space left on device; free some space" in full.stderr
+    assert "Traceback" not in full.stderr
+
+
+def test_a_file_that_a_job_misses_below_outputs_keeps_its_traceback(project: Path) -> None:
+    result = probe("seed=18", cwd=project)
+    assert result.returncode == 1
+    assert "Traceback" in result.stderr
+    assert "FileNotFoundError" in result.stderr
 
 
 def test_a_multirun_goes_on_after_a_failure_and_says_so(project: Path) -> None:

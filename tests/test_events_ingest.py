@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from atc.cli import application
 from atc.config.schema import Paths, RecordedData
 from atc.errors import AtcError, DataError, UsageError
 from atc.events.adapters import Asked, adapter_names
@@ -155,6 +157,34 @@ def test_a_day_is_the_same_with_and_without_its_neighbours(tmp_path: Path) -> No
         for root in ("apart", "together")
     ]
     assert digests[0] == digests[1]
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "says"),
+    [
+        ("--day-cut-utc-s", "99999", "expected 0 to 86399"),
+        ("--tz-offset-s", "90000", "expected less than a day either way"),
+        ("--venue", "a/b", "expected letters, digits"),
+        ("--venue", "", "expected letters, digits"),
+        ("--recorded-depth", "0", "expected at least 1"),
+    ],
+)
+def test_a_wrong_fact_of_the_user_is_wrong_usage(tmp_path: Path, option: str, value: str, says: str) -> None:
+    path, root = written(tmp_path, SESSION), tmp_path / "events"
+    steps = ["--symbol", "ETHUSDT", "--tick", "0.01", "--lot", "0.0001"]
+    arguments = ["ingest", "binance_raw", str(path), "--root", str(root), *steps, option, value]
+    with pytest.raises(UsageError, match=f"{option}: .*{says}") as caught:
+        CliRunner().invoke(application(), arguments, catch_exceptions=False)
+    assert caught.value.exit_code == 2
+    assert not root.exists()
+
+
+def test_an_impossible_symbol_in_the_files_is_wrong_data(tmp_path: Path) -> None:
+    lines = ["symbol,side,size,price,timestamp", "ETH/JPY,BUY,0.1,330000,2024-01-02 03:00:00.123"]
+    path = written(tmp_path, lines, "20240102_ETH_JPY.csv.gz")
+    steps = Asked(tick=Decimal(1), lot=Decimal("0.01"))
+    with pytest.raises(DataError, match="symbol is 'ETH/JPY'; expected letters"):
+        ingest("gmo_trades", [path], tmp_path / "events", steps)
 
 
 def test_the_same_files_again_write_nothing(tmp_path: Path) -> None:

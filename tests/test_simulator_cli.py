@@ -35,6 +35,15 @@ def test_it_writes_the_canonical_layout_and_ends_with_a_table(tmp_path: Path) ->
     assert again.stdout.splitlines()[-2:] == [head, row]
 
 
+def test_without_a_root_it_writes_where_runs_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ATC_EVENTS", str(tmp_path / "events"))
+    done = runner.invoke(application(), ["simulate", "days=1", "seed=3"], catch_exceptions=False)
+    assert done.exit_code == 0
+    paths = compose(["data=demo", "data.days=1"]).paths
+    assert paths.events_dir == tmp_path / "events"
+    assert len(Catalog(paths.events_dir).streams()) == 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
@@ -43,6 +52,7 @@ def test_it_writes_the_canonical_layout_and_ends_with_a_table(tmp_path: Path) ->
         (["days=many"], "days=many"),
         (["days=1", "days=2"], "set twice"),
         (["scenario=targt"], "targt"),
+        (["start_date=1970-01-01"], "start_date=1970-01-01: .*1971-01-01"),
     ],
 )
 def test_wrong_settings_are_named(arguments: list[str], named: str, tmp_path: Path) -> None:

@@ -33,11 +33,10 @@ def validate(
 
     composer = Composer()
     wrong = 0
-    for name, problem in chain(check_presets(composer), check_options(composer) if every else ()):
-        wrong += problem is not None
-        sys.stdout.write(f"{'ok  ' if problem is None else 'FAIL'}  {name}\n")
-        if problem is not None:
-            sys.stdout.write("".join(f"      {line}\n" for line in problem.splitlines()))
+    for check in chain(check_presets(composer), check_options(composer) if every else ()):
+        wrong += check.verdict == "FAIL"
+        sys.stdout.write(f"{check.verdict:<4}  {check.composed}\n")
+        sys.stdout.write("".join(f"      {line}\n" for line in check.why.splitlines()))
     if wrong:
         sys.stderr.write(f"{wrong} wrong\n")
         raise typer.Exit(2)

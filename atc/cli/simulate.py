@@ -23,16 +23,23 @@ def simulate(
             help=f"{', '.join(KEYS)}; what is left out is as in conf/data/demo.yaml.",
         ),
     ] = None,
-    root: Annotated[Path, typer.Option("--root", metavar="DIR", help="Events root to write under.")] = Path(
-        "outputs/events"
-    ),
+    root: Annotated[
+        Path | None,
+        typer.Option(
+            "--root",
+            metavar="DIR",
+            help="Events root to write under; else where runs look: paths.events, which is ATC_EVENTS or "
+            "outputs/data in the project.",
+        ),
+    ] = None,
 ) -> None:
     """Simulate business days of a market, unless they are there already."""
     from atc.events.keyframe_statistics import market_statistics
     from atc.events.simulate import ensure_simulated, located
     from atc.report.progress import Progress
 
-    data = _data(settings or [])
+    data, runs_look_in = _data(settings or [])
+    root = root or runs_look_in
     with Progress().bar("simulate", data.days, "days") as bar:
         made = ensure_simulated(data, root, bar.update)
     venue = located(data).venue
@@ -57,8 +64,11 @@ def _number(value: float | None, digits: int) -> str:
     return "–" if value is None else f"{value:.{digits}f}"
 
 
-def _data(settings: list[str]) -> SimulatedData:
-    """The demo's data with the settings on top. Raises UsageError that names the setting."""
+def _data(settings: list[str]) -> tuple[SimulatedData, Path]:
+    """The demo's data with the settings on top, and its events root.
+
+    Raises UsageError that names the setting.
+    """
     from pydantic import ValidationError
 
     from atc.config.compose import compose
@@ -76,9 +86,10 @@ def _data(settings: list[str]) -> SimulatedData:
         if key in given:
             raise UsageError(f"'{key}' is set twice")
         given[key] = value
-    demo = compose(["data=demo"]).data
+    demo = compose(["data=demo"])
     try:
-        return SimulatedData.model_validate({**demo.model_dump(), **given})
+        data = SimulatedData.model_validate({**demo.data.model_dump(), **given})
     except ValidationError as error:
         wrong = [f"{'.'.join(map(str, e['loc']))}={e['input']}: {e['msg']}" for e in error.errors()]
         raise UsageError("; ".join(wrong)) from error
+    return data, demo.paths.events_dir

@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from atc.config.compose import Composer, single
-from atc.config.digest import OUTSIDE_THE_DIGEST
+from atc.config.digest import LABELS, OUTSIDE_THE_DIGEST
 from atc.config.plugins import PRESET_GROUPS
 from atc.config.root import ProjectRoot, project_root
 from atc.config.schema import RunConfig
@@ -104,13 +104,13 @@ def _at_revision(revision: str, experiment: str, overrides: list[str]) -> dict[s
 
 
 def differences(left: Mapping[str, Any], right: Mapping[str, Any]) -> list[Difference]:
-    """What differs in meaning, most fundamental first; never the name, paths, tracking or runtime."""
+    """What differs in meaning, most fundamental first; never names, paths, tracking or runtime."""
     sides = (dict(_leaves(left)), dict(_leaves(right)))
     keys = list(dict.fromkeys([*sides[0], *sides[1]]))
     ranked = sorted(keys, key=lambda key: _rank(key.partition(".")[0]))
     found = []
     for key in ranked:
-        if key.partition(".")[0] in {*OUTSIDE_THE_DIGEST, "name"}:
+        if key.partition(".")[0] in OUTSIDE_THE_DIGEST or key in {*LABELS, "name"}:
             continue
         a, b = (side.get(key, _ABSENT) for side in sides)
         if a != b or (type(a) is not type(b) and isinstance(a, bool) | isinstance(b, bool)):

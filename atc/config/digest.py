@@ -16,6 +16,10 @@ from atc.errors import AtcError
 # What does not change a result: where files lie, who is told, how the terminal looks.
 OUTSIDE_THE_DIGEST = frozenset({"paths", "tracking", "runtime"})
 
+# Names for people. The experiment's own `name` counts: it names the run folder, and two experiments that mean
+# the same are still two.
+LABELS = frozenset({"data.name", "features.name", "baseline.features.name"})
+
 # Python that reads results but does not make them.
 _NOT_RESULT_CODE = frozenset({"cli", "report", "tracking"})
 
@@ -25,7 +29,14 @@ def config_digest(config: RunConfig) -> str:
 
     Independent of the order of keys and of the spelling of numbers (300 and 300.0, 0.01 and 1e-2).
     """
-    return _digest(config.model_dump(mode="json", exclude=set(OUTSIDE_THE_DIGEST)))
+    values = config.model_dump(mode="json", exclude=set(OUTSIDE_THE_DIGEST))
+    for label in LABELS:
+        *above, leaf = label.split(".")
+        part = values
+        for key in above:
+            part = part[key]
+        del part[leaf]
+    return _digest(values)
 
 
 def run_id(

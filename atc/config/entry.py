@@ -25,6 +25,7 @@ from atc.config.loader import CONFIG_NAME, VERSION_BASE
 from atc.config.problems import ConfigError
 from atc.config.root import ROOT_VARIABLE
 from atc.config.schema import RunConfig
+from atc.config.storage import unusable
 from atc.config.sweep import expand
 from atc.errors import AtcError, UsageError
 
@@ -76,7 +77,8 @@ def _start(run: Run) -> int:
             _say(f"[{number + 1}/{len(jobs)}] {' '.join(jobs[number].overrides)}")
         try:
             run(jobs[number].config)
-        except Exception as failure:
+        except Exception as raised:
+            failure = _in_words(raised, jobs[number].config)
             if not several:
                 raise _JobFailed from failure
             failures[number] = failure
@@ -87,6 +89,9 @@ def _start(run: Run) -> int:
     except _JobFailed as failed:
         assert isinstance(failed.__cause__, Exception)
         raise failed.__cause__ from None
+    except OSError as failure:
+        # No job's: Hydra makes the folder of outputs, and one for a multirun, before the first one starts.
+        raise _in_words(failure, jobs[0].config) from failure
     if failures:
         _say(f"{len(failures)} of {len(jobs)} jobs failed:")
         for number in sorted(failures):
@@ -96,6 +101,11 @@ def _start(run: Run) -> int:
 
 class _JobFailed(BaseException):
     """Carries a job's failure through Hydra, which would print a line of its own for an `Exception`."""
+
+
+def _in_words(failure: Exception, config: RunConfig) -> Exception:
+    """`failure`, as a message where it is of a folder or disk that the user can mend."""
+    return (isinstance(failure, OSError) and unusable(failure, config.paths)) or failure
 
 
 def _jobs(composer: Composer, args: argparse.Namespace) -> tuple[list[Job], bool]:

@@ -8,6 +8,9 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+# So that every time that is reckoned from it, in ns of 64 bits, is there with years to spare.
+Day = Annotated[date, Field(ge=date(1971, 1, 1), le=date(2200, 1, 1))]
+
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _NS = 1_000_000_000
 
@@ -28,8 +31,8 @@ class WeeklyMaintenance(_Rule):
     weekday: Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
     start: time
     """Local time of the venue (`tz_offset_s`)."""
-    first: date
-    last: date | None = None
+    first: Day
+    last: Day | None = None
     """The last local date on which the rule holds; null: still valid."""
 
     def starts(self, tz_offset_s: int, begin: datetime, end: datetime) -> list[datetime]:

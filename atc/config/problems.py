@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from atc.config.plugins import PRESET_GROUPS
-from atc.config.schema import RunConfig
+from atc.config.schema import Mismatch, RunConfig
 from atc.errors import UsageError, nearest
 
 Origin = Callable[[str], str | None]
@@ -24,6 +24,8 @@ class Problem:
 
     key: str
     message: str
+    combination: bool = False
+    """The values are fine alone and wrong together."""
 
     def __str__(self) -> str:
         return f"{self.key}: {self.message}" if self.key else self.message
@@ -127,7 +129,9 @@ def _expected(error: ErrorDetails) -> str:
     """Pydantic's sentence, without its opening."""
     message = error["msg"].removeprefix("Value error, ")
     message = message.replace("Input should be", "expected").split(", unable to parse")[0]
-    return re.sub(r"^expected (greater|less)", r"expected a number \1", message)
+    message = re.sub(r"Decimal\('(.+)'\)", r"\1", message)
+    kind = "date" if re.search(r" \d{4}-\d\d-\d\d$", message) else "number"
+    return re.sub(r"^expected (greater|less)", rf"expected a {kind} \1", message)
 
 
 def _literal_choices(data: Mapping[str, object], parts: Sequence[str]) -> list[str]:
@@ -177,9 +181,17 @@ def explain(failure: ValidationError, data: Mapping[str, object], origin: Origin
     problems = []
     for error in failure.errors(include_url=False):
         parts = _path(data, error["loc"])
+        mismatch = error.get("ctx", {}).get("error")
+        if isinstance(mismatch, Mismatch):
+            for key, message in mismatch.found:
+                problems.append(Problem(key, message + _from(origin(key)), combination=True))
+            continue
         if error["type"] == "union_tag_invalid":
             parts.append("kind")
         key = ".".join(parts)
-        source = origin(key)
-        problems.append(Problem(key, _describe(error, data, parts) + (f" ({source})" if source else "")))
+        problems.append(Problem(key, _describe(error, data, parts) + _from(origin(key))))
     return problems
+
+
+def _from(source: str | None) -> str:
+    return f" ({source})" if source else ""

@@ -7,7 +7,7 @@ so that a default is read where it is edited; the defaults here are the same (a 
 
 from __future__ import annotations
 
-from datetime import date
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -22,7 +22,7 @@ from pydantic import (
     model_validator,
 )
 
-from atc.config.maintenance import Maintenance
+from atc.config.maintenance import Day, Maintenance
 from atc.config.root import project_root
 
 
@@ -45,14 +45,30 @@ def _plain(value: Decimal) -> str:
 
 Int = Annotated[int, BeforeValidator(_not_bool)]
 Float = Annotated[float, BeforeValidator(_not_bool)]
-Step = Annotated[Decimal, BeforeValidator(_not_bool), Field(gt=0), PlainSerializer(_plain, return_type=str)]
+Step = Annotated[
+    Decimal,
+    BeforeValidator(_not_bool),
+    Field(ge=Decimal("1e-12"), le=Decimal("1e9")),
+    PlainSerializer(_plain, return_type=str),
+]
 Fraction = Annotated[Float, Field(gt=0, lt=1)]
 Share = Annotated[Float, Field(gt=0, le=1)]
-Seconds = Annotated[Float, Field(gt=0)]
+# A millisecond to seven days: less than the clocks resolve, and more than any question about ticks.
+Horizon = Annotated[Float, Field(ge=0.001, le=604_800)]
+# What is counted but not stored as many times; far above use, far below what 32 bits hold.
+Count = Annotated[Int, Field(ge=1, le=1_000_000)]
 # Names become folder names and W&B names.
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)]
 Column = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 Text = Annotated[str, StringConstraints(min_length=1)]
+
+
+class Mismatch(ValueError):
+    """Values that are fine alone and wrong together: the key to change of each, and what to do."""
+
+    def __init__(self, found: Sequence[tuple[str, str]]) -> None:
+        self.found = tuple(found)
+        super().__init__("; ".join(f"{key}: {message}" for key, message in self.found))
 
 
 class Slice(BaseModel):
@@ -79,7 +95,7 @@ class InstrumentFacts(Slice):
     """Start of the business day, seconds after 00:00 UTC."""
     tz_offset_s: Int = Field(ge=-43_200, le=50_400)
     """Local time minus UTC, for the time of day and the names of business days."""
-    recorded_depth: Annotated[Int, Field(ge=1)] | None
+    recorded_depth: Annotated[Int, Field(ge=1, le=100_000)] | None
     """Levels a side that the feed records; null: all."""
     maintenance: tuple[Maintenance, ...] = ()
     """The venue's dated calendar."""
@@ -94,7 +110,7 @@ class SimulatedData(InstrumentFacts):
     days: Int = Field(ge=1, le=10_000)
     """Business days."""
     seed: Int = Field(ge=0, lt=2**63)
-    start_date: date
+    start_date: Day
     """The first business day."""
     rate: Float = Field(default=0.25, gt=0, le=10)
     """Event rate as a multiple of ETH_JPY's."""
@@ -125,10 +141,10 @@ class DatesWindow(Slice):
     """Business days from … to, both included."""
 
     kind: Literal["dates"]
-    train_from: date
-    train_to: date
-    holdout_from: date
-    holdout_to: date
+    train_from: Day
+    train_to: Day
+    holdout_from: Day
+    holdout_to: Day
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -144,8 +160,8 @@ class DaysWindow(Slice):
     """The first business days train, those after them are the holdout."""
 
     kind: Literal["days"]
-    train_days: Int = Field(ge=1)
-    holdout_days: Int = Field(ge=1)
+    train_days: Int = Field(ge=1, le=100_000)
+    holdout_days: Int = Field(ge=1, le=100_000)
 
 
 class FractionWindow(Slice):
@@ -165,29 +181,33 @@ class Sampling(Slice):
     """When a row is made, and when the state is too old to be carried on."""
 
     kind: Literal["trade", "book", "ticker", "clock_1s"]
-    group_ms: Float = Field(default=5.0, ge=0)
+    # The engine takes less than 1000, rounded to a ns.
+    group_ms: Float = Field(default=5.0, ge=0, le=999.999)
     """Prints of equal (`ts_exch`, side) at most this far apart are one taker group."""
-    max_gap_s: Seconds = 60.0
+    max_gap_s: Float = Field(default=60.0, ge=0.001, le=86_400)
     """A longer silence resets the state and ends what a quote says."""
 
 
 class BigTrade(Slice):
     """When a trade counts as big (`big_trade_fresh_sign`)."""
 
-    window_s: Int = Field(default=1800, ge=1)
+    window_s: Int = Field(default=1800, ge=1, le=86_400)
     quantile_pct: Int = Field(default=95, gt=0, lt=100)
-    fresh_s: Int = Field(default=30, ge=1)
+    fresh_s: Int = Field(default=30, ge=1, le=86_400)
+
+
+Level = Annotated[Int, Field(ge=1, le=100_000)]
 
 
 class FeatureEngine(Slice):
     """Constants of the formulas."""
 
-    min_values: Int = Field(default=20, ge=2)
+    min_values: Int = Field(default=20, ge=2, le=1_000_000)
     """Values that a z-score, robust score or quantile needs."""
     big_trade: BigTrade = BigTrade()
-    deep_levels: tuple[Annotated[Int, Field(ge=1)], Annotated[Int, Field(ge=1)]] = (5, 30)
+    deep_levels: tuple[Level, Level] = (5, 30)
     """First and last level of `ob_imb_deep_5to30`, counted from 1, both included."""
-    no_new_entry_s: Int = Field(default=900, ge=1)
+    no_new_entry_s: Int = Field(default=900, ge=1, le=86_400)
     """Before the daily cut and scheduled maintenance."""
 
     @model_validator(mode="after")
@@ -218,15 +238,15 @@ class Hold10Oracle(Slice):
     """1 (HOLD) unless the return over the horizon is at or below −`exit_bps`."""
 
     kind: Literal["hold10_oracle"]
-    horizon_s: Seconds = 300.0
-    exit_bps: Float = Field(default=2.0, ge=0)
+    horizon_s: Horizon = 300.0
+    exit_bps: Float = Field(default=2.0, ge=0, le=10_000)
 
 
 class Hold10OracleQ14(Slice):
     """`hold10_oracle` with the threshold at a quantile of the training rows' returns."""
 
     kind: Literal["hold10_oracle_q14"]
-    horizon_s: Seconds = 300.0
+    horizon_s: Horizon = 300.0
     quantile: Fraction = 0.14
 
 
@@ -234,7 +254,7 @@ class FwdLogret(Slice):
     """The log return over the horizon, in bps."""
 
     kind: Literal["fwd_logret"]
-    horizon_s: Seconds = 300.0
+    horizon_s: Horizon = 300.0
 
 
 Label = Annotated[Hold10Oracle | Hold10OracleQ14 | FwdLogret, Field(discriminator="kind")]
@@ -247,21 +267,21 @@ class Gbdt(Slice):
     """LightGBM; the names are LightGBM's."""
 
     kind: Literal["gbdt"]
-    n_estimators: Int = Field(default=500, ge=1)
-    max_depth: Int = Field(default=8, ge=-1)
+    n_estimators: Count = 500
+    max_depth: Int = Field(default=8, ge=-1, le=1000)
     """−1: no limit."""
     num_leaves: Int = Field(default=63, ge=2, le=131_072)
-    min_child_samples: Int = Field(default=1000, ge=1)
+    min_child_samples: Int = Field(default=1000, ge=1, lt=2**31)
     learning_rate: Share = 0.05
     feature_fraction: Share = 0.9
     bagging_fraction: Share = 0.8
-    bagging_freq: Int = Field(default=5, ge=0)
-    early_stopping: Int = Field(default=50, ge=1)
+    bagging_freq: Int = Field(default=5, ge=0, le=1_000_000)
+    early_stopping: Count = 50
     """Rounds without a better loss on the internal validation."""
     max_bin: Int = Field(default=255, ge=2, le=65_535)
     histogram: Literal["row", "col"] = "col"
     """Fixed, not chosen by a timing at run time, which would not repeat."""
-    num_threads: Int = Field(default=2, ge=1)
+    num_threads: Int = Field(default=2, ge=1, le=1024)
     """Fixed: the sums of a histogram depend on it."""
 
 
@@ -272,13 +292,13 @@ class Logistic(Slice):
     solver: Literal["newton", "adam"] = "newton"
     l2: Float = Field(default=1e-4, ge=0)
     """λ of λ/2·‖w‖² on the mean loss, bias excluded."""
-    epochs: Int = Field(default=40, ge=1)
+    epochs: Count = 40
     """Of `adam`, like learning_rate and batch_size."""
     learning_rate: Share = 0.05
-    batch_size: Int = Field(default=65_536, ge=1)
+    batch_size: Int = Field(default=65_536, ge=1, lt=2**31)
     tol: Float = Field(default=1e-8, gt=0)
     """Of `newton`: stop when the largest gradient entry is below it."""
-    max_iter: Int = Field(default=50, ge=1)
+    max_iter: Count = 50
     clip: Float = Field(default=10.0, gt=0)
     """Standardised inputs are clipped to ±clip."""
 
@@ -312,7 +332,7 @@ Protocol = SealedHoldout
 class Evaluation(Slice):
     """Block bootstrap of the holdout's metrics."""
 
-    resamples: Int = Field(default=2000, ge=10)
+    resamples: Int = Field(default=2000, ge=10, le=1_000_000)
     confidence: Fraction = 0.95
     min_blocks: Int = Field(default=20, ge=2)
     """With fewer blocks, however short, an interval is null."""
@@ -363,11 +383,15 @@ class Runtime(Slice):
     """Run again although a finished run of this id exists; the old one is kept."""
 
 
+# Models that score the classes of a binary label; a model of returns would not be among them.
+_CLASSIFIERS = frozenset({"gbdt", "logistic"})
+
+
 class RunConfig(Slice):
     """Everything that one run depends on."""
 
     name: Name
-    """The experiment; part of the run folder's name."""
+    """The experiment; it names the run folder, so it is part of the run id as well."""
     seed: Int = Field(default=1, ge=0, lt=2**31)
     data: Data
     window: Window
@@ -381,3 +405,28 @@ class RunConfig(Slice):
     tracking: Tracking
     paths: Paths
     runtime: Runtime
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> Self:
+        found = []
+        models = {"model": self.model, "baseline.model": self.baseline.model}
+        wrong = [f"{key}.kind={model.kind}" for key, model in models.items() if model.kind in _CLASSIFIERS]
+        if self.label.kind == "fwd_logret" and wrong:
+            found.append(
+                (
+                    "label.kind",
+                    f"fwd_logret is a return, and {' and '.join(wrong)} can only fit classes; choose "
+                    "label=hold10_oracle or label=hold10_oracle_q14",
+                )
+            )
+        if self.baseline.features.engine != self.features.engine:
+            found.append(
+                (
+                    "baseline.features.engine",
+                    "differs from features.engine, but the lift compares models on the same formulas; set "
+                    "features.engine.… instead, which the baseline follows",
+                )
+            )
+        if found:
+            raise Mismatch(found)
+        return self

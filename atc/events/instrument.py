@@ -7,11 +7,19 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 
+class WrongFact(ValueError):
+    """A fact that no instrument has; `field` names it."""
+
+    def __init__(self, field: str, found: object, expected: str) -> None:
+        self.field = field
+        super().__init__(f"{field} is {found}; expected {expected}")
+
+
 @dataclass(frozen=True)
 class Instrument:
     """One symbol of one venue, with the steps in which its integers count.
 
-    Raises ValueError for steps that are not positive and for seconds out of range.
+    Raises WrongFact for names that are no folder names, steps that are not positive and numbers out of range.
     """
 
     venue: str
@@ -31,16 +39,16 @@ class Instrument:
         for name, text in (("venue", self.venue), ("symbol", self.symbol)):
             # Both become folder names.
             if not text or not all(c.isalnum() or c in "_-." for c in text) or text[0] == ".":
-                raise ValueError(f"{name} is {text!r}; expected letters, digits, '_', '-' and '.'")
+                raise WrongFact(name, repr(text), "letters, digits, '_', '-' and '.'")
         for name, step in (("tick", self.tick), ("lot", self.lot)):
             if not step.is_finite() or step <= 0:
-                raise ValueError(f"{name} is {step}; expected a positive decimal")
+                raise WrongFact(name, step, "a positive decimal")
         if not 0 <= self.day_cut_utc_s < 86_400:
-            raise ValueError(f"day_cut_utc_s is {self.day_cut_utc_s}; expected 0 to 86399")
+            raise WrongFact("day_cut_utc_s", self.day_cut_utc_s, "0 to 86399")
         if not -86_400 < self.tz_offset_s < 86_400:
-            raise ValueError(f"tz_offset_s is {self.tz_offset_s}; expected less than a day either way")
+            raise WrongFact("tz_offset_s", self.tz_offset_s, "less than a day either way")
         if self.recorded_depth is not None and self.recorded_depth < 1:
-            raise ValueError(f"recorded_depth is {self.recorded_depth}; expected at least 1, or None")
+            raise WrongFact("recorded_depth", self.recorded_depth, "at least 1, or None")
 
     @property
     def money_unit(self) -> Decimal:

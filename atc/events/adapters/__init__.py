@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from atc.errors import DataError, UsageError, nearest
-from atc.events.instrument import Instrument
+from atc.events.instrument import Instrument, WrongFact
 from atc.events.message import Message
 from atc.events.report import IngestReport
 from atc.events.source_file import Progress
@@ -83,7 +83,11 @@ def resolved(
     tz_offset_s: int = 32_400,
     recorded_depth: int | None = None,
 ) -> Instrument:
-    """`asked`, completed by what an adapter knows. Raises DataError if nobody knows tick or lot."""
+    """`asked`, completed by what an adapter knows.
+
+    Raises DataError if nobody knows tick or lot, or if the files name an impossible symbol; UsageError for a
+    fact that the user gave and that no instrument has.
+    """
     tick = asked.tick or (steps.tick if steps else None)
     lot = asked.lot or (steps.lot if steps else None)
     if tick is None or lot is None:
@@ -93,15 +97,20 @@ def resolved(
     def first(given: int | None, known: int) -> int:
         return known if given is None else given
 
-    return Instrument(
-        venue=asked.venue or venue,
-        symbol=symbol,
-        tick=tick,
-        lot=lot,
-        day_cut_utc_s=first(asked.day_cut_utc_s, day_cut_utc_s),
-        tz_offset_s=first(asked.tz_offset_s, tz_offset_s),
-        recorded_depth=recorded_depth if asked.recorded_depth is None else asked.recorded_depth,
-    )
+    try:
+        return Instrument(
+            venue=venue if asked.venue is None else asked.venue,
+            symbol=symbol,
+            tick=tick,
+            lot=lot,
+            day_cut_utc_s=first(asked.day_cut_utc_s, day_cut_utc_s),
+            tz_offset_s=first(asked.tz_offset_s, tz_offset_s),
+            recorded_depth=recorded_depth if asked.recorded_depth is None else asked.recorded_depth,
+        )
+    except WrongFact as wrong:
+        if getattr(asked, wrong.field) is None:
+            raise DataError(f"{venue} {symbol}: {wrong}") from wrong
+        raise UsageError(f"--{wrong.field.replace('_', '-')}: {wrong}") from wrong
 
 
 def no_such_symbol(files: Sequence[Path], symbol: str, found: set[str]) -> DataError:
