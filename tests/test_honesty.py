@@ -94,7 +94,7 @@ def test_the_holdout_decides_nothing(outputs: Path, monkeypatch: pytest.MonkeyPa
 
     def spoiled(*arguments: Any) -> Any:
         rows = read(*arguments)
-        if spoil:
+        if spoiling:
             held = rows.t0 >= holdout_start
             rng = np.random.default_rng(1)
             rows.x[held] = rng.normal(size=(int(held.sum()), rows.x.shape[1]))
@@ -103,7 +103,7 @@ def test_the_holdout_decides_nothing(outputs: Path, monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(rows_module, "read_rows", spoiled)
     fitted = []
-    for spoil in (False, True):
+    for spoiling in (False, True):  # noqa: B007  # read by `spoiled`
         config = atc.compose(["+experiment=gbdt_36feat", *words, f"paths.outputs={outputs}"])
         task, desk = TickClassification(config), Desk(Stages().stage, Progress("off").bar)
         task.prepare(desk)
