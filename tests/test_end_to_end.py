@@ -13,6 +13,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from recordings import BINANCE_2020, BINANCE_RAW, needs
 
 import atc
 
@@ -145,6 +146,49 @@ def test_a_multirun_over_hyper_parameters_is_sealed(outputs: Path) -> None:
         assert all(value is None for key, value in run.metrics.items() if "holdout/" in key)
         assert run.metrics["valid/auc"] is not None
         assert set(run.predictions["split"].unique()) == {"valid"}
+
+
+@pytest.mark.parametrize(
+    ("data", "windows"),
+    [
+        pytest.param("binance_ethbtc_2020", 35, marks=needs(BINANCE_2020)),
+        pytest.param("binance_ethusdt_2024", 19, marks=needs(BINANCE_RAW)),
+    ],
+)
+def test_a_short_recording_runs_and_says_how_little_it_can_tell(
+    data: str, windows: int, outputs: Path
+) -> None:
+    done = atc_run("+experiment=gbdt_36feat", f"data={data}", outputs=outputs)
+    run = atc.open_run(folder_of(done))
+    assert run.metrics["holdout/independent_windows"] == windows
+    for key in ("holdout/auc", "lift/holdout/auc", "baseline/holdout/auc"):
+        assert run.metrics[key] is not None
+        assert run.metrics[f"{key}/lo"] is None
+        assert run.metrics[f"{key}/hi"] is None
+    said = " ".join(done.stdout.split())
+    assert "No interval: the holdout has too few independent blocks." in said
+    assert f"{windows} disjoint label windows" in said
+    # Nothing is null throughout: book, trades and their windows all come from the recording.
+    assert not run.model.manifest["fit"]["null_columns"]
+
+
+def test_the_doctor_finds_the_events_sound(gbdt: Path, outputs: Path) -> None:
+    def doctor(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-c", "from atc.cli import main; main()", "doctor", *words],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+        )
+
+    assert gbdt.is_dir()
+    sound = doctor("data=demo", "data.days=6", f"paths.outputs={outputs}")
+    assert (sound.returncode, sound.stdout) == (0, "days 6, errors 0, warnings 0\n"), sound.stderr
+    absent = doctor("data=eth_jpy", f"paths.outputs={outputs}")
+    assert absent.returncode == 1
+    assert "atc ingest" in absent.stderr
 
 
 def test_a_window_that_the_data_do_not_cover(outputs: Path) -> None:

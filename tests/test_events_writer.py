@@ -423,7 +423,7 @@ def test_a_damaged_manifest_is_named(tmp_path: Path, damaged: Path) -> None:
 
 
 def test_asking_for_what_is_not_there_says_what_is(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="nothing has been ingested there"):
+    with pytest.raises(DataError, match="nothing is filed there"):
         read_events(tmp_path, "gmocoin", "ETH_JPY", 0, 1)
     write(tmp_path, trades([START]))
     with pytest.raises(DataError, match="did you mean 'gmocoin/ETH_JPY'"):

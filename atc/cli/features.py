@@ -1,4 +1,4 @@
-"""`atc features`: what columns there are, and building their cache."""
+"""`atc features`: what columns there are."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(no_args_is_help=True, help="The declared columns and their cache.")
-
-_TITLES = {"name": "column", "family": "family", "inputs": "from", "window_s": "window, s", "unit": "unit"}
+app = typer.Typer(no_args_is_help=True, help="The declared columns.")
 
 
 @app.command("list")

@@ -6,6 +6,7 @@ All digests are SHA-256 in hex over a canonical text, so they are equal on every
 from __future__ import annotations
 
 import hashlib
+import importlib.metadata
 import json
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,9 @@ OUTSIDE_THE_DIGEST = frozenset({"paths", "tracking", "runtime"})
 # Names for people. The experiment's own `name` counts: it names the run folder, and two experiments that mean
 # the same are still two.
 LABELS = frozenset({"data.name", "features.name", "baseline.features.name"})
+
+# Packages whose arithmetic is in the results.
+_RESULT_PACKAGES = ("lightgbm", "numpy", "polars", "pyarrow")
 
 # Python that reads results but does not make them.
 _NOT_RESULT_CODE = frozenset({"cli", "report", "tracking"})
@@ -55,7 +59,8 @@ def run_id(
 
 
 def code_digest() -> str:
-    """Digest of the Python sources that make results, and of the sources of the loaded Rust extension.
+    """Digest of what computes: the Python sources that make results, the sources and locked crates of the
+    loaded Rust extension, and the installed versions of the packages whose arithmetic is in the results.
 
     Raises `AtcError` where the extension is older than its build digest.
     """
@@ -73,7 +78,8 @@ def code_digest() -> str:
         for path in package.rglob("*.py")
         if path.relative_to(package).parts[0] not in _NOT_RESULT_CODE
     }
-    return _digest({"python": sources, "rust": build})
+    versions = {name: importlib.metadata.version(name) for name in _RESULT_PACKAGES}
+    return _digest({"python": sources, "rust": build, "packages": versions})
 
 
 def _digest(value: Any) -> str:

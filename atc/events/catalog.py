@@ -264,9 +264,12 @@ class Catalog:
         days = self.days(venue, symbol)
         if days:
             return f"there are {len(days)} days from {days[0]} to {days[-1]}"
-        if not self.manifests:
-            return "nothing has been ingested there (atc ingest, atc simulate)"
-        return nearest(f"{venue}/{symbol}", [f"{v}/{s}" for v, s in self.streams()])
+        there = [f"{v}/{s}" for v, s in self.streams()]
+        return (
+            (f"{nearest(f'{venue}/{symbol}', there)}. " if there else "nothing is filed there. ")
+            + f"File events with `atc ingest ADAPTER FILE… --root {self.root}`, or name another root with "
+            "paths.events or ATC_EVENTS"
+        )
 
 
 def _by_kind(entries: Iterable[FileEntry]) -> dict[Kind, tuple[FileEntry, ...]]:

@@ -1,5 +1,6 @@
 //! What a caller configures: instrument facts and the constants of the formulas.
 
+use crate::columns::DECLARATIONS;
 use serde::{Deserialize, Serialize};
 
 /// Nanoseconds in a second.
@@ -92,10 +93,10 @@ impl Spec {
         }
     }
 
-    /// Longest look-back of the plan's columns, ns: a z-score over 1 800 s of a 30 s feature, or
-    /// the quantile of a trade that is still fresh.
+    /// How far back a row looks, ns: the longest declared window, or the quantile of a trade still fresh.
     pub fn max_lookback_ns(&self) -> i64 {
-        (1_830 * SECOND).max((self.big_trade.window_s + self.big_trade.fresh_s) * SECOND)
+        let declared = DECLARATIONS.iter().filter_map(|d| d.window_s).max().unwrap_or(0);
+        i64::from(declared).max(self.big_trade.window_s + self.big_trade.fresh_s) * SECOND
     }
 
     /// ns since the business day began.
