@@ -14,6 +14,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 from recordings import BINANCE_2020, BINANCE_RAW, needs
+from wandb_files import read_offline
 
 import atc
 
@@ -118,6 +119,16 @@ def test_elsewhere_the_run_gives_the_same_bytes(gbdt: Path, tmp_path: Path) -> N
     assert pl.read_parquet(other / "predictions.parquet").equals(
         pl.read_parquet(gbdt / "predictions.parquet")
     )
+    # W&B, offline unless asked, holds the same.
+    records = read_offline(tmp_path)
+    (run,) = (record["run"] for record in records if record["type"] == "run")
+    assert run["run_id"] == atc.open_run(other).run_id[:16]
+    summary: dict[str, object] = {}
+    for record in records:
+        if record["type"] == "summary":
+            summary |= record["summary"]["update"]
+    local = json.loads((other / "metrics.json").read_bytes())
+    assert {key: summary[key] for key in local} == local
 
 
 def test_another_model_shares_the_features(gbdt: Path, outputs: Path) -> None:

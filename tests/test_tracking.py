@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from record_example import CONFIG, IDENTITY, METRICS
+from wandb_files import read_offline
 
 from atc.tracking.record import RunRecord, read_manifest
 from atc.tracking.wandb_sink import Mode, WandbSink
@@ -94,19 +95,6 @@ def run_with(outputs: Path, sink: WandbSink, fail: bool = False) -> Path:
             raise ValueError("asked to fail")
         record.finish(METRICS)
     return record.run_folder
-
-
-def read_offline(outputs: Path) -> list[dict[str, Any]]:
-    """The records of the one offline file, read by W&B's own inspector."""
-    (file,) = outputs.glob("wandb/offline-run-*/*.wandb")
-    done = subprocess.run(
-        [sys.executable, "-m", "wandb", "leet", "inspect", "--json", str(file)],
-        capture_output=True,
-        text=True,
-        check=True,
-        env={**os.environ, "WANDB_MODE": "offline", "HOME": str(outputs)},
-    )
-    return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 def tracking_of(folder: Path) -> dict[str, Any]:
