@@ -114,6 +114,22 @@ def test_missing_days_are_named(market: tuple[Catalog, SimulatedData], tmp_path:
         prepared(*window(0, 2), f"paths.events={root}")
 
 
+def test_own_canonical_events_run_on_a_window_of_dates(
+    market: tuple[Catalog, SimulatedData], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from atc.run import run
+
+    root = filed(market, tmp_path / "events", (0, 1, 2, 3, 4))
+    words = (f"paths.events={root}", f"paths.outputs={tmp_path / 'outputs'}", "tracking=none")
+    folder = run(atc.compose(["+experiment=logistic_13feat", *window(0, 4), *words, "runtime.progress=off"]))
+    record = atc.open_run(folder)
+    assert capsys.readouterr().out.splitlines()[-1].endswith(folder.name)
+    assert record.manifest["spans"]["holdout"]["days"] == 1
+    assert record.model.manifest["train_range"] == ["2025-01-06", "2025-01-09"]
+    # The 13-feature logistic against itself.
+    assert record.metrics["lift/holdout/auc"] == 0.0
+
+
 class TestRecordings:
     """Data sets that are ingested on first use."""
 
