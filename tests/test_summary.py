@@ -20,7 +20,8 @@ from atc.opened_run import open_run
 from atc.report.progress import Progress
 from atc.report.summary import print_summary
 from atc.report.verdict import verdict
-from atc.tracking.record import RunRecord, read_manifest
+from atc.tracking.record import RunRecord
+from atc.tracking.run_files import read_manifest
 
 
 def printed(folder: Path, monkeypatch: pytest.MonkeyPatch, width: int = 80) -> str:

@@ -14,7 +14,7 @@ import atc
 from atc.config.schema import SimulatedData
 from atc.errors import DataError
 from atc.events.catalog import Catalog
-from atc.events.ingest import instrument_of
+from atc.events.instrument import instrument_of
 from atc.events.reader import read_file
 from atc.events.simulate import ensure_simulated, located
 from atc.events.writer import IngestSession

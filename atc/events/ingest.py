@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 from atc.errors import DataError
 from atc.events.adapters import Adapter, Asked, adapter_named
 from atc.events.catalog import Catalog, Manifest
-from atc.events.instrument import Instrument
+from atc.events.instrument import Instrument, different_facts, instrument_of
 from atc.events.report import IngestReport
 from atc.events.source_file import Progress, check_exists, no_progress, sha256_of
 from atc.events.writer import IngestSession, ingest_id
 
 if TYPE_CHECKING:
-    from atc.config.schema import InstrumentFacts, Paths, RecordedData
+    from atc.config.schema import Paths, RecordedData
 
 
 @dataclass(frozen=True)
@@ -112,25 +112,6 @@ def ensure_ingested(data: RecordedData, paths: Paths, progress: Progress = no_pr
                 f"--tick {data.tick} --lot {data.lot}"
             )
     return ingest(data.adapter, files, paths.events_dir, instrument, progress=progress)
-
-
-def instrument_of(data: InstrumentFacts) -> Instrument:
-    """The instrument that a data config describes."""
-    return Instrument(
-        venue=data.venue,
-        symbol=data.symbol,
-        tick=data.tick,
-        lot=data.lot,
-        day_cut_utc_s=data.day_cut_utc_s,
-        tz_offset_s=data.tz_offset_s,
-        recorded_depth=data.recorded_depth,
-    )
-
-
-def different_facts(filed: Instrument, given: Instrument) -> str:
-    """`tick 0.001 and not 0.01, …` for the facts in which two instruments differ; empty if in none."""
-    pairs = zip(filed.to_json().items(), given.to_json().values(), strict=True)
-    return ", ".join(f"{name} {old} and not {new}" for (name, old), new in pairs if old != new)
 
 
 def _filed(data: RecordedData, paths: Paths) -> list[Manifest]:

@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from atc.config.schema import InstrumentFacts
 
 
 class WrongFact(ValueError):
@@ -80,3 +84,22 @@ class Instrument:
             tz_offset_s=int(str(facts["tz_offset_s"])),
             recorded_depth=None if depth is None else int(depth),
         )
+
+
+def instrument_of(data: InstrumentFacts) -> Instrument:
+    """The instrument that a data config describes."""
+    return Instrument(
+        venue=data.venue,
+        symbol=data.symbol,
+        tick=data.tick,
+        lot=data.lot,
+        day_cut_utc_s=data.day_cut_utc_s,
+        tz_offset_s=data.tz_offset_s,
+        recorded_depth=data.recorded_depth,
+    )
+
+
+def different_facts(filed: Instrument, given: Instrument) -> str:
+    """`tick 0.001 and not 0.01, …` for the facts in which two instruments differ; empty if in none."""
+    pairs = zip(filed.to_json().items(), given.to_json().values(), strict=True)
+    return ", ".join(f"{name} {old} and not {new}" for (name, old), new in pairs if old != new)

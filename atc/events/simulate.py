@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from atc.config.schema import SimulatedData
 from atc.errors import UsageError
 from atc.events.business_day import day_start_ns
-from atc.events.instrument import Instrument
+from atc.events.instrument import instrument_of
 from atc.events.schema import Kind
 from atc.events.writer import IngestSession, ingest_id
 
@@ -94,7 +94,7 @@ def ensure_simulated(
     from atc.events.catalog import read_manifests
 
     digest = simulation_digest(data)
-    instrument = instrument_of(data)
+    instrument = instrument_of(located(data))
     if ingest_id(instrument, ADAPTER, digest) in read_manifests(events_root):
         return False
     source = {"name": "simulator", "seed": data.seed, "params": json.loads(simulator_params(data))}
@@ -109,19 +109,6 @@ def ensure_simulated(
             progress(number + 1)
         session.commit(counts)
     return True
-
-
-def instrument_of(data: SimulatedData) -> Instrument:
-    """The instrument under which the events of `data` are stored."""
-    return Instrument(
-        venue=located(data).venue,
-        symbol=data.symbol,
-        tick=data.tick,
-        lot=data.lot,
-        day_cut_utc_s=data.day_cut_utc_s,
-        tz_offset_s=data.tz_offset_s,
-        recorded_depth=data.recorded_depth,
-    )
 
 
 def _days(data: SimulatedData) -> Iterator[dict[str, pa.RecordBatch]]:

@@ -84,7 +84,7 @@ class TickClassification:
 
         Raises DataError where the filed events are of another instrument than the config says.
         """
-        from atc.events.ingest import different_facts, instrument_of
+        from atc.events.instrument import different_facts, instrument_of
         from atc.features.day_cache import days_read
 
         with desk.stage("events") as stage:
