@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from atc.errors import DataError, nearest
 from atc.tracking.metrics_file import read_metrics
-from atc.tracking.record import (
+from atc.tracking.run_files import (
     CONFIG,
     FINISHED,
     INTERRUPTED,

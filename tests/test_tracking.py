@@ -17,7 +17,8 @@ import pytest
 from record_example import CONFIG, IDENTITY, METRICS
 from wandb_files import read_offline
 
-from atc.tracking.record import RunRecord, read_manifest
+from atc.tracking.record import RunRecord
+from atc.tracking.run_files import read_manifest
 from atc.tracking.wandb_sink import Mode, WandbSink
 
 CURVES = {"train/auc": [0.6, 0.65, 0.7], "valid/auc": [0.58, 0.6, None]}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from atc.report.verdict import Metrics, verdict
 from atc.tracking.metrics_file import read_metrics
-from atc.tracking.record import CONFIG, LOG, METRICS, Manifest, read_manifest
+from atc.tracking.run_files import CONFIG, LOG, METRICS, Manifest, read_manifest
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -5,36 +5,48 @@
 `manifest.json` says `running`, `finished`, `failed` or `interrupted`, and `finished` only after all else is
 on disk.
 
-- A finished run is not made again. `force` makes it again under `attempts/<n>/`; only when that attempt has
-  finished does it take the place of the earlier one, which moves to `attempts/<m>/` whole. If it fails, the
-  finished run stays where it is. The manifest says whether the two gave the same metrics (`previous`).
-- What did not finish is moved to `attempts/<n>/`, log and all, before the next attempt begins.
+- A finished run is not made again. `force` makes it again as another attempt, which takes the earlier one's
+  place only when it has finished; if it fails, the finished run stays where it is. The manifest says whether
+  the two gave the same metrics (`previous`). `attempts` has how the earlier ones are kept.
 - An attempt holds a lock that dies with its process. A folder that says `running` while its lock is free was
   left by a dead process: it is closed as `interrupted` and kept like any other attempt.
-- Moving an attempt in or out is a few renames of folders, with the new one ready beside the run under a
-  hidden name; a process killed between them leaves that name, and the next call carries the move through.
 """
 
 from __future__ import annotations
 
-import json
 import logging
 import os
-import re
 import signal
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
-from atc.errors import DataError, UsageError
+from atc.errors import DataError
 from atc.tracking import durable, memory
+from atc.tracking.attempts import Attempts
 from atc.tracking.lock import RunLock
 from atc.tracking.metrics_file import metrics_bytes, read_metrics
+from atc.tracking.run_files import (
+    CONFIG,
+    FAILED,
+    FINISHED,
+    INTERRUPTED,
+    LOG,
+    METRICS,
+    PREDICTIONS,
+    RUNNING,
+    Manifest,
+    check_files,
+    list_files,
+    now,
+    read_manifest,
+    run_folder,
+    write_manifest,
+)
 from atc.tracking.run_log import RunLog
 from atc.tracking.stages import Stage, Stages
 
@@ -43,23 +55,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-CONFIG, MANIFEST, METRICS, PREDICTIONS, MODEL, LOG, ATTEMPTS = (
-    "config.yaml",
-    "manifest.json",
-    "metrics.json",
-    "predictions.parquet",
-    "model",
-    "log.txt",
-    "attempts",
-)
-RUNNING, FINISHED, FAILED, INTERRUPTED = "running", "finished", "failed", "interrupted"
-ID_LENGTH = 12
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_RUN_ID = re.compile(rf"[0-9a-f]{{{ID_LENGTH},}}")
-_NOT_LISTED = frozenset({MANIFEST, LOG, ATTEMPTS})  # they change after, or are not of, the finished attempt
 _KEY_COLUMNS = ["symbol", "ts_recv", "ev_seq", "ts_close", "split"]
-
-Manifest = dict[str, object]
 
 
 @dataclass(frozen=True)
@@ -114,47 +110,6 @@ class Prelude:
         return self.stages.stage(name)
 
 
-def run_folder(outputs: Path, name: str, run_id: str) -> Path:
-    """`<outputs>/runs/<name>-<first 12 of run_id>`. Raises UsageError for a name that is no file name."""
-    if not _NAME.fullmatch(name):
-        raise UsageError(
-            f"run name {name!r}: letters, digits, '.', '_' and '-' were expected, the first a letter or digit"
-        )
-    if not _RUN_ID.fullmatch(run_id):
-        raise ValueError(f"run id {run_id!r}: at least {ID_LENGTH} lower-case hex digits were expected")
-    return outputs / "runs" / f"{name}-{run_id[:ID_LENGTH]}"
-
-
-def read_manifest(folder: Path) -> Manifest | None:
-    """The manifest of `folder`, None if there is none. Raises DataError if it is damaged."""
-    path = folder / MANIFEST
-    try:
-        manifest = json.loads(path.read_bytes())
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except ValueError as error:
-        raise DataError(
-            f"{path} is not whole JSON: {error}; to make the run again, move its folder away"
-        ) from None
-    if not isinstance(manifest, dict) or "status" not in manifest:
-        raise DataError(f"{path} is not the manifest of a run: it has no 'status'")
-    return manifest
-
-
-def check_files(folder: Path, manifest: Manifest) -> None:
-    """Raises DataError if a file that a finished run listed is missing or has another size."""
-    listed = manifest.get("files")
-    for name, size in (listed if isinstance(listed, dict) else {}).items():
-        path = folder / name
-        found = path.stat().st_size if path.is_file() else None
-        if found != size:
-            state = "is missing" if found is None else f"has {found} bytes, not {size}"
-            raise DataError(
-                f"{folder} is a finished run, but its {name} {state}; restore the file, or make the run "
-                "again with runtime.force=true (what is there is kept)"
-            )
-
-
 class RunRecord:
     """A run that is finished already, or one attempt to make it. See the module for how the folder behaves.
 
@@ -189,7 +144,7 @@ class RunRecord:
         self._force = force
         self._prelude = prelude
         self._lock = RunLock(folder.parent / ".locks" / folder.name)
-        self._incoming = folder.with_name(f".{folder.name}.incoming")
+        self._attempts = Attempts(folder)
         self._log: RunLog | None = None
         self._stages = Stages()
         self._sinks: list[Sink] = []
@@ -216,7 +171,7 @@ class RunRecord:
         record = cls(
             run_folder(outputs, name, identity.run_id), name, identity, config, force=force, prelude=prelude
         )
-        if not record._incoming.exists():  # else a move was cut short, and `with` carries it through first
+        if not record._attempts.move_was_cut_short:  # else `with` carries it through first
             record._look_for_finished()
         return record
 
@@ -242,7 +197,7 @@ class RunRecord:
             return self
         self._lock.acquire()
         try:
-            self._carry_through()
+            self._attempts.carry_through()
             self._look_for_finished()  # another process may have made it while this one waited
             if self.finished:
                 self._lock.release()
@@ -258,19 +213,7 @@ class RunRecord:
     def _begin(self) -> None:
         from atc.tracking import provenance
 
-        self._close_dead_attempts()
-        before = read_manifest(self.run_folder)
-        number = self._next_number(before)
-        self.folder = self.run_folder
-        if before is not None and before["status"] == FINISHED:
-            self.folder = self.run_folder / ATTEMPTS / str(number)
-        elif self.run_folder.exists() and any(path.name != ATTEMPTS for path in self.run_folder.iterdir()):
-            durable.remove_parts(self.run_folder)
-            self._incoming.mkdir()
-            self._carry_through()
-            number = self._next_number(None)
-        self.folder.mkdir(parents=True, exist_ok=True)
-
+        self.folder, number = self._attempts.begin()
         self._log = self._prelude.log if self._prelude else RunLog()
         self._stages = self._prelude.stages if self._prelude else self._stages
         if self._prelude is None:
@@ -282,7 +225,7 @@ class RunRecord:
             "name": self.name,
             "attempt": number,
             **asdict(self.identity),
-            "created_at": _now(),
+            "created_at": now(),
             "finished_at": None,
             "git": provenance.git_state(),
             "versions": provenance.package_versions(),
@@ -381,13 +324,14 @@ class RunRecord:
         durable.write_bytes(self.folder / METRICS, content)
         self._metrics = read_metrics(self.folder / METRICS)
         if self.folder != self.run_folder:
-            self._compare_with_previous()
+            self.manifest["previous"] = self._attempts.compare_with_finished(self._metrics)
         _log.info("run %s finished", self.identity.run_id)
         with _undisturbed():
             self._close(FINISHED)
             self.finished = True
             if self.folder != self.run_folder:
-                self._promote()
+                self._attempts.promote(self.folder)
+                self.folder = self.run_folder
         self._close_sinks(exit_code=0)
 
     # Closing
@@ -411,14 +355,10 @@ class RunRecord:
         if self._log is not None:
             self._log.sync()
         if status == FINISHED:
-            self.manifest["files"] = {
-                str(path.relative_to(self.folder)): path.stat().st_size
-                for path in sorted(self.folder.rglob("*"))
-                if path.is_file() and path.relative_to(self.folder).parts[0] not in _NOT_LISTED
-            }
+            self.manifest["files"] = list_files(self.folder)
             durable.sync_folder(self.folder)
         self.manifest.pop("pid", None)
-        self.manifest["finished_at"] = _now()
+        self.manifest["finished_at"] = now()
         self.manifest["status"] = status
         self._write_manifest()
 
@@ -432,88 +372,11 @@ class RunRecord:
             except OSError as error:
                 _log.error("what became of tracking could not be recorded in %s: %s", self.folder, error)
 
-    def _compare_with_previous(self) -> None:
-        previous = read_manifest(self.run_folder) or {}
-        try:
-            earlier = read_metrics(self.run_folder / METRICS)
-        except DataError as error:  # a damaged finished run is a good reason to force
-            _log.warning("the earlier attempt cannot be compared with: %s", error)
-            self.manifest["previous"] = {"attempt": previous.get("attempt"), "metrics_equal": None}
-            return
-        now = self._metrics or {}
-        differing = sorted(
-            key
-            for key in earlier.keys() | now.keys()
-            if earlier.get(key) != now.get(key) or (key in earlier) != (key in now)
-        )
-        self.manifest["previous"] = {
-            "attempt": previous.get("attempt"),
-            "metrics_equal": not differing,
-            "differing": differing,
-        }
-        if differing:
-            _log.warning(
-                "made again, the run gave other metrics than attempt %s: %s",
-                previous.get("attempt"),
-                ", ".join(differing),
-            )
-        else:
-            _log.info("made again, the run gave the same metrics as attempt %s", previous.get("attempt"))
-
-    # Attempts
-
-    def _next_number(self, top: Manifest | None) -> int:
-        numbers = [_number(path.name) for path in (self.run_folder / ATTEMPTS).glob("*")]
-        return max([*numbers, _number(top.get("attempt")) if top else 0]) + 1
-
-    def _close_dead_attempts(self) -> None:
-        """Called with the lock held: whoever left `running` behind is dead."""
-        for folder in [self.run_folder, *(self.run_folder / ATTEMPTS).glob("*")]:
-            manifest = read_manifest(folder)
-            if manifest is None or manifest["status"] != RUNNING:
-                continue
-            _log.warning(
-                "an earlier attempt died (process %s); its log is kept", manifest.pop("pid", "unknown")
-            )
-            manifest["status"] = INTERRUPTED
-            manifest["error"] = {
-                "type": "Died",
-                "message": f"its process ended without closing it; found by the next attempt at {_now()}",
-            }
-            durable.write_bytes(folder / MANIFEST, _json(manifest))
-
-    def _promote(self) -> None:
-        self.folder.rename(self._incoming)
-        self._carry_through()
-        self.folder = self.run_folder
-
-    def _carry_through(self) -> None:
-        """Puts the folder that waits under the hidden name in the place of the run's, which joins the
-        attempts.
-
-        Every step looks at what is there, so a move that was cut short is carried on where it stopped.
-        """
-        if not self._incoming.exists():
-            return
-        attempts = self._incoming / ATTEMPTS
-        if self.run_folder.exists():
-            if (self.run_folder / ATTEMPTS).exists() and not attempts.exists():
-                (self.run_folder / ATTEMPTS).rename(attempts)
-            attempts.mkdir(exist_ok=True)
-            manifest = read_manifest(self.run_folder)
-            number = _number(manifest.get("attempt")) if manifest else 0
-            if number == 0 or (attempts / str(number)).exists():
-                number = max([0, *(_number(path.name) for path in attempts.glob("*"))]) + 1
-            self.run_folder.rename(attempts / str(number))
-            durable.sync_folder(attempts)
-        self._incoming.rename(self.run_folder)
-        durable.sync_folder(self.run_folder.parent)
-
     # Small print
 
     def _write_manifest(self) -> None:
         self.manifest["stages"] = {name: cost.as_json() for name, cost in self._stages.costs.items()}
-        durable.write_bytes(self.folder / MANIFEST, _json(self.manifest))
+        write_manifest(self.folder, self.manifest)
 
     def _require_running(self) -> None:
         if self._log is None or self.finished:
@@ -546,20 +409,8 @@ def _interrupt(signum: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt(signal.Signals(signum).name)
 
 
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
-
-
-def _number(value: object) -> int:
-    return int(value) if isinstance(value, int | str) and str(value).isdecimal() else 0
-
-
 def _dict(value: object) -> dict[str, object]:
     return value if isinstance(value, dict) else {}
-
-
-def _json(content: Mapping[str, object]) -> bytes:
-    return (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()
 
 
 def _yaml(config: Mapping[str, object]) -> bytes:

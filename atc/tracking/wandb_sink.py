@@ -15,7 +15,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from atc.tracking.record import CONFIG, LOG, MANIFEST, METRICS, MODEL, RunIdentity
+from atc.tracking.record import RunIdentity
+from atc.tracking.run_files import CONFIG, LOG, MANIFEST, METRICS, MODEL
 
 if TYPE_CHECKING:
     from wandb.sdk.wandb_run import Run
