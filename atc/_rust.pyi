@@ -24,6 +24,7 @@ __all__ = [
     "build_rows",
     "feature_declarations",
     "label_fwd_logret",
+    "replay_top",
     "simulator_params",
 ]
 
@@ -45,6 +46,9 @@ def label_fwd_logret(
     control: pa.RecordBatch,
     times: Sequence[int],
     horizon_ns: int,
+) -> pa.RecordBatch: ...
+def replay_top(
+    book: pa.RecordBatch, control: pa.RecordBatch, depth: int, max_gap_ns: int
 ) -> pa.RecordBatch: ...
 
 @final

@@ -99,6 +99,16 @@ impl Book {
         Some(i64::from(self.bid()?) + i64::from(self.ask()?))
     }
 
+    /// Bids (price in ticks, lots), best first.
+    pub fn bids(&self) -> impl Iterator<Item = (i32, i64)> + '_ {
+        self.bids.levels.iter().rev().copied()
+    }
+
+    /// Asks (price in ticks, lots), best first.
+    pub fn asks(&self) -> impl Iterator<Item = (i32, i64)> + '_ {
+        self.asks.levels.iter().rev().map(|l| (-l.0, l.1))
+    }
+
     /// Σ lots of levels `from` to `to`, counted from 1, both included.
     pub fn depth(&self, bid: bool, from: u32, to: u32) -> i128 {
         let side = if bid { &self.bids } else { &self.asks };

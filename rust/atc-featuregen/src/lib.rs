@@ -10,6 +10,7 @@ pub mod groups;
 pub mod label;
 pub mod order_stats;
 pub mod quotes;
+pub mod replay;
 pub mod spec;
 pub mod state;
 pub mod timeline;

@@ -56,6 +56,25 @@ fn common<'a>(batch: &'a RecordBatch, kind: &str) -> Result<Common<'a>, PyErr> {
     })
 }
 
+/// A batch of book rows as the engine takes them; nothing is copied.
+pub fn book_table(book: &RecordBatch) -> Result<BookTable<'_>, PyErr> {
+    Ok(BookTable {
+        common: common(book, "book")?,
+        msg_kind: values::<UInt8Type>(book, "book", "msg_kind")?,
+        side: values::<Int8Type>(book, "book", "side")?,
+        px: values::<Int32Type>(book, "book", "px_ticks")?,
+        qty: values::<Int64Type>(book, "book", "qty_lots")?,
+    })
+}
+
+/// A batch of controls as the engine takes them; nothing is copied.
+pub fn control_table(control: &RecordBatch) -> Result<ControlTable<'_>, PyErr> {
+    Ok(ControlTable {
+        common: common(control, "control")?,
+        control_kind: values::<UInt8Type>(control, "control", "control_kind")?,
+    })
+}
+
 /// The four batches as the engine takes them; nothing is copied.
 pub fn tables<'a>(
     book: &'a RecordBatch,
@@ -64,13 +83,7 @@ pub fn tables<'a>(
     control: &'a RecordBatch,
 ) -> Result<Tables<'a>, PyErr> {
     Ok(Tables {
-        book: BookTable {
-            common: common(book, "book")?,
-            msg_kind: values::<UInt8Type>(book, "book", "msg_kind")?,
-            side: values::<Int8Type>(book, "book", "side")?,
-            px: values::<Int32Type>(book, "book", "px_ticks")?,
-            qty: values::<Int64Type>(book, "book", "qty_lots")?,
-        },
+        book: book_table(book)?,
         trade: TradeTable {
             common: common(trade, "trade")?,
             px: values::<Int32Type>(trade, "trade", "px_ticks")?,
@@ -86,9 +99,6 @@ pub fn tables<'a>(
             low: nullable::<Int32Type>(ticker, "ticker", "low")?,
             vol: nullable::<Int64Type>(ticker, "ticker", "vol")?,
         },
-        control: ControlTable {
-            common: common(control, "control")?,
-            control_kind: values::<UInt8Type>(control, "control", "control_kind")?,
-        },
+        control: control_table(control)?,
     })
 }
