@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, final
 
 import pyarrow as pa
@@ -7,6 +7,7 @@ __version__: str
 BUILD_PROFILE: str
 BUILD_DIGEST: str
 FEATUREGEN_DIGEST: str
+ORACLE_DIGEST: str
 SIM_DIGEST: str
 FEATURE_SCHEMA_VERSION: int
 LABEL_SCHEMA_VERSION: int
@@ -17,6 +18,7 @@ __all__ = [
     "FEATUREGEN_DIGEST",
     "FEATURE_SCHEMA_VERSION",
     "LABEL_SCHEMA_VERSION",
+    "ORACLE_DIGEST",
     "SIM_DIGEST",
     "FeatureEngine",
     "Simulator",
@@ -25,6 +27,7 @@ __all__ = [
     "feature_declarations",
     "label_fwd_logret",
     "replay_top",
+    "simulator_futures",
     "simulator_params",
 ]
 
@@ -96,6 +99,16 @@ class FeatureEngine:
     @staticmethod
     def restore(state: bytes) -> FeatureEngine: ...
 
+def simulator_futures(
+    params_json: str,
+    market_seed: int,
+    at: Sequence[int],
+    horizon_ns: int,
+    continuations: int,
+    seed: int,
+    threads: int,
+    progress: Callable[[int], object],
+) -> pa.RecordBatch: ...
 def simulator_params(params_json: str) -> str: ...
 
 @final

@@ -19,7 +19,13 @@ fn main() {
                 .map(|p| rust.join(p))
                 .collect(),
         ),
-        ("SIM_DIGEST", vec![rust.join("atc-sim/src"), rust.join("atc-py/src/sim.rs")]),
+        ("SIM_DIGEST", {
+            // Not the oracle: it reads the market and makes no event.
+            let mut parts = files_but(&rust.join("atc-sim/src"), "oracle.rs");
+            parts.push(rust.join("atc-py/src/sim.rs"));
+            parts
+        }),
+        ("ORACLE_DIGEST", vec![rust.join("atc-sim/src"), rust.join("atc-py/src/oracle.rs")]),
         (
             "BUILD_DIGEST",
             ["atc-featuregen/src", "atc-sim/src", "atc-py/src"].iter().map(|p| rust.join(p)).collect(),
@@ -41,6 +47,16 @@ fn main() {
         copy_tree(&project.join(name), &bundled.join(name));
     }
     println!("cargo:rustc-env=BUILD_PROFILE={}", env::var("PROFILE").unwrap_or_default());
+}
+
+/// What lies in `folder`, in order, without the entry called `left_out`.
+fn files_but(folder: &Path, left_out: &str) -> Vec<PathBuf> {
+    println!("cargo:rerun-if-changed={}", folder.display());
+    let entries = fs::read_dir(folder).expect("a source folder").map(|e| e.expect("an entry").path());
+    let mut kept: Vec<PathBuf> =
+        entries.filter(|path| path.file_name().is_none_or(|name| name != left_out)).collect();
+    kept.sort();
+    kept
 }
 
 fn hash_tree(path: &Path, root: &Path, hash: &mut Sha256) {

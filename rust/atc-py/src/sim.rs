@@ -17,7 +17,8 @@ fn value_error(why: impl std::fmt::Display) -> PyErr {
     PyValueError::new_err(why.to_string())
 }
 
-fn parse(params_json: &str) -> PyResult<Params> {
+/// Parameters from JSON, checked.
+pub fn parse(params_json: &str) -> PyResult<Params> {
     let params: Params = serde_json::from_str(params_json)
         .map_err(|why| value_error(format!("simulator parameters: {why}")))?;
     params.check().map_err(value_error)?;

@@ -15,6 +15,7 @@ pub struct Latent {
     pub pressure: i8,
     /// Whether the book absorbs the flow (true) or gives way (false).
     pub absorbing: bool,
+    pressure_since: i64,
     pressure_until: i64,
     regime_until: i64,
 }
@@ -31,6 +32,7 @@ impl Latent {
             rng_regime: Rng::new(seed, 12),
             pressure: 0,
             absorbing: true,
+            pressure_since: now,
             pressure_until: now,
             regime_until: now,
         };
@@ -52,6 +54,7 @@ impl Latent {
                 params.pressure_life_exponent,
                 params.pressure_greatest_life_s,
             );
+            self.pressure_since = self.pressure_until;
             self.pressure_until += nanoseconds(life);
             let u = self.rng_pressure.uniform();
             self.pressure = if u < params.calm_share {
@@ -71,6 +74,25 @@ impl Latent {
             switched = true;
         }
         switched
+    }
+
+    /// Gives the state at `now` (ns) a future of its own: new streams, and the lives under way drawn again.
+    ///
+    /// An end that was drawn already is no part of the state, since nothing in the past shows it. Given that a
+    /// Pareto life has lasted for `age`, its whole length is Pareto from max(least, age) on with the same exponent;
+    /// an exponential life has no memory.
+    pub fn fork(&mut self, params: &Params, seed: u64, now: i64) {
+        self.rng_pressure = Rng::new(seed, 11);
+        self.rng_regime = Rng::new(seed, 12);
+        let age_s = (now - self.pressure_since) as f64 * 1e-9;
+        let life = self.rng_pressure.pareto(
+            params.pressure_least_life_s.max(age_s),
+            params.pressure_life_exponent,
+            params.pressure_greatest_life_s,
+        );
+        self.pressure_until = (self.pressure_since + nanoseconds(life)).max(now + 1);
+        let mean = if self.absorbing { params.absorbing_mean_life_s } else { params.yielding_mean_life_s };
+        self.regime_until = now + nanoseconds(self.rng_regime.exponential(mean));
     }
 }
 
@@ -98,5 +120,30 @@ mod tests {
         assert!((share(absorbing) - expected).abs() < 0.01);
         assert!(share(signed).abs() < 0.02);
         assert!((share(calm) - params.calm_share).abs() < 0.02);
+    }
+
+    /// What is left of the lives under way has the law of the process: the same shares of ends within ten minutes
+    /// in forks of many moments and in what the process itself does after them.
+    #[test]
+    fn forks_end_their_lives_as_the_process_does() {
+        let params = Params::default();
+        let mut latent = Latent::new(&params, 4, 0);
+        let step = 1_800 * 1_000_000_000_i64;
+        let (mut own, mut forked, n) = ([0.0; 2], [0.0; 2], 40_000);
+        for moment in 1..=n {
+            let now = moment * step;
+            latent.advance(&params, now);
+            let mut fork = latent.clone();
+            fork.fork(&params, moment as u64, now);
+            assert_eq!((fork.pressure, fork.absorbing), (latent.pressure, latent.absorbing));
+            for (shares, state) in [(&mut own, &latent), (&mut forked, &fork)] {
+                shares[0] += f64::from(u8::from(state.pressure_until - now < step / 3)) / n as f64;
+                shares[1] += f64::from(u8::from(state.regime_until - now < step / 3)) / n as f64;
+            }
+        }
+        for part in 0..2 {
+            assert!((own[part] - forked[part]).abs() < 0.015, "{own:?} {forked:?}");
+            assert!((0.1..0.9).contains(&own[part]));
+        }
     }
 }

@@ -12,6 +12,7 @@ mod day;
 mod latent;
 mod market;
 mod null;
+mod oracle;
 mod params;
 mod rng;
 mod venue;
@@ -21,5 +22,6 @@ pub use day::{
     BookColumns, DELTA, DUP_OTHER_SIDE, Day, LAST, REPEAT, Row, SNAP, SNAPSHOT, SYNTH_DIFF, TickerColumns,
     TradeColumns, TruthColumns, WINDOW_EDGE,
 };
+pub use oracle::{Futures, NoFutures, Question, futures};
 pub use params::{BadParams, Params, Scenario};
 pub use venue::Simulator;

@@ -192,6 +192,12 @@ impl Market {
         }
     }
 
+    /// Gives the state reached a future of its own: new random streams, lives under way drawn again.
+    pub fn fork(&mut self, seed: u64) {
+        self.rng = Rng::new(seed, 1);
+        self.latent.fork(&self.params, seed, self.now);
+    }
+
     fn regime(&self, factor: f64) -> f64 {
         if self.latent.absorbing { factor } else { 1.0 / factor }
     }

@@ -181,6 +181,17 @@ impl NullMarket {
         true
     }
 
+    /// Gives the state reached a future of its own: new random streams, waits under way drawn again.
+    pub fn fork(&mut self, seed: u64) {
+        self.rng_mid = Rng::new(seed, 21);
+        self.rng_book = Rng::new(seed, 22);
+        self.rng_sign = Rng::new(seed, 23);
+        self.rng_order = Rng::new(seed, 24);
+        self.latent.fork(&self.params, seed, self.now);
+        self.next_book = self.now + self.book_wait();
+        self.next_order = self.now + self.order_wait();
+    }
+
     /// A market order: its size is split over one to three quoted levels by chance, whatever rests there.
     fn take(&mut self, out: &mut TakerOrder) {
         let bias = self.params.market_sign_bias * f64::from(self.latent.pressure);

@@ -19,13 +19,14 @@ const LEAST_SPACING: i64 = 20_000;
 
 /// Where the market orders and the book come from.
 #[derive(Clone, Debug)]
-enum Source {
+pub(crate) enum Source {
     Target(Box<Market>),
     Null(Box<NullMarket>),
 }
 
 impl Source {
-    fn advance(&mut self, until: i64, out: &mut TakerOrder) -> bool {
+    /// Runs to the next market order or to `until` (ns), whichever is first; true if `out` holds an order.
+    pub fn advance(&mut self, until: i64, out: &mut TakerOrder) -> bool {
         match self {
             Source::Target(market) => market.advance(until, out),
             Source::Null(market) => market.advance(until, out),
@@ -38,7 +39,46 @@ impl Source {
             Source::Null(market) => market.side(side),
         }
     }
+
+    /// Whether something happens on the publication grid, so that each of its points has to be visited.
+    pub fn lives_on_grid(&self) -> bool {
+        matches!(self, Source::Null(_))
+    }
+
+    /// What happens at a point of the publication grid, before the snapshot is taken.
+    pub fn on_grid(&mut self) {
+        if let Source::Null(market) = self {
+            market.on_grid();
+        }
+    }
+
+    /// Gives the state reached a future of its own.
+    pub fn fork(&mut self, seed: u64) {
+        match self {
+            Source::Target(market) => market.fork(seed),
+            Source::Null(market) => market.fork(seed),
+        }
+    }
+
+    /// Twice the mid, ticks.
+    pub fn mid2(&self) -> i64 {
+        i64::from(self.side(Side::Buy)[0].px) + i64::from(self.side(Side::Sell)[0].px)
+    }
 }
+
+/// The market just before it runs on, and what a receiver has seen of it.
+pub(crate) struct Stop<'a> {
+    pub source: &'a Source,
+    /// The time up to which the market runs next, ns.
+    pub until: i64,
+    /// The next point of the publication grid, ns; not before `until`.
+    pub next_snapshot: i64,
+    /// Time of receipt (ns) and twice the mid (ticks) of the last snapshots published, the latest last.
+    pub quotes: [(i64, i64); QUOTES],
+}
+
+/// How many snapshots can be under way to the receiver at once, and one more.
+const QUOTES: usize = 4;
 
 /// Prints of one minute.
 #[derive(Clone, Copy, Debug, Default)]
@@ -116,6 +156,7 @@ pub struct Simulator {
     last_px: Option<i32>,
     /// The snapshot published last: bids, asks.
     published: [Vec<Level>; 2],
+    quotes: [(i64, i64); QUOTES],
     changed: Vec<(i8, Level, u16)>,
     last_keyframe: Option<i64>,
     last_snapshot_recv: i64,
@@ -150,6 +191,7 @@ impl Simulator {
             statistics: DailyStatistics::new(start),
             last_px: None,
             published: [Vec::new(), Vec::new()],
+            quotes: [(i64::MIN, 0); QUOTES],
             changed: Vec::new(),
             last_keyframe: None,
             last_snapshot_recv: i64::MIN,
@@ -168,8 +210,23 @@ impl Simulator {
         Ok(simulator)
     }
 
+    /// The parameters.
+    pub fn params(&self) -> &Params {
+        &self.params
+    }
+
+    /// First nanosecond of the business day that comes next, UTC.
+    pub fn next_day_start(&self) -> i64 {
+        self.following.start_ns
+    }
+
     /// The next business day.
     pub fn next_day(&mut self) -> Day {
+        self.next_day_watched(&mut |_| {})
+    }
+
+    /// The next business day, with a look at the market before each of its steps.
+    pub(crate) fn next_day_watched(&mut self, watch: &mut dyn FnMut(&Stop<'_>)) -> Day {
         let start_ns = self.following.start_ns;
         self.day = std::mem::take(&mut self.following);
         self.day.start_ns = start_ns;
@@ -178,11 +235,10 @@ impl Simulator {
         // Nothing that happens after the end can be received before it.
         while self.next_snapshot.min(self.next_ticker) < end {
             let until = self.next_snapshot.min(self.next_ticker);
+            watch(&self.stop(until));
             self.run(until);
             if self.next_snapshot == until {
-                if let Source::Null(market) = &mut self.source {
-                    market.on_grid();
-                }
+                self.source.on_grid();
                 self.snapshot(until);
                 self.next_snapshot += self.params.snapshot_ms * MILLISECOND;
             }
@@ -191,8 +247,13 @@ impl Simulator {
                 self.next_ticker += self.params.ticker_ms * MILLISECOND;
             }
         }
+        watch(&self.stop(end));
         self.run(end);
         std::mem::take(&mut self.day)
+    }
+
+    fn stop(&self, until: i64) -> Stop<'_> {
+        Stop { source: &self.source, until, next_snapshot: self.next_snapshot, quotes: self.quotes }
     }
 
     /// Publishes the market orders up to `until`.
@@ -278,6 +339,8 @@ impl Simulator {
             published.clear();
             published.extend_from_slice(&levels[..levels.len().min(self.params.depth)]);
         }
+        self.quotes.rotate_left(1);
+        self.quotes[QUOTES - 1] = (ts_recv, self.source.mid2());
         let day = if ts_recv < self.following.start_ns { &mut self.day } else { &mut self.following };
         let book = &mut day.book;
         if first_of_file || silence || due(self.last_keyframe) {
