@@ -109,6 +109,17 @@ impl Book {
         self.asks.levels.iter().rev().map(|l| (-l.0, l.1))
     }
 
+    /// Whether the best bid is not below the best ask.
+    pub fn is_crossed(&self) -> bool {
+        matches!((self.bid(), self.ask()), (Some(bid), Some(ask)) if bid >= ask)
+    }
+
+    /// All levels: bids from the best down, then asks from the best up.
+    pub fn levels(&self) -> impl Iterator<Item = Level> + '_ {
+        let of = |side: i8| move |(px, qty)| Level { side, px, qty };
+        self.bids().map(of(1)).chain(self.asks().map(of(-1)))
+    }
+
     /// Σ lots of levels `from` to `to`, counted from 1, both included.
     pub fn depth(&self, bid: bool, from: u32, to: u32) -> i128 {
         let side = if bid { &self.bids } else { &self.asks };

@@ -1,0 +1,193 @@
+//! Source files of any length, plain or gzip, with errors that say where.
+
+use crate::error::{Error, Result};
+use flate2::read::MultiGzDecoder;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+const BUFFER: usize = 256 * 1024;
+
+/// Bytes of the files (as they lie on the disk) that were read so far, over all files of an ingest.
+#[derive(Clone, Debug, Default)]
+pub struct Progress(Arc<AtomicU64>);
+
+impl Progress {
+    /// The sum until now.
+    pub fn bytes(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+struct Counted {
+    file: File,
+    read: Arc<AtomicU64>,
+    progress: Progress,
+}
+
+impl Read for Counted {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n = self.file.read(buffer)?;
+        self.read.fetch_add(n as u64, Ordering::Relaxed);
+        self.progress.0.fetch_add(n as u64, Ordering::Relaxed);
+        Ok(n)
+    }
+}
+
+/// The decompressed bytes of a file.
+pub struct Content {
+    reader: Box<dyn BufRead + Send>,
+    read: Arc<AtomicU64>,
+    name: String,
+}
+
+impl Content {
+    /// Opens a file; gzip is recognised by its first bytes.
+    ///
+    /// # Errors
+    /// If there is no such file.
+    pub fn open(path: &Path, progress: &Progress) -> Result<Self> {
+        let name = path.display().to_string();
+        let failed = |error: io::Error| Error::Data(format!("{name}: cannot be read ({error})"));
+        let file = File::open(path).map_err(failed)?;
+        let read = Arc::new(AtomicU64::new(0));
+        let counted = Counted { file, read: Arc::clone(&read), progress: progress.clone() };
+        let mut raw = BufReader::with_capacity(BUFFER, counted);
+        let packed = raw.fill_buf().map_err(failed)?.starts_with(b"\x1f\x8b");
+        let reader: Box<dyn BufRead + Send> = if packed {
+            Box::new(BufReader::with_capacity(BUFFER, MultiGzDecoder::new(raw)))
+        } else {
+            Box::new(raw)
+        };
+        Ok(Self { reader, read, name })
+    }
+
+    fn failed(&self, error: &io::Error, place: &str) -> Error {
+        let (name, read) = (&self.name, self.read.load(Ordering::Relaxed));
+        Error::Data(match error.kind() {
+            io::ErrorKind::UnexpectedEof => format!(
+                "{name}: the gzip ends {place}, byte {read}, before its end mark; it was cut: fetch it again"
+            ),
+            io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData => {
+                format!("{name}: damaged gzip {place}, byte {read} ({error}); fetch it again")
+            }
+            _ => format!("{name}: cannot be read {place} ({error})"),
+        })
+    }
+
+    /// The whole content, for files that are one document.
+    ///
+    /// # Errors
+    /// As [`Lines::read`].
+    pub fn whole(mut self) -> Result<Vec<u8>> {
+        let mut content = Vec::new();
+        match self.reader.read_to_end(&mut content) {
+            Ok(_) if content.iter().all(u8::is_ascii_whitespace) => {
+                Err(Error::Data(format!("{}: the file is empty; expected a JSON document", self.name)))
+            }
+            Ok(_) => Ok(content),
+            Err(error) => Err(self.failed(&error, "in its only document")),
+        }
+    }
+}
+
+/// The lines of a file that are not blank, without their ends.
+pub struct Lines {
+    content: Content,
+    row: u64,
+}
+
+impl Lines {
+    /// Opens a file.
+    ///
+    /// # Errors
+    /// If there is no such file.
+    pub fn open(path: &Path, progress: &Progress) -> Result<Self> {
+        Ok(Self { content: Content::open(path, progress)?, row: 0 })
+    }
+
+    /// The next line into `line`, and its number from 1; `None` at the end.
+    ///
+    /// # Errors
+    /// For an empty file and for a truncated or damaged gzip, with the line and byte reached.
+    pub fn read(&mut self, line: &mut Vec<u8>) -> Result<Option<u64>> {
+        loop {
+            line.clear();
+            match self.content.reader.read_until(b'\n', line) {
+                Ok(0) if self.row == 0 => {
+                    let name = &self.content.name;
+                    return Err(Error::Data(format!(
+                        "{name}: the file is empty; expected at least one line"
+                    )));
+                }
+                Ok(0) => return Ok(None),
+                Ok(_) => {
+                    self.row += 1;
+                    while line.last().is_some_and(u8::is_ascii_whitespace) {
+                        line.pop();
+                    }
+                    if !line.is_empty() {
+                        return Ok(Some(self.row));
+                    }
+                }
+                Err(error) => return Err(self.content.failed(&error, &format!("after line {}", self.row))),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use flate2::{Compression, write::GzEncoder};
+    use std::io::Write;
+
+    fn written(name: &str, bytes: &[u8]) -> std::path::PathBuf {
+        let path = std::env::temp_dir().join(format!("atc-source-{}-{name}", std::process::id()));
+        std::fs::write(&path, bytes).unwrap();
+        path
+    }
+
+    fn lines(path: &Path) -> Result<Vec<(u64, String)>> {
+        let (mut lines, mut line, mut all) =
+            (Lines::open(path, &Progress::default())?, Vec::new(), Vec::new());
+        while let Some(row) = lines.read(&mut line)? {
+            all.push((row, String::from_utf8(line.clone()).unwrap()));
+        }
+        Ok(all)
+    }
+
+    fn packed(text: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(text).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    #[test]
+    fn plain_and_gzip_give_the_same_lines() {
+        let text = b"one\r\n\n two\nthree";
+        let expected = vec![(1, "one".to_owned()), (3, " two".to_owned()), (4, "three".to_owned())];
+        assert_eq!(lines(&written("plain", text)).unwrap(), expected);
+        let mut two_members = packed(b"one\r\n\n t");
+        two_members.extend(packed(b"wo\nthree"));
+        assert_eq!(lines(&written("gzip", &two_members)).unwrap(), expected);
+    }
+
+    #[test]
+    fn what_is_cut_or_damaged_is_told_with_its_place() {
+        let text: Vec<u8> =
+            (0..20_000u64).flat_map(|i| format!("{}\n", i * i * 7_919).into_bytes()).collect();
+        let whole = packed(&text);
+        let told = lines(&written("cut", &whole[..whole.len() / 2])).unwrap_err().to_string();
+        assert!(told.contains("the gzip ends after line") && told.contains("it was cut"), "{told}");
+        let mut damaged = whole.clone();
+        for byte in &mut damaged[whole.len() / 2..whole.len() / 2 + 8] {
+            *byte ^= 0x5a;
+        }
+        let told = lines(&written("damaged", &damaged)).unwrap_err().to_string();
+        assert!(told.contains("damaged gzip after line"), "{told}");
+        assert!(lines(&written("empty", b"")).unwrap_err().to_string().contains("is empty"));
+    }
+}

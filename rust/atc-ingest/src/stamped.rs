@@ -1,0 +1,82 @@
+//! Recordings of one JSON message a line, each with the recorder's clock before it: `<receive ns> <JSON>`.
+
+use crate::error::{Parsed, Problem, Result};
+use crate::merge::{Items, Merged, Timed};
+use crate::message::{Files, Origin};
+use crate::report::Report;
+use crate::source::{Lines, Progress};
+use crate::text::shown;
+
+/// A line; its time is that of the [`Timed`] around it.
+pub struct Line {
+    text: Vec<u8>,
+    json: usize,
+}
+
+impl Line {
+    /// What follows the time.
+    pub fn json(&self) -> &[u8] {
+        &self.text[self.json..]
+    }
+}
+
+/// The lines of all files in one order of receive time.
+///
+/// # Errors
+/// If a file cannot be read.
+pub fn merged(files: &Files, progress: &Progress, report: &mut Report) -> Result<Merged<Line>> {
+    let named = files.clone();
+    let reader = Box::new(move |file, progress: &Progress| lines(&named, file, progress));
+    Merged::all(files, reader, progress, report)
+}
+
+/// The lines of one file.
+///
+/// # Errors
+/// If it cannot be read; an item is an error for a line that does not begin with a time.
+pub fn lines(files: &Files, file: u32, progress: &Progress) -> Result<Items<Line>> {
+    let mut lines = Lines::open(files.path(file), progress)?;
+    let files = files.clone();
+    Ok(Box::new(std::iter::from_fn(move || {
+        let mut text = Vec::new();
+        match lines.read(&mut text) {
+            Err(error) => Some(Err(error)),
+            Ok(None) => None,
+            Ok(Some(row)) => {
+                let origin = Origin { file, row };
+                let timed = received(&text).map(|(ts_recv, json)| {
+                    let what = Line { text, json };
+                    Timed { ts_recv, flags: 0, origin, what }
+                });
+                Some(timed.map_err(|problem| problem.at(&files, origin)))
+            }
+        }
+    })))
+}
+
+/// The receive time at the beginning of a line, and where its JSON begins.
+fn received(line: &[u8]) -> Parsed<(i64, usize)> {
+    let end = line.iter().position(|byte| *byte == b' ').unwrap_or(line.len());
+    let time = std::str::from_utf8(&line[..end]).ok().filter(|time| !time.starts_with(['+', '-']));
+    match time.and_then(|time| time.parse().ok()) {
+        Some(ts) => Ok((ts, (end + 1).min(line.len()))),
+        None => {
+            let found = shown(&line[..end.min(20)]);
+            Err(Problem(format!("the line begins with {found}; expected the receive time in ns")))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_begins_with_its_time() {
+        assert_eq!(received(b"17 {}"), Ok((17, 3)));
+        for bad in [&b"{\"a\":1}"[..], b"", b"+1 {}", b"1x {}", b"99999999999999999999 {}"] {
+            let told = received(bad).unwrap_err().0;
+            assert!(told.contains("expected the receive time in ns"), "{told}");
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! JSON as venues write it: numbers that stay text until they are counted exactly.
+
+use crate::error::{Parsed, Problem};
+use crate::facts::Steps;
+use crate::message::Level;
+use serde::Deserialize;
+use sonic_rs::{JsonValueTrait, LazyValue};
+
+/// One JSON document, borrowed where it can be.
+///
+/// # Errors
+/// For what is no JSON or has not the fields of `T`; the message names the field.
+pub fn json<'a, T: Deserialize<'a>>(text: &'a [u8]) -> Parsed<T> {
+    sonic_rs::from_slice(text).map_err(|error| {
+        // The library adds a picture of the place; its first line says all.
+        let told = error.to_string();
+        let told = told.lines().next().unwrap_or("no JSON").trim_end_matches(':').to_owned();
+        Problem(format!("{told}; found {}", shown(text)))
+    })
+}
+
+/// The beginning of a text, for a message.
+pub fn shown(text: &[u8]) -> String {
+    const MOST: usize = 80;
+    let beginning = String::from_utf8_lossy(&text[..text.len().min(MOST)]);
+    if text.len() > MOST { format!("'{beginning}…'") } else { format!("'{beginning}'") }
+}
+
+/// The spelling of a number in JSON, whether it stands in quotes or not: `"0.10"` and `0.10` are `0.10`.
+///
+/// # Errors
+/// For what is neither a number nor a string.
+pub fn number<'a>(value: &'a LazyValue<'a>) -> Parsed<&'a str> {
+    let raw = value.as_raw_str();
+    if value.is_number() {
+        return Ok(raw);
+    }
+    match raw.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
+        Some(text) if value.is_str() => Ok(text),
+        _ => Err(Problem(format!("found {raw}; expected a number"))),
+    }
+}
+
+/// `[price, size]` pairs of one side, both in strings, as levels; a size may be 0.
+///
+/// # Errors
+/// For prices and sizes that are no multiples of their steps.
+pub fn pairs(steps: &Steps, side: i8, pairs: &[(&str, &str)], levels: &mut Vec<Level>) -> Parsed<()> {
+    levels.reserve(pairs.len());
+    for (px, qty) in pairs {
+        levels.push(Level { side, px: steps.px(px)?, qty: steps.qty(qty)? });
+    }
+    Ok(())
+}
