@@ -28,7 +28,10 @@ fn main() {
         ("ORACLE_DIGEST", vec![rust.join("atc-sim/src"), rust.join("atc-py/src/oracle.rs")]),
         (
             "BUILD_DIGEST",
-            ["atc-featuregen/src", "atc-sim/src", "atc-py/src"].iter().map(|p| rust.join(p)).collect(),
+            ["atc-featuregen/src", "atc-ingest/src", "atc-sim/src", "atc-py/src"]
+                .iter()
+                .map(|p| rust.join(p))
+                .collect(),
         ),
     ] {
         let mut hash = Sha256::new();

@@ -45,10 +45,15 @@ pub fn number<'a>(value: &'a LazyValue<'a>) -> Parsed<&'a str> {
 ///
 /// # Errors
 /// For prices and sizes that are no multiples of their steps.
-pub fn pairs(steps: &Steps, side: i8, pairs: &[(&str, &str)], levels: &mut Vec<Level>) -> Parsed<()> {
+pub fn pairs<T: AsRef<str>>(
+    steps: &Steps,
+    side: i8,
+    pairs: &[(T, T)],
+    levels: &mut Vec<Level>,
+) -> Parsed<()> {
     levels.reserve(pairs.len());
     for (px, qty) in pairs {
-        levels.push(Level { side, px: steps.px(px)?, qty: steps.qty(qty)? });
+        levels.push(Level { side, px: steps.px(px.as_ref())?, qty: steps.qty(qty.as_ref())? });
     }
     Ok(())
 }

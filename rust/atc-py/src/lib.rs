@@ -1,6 +1,7 @@
 //! Python bindings: Arrow in, Arrow out, the interpreter lock released while Rust works.
 
 mod features;
+mod ingest;
 mod oracle;
 mod replay;
 mod sim;
@@ -16,6 +17,7 @@ fn _rust(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add("FEATUREGEN_DIGEST", env!("FEATUREGEN_DIGEST"))?;
     m.add("SIM_DIGEST", env!("SIM_DIGEST"))?;
     features::register(m)?;
+    ingest::register(m)?;
     oracle::register(m)?;
     replay::register(m)?;
     sim::register(m)

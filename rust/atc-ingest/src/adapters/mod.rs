@@ -4,7 +4,10 @@
 //! add one: write the module, list it in [`ALL`], raise nothing else. `version` is raised when it would make other events of
 //! the same files.
 
+pub mod binance_2020;
 pub mod binance_raw;
+pub mod gmo_trades;
+pub mod jpy_trades;
 
 use crate::error::{Error, Result};
 use crate::facts::{Asked, Facts, Instrument};
@@ -40,7 +43,8 @@ pub trait Reading: Send {
 }
 
 /// All formats, by name.
-pub static ALL: &[&Adapter] = &[&binance_raw::ADAPTER];
+pub static ALL: &[&Adapter] =
+    &[&binance_2020::ADAPTER, &binance_raw::ADAPTER, &gmo_trades::ADAPTER, &jpy_trades::ADAPTER];
 
 /// The adapter of a name.
 ///
