@@ -9,6 +9,7 @@ BUILD_PROFILE: str
 BUILD_DIGEST: str
 FEATUREGEN_DIGEST: str
 ORACLE_DIGEST: str
+QUALITY_DIGEST: str
 SIM_DIGEST: str
 FEATURE_SCHEMA_VERSION: int
 LABEL_SCHEMA_VERSION: int
@@ -20,6 +21,7 @@ __all__ = [
     "FEATURE_SCHEMA_VERSION",
     "LABEL_SCHEMA_VERSION",
     "ORACLE_DIGEST",
+    "QUALITY_DIGEST",
     "SIM_DIGEST",
     "FeatureEngine",
     "IngestReader",
@@ -32,6 +34,7 @@ __all__ = [
     "ingest_adapters",
     "ingest_facts",
     "label_fwd_logret",
+    "measure_quality",
     "replay_top",
     "simulator_futures",
     "simulator_params",
@@ -59,6 +62,14 @@ def label_fwd_logret(
 def replay_top(
     book: pa.RecordBatch, control: pa.RecordBatch, depth: int, max_gap_ns: int
 ) -> pa.RecordBatch: ...
+
+def measure_quality(
+    params_json: str,
+    book: pa.RecordBatch,
+    trade: pa.RecordBatch,
+    ticker: pa.RecordBatch,
+    control: pa.RecordBatch,
+) -> str: ...
 
 @final
 class FeatureEngine:

@@ -19,6 +19,7 @@ fn main() {
                 .map(|p| rust.join(p))
                 .collect(),
         ),
+        ("QUALITY_DIGEST", vec![rust.join("atc-quality/src"), rust.join("atc-py/src/quality.rs")]),
         ("SIM_DIGEST", {
             // Not the oracle: it reads the market and makes no event.
             let mut parts = files_but(&rust.join("atc-sim/src"), "oracle.rs");
@@ -28,7 +29,7 @@ fn main() {
         ("ORACLE_DIGEST", vec![rust.join("atc-sim/src"), rust.join("atc-py/src/oracle.rs")]),
         (
             "BUILD_DIGEST",
-            ["atc-featuregen/src", "atc-ingest/src", "atc-sim/src", "atc-py/src"]
+            ["atc-featuregen/src", "atc-ingest/src", "atc-quality/src", "atc-sim/src", "atc-py/src"]
                 .iter()
                 .map(|p| rust.join(p))
                 .collect(),

@@ -3,6 +3,7 @@
 mod features;
 mod ingest;
 mod oracle;
+mod quality;
 mod replay;
 mod sim;
 mod tables;
@@ -15,10 +16,12 @@ fn _rust(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add("BUILD_PROFILE", env!("BUILD_PROFILE"))?;
     m.add("BUILD_DIGEST", env!("BUILD_DIGEST"))?;
     m.add("FEATUREGEN_DIGEST", env!("FEATUREGEN_DIGEST"))?;
+    m.add("QUALITY_DIGEST", env!("QUALITY_DIGEST"))?;
     m.add("SIM_DIGEST", env!("SIM_DIGEST"))?;
     features::register(m)?;
     ingest::register(m)?;
     oracle::register(m)?;
+    quality::register(m)?;
     replay::register(m)?;
     sim::register(m)
 }

@@ -7,6 +7,7 @@ use atc_featuregen::batch::{BookTable, Common, ControlTable, Nullable, Tables, T
 use pyo3::PyErr;
 use pyo3::exceptions::PyValueError;
 
+/// A column of the type that the canonical schema gives it.
 fn column<'a, T: ArrowPrimitiveType>(
     batch: &'a RecordBatch,
     kind: &str,
@@ -25,7 +26,8 @@ fn names(batch: &RecordBatch) -> String {
     batch.schema().fields().iter().map(|f| f.name().as_str()).collect::<Vec<_>>().join(", ")
 }
 
-fn values<'a, T: ArrowPrimitiveType>(
+/// The values of a column without nulls.
+pub fn values<'a, T: ArrowPrimitiveType>(
     batch: &'a RecordBatch,
     kind: &str,
     name: &str,
@@ -37,7 +39,8 @@ fn values<'a, T: ArrowPrimitiveType>(
     Ok(found.values())
 }
 
-fn nullable<'a, T: ArrowPrimitiveType>(
+/// The values of a column that may hold nulls.
+pub fn nullable<'a, T: ArrowPrimitiveType>(
     batch: &'a RecordBatch,
     kind: &str,
     name: &str,
