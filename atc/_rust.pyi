@@ -62,7 +62,6 @@ def label_fwd_logret(
 def replay_top(
     book: pa.RecordBatch, control: pa.RecordBatch, depth: int, max_gap_ns: int
 ) -> pa.RecordBatch: ...
-
 def measure_quality(
     params_json: str,
     book: pa.RecordBatch,

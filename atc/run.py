@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,7 @@ def run(config: RunConfig) -> Path:
     from atc.tasks.base import Desk
     from atc.tasks.tick_classification import TickClassification
     from atc.tracking.record import Prelude, RunIdentity, RunRecord
+    from atc.tracking.run_files import QUALITY
 
     task = TickClassification(config)
     progress = Progress(config.runtime.progress)
@@ -49,6 +51,8 @@ def run(config: RunConfig) -> Path:
         )
         with record:
             if not record.finished:
+                with record.writing(QUALITY) as path:
+                    path.write_text(json.dumps(data.quality, indent=1) + "\n", encoding="utf-8")
                 make(config, task, record, Desk(record.stage, progress.bar))
     print_summary(record.folder)
     return record.folder

@@ -35,6 +35,7 @@ GROUPS = (
     "baseline",
     "protocol",
     "evaluation",
+    "quality",
     "tracking",
 )
 

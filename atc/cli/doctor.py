@@ -1,37 +1,135 @@
-"""`atc doctor`: are the filed events what they claim to be?"""
+"""`atc doctor`: can the filed events be trusted?"""
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from atc.errors import UsageError, nearest
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from atc.config.schema import InstrumentFacts, RunConfig
+    from atc.events.catalog import Catalog
+    from atc.events.quality.day import DayQuality
+    from atc.report.progress import Progress
+
+_PLACES = 5
+"""Places of each measure and day that --all and the JSON hold."""
 
 
 def doctor(
     settings: Annotated[list[str], typer.Argument(help="data=NAME and other key=value of the config.")],
+    *,
+    day: Annotated[
+        list[str] | None, typer.Option(help="Look at this business day alone; may be given again.")
+    ] = None,
+    show_all: Annotated[
+        bool, typer.Option("--all", help="Also list the first places of every finding: file, row, time.")
+    ] = False,
+    json: Annotated[
+        Path | None, typer.Option(help="Write all figures to FILE (docs/quality.md).", metavar="FILE")
+    ] = None,
 ) -> None:
-    """Validate the canonical events of a data set: schema, order, sizes, flags, books that cross.
+    """Measure the quality of a data set, day by day, and check what its canonical events promise.
 
-    Prints a line for each finding, then `days …, errors …, warnings …`; exit code 1 if there is an error.
+    Prints a line for each business day and what is wrong, worst first; the last line is `days …, errors …,
+    warnings …`. Exit code 1 if there is an error.
     """
+    from rich.console import Console
+
     from atc.config.compose import compose
-    from atc.config.schema import SimulatedData
-    from atc.events.catalog import Catalog
-    from atc.events.simulate import located
-    from atc.events.validate import validate_days
+    from atc.events.quality.day import Stream, measure_days
+    from atc.events.quality.document import counts, document
+    from atc.events.quality.measure import Yardsticks
+    from atc.events.quality.table import WIDEST
+    from atc.report.progress import Progress
 
     config = compose(settings)
-    facts = located(config.data) if isinstance(config.data, SimulatedData) else config.data
-    catalog = Catalog(Path(config.paths.events_dir))
-    catalog.instrument(facts.venue, facts.symbol)  # says so where nothing is filed
-    days = catalog.days(facts.venue, facts.symbol)
-    problems = [
-        problem for day in days for problem in validate_days(catalog, facts.venue, facts.symbol, [day])
-    ]
-    for problem in problems:
-        typer.echo(f"{'error  ' if problem.is_error else 'warning'}  {problem}")
-    errors = sum(problem.is_error for problem in problems)
-    typer.echo(f"days {len(days)}, errors {errors}, warnings {len(problems) - errors}")
+    progress = Progress(config.runtime.progress)
+    catalog, facts = _filed(config, progress)
+    stream = Stream(catalog, facts, Yardsticks.of(config.quality.measure))
+    days, missing = _asked(day, stream.days, config.data.name), stream.missing_days
+    if day:
+        missing = []
+    with progress.bar("quality", len(days), "days") as bar:
+        measured = list(measure_days(stream, days, places=_PLACES, progress=bar.advance))
+    console = Console(highlight=False, emoji=False, markup=False)
+    console.width = min(console.width, WIDEST)
+    _print(console, config.data.name, facts, measured, missing, show_all=show_all)
+    if json is not None:
+        _write(json, document(facts, measured, missing))
+    errors, warnings = counts(measured, missing)
+    typer.echo(f"days {len(days)}, errors {errors}, warnings {warnings}")
     if errors:
         raise typer.Exit(1)
+
+
+def _filed(config: RunConfig, progress: Progress) -> tuple[Catalog, InstrumentFacts]:
+    """The events as they are filed, made or ingested first where a run would do so."""
+    from atc.config.schema import RecordedData, SimulatedData
+    from atc.events.catalog import Catalog
+    from atc.events.ingest import ensure_ingested
+    from atc.events.simulate import ensure_simulated, located
+
+    data, root = config.data, config.paths.events_dir
+    if isinstance(data, SimulatedData):
+        with progress.bar("simulate", data.days, "days") as bar:
+            ensure_simulated(data, root, bar.update)
+        return Catalog(root), located(data)
+    if isinstance(data, RecordedData):
+        with progress.bar("ingest", None, "bytes") as bar:
+            manifest = ensure_ingested(data, config.paths, bar.advance).manifest
+        return Catalog(root, only=[manifest.id]), data
+    catalog = Catalog(root)
+    catalog.instrument(data.venue, data.symbol)  # says so where nothing is filed
+    return catalog, data
+
+
+def _asked(words: list[str] | None, filed: list[date], name: str) -> list[date]:
+    if not words:
+        return filed
+    known = {day.isoformat(): day for day in filed}
+    for word in words:
+        if word not in known:
+            raise UsageError(f"--day {word}: data={name} has no such business day; {nearest(word, known)}")
+    return sorted({known[word] for word in words})
+
+
+def _print(
+    console: Console,
+    name: str,
+    facts: InstrumentFacts,
+    days: list[DayQuality],
+    missing: list[date],
+    *,
+    show_all: bool,
+) -> None:
+    from atc.events.quality.table import day_table, gathered, headline, print_findings, print_places
+
+    found = gathered(days, missing)
+    console.print(headline(f"{name} ({facts.venue} {facts.symbol})", days, found), style="bold")
+    console.print()
+    console.print(day_table(days, missing, console.width))
+    if found:
+        console.print()
+        print_findings(console, found, len(days))
+    for day in days:
+        for problem in day.problems:
+            console.print(f"{day.date}  {problem}", soft_wrap=True)
+    if show_all:
+        print_places(console, days)
+    console.print()
+
+
+def _write(file: Path, content: dict[str, Any]) -> None:
+    from json import dumps
+
+    try:
+        file.write_text(dumps(content, indent=1) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"--json {file}: cannot be written ({error.strerror})") from error

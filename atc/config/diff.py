@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from atc.config.compose import Composer, single
-from atc.config.digest import LABELS, OUTSIDE_THE_DIGEST
+from atc.config.digest import CHECKED_ONLY, LABELS, OUTSIDE_THE_DIGEST
 from atc.config.plugins import PRESET_GROUPS
 from atc.config.root import ProjectRoot, project_root
 from atc.config.schema import RunConfig
@@ -110,7 +110,7 @@ def differences(left: Mapping[str, Any], right: Mapping[str, Any]) -> list[Diffe
     ranked = sorted(keys, key=lambda key: _rank(key.partition(".")[0]))
     found = []
     for key in ranked:
-        if key.partition(".")[0] in OUTSIDE_THE_DIGEST or key in {*LABELS, "name"}:
+        if key.partition(".")[0] in OUTSIDE_THE_DIGEST or key in {*LABELS, *CHECKED_ONLY, "name"}:
             continue
         a, b = (side.get(key, _ABSENT) for side in sides)
         if a != b or (type(a) is not type(b) and isinstance(a, bool) | isinstance(b, bool)):

@@ -14,12 +14,15 @@ from typing import Any
 from atc.config.schema import RunConfig
 from atc.errors import AtcError
 
-# What does not change a result: where files lie, who is told, how the terminal looks.
-OUTSIDE_THE_DIGEST = frozenset({"paths", "tracking", "runtime"})
+# What does not change a result: where files lie, who is told, how the terminal looks, which data are refused.
+OUTSIDE_THE_DIGEST = frozenset({"paths", "quality", "tracking", "runtime"})
 
 # Names for people. The experiment's own `name` counts: it names the run folder, and two experiments that mean
 # the same are still two.
 LABELS = frozenset({"data.name", "features.name", "baseline.features.name"})
+
+# Facts that only the checks of the data look at.
+CHECKED_ONLY = frozenset({"data.largest_order"})
 
 # Packages whose arithmetic is in the results.
 _RESULT_PACKAGES = ("lightgbm", "numpy", "polars", "pyarrow")
@@ -34,7 +37,7 @@ def config_digest(config: RunConfig) -> str:
     Independent of the order of keys and of the spelling of numbers (300 and 300.0, 0.01 and 1e-2).
     """
     values = config.model_dump(mode="json", exclude=set(OUTSIDE_THE_DIGEST))
-    for label in LABELS:
+    for label in LABELS | CHECKED_ONLY:
         *above, leaf = label.split(".")
         part = values
         for key in above:

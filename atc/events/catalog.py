@@ -76,6 +76,8 @@ class Manifest:
     replaces: tuple[str, ...] = ()
     """Earlier ingests that this one stands in for."""
     schema_version: int = SCHEMA_VERSION
+    findings: dict[str, dict[str, dict[str, int]]] = field(default_factory=dict)
+    """By business day: `repaired` and `flagged`, each a count by reason; empty in older manifests."""
 
     def to_json(self) -> dict[str, Any]:
         """The manifest file's content."""
@@ -87,6 +89,7 @@ class Manifest:
             "instrument": self.instrument.to_json(),
             "sources": list(self.sources),
             "counts": self.counts,
+            **({"findings": self.findings} if self.findings else {}),
             "replaces": list(self.replaces),
             "files": [entry.to_json() for entry in self.files],
         }
@@ -104,6 +107,7 @@ class Manifest:
             counts=dict(content["counts"]),
             replaces=tuple(content["replaces"]),
             schema_version=content["schema_version"],
+            findings=dict(content.get("findings", {})),
         )
 
 

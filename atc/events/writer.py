@@ -150,8 +150,14 @@ class IngestSession:
         if part is not None:
             self._entries.append(part.close())
 
-    def commit(self, counts: Mapping[str, int] | None = None) -> Manifest:
+    def commit(
+        self,
+        counts: Mapping[str, int] | None = None,
+        findings: Mapping[str, Mapping[str, Mapping[str, int]]] | None = None,
+    ) -> Manifest:
         """Makes all that was written visible in one step and returns its manifest.
+
+        `findings`: by business day (ISO) what was `repaired` and `flagged`, each a count by reason.
 
         If the same ingest was committed meanwhile, by another process, that one stands and nothing is
         written. Raises DataError if another ingest took one of the days meanwhile.
@@ -186,6 +192,10 @@ class IngestSession:
                 self._sources,
                 dict(counts or {}),
                 self._replaced_by(entries, known),
+                findings={
+                    day: {action: dict(reasons) for action, reasons in of_day.items()}
+                    for day, of_day in (findings or {}).items()
+                },
             )
             try:
                 self._publish(folder, manifest)

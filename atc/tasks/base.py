@@ -24,6 +24,8 @@ class DataIdentity:
     data_digest: str
     feature_schema: str
     label_schema: str
+    quality: Mapping[str, object] = field(default_factory=dict, compare=False)
+    """What the data are worth, for quality.json; no part of the id."""
 
 
 class StageHandle(Protocol):

@@ -103,7 +103,25 @@ class TickClassification:
                 "has it: prices, sizes and days would be misread; give data.* the filed values"
             )
         self._digest = self._catalog.content_digest(facts.venue, facts.symbol, read)
-        return DataIdentity(self._digest, feature_schema(), label_schema())
+        quality = self._demand_quality(sorted(read), desk)
+        return DataIdentity(self._digest, feature_schema(), label_schema(), quality)
+
+    def _demand_quality(self, days: list[date], desk: Desk) -> dict[str, object]:
+        """The quality of `days`; raises DataError where it is less than the config demands."""
+        from atc.events.quality.cache import cached_quality
+        from atc.events.quality.day import Stream
+        from atc.events.quality.demand import misses, refuse
+        from atc.events.quality.document import document
+        from atc.events.quality.measure import Yardsticks
+
+        config, facts = self._config, self._facts
+        stream = Stream(self._catalog, facts, Yardsticks.of(config.quality.measure))
+        with desk.stage("quality") as stage, desk.bar("quality", len(days), "days") as bar:
+            found = cached_quality(stream, days, config.paths.outputs_dir / "cache", bar.advance)
+            stage.cached = found.cached == len(days)
+        missing = [day for day in stream.missing_days if days[0] < day < days[-1]]
+        refuse(misses(found.days, missing, config.quality), config.data.name)
+        return document(facts, found.days, missing)
 
     def _ensure_events(self, desk: Desk) -> bool:
         """True if the events were there."""

@@ -20,6 +20,7 @@ CONFIG, MANIFEST, METRICS, PREDICTIONS, MODEL, LOG, ATTEMPTS = (
     "log.txt",
     "attempts",
 )
+QUALITY = "quality.json"
 RUNNING, FINISHED, FAILED, INTERRUPTED = "running", "finished", "failed", "interrupted"
 ID_LENGTH = 12
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")

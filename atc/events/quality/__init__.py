@@ -1,0 +1,1 @@
+"""How far canonical events can be trusted: figures per business day, what is bad, what is refused."""

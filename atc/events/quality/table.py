@@ -1,0 +1,249 @@
+"""Figures of days as people read them: one line a day, then what is wrong, worst first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING
+
+from atc.events.quality.severity import MISSING_DAYS, RULES, Rule, Severity
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from atc.events.quality.day import DayQuality
+    from atc.events.quality.figures import Figures
+
+WIDEST = 120
+_DASH = "–"
+_COLOUR = {
+    Severity.OK: "green",
+    Severity.INFO: "cyan",
+    Severity.WARNING: "yellow",
+    Severity.ERROR: "bold red",
+}
+_UNITS: Mapping[str, str] = {rule.figure: rule.unit for rule in RULES}
+_LIST_DAYS = 6
+
+
+@dataclass(frozen=True)
+class _Column:
+    heading: str
+    """Two lines: what, and in which unit."""
+    shown: Callable[[Figures], str]
+    judged: tuple[str, ...] = ()
+    """Figures whose findings colour the cell."""
+    from_width: int = 0
+    """Left out on narrower terminals."""
+
+
+def _count(*names: str) -> Callable[[Figures], str]:
+    def show(figures: Figures) -> str:
+        values = [value for name in names if (value := figures.get(name)) is not None]
+        return f"{sum(values):,.0f}" if values else _DASH
+
+    return show
+
+
+def _offset(figures: Figures) -> str:
+    value = figures.get("offset_median_ms")
+    return _DASH if value is None else f"{value:,.0f}" if abs(value) >= 100 else f"{value:.1f}"
+
+
+_COLUMNS = (
+    _Column("book\nmessages", _count("book_messages")),
+    _Column("prints\n", _count("trade_messages")),
+    _Column("quotes\n", _count("ticker_messages"), from_width=92),
+    _Column("cros-\nsed", _count("crossed_books"), ("crossed_share",)),
+    _Column("lock-\ned", _count("locked_books"), ("locked_share",), 92),
+    _Column("gaps\n", _count("gaps"), ("gaps", "gap_s")),
+    _Column("back\n", _count("time_regressions"), ("time_regression_share",)),
+    _Column(
+        "impos-\nsible",
+        _count("impossible_prices", "impossible_sizes"),
+        ("impossible_prices", "impossible_sizes"),
+        92,
+    ),
+    _Column("twice\n", _count("duplicate_prints"), ("duplicate_share",)),
+    _Column("silent\n", lambda f: span_text(f.get("silent_s")), ("silent_share", "book_silent_s")),
+    _Column("cover\n", lambda f: percent(f.get("coverage"))),
+    _Column("offset\nms", _offset, ("negative_latency_share", "clock_steps", "offset_drift_ms")),
+)
+
+
+def percent(share: float | None) -> str:
+    """A share, never rounded to 0 % or 100 % unless it is."""
+    if share is None:
+        return _DASH
+    if share and share < 0.0001:
+        return "<0.01%"
+    if 0.9995 <= share < 1:
+        return "99.9%"
+    return f"{share:.2%}" if 0 < share < 0.01 else f"{share:.1%}" if 0 < share < 1 else f"{share:.0%}"
+
+
+def span_text(seconds: float | None) -> str:
+    """A length of time in its natural unit."""
+    if seconds is None:
+        return _DASH
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    if seconds < 6_000:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3_600:.1f} h"
+
+
+def plain_value(figure: str, value: float) -> str:
+    """A figure in words, with its unit."""
+    unit = _UNITS.get(figure) or _unit_of_name(figure)
+    if unit == "share":
+        return percent(value)
+    if unit == "ms":
+        return f"{value:,.1f} ms"
+    if unit == "s":
+        return f"{value:,.0f} s"
+    return f"{value:,.0f}"
+
+
+def _unit_of_name(figure: str) -> str:
+    if figure.endswith("_share") or figure == "coverage":
+        return "share"
+    return {"_ms": "ms", "_s": "s"}.get(figure[figure.rfind("_") :], "count")
+
+
+def day_table(days: Sequence[DayQuality], missing: Sequence[date], width: int) -> Table:
+    """One line a business day; a missing one says so."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    columns = [column for column in _COLUMNS if width >= column.from_width]
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=0, show_edge=False)
+    table.add_column("day\n", no_wrap=True)
+    table.add_column("state\n", no_wrap=True)
+    for column in columns:
+        table.add_column(column.heading, justify="right", no_wrap=True)
+    lines: dict[date, DayQuality | None] = {**dict.fromkeys(missing), **{day.date: day for day in days}}
+    for when in sorted(lines):
+        day = lines[when]
+        if day is None:
+            table.add_row(when.isoformat(), Text("missing", style=_COLOUR[MISSING_DAYS.severity(1)[0]]))
+            continue
+        found = {finding.rule.figure: finding.severity for finding in day.findings}
+        cells = [
+            Text(
+                column.shown(day.figures),
+                style=_style(max(map(_of(found), column.judged), default=Severity.OK)),
+            )
+            for column in columns
+        ]
+        table.add_row(when.isoformat(), Text(str(day.severity), style=_COLOUR[day.severity]), *cells)
+    return table
+
+
+def _of(found: Mapping[str, Severity]) -> Callable[[str], Severity]:
+    return lambda figure: found.get(figure, Severity.OK)
+
+
+def _style(severity: Severity) -> str:
+    return "" if severity is Severity.OK else _COLOUR[severity]
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """One rule over all days."""
+
+    rule: Rule
+    severity: Severity
+    """The worst."""
+    days: tuple[tuple[date, float], ...]
+    """Days that break it, with the figure."""
+
+    @property
+    def worst(self) -> tuple[date, float]:
+        return max(self.days, key=lambda item: abs(item[1]))
+
+
+def gathered(days: Sequence[DayQuality], missing: Sequence[date]) -> list[Gathered]:
+    """What is wrong, worst first; of equal severity in the order of the rules."""
+    by_rule: dict[str, list[tuple[date, float, Severity]]] = {}
+    for day in days:
+        for finding in day.findings:
+            by_rule.setdefault(finding.rule.figure, []).append((day.date, finding.value, finding.severity))
+    found = [
+        Gathered(
+            rule,
+            max(severity for _, _, severity in by_rule[rule.figure]),
+            tuple((when, value) for when, value, _ in by_rule[rule.figure]),
+        )
+        for rule in RULES
+        if rule.figure in by_rule
+    ]
+    if missing:
+        severity, _ = MISSING_DAYS.severity(len(missing))
+        found.append(Gathered(MISSING_DAYS, severity, tuple((day, 1.0) for day in missing)))
+    return sorted(found, key=lambda item: -item.severity)
+
+
+def headline(name: str, days: Sequence[DayQuality], found: Sequence[Gathered]) -> str:
+    """One sentence: how many days, and the worst of them."""
+    span = f"{days[0].date} … {days[-1].date}" if len(days) > 1 else f"{days[0].date}" if days else "no day"
+    count = f"{len(days)} business day{'' if len(days) == 1 else 's'}"
+    if not found:
+        return f"{name}: {count}, {span}: nothing to report."
+    first = found[0]
+    if first.severity < Severity.WARNING:
+        return f"{name}: {count}, {span}: nothing bad."
+    return f"{name}: {count}, {span}. Worst: {first.severity}, {first.rule.title} {_extent(first)}."
+
+
+def _extent(item: Gathered) -> str:
+    if item.rule is MISSING_DAYS:
+        return f"{len(item.days)} ({_listed([day for day, _ in item.days])})"
+    day, value = item.worst
+    return f"{plain_value(item.rule.figure, value)} on {day}"
+
+
+def _listed(days: Sequence[date]) -> str:
+    shown = ", ".join(day.isoformat() for day in days[:_LIST_DAYS])
+    return shown if len(days) <= _LIST_DAYS else f"{shown}, …"
+
+
+def print_findings(console: Console, found: Sequence[Gathered], day_count: int) -> None:
+    """Each rule that is broken: how bad, on how many days, the worst, and what it means."""
+    from rich.padding import Padding
+    from rich.text import Text
+
+    for item in found:
+        head = Text(f"{item.severity}  ", style=_COLOUR[item.severity])
+        text = f"{item.rule.title}: {_extent(item)}"
+        if item.rule is not MISSING_DAYS and day_count > 1:
+            text += f", {len(item.days)} of {day_count} days"
+        head.append(text, style="default not bold")
+        console.print(head)
+        console.print(Padding(item.rule.words, (0, 0, 0, 2)))
+
+
+def print_places(console: Console, days: Sequence[DayQuality]) -> None:
+    """The first places of every measure of every day: file and row, time, found, expected."""
+    from rich.text import Text
+
+    for day in days:
+        measures = dict.fromkeys(place.measure for place in day.places)
+        if not measures:
+            continue
+        console.print()
+        console.print(f"{day.date}: where", style="bold")
+        for measure in measures:
+            console.print(f"  {measure}")
+            for place in (p for p in day.places if p.measure == measure):
+                where = f"{place.file}:{place.row} " if place.file else ""
+                told = f"{where}{_time(place.ts_recv)} found {place.found}; expected {place.expected}"
+                console.print(Text(f"    {told}"), soft_wrap=True)
+
+
+def _time(ts_ns: int) -> str:
+    whole, rest = divmod(ts_ns, 1_000_000_000)
+    return f"{datetime.fromtimestamp(whole, UTC):%H:%M:%S}.{rest:09d}"
