@@ -1,6 +1,6 @@
 """The quality of days, measured once and kept.
 
-A day's quality is a function of its events, of what the measures know of its neighbours, of the yardsticks and
+A day's quality is a function of its events, of what is known of its neighbours, of the yardsticks and
 of the code; the name of a file is the digest of just that, so an entry is never stale. Files are renamed into
 place.
 """
