@@ -127,6 +127,17 @@ impl Rows {
     }
 }
 
+/// The names of a file's columns, which tell what kind of file it is.
+///
+/// # Errors
+/// For a missing or empty file.
+pub fn header(path: &Path) -> Result<Vec<String>> {
+    let mut rows = Rows::headless(path, 0, &Progress::default())?;
+    let row = rows.lines.read(&mut rows.buffer)?.unwrap_or(1);
+    let header = rows.split(row)?;
+    Ok(rows.bounds.iter().map(|(start, end)| header[*start..*end].to_owned()).collect())
+}
+
 /// Opens a file of rows with the columns that an adapter wants.
 pub type OpenRows = fn(&Path, &Progress) -> Result<Rows>;
 
@@ -145,20 +156,23 @@ pub fn merged(
     report: &mut Report,
 ) -> Result<Merged<Row>> {
     let (named, time) = (files.clone(), Arc::new(time));
-    let reader = Box::new(move |file, progress: &Progress| items(&named, file, open, &time, progress));
+    let reader = Box::new(move |file, progress: &Progress| {
+        let time = Arc::clone(&time);
+        let rows = open(named.path(file), progress)?;
+        Ok(Box::new(items(&named, file, rows, move |row| time(row))) as Items<Row>)
+    });
     Merged::all(files, reader, progress, report)
 }
 
-fn items(
+/// The rows of one file with their times; `time` is as [`RowTime`].
+pub fn items<T: Fn(&Row) -> Parsed<Option<(i64, u16)>> + Send>(
     files: &Files,
     file: u32,
-    open: OpenRows,
-    time: &Arc<RowTime>,
-    progress: &Progress,
-) -> Result<Items<Row>> {
-    let mut rows = open(files.path(file), progress)?;
-    let (files, time) = (files.clone(), Arc::clone(time));
-    Ok(Box::new(std::iter::from_fn(move || {
+    mut rows: Rows,
+    time: T,
+) -> impl Iterator<Item = Result<Timed<Row>>> + Send + use<T> {
+    let files = files.clone();
+    std::iter::from_fn(move || {
         loop {
             let (number, what) = match rows.read() {
                 Err(error) => return Some(Err(error)),
@@ -172,7 +186,7 @@ fn items(
                 Err(problem) => return Some(Err(problem.at(&files, origin))),
             }
         }
-    })))
+    })
 }
 
 #[cfg(test)]

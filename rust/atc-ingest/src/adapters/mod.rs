@@ -7,6 +7,7 @@
 pub mod binance_2020;
 pub mod binance_raw;
 pub mod gmo_trades;
+pub mod jpy_recorder;
 pub mod jpy_trades;
 
 use crate::error::{Error, Result};
@@ -43,8 +44,13 @@ pub trait Reading: Send {
 }
 
 /// All formats, by name.
-pub static ALL: &[&Adapter] =
-    &[&binance_2020::ADAPTER, &binance_raw::ADAPTER, &gmo_trades::ADAPTER, &jpy_trades::ADAPTER];
+pub static ALL: &[&Adapter] = &[
+    &binance_2020::ADAPTER,
+    &binance_raw::ADAPTER,
+    &gmo_trades::ADAPTER,
+    &jpy_recorder::ADAPTER,
+    &jpy_trades::ADAPTER,
+];
 
 /// The adapter of a name.
 ///
