@@ -29,6 +29,16 @@ class LabelledRows:
     t0: NDArray[np.int64]
     t1: NDArray[np.int64]
 
+    def take(self, rows: NDArray[np.int64]) -> LabelledRows:
+        """The rows with these numbers."""
+        return LabelledRows(
+            self.keys[rows],
+            self.x[rows],
+            self.r_bps[rows],
+            self.t0[rows],
+            self.t1[rows],
+        )
+
 
 def read_rows(
     symbol: str, features: Sequence[Path], labels: Sequence[Path], columns: Sequence[str]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -28,12 +28,13 @@ if TYPE_CHECKING:
 
     from atc.evaluation.report import Scored
     from atc.events.catalog import Catalog
-    from atc.features.day_cache import Source
+    from atc.features.day_cache import Built, Source
     from atc.labels.definitions import BinaryLabel
     from atc.models.base import FitReport, Model
     from atc.protocol.dataset import Block, Dataset
     from atc.protocol.sealed_holdout import Parts, Split
     from atc.protocol.window import Spans
+    from atc.tasks.rows import LabelledRows
 
 
 @dataclass(frozen=True)
@@ -203,19 +204,13 @@ class TickClassification:
         import numpy as np
 
         from atc.events.business_day import days_of
-        from atc.features.day_cache import feature_days, label_days
         from atc.labels.definitions import fit_label
         from atc.protocol.dataset import Dataset, labelled
         from atc.protocol.sealed_holdout import seal, split
         from atc.tasks.rows import read_rows
 
-        config, source, days = self._config, self._source, self._days
-        with desk.stage("features") as stage, desk.bar("features", len(days), "days") as bar:
-            features = feature_days(source, days, bar.advance)
-            stage.cached = features.cached == len(days)
-        with desk.stage("labels") as stage, desk.bar("labels", len(days), "days") as bar:
-            labels = label_days(source, days, features, config.label.horizon_s, bar.advance)
-            stage.cached = labels.cached == len(days)
+        config, days = self._config, self._days
+        features, labels = self._build(days, desk)
         with desk.stage("dataset"):
             columns = self._all_columns()
             rows = read_rows(config.data.symbol, features.files, labels.files, columns)
@@ -251,6 +246,37 @@ class TickClassification:
                 label=label,
                 spans=self._spans,
             )
+
+    def labelled_rows(self, desk: Desk, *, holdout_only: bool) -> tuple[LabelledRows, Spans]:
+        """Keys and returns of the rows that have a label, without a column; of the window or of its holdout.
+
+        For what asks about the market itself. No model is near, so no seal is needed.
+        """
+        import numpy as np
+
+        from atc.tasks.rows import read_rows
+
+        spans = self._spans
+        days = self._days_of(spans.holdout) if holdout_only else self._days
+        features, labels = self._build(days, desk)
+        rows = read_rows(self._config.data.symbol, features.files, labels.files, ())
+        inside = (rows.t0 >= spans.holdout[0]) & (rows.t0 < spans.holdout[1])
+        if not holdout_only:
+            inside |= (rows.t0 >= spans.train[0]) & (rows.t0 < spans.train[1])
+        return rows.take(np.flatnonzero(inside & ~np.isnan(rows.r_bps))), spans
+
+    def _build(self, days: Sequence[date], desk: Desk) -> tuple[Built, Built]:
+        """The files of features and of labels of `days`, made unless they are there."""
+        from atc.features.day_cache import feature_days, label_days
+
+        source = self._source
+        with desk.stage("features") as stage, desk.bar("features", len(days), "days") as bar:
+            features = feature_days(source, days, bar.advance)
+            stage.cached = features.cached == len(days)
+        with desk.stage("labels") as stage, desk.bar("labels", len(days), "days") as bar:
+            labels = label_days(source, days, features, self._config.label.horizon_s, bar.advance)
+            stage.cached = labels.cached == len(days)
+        return features, labels
 
     def _all_columns(self) -> tuple[str, ...]:
         """Columns of the model first, so that its matrix is a slice; then what only the others need."""
