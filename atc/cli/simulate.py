@@ -10,7 +10,7 @@ import typer
 from atc.errors import UsageError, nearest
 
 if TYPE_CHECKING:
-    from atc.config.schema import SimulatedData
+    from atc.config.schema import Paths, SimulatedData
 
 KEYS = ("scenario", "days", "seed", "rate", "start_date")
 
@@ -32,14 +32,37 @@ def simulate(
             "outputs/data in the project.",
         ),
     ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            "--report",
+            metavar="FILE.svg|FILE.png|DIR",
+            help="Draw the market's stylised facts beside real recordings, with a table and JSON.",
+        ),
+    ] = None,
+    beside: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--beside",
+            metavar="data=NAME",
+            help="A recording to stand in the report, up to three; `none` for the simulator alone; else "
+            "the recordings that are there.",
+        ),
+    ] = None,
 ) -> None:
     """Simulate business days of a market, unless they are there already."""
     from atc.events.keyframe_statistics import market_statistics
     from atc.events.simulate import ensure_simulated, located
     from atc.report.progress import Progress
 
-    data, runs_look_in = _data(settings or [])
-    root = root or runs_look_in
+    data, paths = _data(settings or [])
+    if report is not None:
+        from atc.report.stylised.report import report_files
+
+        report_files(report)
+    elif beside:
+        raise UsageError("--beside belongs to --report, which is not given")
+    root = root or paths.events_dir
     with Progress().bar("simulate", data.days, "days") as bar:
         made = ensure_simulated(data, root, bar.update)
     venue = located(data).venue
@@ -58,14 +81,40 @@ def simulate(
     widths = {name: max(len(name), len(value)) for name, value in row.items()}
     typer.echo("  ".join(name.rjust(widths[name]) for name in row))
     typer.echo("  ".join(value.rjust(widths[name]) for name, value in row.items()))
+    if report is not None:
+        _report(data, paths.model_copy(update={"events": str(root.resolve())}), beside, report)
+
+
+def _report(data: SimulatedData, paths: Paths, beside: list[str] | None, target: Path) -> None:
+    from atc.report.progress import Progress
+    from atc.report.stylised.report import stylised_report
+    from atc.report.stylised.verdicts import table
+
+    names = None if beside is None else [_recording(given) for given in beside if given != "none"]
+    made = stylised_report(data, paths, names, target, Progress())
+    for sentence in made.absent:
+        typer.echo(sentence)
+    if not made.recordings:
+        typer.echo(
+            "no recording stands beside the simulator; facts whose band is the recordings' are not judged"
+        )
+    typer.echo(table(made.verdicts, made.recordings))
+    typer.echo(f"report: {', '.join(map(str, made.files))}")
+
+
+def _recording(given: str) -> str:
+    key, equals, name = given.rpartition("=")
+    if (equals and key != "data") or not name:
+        raise UsageError(f"--beside {given} is no recording; expected data=NAME, as in conf/data")
+    return name
 
 
 def _number(value: float | None, digits: int) -> str:
     return "–" if value is None else f"{value:.{digits}f}"
 
 
-def _data(settings: list[str]) -> tuple[SimulatedData, Path]:
-    """The demo's data with the settings on top, and its events root.
+def _data(settings: list[str]) -> tuple[SimulatedData, Paths]:
+    """The demo's data with the settings on top, and its folders.
 
     Raises UsageError that names the setting.
     """
@@ -92,4 +141,4 @@ def _data(settings: list[str]) -> tuple[SimulatedData, Path]:
     except ValidationError as error:
         wrong = [f"{'.'.join(map(str, e['loc']))}={e['input']}: {e['msg']}" for e in error.errors()]
         raise UsageError("; ".join(wrong)) from error
-    return data, demo.paths.events_dir
+    return data, demo.paths

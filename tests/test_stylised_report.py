@@ -1,0 +1,137 @@
+"""`atc simulate --report`: the figure, the table and the JSON, with and without recordings."""
+
+from __future__ import annotations
+
+import json
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+from recordings import BINANCE_2020, ROOT, needs
+from typer.testing import CliRunner
+
+from atc.cli import application
+from atc.errors import DataError, UsageError
+from atc.events.catalog import Catalog
+from atc.report.stylised.bands import BANDS
+from atc.report.stylised.market_day import market_days
+from atc.report.stylised.panels import PANELS
+
+runner = CliRunner()
+
+
+def _run(*arguments: str) -> str:
+    done = runner.invoke(application(), ["simulate", *arguments], catch_exceptions=False)
+    assert done.exit_code == 0
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def events(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("events")
+    _run("days=1", "seed=3", "--root", str(root))
+    return root
+
+
+def _check_figure(path: Path, content: dict[str, object]) -> None:
+    tree = ET.parse(path)
+    ids = {element.get("id") for element in tree.iter()}
+    assert all(f"panel-{panel.name}" in ids for panel in PANELS)
+    text = " ".join(
+        " ".join(element.itertext()).strip() for element in tree.iter("{http://www.w3.org/2000/svg}text")
+    )
+    facts = content["facts"]
+    assert isinstance(facts, list)
+    for panel in PANELS:
+        own = {band.fact for band in BANDS if band.panel == panel.name}
+        missed = any(fact["verdict"] == "MISS" for fact in facts if fact["fact"] in own)
+        assert (f"{panel.title}: MISS" in text) == missed
+        assert panel.title in text
+
+
+def test_without_recordings_the_simulator_stands_alone(
+    events: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ATC_RECORDINGS", str(tmp_path / "nowhere"))
+    out = _run("days=1", "seed=3", "--root", str(events), "--report", str(tmp_path / "facts.svg"))
+    assert "binance_ethbtc_2020 is not shown" in out
+    assert "no recording stands beside the simulator" in out
+    content = json.loads((tmp_path / "facts.json").read_text())
+    assert [market["name"] for market in content["markets"]] == ["target"]
+    by_fact = {fact["fact"]: fact for fact in content["facts"]}
+    assert set(by_fact) == {band.fact for band in BANDS}
+    assert by_fact["spread_bps"]["verdict"] == "hit"
+    # A quarter of the real rate cannot have a day's number of frames.
+    assert by_fact["frames_a_day"]["verdict"] == "MISS"
+    assert by_fact["signature_300s"]["verdict"] == "not judged"
+    assert by_fact["signature_300s"]["simulated"] > 0
+    table = [line for line in out.splitlines() if line.startswith("book frames a day")]
+    assert len(table) == 1 and "MISS" in table[0] and "research plan" in table[0]
+    _check_figure(tmp_path / "facts.svg", content)
+    first = (tmp_path / "facts.svg").read_bytes()
+    _run("days=1", "seed=3", "--root", str(events), "--report", str(tmp_path / "facts.svg"))
+    assert (tmp_path / "facts.svg").read_bytes() == first
+
+
+@pytest.mark.parametrize("mark", [pytest.param(None, marks=needs(BINANCE_2020))])
+def test_a_recording_stands_beside_the_simulator(
+    events: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mark: None
+) -> None:
+    monkeypatch.setenv("ATC_RECORDINGS", str(ROOT))
+    out = _run(
+        *("days=1", "seed=3", "--root", str(events), "--report", str(tmp_path)),
+        *("--beside", "data=binance_ethbtc_2020"),
+    )
+    assert (tmp_path / "stylised.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+    content = json.loads((tmp_path / "stylised.json").read_text())
+    assert [market["name"] for market in content["markets"]] == ["target", "binance_ethbtc_2020"]
+    by_fact = {fact["fact"]: fact for fact in content["facts"]}
+    # One tick of 0.000001 at about 0.0277 is 0.36 bps; the median spread is one tick, ten at most.
+    real = by_fact["spread_bps"]["real"]["binance_ethbtc_2020"]
+    assert 0.36 < real < 3.6
+    signature = by_fact["signature_300s"]
+    assert signature["lower"] == pytest.approx(signature["real"]["binance_ethbtc_2020"] / 1.5, rel=1e-4)
+    assert by_fact["depth_20_million"]["real"] == {}
+    _check_figure(tmp_path / "stylised.svg", content)
+    assert "binance_ethbtc_2020" in out
+
+
+def test_taker_groups_and_quotes_of_a_simulated_day(events: Path) -> None:
+    ((venue, symbol),) = (stream for stream in Catalog(events).streams() if stream[0].startswith("simulated"))
+    (day,) = market_days(Catalog(events), venue, symbol)
+    assert day.first_hour == 6
+    assert day.quotes is not None and day.levels is not None
+    assert (day.quotes.ask > day.quotes.bid).all()
+    assert day.levels.bid_px.shape == (len(day.quotes.ts), 20)
+    # The market order of several levels is several executions and one group.
+    assert 0.5 * day.executions < len(day.takers.ts) < day.executions
+    assert set(day.takers.side.tolist()) == {1, -1}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["--report", "facts.pdf"], "found suffix '.pdf'"),
+        (["--beside", "data=binance_ethbtc_2020"], "--beside belongs to --report"),
+        (["--report", "x", "--beside", "venue=binance"], "expected data=NAME"),
+        (["--report", "x", "--beside", "demo_null"], "demo_null is simulated"),
+        (["--report", "x", *["--beside", "binance_ethbtc_2020"] * 4], "names 4 recordings"),
+    ],
+)
+def test_what_cannot_be_reported_is_named(
+    arguments: list[str], named: str, events: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match=named):
+        _run("days=1", "seed=3", "--root", str(events), *arguments)
+
+
+def test_a_named_recording_that_is_not_there_is_an_error(
+    events: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ATC_RECORDINGS", str(tmp_path / "nowhere"))
+    with pytest.raises(DataError, match="nowhere"):
+        _run(
+            *("days=1", "seed=3", "--root", str(events), "--report", str(tmp_path / "x")),
+            *("--beside", "data=binance_ethusdt_2024"),
+        )
