@@ -13,19 +13,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 from recordings import GMO_REST, JPY, needs
+from reference.ingest.keyframes import SnapshotFeed
+from reference.ingest.message import FullBook, Level, Origin
+from reference.ingest.report import IngestReport
+from reference.ingest.utc_time import utc_ns
 
 from atc.errors import DataError
-from atc.events.adapters import Asked
-from atc.events.adapters.gmo_trades import known_steps
+from atc.events.adapters import Asked, adapter_named, instrument
 from atc.events.book import Book
 from atc.events.catalog import Catalog
 from atc.events.ingest import Ingested, ingest
-from atc.events.keyframes import SnapshotFeed
-from atc.events.message import FullBook, Level, Origin
 from atc.events.reader import Events, read_events
-from atc.events.report import IngestReport
 from atc.events.schema import Flag, MsgKind
-from atc.events.utc_time import utc_ns
 from atc.events.validate import validate_days
 
 pytestmark = needs(JPY) + needs(GMO_REST)
@@ -219,14 +218,20 @@ def test_a_market_has_to_be_chosen(tmp_path: Path) -> None:
         ingest("jpy_trades", TRADES, tmp_path, Asked(venue="gmocoin", symbol="ETH_JPY"))
 
 
-def test_the_steps_are_those_of_the_venues_answer() -> None:
+def test_the_steps_are_those_of_the_venues_answer(tmp_path: Path) -> None:
+    path = tmp_path / "day.csv"
+    path.write_text("symbol,side,size,price,timestamp\nBTC,BUY,1,1,2026-02-13 00:00:00.000\n")
+    known = 0
     for fact in json.loads((GMO_REST / "symbols.json").read_text()):
-        known = known_steps(fact["symbol"])
-        if known is not None:
-            assert (known.tick, known.lot) == (Decimal(fact["tickSize"]), Decimal(fact["sizeStep"])), fact[
-                "symbol"
-            ]
-    assert known_steps("ETH_JPY") is not None
+        try:
+            there = instrument(adapter_named("gmo_trades"), [path], Asked(symbol=fact["symbol"]))
+        except DataError as error:
+            assert "its price and size steps are not known here" in str(error)
+            continue
+        known += 1
+        assert (there.tick, there.lot) == (Decimal(fact["tickSize"]), Decimal(fact["sizeStep"]))
+        assert there.symbol == fact["symbol"]
+    assert known == 10
 
 
 def test_the_rest_answer_has_the_same_twins(tmp_path: Path) -> None:

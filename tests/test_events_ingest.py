@@ -16,19 +16,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from reference.ingest.stream import first_ev_seq
 from typer.testing import CliRunner
 
 from atc.cli import application
 from atc.config.schema import Paths, RecordedData
 from atc.errors import AtcError, DataError, UsageError
-from atc.events.adapters import Asked, adapter_names
+from atc.events.adapters import Asked, adapters
 from atc.events.catalog import Catalog
 from atc.events.ingest import Ingested, ensure_ingested, ingest
 from atc.events.reader import Events, read_events
 from atc.events.report import Finding, IngestReport
 from atc.events.schema import ControlKind, Flag, MsgKind
 from atc.events.stored_book import book_messages
-from atc.events.stream import first_ev_seq
 from atc.events.validate import validate_days
 
 T0 = 1_723_161_254 * 10**9  # 2024-08-08T23:54:14Z
@@ -229,7 +229,8 @@ def test_a_new_version_of_an_adapter_takes_the_place_of_the_old(
 ) -> None:
     path, root = written(tmp_path, SESSION), tmp_path / "events"
     old = ingest("binance_raw", [path], root, SYMBOL)
-    monkeypatch.setattr("atc.events.adapters.binance_raw.VERSION", 99)
+    known = adapters()["binance_raw"]
+    monkeypatch.setattr("atc.events.ingest.adapter_named", lambda _: known._replace(version=99))
     new = ingest("binance_raw", [path], root, SYMBOL)
     assert new.manifest.replaces == (old.manifest.id,)
     assert list(Catalog(root).manifests) == [new.manifest.id]
@@ -261,12 +262,15 @@ def test_a_wrong_lot_names_file_line_and_value(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("bad", "message"),
     [
-        (line(T0, "trade", e="trade", p="1", q="1", m=True), "no field 't'"),
-        (trade(T0 + 402 * S, 103).replace('"m": false', '"m": 0'), "m is 0; expected true or false"),
+        (line(T0, "trade", e="trade", p="1", q="1", m=True), "missing field `t`, near"),
+        (
+            trade(T0 + 402 * S, 103).replace('"m": false', '"m": 0'),
+            'integer `0`, expected a boolean, near .*"m": 0',
+        ),
         (trade(T0 + 402 * S, 103, size="0"), "size is '0'; expected more than 0"),
         (trade(T0 + 402 * S, 103, price="-5"), "price is '-5'; expected a number that is not negative"),
         (trade(T0 + 402 * S, 103)[:60], "session.jsonl.gz:10: unexpected end|session.jsonl.gz:10: .*"),
-        (f"{T0} [1]", "found a JSON list; expected an object"),
+        (f"{T0} [1]", "found '.1.' after the time; expected a JSON object"),
         ("hello", "expected the receive time in ns"),
         (line(T0 + 402 * S, "kline"), "stream 'kline'; expected depth, trade or bookTicker"),
     ],
@@ -290,7 +294,7 @@ def test_a_damaged_gzip_is_named(tmp_path: Path) -> None:
     lines = [*SESSION, *(trade(T0 + 402 * S + i * 7919, 103 + i) for i in range(3000))]
     whole = bytearray(gzip.compress("".join(f"{text}\n" for text in lines).encode()))
     whole[-6] ^= 0xFF
-    fails(tmp_path, bytes(whole), "damaged gzip after line 3009, byte .*CRC check failed")
+    fails(tmp_path, bytes(whole), "damaged gzip after line 3009, byte .*does not have a matching checksum")
 
 
 def test_missing_empty_and_foreign_files(tmp_path: Path) -> None:
@@ -497,7 +501,7 @@ def test_a_config_is_ingested_on_first_use(tmp_path: Path) -> None:
 
 
 def test_every_adapter_is_found_by_its_name() -> None:
-    assert adapter_names() == ["binance_2020", "binance_raw", "gmo_trades", "jpy_trades"]
+    assert {"binance_2020", "binance_raw", "gmo_trades", "jpy_trades"} <= set(adapters())
 
 
 def atc(*arguments: object) -> subprocess.CompletedProcess[str]:
@@ -557,19 +561,20 @@ def test_kill_minus_nine_at_any_moment_then_again(tmp_path: Path) -> None:
         "ingest('binance_raw', [Path(sys.argv[1])], Path(sys.argv[2]),\n"
         "       Asked(symbol='ETHUSDT', tick=Decimal('0.01'), lot=Decimal('0.0001')))"
     )
-    killed = 0
-    for delay in (0.0, 0.2, 0.5, 0.8):
+    once = ingest("binance_raw", [path], tmp_path / "undisturbed", SYMBOL)
+    left_nothing = 0
+    for delay in (0.0, 0.02, 0.05, 0.1, 0.4):
         process = subprocess.Popen([sys.executable, "-c", code, path, root], stdout=subprocess.PIPE)
         assert process.stdout is not None
         process.stdout.readline()
         time.sleep(delay)
         os.kill(process.pid, signal.SIGKILL)
-        killed += process.wait() == -signal.SIGKILL
+        process.wait()
         process.stdout.close()
-        assert Catalog(root).streams() == [] or process.returncode == 0
-    assert killed
+        left_nothing += Catalog(root).streams() == []
+        assert Catalog(root).streams() == [] or seen(root) == seen(tmp_path / "undisturbed")
+    assert left_nothing
     again = ingest("binance_raw", [path], root, SYMBOL)
-    once = ingest("binance_raw", [path], tmp_path / "undisturbed", SYMBOL)
     assert again.manifest == once.manifest
     assert seen(root) == seen(tmp_path / "undisturbed")
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from reference.ingest.keyframes import DifferenceFeed, SnapshotFeed
+from reference.ingest.message import BookMessage, FullBook, Level, Origin
+from reference.ingest.report import IngestReport
 
 from atc.events.book import Book
-from atc.events.keyframes import DifferenceFeed, SnapshotFeed
-from atc.events.message import BookMessage, FullBook, Level, Origin
-from atc.events.report import IngestReport
 from atc.events.schema import Flag, MsgKind
 
 HERE = Origin("feed", 1)

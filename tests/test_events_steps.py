@@ -8,10 +8,10 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from reference.ingest.steps import Step, Steps
+from reference.ingest.utc_time import ns_of_ms, utc_ns
 
 from atc.events.instrument import Instrument
-from atc.events.steps import Step, Steps
-from atc.events.utc_time import ns_of_ms, utc_ns
 
 STEPS = st.sampled_from(
     ["1", "10", "0.5", "0.25", "0.01", "0.001", "0.000001", "0.00000001", "5", "0.05", "1E+2"]

@@ -6,15 +6,15 @@ from collections.abc import Iterator
 
 from hypothesis import given
 from hypothesis import strategies as st
+from reference.ingest.merge import Source, Timed, merged
+from reference.ingest.message import BookMessage, ControlMessage, Message, Origin
+from reference.ingest.report import Finding, IngestReport
+from reference.ingest.source_file import Progress
+from reference.ingest.trade_ids import TradeIds
+from reference.ingest.twin_prints import Print, TwinPrints, looks_filtered
+from reference.ingest.update_chain import Difference, Snapshot, UpdateChain
 
-from atc.events.merge import Source, Timed, merged
-from atc.events.message import BookMessage, ControlMessage, Message, Origin
-from atc.events.report import Finding, IngestReport
 from atc.events.schema import ControlKind, Flag, MsgKind
-from atc.events.source_file import Progress
-from atc.events.trade_ids import TradeIds
-from atc.events.twin_prints import Print, TwinPrints, looks_filtered
-from atc.events.update_chain import Difference, Snapshot, UpdateChain
 
 HERE = Origin("f", 1)
 

@@ -15,14 +15,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from reference.ingest.message import BookMessage, ControlMessage, Message, Origin, TickerMessage, TradeMessage
+from reference.ingest.report import IngestReport
+from reference.ingest.stream import EventStream
 
 from atc.events.business_day import day_start_ns
 from atc.events.catalog import Catalog
 from atc.events.instrument import Instrument
-from atc.events.message import BookMessage, ControlMessage, Message, Origin, TickerMessage, TradeMessage
-from atc.events.report import IngestReport
 from atc.events.schema import ControlKind, Flag, Kind, MsgKind, schema_of
-from atc.events.stream import EventStream
 from atc.events.validate import validate_days, validate_tables
 from atc.events.writer import IngestSession
 

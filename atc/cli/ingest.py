@@ -17,10 +17,20 @@ if TYPE_CHECKING:
     from atc.events.report import Finding, IngestReport
 
 
+def _list_formats(wanted: bool) -> None:
+    if not wanted:
+        return
+    from atc.events.adapters import adapters
+
+    there = adapters()
+    width = max(map(len, there))
+    for adapter in there.values():
+        typer.echo(f"{adapter.name:{width}}  {adapter.about}")
+    raise typer.Exit
+
+
 def ingest(
-    adapter: Annotated[
-        str, typer.Argument(help="The format: binance_raw, binance_2020, gmo_trades, jpy_trades.")
-    ],
+    adapter: Annotated[str, typer.Argument(help="The format; `atc ingest --formats` lists them.")],
     files: Annotated[
         list[Path], typer.Argument(help="All files of the stream: a business day belongs to one ingest.")
     ],
@@ -47,6 +57,9 @@ def ingest(
         bool, typer.Option("--replace", help="Stand in for earlier ingests of the same days.")
     ] = False,
     progress: Annotated[bool, typer.Option(help="A progress bar, if this is a terminal.")] = True,
+    formats: Annotated[  # noqa: ARG001
+        bool, typer.Option("--formats", help="List the formats.", is_eager=True, callback=_list_formats)
+    ] = False,
 ) -> None:
     """Read recordings into canonical events, whole or not at all; the same files again change nothing."""
     from atc.events.adapters import Asked

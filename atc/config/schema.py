@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -36,6 +37,16 @@ def _not_bool(value: object) -> object:
 def _switch(value: object) -> object:
     # `on` and `off` are booleans to YAML 1.1.
     return {True: "on", False: "off"}[value] if isinstance(value, bool) else value
+
+
+def _known_adapter(name: str) -> str:
+    from atc.errors import UsageError
+    from atc.events.adapters import adapter_named
+
+    try:
+        return adapter_named(name).name
+    except UsageError as error:
+        raise ValueError(str(error)) from error
 
 
 def _plain(value: Decimal) -> str:
@@ -122,7 +133,8 @@ class RecordedData(InstrumentFacts):
     """Recordings of a venue, ingested on first use."""
 
     kind: Literal["recorded"]
-    adapter: Literal["binance_raw", "binance_2020", "gmo_trades", "jpy_trades"]
+    adapter: Annotated[Name, AfterValidator(_known_adapter)]
+    """A format of `atc ingest --formats`."""
     files: tuple[Text, ...] = Field(min_length=1)
     """One session, in order; relative to `paths.recordings`."""
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterable
 
-from atc.events.message import Level
 from atc.events.schema import MsgKind
+
+Level = tuple[int, int, int]
+"""(side +1 bid or −1 ask, px_ticks, qty_lots); a size is absolute and 0 deletes the level."""
 
 
 class _Side:

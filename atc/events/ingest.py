@@ -6,19 +6,25 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from atc.errors import DataError
-from atc.events.adapters import Adapter, Asked, adapter_named
+from atc.events.adapters import Adapter, Asked, adapter_named, told_as_ours
+from atc.events.adapters import instrument as instrument_in
 from atc.events.catalog import Catalog, Manifest
 from atc.events.instrument import Instrument, different_facts, instrument_of
-from atc.events.report import IngestReport
+from atc.events.report import Finding, IngestReport, Origin
+from atc.events.schema import Kind
 from atc.events.source_file import Progress, check_exists, no_progress, sha256_of
 from atc.events.writer import IngestSession, ingest_id
 
 if TYPE_CHECKING:
+    from atc._rust import IngestReader
     from atc.config.schema import Paths, RecordedData
+
+_FIRST_DAY = date(1970, 1, 1)
 
 
 @dataclass(frozen=True)
@@ -53,33 +59,32 @@ def ingest(
     for path in files:
         check_exists(path)
     _check_names(files)
-    facts = adapter.instrument(files, instrument) if isinstance(instrument, Asked) else instrument
+    facts = instrument_in(adapter, files, instrument) if isinstance(instrument, Asked) else instrument
     report = report or IngestReport()
     sources = [{"name": path.name, "bytes": path.stat().st_size, "sha256": sha256_of(path)} for path in files]
     source_hash = hashlib.sha256(json.dumps([source["sha256"] for source in sources]).encode()).hexdigest()
-    code = f"{adapter_name}@{adapter.VERSION}"
     catalog = Catalog(root)
-    done = catalog.manifests.get(ingest_id(facts, code, source_hash))
+    done = catalog.manifests.get(ingest_id(facts, adapter.code, source_hash))
     if done and not audit:
         return Ingested(done, True, report)
     with IngestSession(
         root,
         facts,
-        adapter=code,
+        adapter=adapter.code,
         source_hash=source_hash,
         sources=sources,
         may_replace=_replaceable(catalog, facts, adapter_name, source_hash, everything=replace),
     ) as session:
-        written = _write(session, adapter, files, report, progress)
+        _write(session, adapter, files, report, progress)
         if done:
             return Ingested(done, True, report)
         counts = {
             "messages_read": report.messages_read,
-            "events_written": written,
+            "events_written": report.events_written,
             "repaired": report.repaired.total(),
             "flagged": report.flagged.total(),
         }
-        return Ingested(session.commit(counts), False, report)
+        return Ingested(session.commit(counts, report.to_json()), False, report)
 
 
 def ensure_ingested(data: RecordedData, paths: Paths, progress: Progress = no_progress) -> Ingested:
@@ -128,14 +133,34 @@ def _filed(data: RecordedData, paths: Paths) -> list[Manifest]:
 
 def _write(
     session: IngestSession, adapter: Adapter, files: Sequence[Path], report: IngestReport, progress: Progress
-) -> int:
-    from atc.events.stream import EventStream
+) -> None:
+    from atc._rust import IngestReader
 
-    stream = EventStream(session, report)
-    for message in adapter.messages(files, session.instrument, report, progress):
-        stream.add(message)
-    stream.close()
-    return stream.events_written
+    keep = report.rows is not None
+    with told_as_ours():
+        facts = json.dumps(session.instrument.to_json())
+        reader = IngestReader(adapter.name, list(files), facts, keep)
+        while (read := reader.next()) is not None:
+            number, kind, rows = read
+            day = _FIRST_DAY + timedelta(days=number)
+            if kind is not None and rows is not None:
+                session.append(day, kind, rows)
+            else:
+                for each in Kind:
+                    session.close_day(day, each)
+            _tell(reader, report)
+            progress(reader.bytes_read())
+    _tell(reader, report)
+    report.messages_read, report.events_written = reader.counts()
+    for known_day, action, reason, count in reader.finding_counts():
+        at = None if known_day is None else _FIRST_DAY + timedelta(days=known_day)
+        report.by_day[at][action][reason] += count
+
+
+def _tell(reader: IngestReader, report: IngestReport) -> None:
+    if report.rows is not None:
+        for action, reason, file, row, detail in reader.findings():
+            report.rows(Finding(action, reason, Origin(file, row), detail))
 
 
 def _replaceable(

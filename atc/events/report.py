@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
+from datetime import date
 from typing import NamedTuple
 
-from atc.events.message import Origin
+
+class Origin(NamedTuple):
+    """Where a message was read; a report and an error name it."""
+
+    file: str
+    row: int
+    """Line of a text file, element of a JSON array; both count from 1. 0: the file as a whole."""
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.row}"
 
 
 class Finding(NamedTuple):
@@ -20,22 +30,36 @@ class Finding(NamedTuple):
 
 
 class IngestReport:
-    """Counts findings by reason, and hands each one to `rows` if that is given."""
+    """Findings, counted by business day and reason; each one is handed to `rows` if that is given."""
 
     def __init__(self, rows: Callable[[Finding], None] | None = None) -> None:
         self.messages_read = 0
-        self.repaired: Counter[str] = Counter()
-        self.flagged: Counter[str] = Counter()
-        self._rows = rows
+        self.events_written = 0
+        self.by_day: dict[date | None, dict[str, Counter[str]]] = defaultdict(
+            lambda: {"repaired": Counter(), "flagged": Counter()}
+        )
+        """Counts by action and reason; the day is None for what was found before the first message."""
+        self.rows = rows
 
-    def repair(self, origin: Origin, reason: str, detail: str = "") -> None:
-        """A message was moved, changed or left out."""
-        self.repaired[reason] += 1
-        if self._rows:
-            self._rows(Finding("repaired", reason, origin, detail))
+    @property
+    def repaired(self) -> Counter[str]:
+        """Messages moved, changed or left out, by reason."""
+        return self._total("repaired")
 
-    def flag(self, origin: Origin, reason: str, detail: str = "") -> None:
-        """A message was kept, with a doubt or a mark on it."""
-        self.flagged[reason] += 1
-        if self._rows:
-            self._rows(Finding("flagged", reason, origin, detail))
+    @property
+    def flagged(self) -> Counter[str]:
+        """Messages kept with a doubt or a mark on them, by reason."""
+        return self._total("flagged")
+
+    def _total(self, action: str) -> Counter[str]:
+        return sum((counts[action] for counts in self.by_day.values()), Counter())
+
+    def to_json(self) -> dict[str, dict[str, dict[str, int]]]:
+        """`{day: {"repaired": {reason: n}, "flagged": {reason: n}}}`; "" for what has no day."""
+        days = sorted(self.by_day, key=lambda day: day or date.min)
+        return {
+            day.isoformat() if day else "": {
+                action: dict(counts) for action, counts in self.by_day[day].items()
+            }
+            for day in days
+        }

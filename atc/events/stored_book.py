@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from atc.events.message import Level
+from atc.events.book import Level
 from atc.events.schema import Flag
 
 if TYPE_CHECKING:

@@ -47,13 +47,15 @@ pub struct Merged<T> {
     open: Vec<Option<Source<T>>>,
     /// Next time and place of the open files.
     heap: BinaryHeap<Reverse<(i64, u32)>>,
+    /// The file whose item was given last.
+    read_on: Option<u32>,
     reader: Open<T>,
     progress: Progress,
 }
 
 struct Source<T> {
     items: Items<T>,
-    next: Timed<T>,
+    next: Option<Timed<T>>,
     latest: i64,
 }
 
@@ -72,7 +74,8 @@ impl<T> Merged<T> {
         }
         waiting.sort_unstable_by(|a, b| b.cmp(a));
         let open = order.iter().map(|_| None).collect();
-        Ok(Self { order, waiting, open, heap: BinaryHeap::new(), reader, progress: progress.clone() })
+        let progress = progress.clone();
+        Ok(Self { order, waiting, open, heap: BinaryHeap::new(), read_on: None, reader, progress })
     }
 
     /// All files in the order of the command, each read by `reader`.
@@ -88,39 +91,49 @@ impl<T> Merged<T> {
     /// # Errors
     /// If a file cannot be read on.
     pub fn next(&mut self, report: &mut Report) -> Result<Option<Timed<T>>> {
+        // Not earlier, so that what is found wrong with an item is told after what the items before it led to.
+        if let Some(at) = self.read_on.take() {
+            self.advance(at, report)?;
+        }
         while let Some(&(start, at)) = self.waiting.last() {
             if self.heap.peek().is_some_and(|Reverse((earliest, _))| start > *earliest) {
                 break;
             }
             self.waiting.pop();
-            let mut items = (self.reader)(self.order[at as usize], &self.progress)?;
-            if let Some(next) = items.next().transpose()? {
-                self.heap.push(Reverse((next.ts_recv, at)));
-                self.open[at as usize] = Some(Source { items, latest: next.ts_recv, next });
-            }
+            let items = (self.reader)(self.order[at as usize], &self.progress)?;
+            self.open[at as usize] = Some(Source { items, next: None, latest: i64::MIN });
+            self.advance(at, report)?;
         }
         let Some(Reverse((_, at))) = self.heap.pop() else { return Ok(None) };
-        let slot = &mut self.open[at as usize];
-        let Some(source) = slot else { unreachable!("a file in the heap is open") };
-        let item = match source.items.next().transpose()? {
-            Some(mut following) => {
-                if following.ts_recv < source.latest {
-                    let latest = source.latest;
+        let item = self.open[at as usize].as_mut().and_then(|source| source.next.take());
+        self.read_on = Some(at);
+        if let Some(item) = &item {
+            report.messages_read += 1;
+            report.at(item.ts_recv);
+        }
+        Ok(item)
+    }
+
+    /// Reads the next item of an open file, or closes it.
+    fn advance(&mut self, at: u32, report: &mut Report) -> Result<()> {
+        let Some(source) = &mut self.open[at as usize] else { return Ok(()) };
+        match source.items.next().transpose()? {
+            None => self.open[at as usize] = None,
+            Some(mut item) => {
+                let latest = source.latest;
+                if item.ts_recv < latest {
                     report.at(latest);
-                    report.flag(following.origin, "time ran backwards", || {
-                        format!("{} ns before {latest}", latest - following.ts_recv)
+                    report.flag(item.origin, "time ran backwards", || {
+                        format!("{} ns before {latest}", latest - item.ts_recv)
                     });
-                    following.ts_recv = latest;
-                    following.flags |= flag::BAD_TS;
+                    item.ts_recv = latest;
+                    item.flags |= flag::BAD_TS;
                 }
-                source.latest = following.ts_recv;
-                self.heap.push(Reverse((following.ts_recv, at)));
-                std::mem::replace(&mut source.next, following)
+                source.latest = item.ts_recv;
+                self.heap.push(Reverse((item.ts_recv, at)));
+                source.next = Some(item);
             }
-            None => slot.take().expect("it was there a moment ago").next,
-        };
-        report.messages_read += 1;
-        report.at(item.ts_recv);
-        Ok(Some(item))
+        }
+        Ok(())
     }
 }

@@ -59,7 +59,16 @@ fn received(line: &[u8]) -> Parsed<(i64, usize)> {
     let end = line.iter().position(|byte| *byte == b' ').unwrap_or(line.len());
     let time = std::str::from_utf8(&line[..end]).ok().filter(|time| !time.starts_with(['+', '-']));
     match time.and_then(|time| time.parse().ok()) {
-        Some(ts) => Ok((ts, (end + 1).min(line.len()))),
+        Some(ts) => {
+            let json = (end + 1).min(line.len());
+            match line[json..].first() {
+                Some(b'{') => Ok((ts, json)),
+                _ => Err(Problem(format!(
+                    "found {} after the time; expected a JSON object",
+                    shown(&line[json..])
+                ))),
+            }
+        }
         None => {
             let found = shown(&line[..end.min(20)]);
             Err(Problem(format!("the line begins with {found}; expected the receive time in ns")))
@@ -78,5 +87,8 @@ mod tests {
             let told = received(bad).unwrap_err().0;
             assert!(told.contains("expected the receive time in ns"), "{told}");
         }
+        assert!(
+            received(b"17 [1]").unwrap_err().0.contains("found '[1]' after the time; expected a JSON object")
+        );
     }
 }

@@ -12,11 +12,19 @@ use sonic_rs::{JsonValueTrait, LazyValue};
 /// For what is no JSON or has not the fields of `T`; the message names the field.
 pub fn json<'a, T: Deserialize<'a>>(text: &'a [u8]) -> Parsed<T> {
     sonic_rs::from_slice(text).map_err(|error| {
-        // The library adds a picture of the place; its first line says all.
+        // The library says the place as line and column of this one message and adds a picture of it.
         let told = error.to_string();
-        let told = told.lines().next().unwrap_or("no JSON").trim_end_matches(':').to_owned();
-        Problem(format!("{told}; found {}", shown(text)))
+        let told = told.lines().next().unwrap_or("no JSON");
+        let what = told.split(" at line ").next().unwrap_or(told);
+        Problem(format!("{what}, near {}", around(text, error.offset())))
     })
+}
+
+/// The text just before and after a place.
+fn around(text: &[u8], place: usize) -> String {
+    let place = place.min(text.len());
+    let found = &text[place.saturating_sub(40)..(place + 20).min(text.len())];
+    format!("'{}'", String::from_utf8_lossy(found))
 }
 
 /// The beginning of a text, for a message.

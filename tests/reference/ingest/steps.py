@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 from atc.events.instrument import Instrument
-from atc.events.message import Level
 from atc.events.schema import PX_TICKS_MAX
+from reference.ingest.message import Level
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,9})?", re.ASCII)
 _REMEMBERED = 200_000

@@ -7,8 +7,10 @@ from datetime import date, timedelta
 from typing import Any
 
 from atc.events.business_day import day_number
-from atc.events.keyframes import DifferenceFeed, SnapshotFeed
-from atc.events.message import (
+from atc.events.schema import ControlKind, Flag, Kind, schema_of
+from atc.events.writer import IngestSession
+from reference.ingest.keyframes import DifferenceFeed, SnapshotFeed
+from reference.ingest.message import (
     BookMessage,
     ControlMessage,
     FullBook,
@@ -16,9 +18,7 @@ from atc.events.message import (
     TickerMessage,
     TradeMessage,
 )
-from atc.events.report import IngestReport
-from atc.events.schema import ControlKind, Flag, Kind, schema_of
-from atc.events.writer import IngestSession
+from reference.ingest.report import IngestReport
 
 _CHUNK_ROWS = 65_536
 _FIRST_DAY = date(1970, 1, 1)

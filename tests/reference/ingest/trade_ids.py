@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from atc.events.merge import Timed
-from atc.events.message import ControlMessage, Message
-from atc.events.report import IngestReport
 from atc.events.schema import ControlKind
+from reference.ingest.merge import Timed
+from reference.ingest.message import ControlMessage, Message
+from reference.ingest.report import IngestReport
 
 
 class TradeIds:

@@ -6,7 +6,7 @@ or gmocoin) and --symbol.
 - Time: `created_at` is the recorder's clock (UTC without a zone mark) and becomes `ts_recv`, `timestamp` is
   the exchange's. The clocks disagree by tens of ms, so a latency computed from them can be negative.
 - bitFlyer: `side` is the aggressor's, the number in `trade_id` is the venue's.
-- GMO Coin: every execution is printed twice, the taker's side first (`atc.events.twin_prints`); its
+- GMO Coin: every execution is printed twice, the taker's side first (`reference.ingest.twin_prints`); its
   `trade_id` is made from the recorder's clock, neither unique nor the venue's, and is not kept.
 - Size: BTC. Tick 1 JPY on both venues; lots are those of the venues' rules.
 
@@ -21,17 +21,17 @@ from functools import partial
 from pathlib import Path
 
 from atc.errors import DataError, nearest
-from atc.events.adapters import Asked, KnownSteps, no_such_symbol, resolved
-from atc.events.adapters.gmo_trades import SIDES, known_steps
 from atc.events.instrument import Instrument
-from atc.events.merge import Source, Timed, merged
-from atc.events.message import Message, TradeMessage
-from atc.events.report import IngestReport
 from atc.events.schema import Flag
-from atc.events.source_file import Progress, located, no_progress, read_csv
-from atc.events.steps import Steps
-from atc.events.twin_prints import Print, TwinPrints
-from atc.events.utc_time import utc_ns
+from reference.ingest.adapters import Asked, KnownSteps, no_such_symbol, resolved
+from reference.ingest.adapters.gmo_trades import SIDES, known_steps
+from reference.ingest.merge import Source, Timed, merged
+from reference.ingest.message import Message, TradeMessage
+from reference.ingest.report import IngestReport
+from reference.ingest.source_file import Progress, located, no_progress, read_csv
+from reference.ingest.steps import Steps
+from reference.ingest.twin_prints import Print, TwinPrints
+from reference.ingest.utc_time import utc_ns
 
 VERSION = 1
 

@@ -12,9 +12,9 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from atc.events.message import BookMessage, ControlMessage, Level, Message, Origin
-from atc.events.report import IngestReport
 from atc.events.schema import ControlKind, MsgKind
+from reference.ingest.message import BookMessage, ControlMessage, Level, Message, Origin
+from reference.ingest.report import IngestReport
 
 _HELD_AT_MOST = 10_000
 

@@ -25,18 +25,18 @@ from pathlib import Path
 from typing import Any
 
 from atc.errors import DataError
-from atc.events.adapters import Asked, KnownSteps, no_such_symbol, resolved
-from atc.events.adapters.binance_raw import taker_side
 from atc.events.instrument import Instrument
-from atc.events.merge import Source, Timed, merged
-from atc.events.message import Message, Origin, TradeMessage
-from atc.events.report import IngestReport
 from atc.events.schema import Flag
-from atc.events.source_file import Progress, located, no_progress, read_json
-from atc.events.steps import Steps
-from atc.events.trade_ids import TradeIds
-from atc.events.update_chain import Difference, Snapshot, UpdateChain
-from atc.events.utc_time import ns_of_ms
+from reference.ingest.adapters import Asked, KnownSteps, no_such_symbol, resolved
+from reference.ingest.adapters.binance_raw import taker_side
+from reference.ingest.merge import Source, Timed, merged
+from reference.ingest.message import Message, Origin, TradeMessage
+from reference.ingest.report import IngestReport
+from reference.ingest.source_file import Progress, located, no_progress, read_json
+from reference.ingest.steps import Steps
+from reference.ingest.trade_ids import TradeIds
+from reference.ingest.update_chain import Difference, Snapshot, UpdateChain
+from reference.ingest.utc_time import ns_of_ms
 
 VERSION = 2
 

@@ -18,9 +18,9 @@ from typing import Protocol, cast
 
 from atc.errors import DataError, UsageError, nearest
 from atc.events.instrument import Instrument, WrongFact
-from atc.events.message import Message
-from atc.events.report import IngestReport
-from atc.events.source_file import Progress
+from reference.ingest.message import Message
+from reference.ingest.report import IngestReport
+from reference.ingest.source_file import Progress
 
 
 @dataclass(frozen=True)

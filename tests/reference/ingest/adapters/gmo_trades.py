@@ -3,7 +3,7 @@
 - Time: exchange time in UTC without a zone mark, to the ms; no receive time, so `ts_recv` is `ts_exch`
   (SYNTH_RECV). A file holds the business day from 06:00 JST, 21:00 UTC of the date before.
 - Side and twins: unless the archive was filtered, every execution is printed twice, the taker's side first;
-  the maker's print is kept with DUP_OTHER_SIDE. See `atc.events.twin_prints`. There is no trade id.
+  the maker's print is kept with DUP_OTHER_SIDE. See `reference.ingest.twin_prints`. There is no trade id.
 - Size: base asset. Steps are those of the venue's `public/v1/symbols` of 2026-02-13; it changed them over the
   years, so a size that is no multiple is an error that names the row, and `--lot` reads older days.
 
@@ -19,16 +19,16 @@ from itertools import islice
 from pathlib import Path
 
 from atc.errors import DataError
-from atc.events.adapters import Asked, KnownSteps, no_such_symbol, resolved
 from atc.events.instrument import Instrument
-from atc.events.merge import Source, Timed, merged
-from atc.events.message import Message, Origin, TradeMessage
-from atc.events.report import IngestReport
 from atc.events.schema import Flag
-from atc.events.source_file import Progress, located, no_progress, read_csv
-from atc.events.steps import Steps
-from atc.events.twin_prints import Print, TwinPrints, looks_filtered
-from atc.events.utc_time import utc_ns
+from reference.ingest.adapters import Asked, KnownSteps, no_such_symbol, resolved
+from reference.ingest.merge import Source, Timed, merged
+from reference.ingest.message import Message, Origin, TradeMessage
+from reference.ingest.report import IngestReport
+from reference.ingest.source_file import Progress, located, no_progress, read_csv
+from reference.ingest.steps import Steps
+from reference.ingest.twin_prints import Print, TwinPrints, looks_filtered
+from reference.ingest.utc_time import utc_ns
 
 VERSION = 1
 

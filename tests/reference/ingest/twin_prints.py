@@ -16,8 +16,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from atc.events.message import Origin
-from atc.events.report import IngestReport
+from reference.ingest.message import Origin
+from reference.ingest.report import IngestReport
 
 
 class Print(NamedTuple):

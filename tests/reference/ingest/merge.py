@@ -6,10 +6,10 @@ import heapq
 from collections.abc import Callable, Iterator, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
-from atc.events.message import Origin
-from atc.events.report import IngestReport
 from atc.events.schema import Flag
-from atc.events.source_file import Progress, no_progress
+from reference.ingest.message import Origin
+from reference.ingest.report import IngestReport
+from reference.ingest.source_file import Progress, no_progress
 
 T = TypeVar("T")
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from atc.events.book import Book
-from atc.events.message import BookMessage, FullBook, Level
-from atc.events.report import IngestReport
 from atc.events.schema import KEYFRAME_NS, MAX_GAP_NS, Flag, MsgKind
+from reference.ingest.message import BookMessage, FullBook, Level
+from reference.ingest.report import IngestReport
 
 
 class KeyframeClock:

@@ -6,7 +6,7 @@ line.
 - Side of a trade: `m` is true when the buyer is the maker, so the seller took.
 - Size: base asset. Depth sizes are absolute, 0 deletes a level.
 - Chain: `U` and `u` are a depth update's first and last id; USD-M says the previous `u` as `pu`, on spot U
-  follows it without a gap. A line without `stream` is the REST snapshot. See `atc.events.update_chain`.
+  follows it without a gap. A line without `stream` is the REST snapshot. See `reference.ingest.update_chain`.
 - Trades of USD-M whose `X` is not MARKET (insurance fund, ADL) are no trades of the market and are left out.
 
 Sources: developers.binance.com, "WebSocket Streams" of Spot and of USD-M Futures;
@@ -24,16 +24,16 @@ from typing import Any
 import orjson
 
 from atc.errors import DataError
-from atc.events.adapters import Asked, KnownSteps, no_such_symbol, resolved
 from atc.events.instrument import Instrument
-from atc.events.merge import Source, Timed, merged
-from atc.events.message import Message, TickerMessage, TradeMessage
-from atc.events.report import IngestReport
-from atc.events.source_file import Progress, located, no_progress, read_lines
-from atc.events.steps import Steps
-from atc.events.trade_ids import TradeIds
-from atc.events.update_chain import Difference, Snapshot, UpdateChain
-from atc.events.utc_time import ns_of_ms
+from reference.ingest.adapters import Asked, KnownSteps, no_such_symbol, resolved
+from reference.ingest.merge import Source, Timed, merged
+from reference.ingest.message import Message, TickerMessage, TradeMessage
+from reference.ingest.report import IngestReport
+from reference.ingest.source_file import Progress, located, no_progress, read_lines
+from reference.ingest.steps import Steps
+from reference.ingest.trade_ids import TradeIds
+from reference.ingest.update_chain import Difference, Snapshot, UpdateChain
+from reference.ingest.utc_time import ns_of_ms
 
 VERSION = 1
 
