@@ -11,6 +11,7 @@ ROOT = Path(os.environ.get("ATC_RECORDINGS", Path(__file__).parents[2] / "shared
 BINANCE_RAW = ROOT / "binance_raw_2024"
 BINANCE_2020 = ROOT / "binance_ethbtc_2020"
 JPY = ROOT / "jpy_bitflyer_gmo_2025"
+BITFLYER_WS = ROOT / "bitflyer_ws_2021"
 GMO_REST = ROOT / "gmocoin_rest_2026"
 
 

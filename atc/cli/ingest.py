@@ -68,8 +68,8 @@ def ingest(
     asked = Asked(
         venue=venue,
         symbol=symbol,
-        tick=_step("--tick", tick),
-        lot=_step("--lot", lot),
+        tick=decimal_step("--tick", tick),
+        lot=decimal_step("--lot", lot),
         day_cut_utc_s=day_cut_utc_s,
         tz_offset_s=tz_offset_s,
         recorded_depth=recorded_depth,
@@ -103,7 +103,8 @@ def ingest(
     )
 
 
-def _step(option: str, text: str | None) -> Decimal | None:
+def decimal_step(option: str, text: str | None) -> Decimal | None:
+    """A price or size step as typed. Raises UsageError for what is no positive decimal."""
     if text is None:
         return None
     try:

@@ -1,0 +1,368 @@
+"""The recorder's raw files: every frame as it was received, whatever the connection does."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import gzip
+import hashlib
+import itertools
+import json
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from atc.errors import DataError
+from atc.events.recorder.connection import Backoff, Pace, Patience
+from atc.events.recorder.publish import Target
+from atc.events.recorder.raw_folder import RawFolder
+from atc.events.recorder.raw_line import ReceiveClock, is_whole, line, marker, parsed, rubbish
+from atc.events.recorder.segment import Segment, complete, seal
+from atc.events.recorder.session import Plan, Session
+from atc.events.recorder.status import StatusLine
+from atc.events.recorder.venues import VENUES, Venue
+from tests.ws_server import BREAKS, EXTRA, VenueServer
+
+QUICK = Patience(stall_s=0.3, first_wait_s=0.01, longest_wait_s=0.05, closing_s=0.2)
+GMO = replace(VENUES["gmo"], subscribe_interval_s=0.0)
+
+
+async def recorded(
+    server: VenueServer, venue: Venue, symbols: tuple[str, ...], place: Path, patience: Patience = QUICK
+) -> Session:
+    """Records all that the server sends, into `place/raw` and `place/root`."""
+    raw, root = place / "raw", place / "root"
+    with RawFolder(raw, replace(venue, url=server.url)) as folder:
+        plan = Plan(symbols, Target(root), patience)
+        with (raw.parent / "status.txt").open("w") as told:
+            session = Session(folder, plan, StatusLine("test", raw, stream=told))
+            running = asyncio.create_task(session.run())
+            ended = asyncio.create_task(server.done.wait())
+            await asyncio.wait({running, ended}, return_when=asyncio.FIRST_COMPLETED)
+            # The last frames may still be on their way through the event loop.
+            await asyncio.sleep(0.05)
+            ended.cancel()
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+            if not running.cancelled() and (error := running.exception()):
+                raise error
+    return session
+
+
+def raw_lines(raw: Path) -> Iterator[tuple[int, str]]:
+    for path in sorted(raw.glob("*.jsonl.gz")):
+        with gzip.open(path, "rt", newline="\n") as file:
+            for text in file:
+                ts, _, content = text.rstrip("\n").partition(" ")
+                yield int(ts), content
+
+
+def book(number: int) -> str:
+    levels = {
+        "asks": [{"price": str(101 + number % 7), "size": "0.01"}],
+        "bids": [{"price": "100", "size": "1"}],
+    }
+    time = f"2026-02-17T05:{number // 60 % 60:02d}:{number % 60:02d}.000Z"
+    return json.dumps(
+        {"channel": "orderbooks", **levels, "symbol": "ETH_JPY", "timestamp": time, "n": number}
+    )
+
+
+def test_every_frame_is_kept_in_order_through_faults(tmp_path: Path) -> None:
+    faults = [*BREAKS, *EXTRA]
+    server = VenueServer(
+        [book(i) for i in range(620)],
+        subscriptions=3,
+        faults={20 + 40 * k: faults[k % len(faults)] for k in range(15)},
+        refuse_connects=2,
+        refuse_after_break=1,
+    )
+
+    async def run() -> Session:
+        async with server.serving():
+            return await recorded(server, GMO, ("ETH_JPY",), tmp_path)
+
+    session = asyncio.run(run())
+    lines = list(raw_lines(tmp_path / "raw"))
+    times = [ts for ts, _ in lines]
+    assert times == sorted(times)
+    kept: list[Any] = []
+    connection = -1
+    for _, content in lines:
+        told = json.loads(content).get("atc")
+        if told == "open":
+            connection += 1
+        elif told == "rubbish":
+            facts = json.loads(content)
+            kept.append((connection, facts.get("text") or base64.b64decode(facts["base64"])))
+        elif told is None:
+            kept.append((connection, content))
+    assert kept == [(sent.connection, sent.text) for sent in server.sent]
+    assert len(server.sent) > 600
+    breaks = sum(fault in BREAKS for fault in server.faults.values())
+    assert session.counters.gaps == breaks
+    assert [json.loads(c)["atc"] for _, c in lines if c.startswith('{"atc":"lost"')] == ["lost"] * breaks
+    assert sum(c.startswith('{"atc":"stall"') for _, c in lines) == session.counters.stalls == 2
+    assert session.counters.refused_connects == server.refused == 2 + breaks
+    assert json.loads(lines[-1][1]) == {"atc": "close"}
+
+
+def test_requests_keep_the_pace_of_the_venue_over_connections(tmp_path: Path) -> None:
+    server = VenueServer(
+        [book(i) for i in range(10)], subscriptions=3, faults={2: "reset", 5: "close"}, least_interval_s=0.1
+    )
+    venue = replace(GMO, subscribe_interval_s=0.12)
+
+    async def run() -> None:
+        async with server.serving():
+            await recorded(server, venue, ("ETH_JPY",), tmp_path, replace(QUICK, stall_s=5))
+
+    asyncio.run(run())
+    assert server.too_fast == 0
+    assert [request["channel"] for _, _, request in server.requests] == ["ticker", "trades", "orderbooks"] * 3
+    # The venue's own rule is one a second: what is sent is slower than that.
+    assert VENUES["gmo"].subscribe_interval_s > 1
+
+
+def test_a_refusal_for_good_ends_it_and_a_passing_one_does_not(tmp_path: Path) -> None:
+    wrong = '{"error":"ERR-5106 Invalid request parameter. symbol"}'
+    server = VenueServer([wrong], subscriptions=3)
+
+    async def run(server: VenueServer) -> Session:
+        async with server.serving():
+            return await recorded(server, GMO, ("ETH_JPX",), tmp_path)
+
+    with pytest.raises(DataError, match=r"refused a subscription of ETH_JPX: ERR-5106.*name of the symbol"):
+        asyncio.run(run(server))
+    server = VenueServer([book(1), book(2), book(3)], subscriptions=3, faults={0: "busy", 1: "busy"})
+    session = asyncio.run(run(server))
+    assert session.counters.frames == {"refusal": 2, "book": 3}
+    assert server.connects == 3
+    assert GMO.heard({"error": "ERR-5201 MAINTENANCE. Please wait for a while"}).passing
+
+
+def test_bitflyer_asks_for_snapshots_last() -> None:
+    requests = [json.loads(text) for text in VENUES["bitflyer"].subscriptions(["FX_BTC_JPY"])]
+    channels = [request["params"]["channel"] for request in requests]
+    assert channels == [
+        f"lightning_{what}_FX_BTC_JPY" for what in ("ticker", "executions", "board", "board_snapshot")
+    ]
+    assert len({request["id"] for request in requests}) == 4
+
+
+def test_taker_only_is_asked_for_and_recorded(tmp_path: Path) -> None:
+    venue = replace(GMO, taker_only=True)
+    trades = json.loads(venue.subscriptions(["ETH_JPY"])[1])
+    assert trades == {
+        "command": "subscribe",
+        "channel": "trades",
+        "symbol": "ETH_JPY",
+        "option": "TAKER_ONLY",
+    }
+    assert "option" not in GMO.subscriptions(["ETH_JPY"])[1]
+    with RawFolder(tmp_path, venue) as folder:
+        segment, _ = folder.begin(["ETH_JPY"], continues=None, connected=False)
+        segment.close()
+    assert json.loads(segment.path.read_text().partition(" ")[2])["taker_only"] is True
+
+
+def test_the_clock_never_runs_backwards_and_says_so(tmp_path: Path) -> None:
+    now = iter([5_000_000_000, 5_000_000_001, 3_000_000_000, 3_100_000_000, 5_000_000_000, 6_000_000_000])
+    segment = Segment(tmp_path / "a.jsonl", ReceiveClock(lambda: next(now)))
+    for n in range(6):
+        segment.write(b'{"n":%d}' % n)
+    segment.close()
+    lines = [parsed(text) for text in (tmp_path / "a.jsonl").read_bytes().splitlines()]
+    assert [ts for ts, _ in lines] == [5_000_000_000, *[5_000_000_001] * 5, 6_000_000_000]
+    assert lines[2] == (5_000_000_001, {"atc": "clock", "behind_ns": 2_000_000_001})
+    assert [content["n"] for _, content in lines if "n" in content] == list(range(6))
+
+
+def test_a_frame_with_line_breaks_stays_one_line() -> None:
+    text = line(7, b'{\n "a":\r\n1}')
+    assert text == b'7 {  "a":  1}\n'
+    assert parsed(text) == (7, {"a": 1})
+    assert json.loads(rubbish(b"no\njson")) == {"atc": "rubbish", "text": "no\njson"}
+    assert b"\n" not in rubbish(b"no\njson")
+
+
+@pytest.mark.parametrize("tail", [b"", b"17", b'17 {"a":', b"\0" * 5000, b'17 {"a":1', b'18 {"a":[1,2'])
+def test_a_killed_file_is_completed(tmp_path: Path, tail: bytes) -> None:
+    whole = b"".join(line(n, b'{"n":%d}' % n) for n in range(3))
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(whole + tail)
+    done = complete(path)
+    assert done is not None
+    assert done.dropped_bytes == len(tail)
+    content = path.read_bytes()
+    assert content.startswith(whole)
+    ts, told = parsed(content[len(whole) :].rstrip(b"\n"))
+    assert (ts, told["atc"]) == (2, "lost")
+    assert (str(len(tail)) in told["why"]) == bool(tail)
+    # Completing again changes nothing.
+    complete(path)
+    assert path.read_bytes() == content
+
+
+def test_a_file_that_ended_in_order_gets_no_marker(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(line(1, b"{}") + line(2, marker("next")))
+    before = path.read_bytes()
+    assert complete(path) is not None
+    assert path.read_bytes() == before
+    path.write_bytes(b"\0" * 100)
+    assert complete(path) is None
+    assert not path.exists()
+
+
+def test_the_last_whole_line_is_found_however_long_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    long = line(5, json.dumps({"text": "x" * 3_000_000}).encode())
+    path.write_bytes(line(4, b"{}") + long + b"6 {")
+    done = complete(path)
+    assert done is not None
+    assert done.dropped_bytes == 3
+    assert path.read_bytes().startswith(line(4, b"{}") + long)
+
+
+def _states(tmp_path: Path) -> dict[str, Callable[[Path], None]]:
+    """What a kill can leave of a file that was being sealed."""
+
+    def nothing(path: Path) -> None:
+        pass
+
+    def half_part(path: Path) -> None:
+        path.with_name(f".{path.name}.gz.part").write_bytes(b"\x1f\x8b half")
+
+    def compressed_only(path: Path) -> None:
+        copy = path.read_bytes()
+        seal(path)
+        path.with_name(path.name + ".gz.sha256").unlink()
+        path.write_bytes(copy)
+
+    def not_removed(path: Path) -> None:
+        copy = path.read_bytes()
+        seal(path)
+        path.write_bytes(copy)
+
+    def all_but_checksum(path: Path) -> None:
+        seal(path)
+        path.with_name(path.name + ".gz.sha256").unlink()
+
+    return {f.__name__: f for f in (nothing, half_part, compressed_only, not_removed, all_but_checksum)}
+
+
+@pytest.mark.parametrize(
+    "state", ["nothing", "half_part", "compressed_only", "not_removed", "all_but_checksum"]
+)
+def test_a_kill_while_sealing_loses_nothing(tmp_path: Path, state: str) -> None:
+    with RawFolder(tmp_path, GMO) as folder:
+        segment, _ = folder.begin(["ETH_JPY"], continues=None, connected=False)
+        for n in range(1000):
+            segment.write(b'{"n":%d}' % n)
+        segment.write(marker("close"))
+        segment.close()
+    plain = segment.path.read_bytes()
+    _states(tmp_path)[state](segment.path)
+    with RawFolder(tmp_path, GMO) as folder:
+        sealed = [file.path for file in folder.sealed()]
+        digests = [folder.digest(file) for file in folder.sealed()]
+    assert [path.name for path in sealed] == [segment.path.name + ".gz"]
+    assert gzip.decompress(sealed[0].read_bytes()) == plain
+    assert digests == [hashlib.sha256(sealed[0].read_bytes()).hexdigest()]
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
+        [".recorder.lock", sealed[0].name, sealed[0].name + ".sha256"]
+    )
+
+
+def test_a_second_recorder_is_refused(tmp_path: Path) -> None:
+    with (
+        RawFolder(tmp_path, GMO),
+        pytest.raises(DataError, match=r"process \d+ records into this folder.*another folder with --raw"),
+    ):
+        RawFolder(tmp_path, GMO).__enter__()
+    with RawFolder(tmp_path, GMO):
+        pass
+
+
+def test_a_clock_far_behind_the_last_recording_is_refused(tmp_path: Path) -> None:
+    name = "gmocoin_2100-01-01_21000101T000000.000000Z.jsonl"
+    ahead = 4_102_444_800_000_000_000
+    (tmp_path / name).write_bytes(line(ahead, marker("segment", symbols=["ETH_JPY"], format=1)))
+    with pytest.raises(DataError, match=r"in the future of this machine's clock; set the clock"):
+        RawFolder(tmp_path, GMO).__enter__()
+
+
+def test_the_wait_grows_with_jitter_and_ends_at_the_longest() -> None:
+    patience = Patience(first_wait_s=0.5, longest_wait_s=8)
+    waits = [
+        [backoff.next_s() for _ in range(8)]
+        for backoff in (Backoff(patience, _random=random.Random(s)) for s in range(50))
+    ]
+    for n, whole in enumerate([0.5, 1, 2, 4, 8, 8, 8, 8]):
+        of_try = [wait[n] for wait in waits]
+        assert all(whole / 2 <= wait <= whole for wait in of_try)
+        assert max(of_try) - min(of_try) > whole / 4
+    backoff = Backoff(patience)
+    for _ in range(5):
+        backoff.next_s()
+    backoff.reset()
+    assert backoff.next_s() <= 0.5
+
+
+def test_the_pace_is_kept_by_one_clock() -> None:
+    async def turns() -> list[float]:
+        pace, times = Pace(0.02), []
+        loop = asyncio.get_running_loop()
+        for _ in range(4):
+            await pace.turn()
+            times.append(loop.time())
+        return times
+
+    times = asyncio.run(turns())
+    assert all(later - earlier >= 0.02 for earlier, later in itertools.pairwise(times))
+
+
+@pytest.mark.parametrize(
+    ("text", "whole"),
+    [
+        (b"17 {}", True),
+        (b"17 1", True),
+        (b"17 ", False),
+        (b"{}", False),
+        (b"17 {", False),
+        (b"17  {}", False),
+        (b"-1 {}", False),
+    ],
+)
+def test_what_a_whole_line_is(text: bytes, whole: bool) -> None:
+    assert is_whole(text) is whole
+
+
+def test_strange_frames_are_heard_without_an_error() -> None:
+    frames: list[Any] = [
+        None,
+        1,
+        "x",
+        [],
+        {},
+        {"channel": 7},
+        {"channel": "trades"},
+        {"channel": ["trades"], "symbol": 1},
+    ]
+    frames += [
+        {"params": 1},
+        {"params": {"channel": None}},
+        {"params": {"channel": "lightning_board_X", "message": 5}},
+    ]
+    frames += [
+        {"channel": "ticker", "symbol": "A", "timestamp": 5},
+        {"channel": "ticker", "symbol": "A", "timestamp": "x"},
+    ]
+    for venue in VENUES.values():
+        for frame in frames:
+            assert venue.heard(frame).ts_exch is None
