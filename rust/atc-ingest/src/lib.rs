@@ -21,6 +21,7 @@ pub mod facts;
 pub mod keyframes;
 pub mod merge;
 pub mod message;
+pub mod recording;
 pub mod report;
 pub mod source;
 pub mod stamped;

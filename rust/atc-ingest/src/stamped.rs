@@ -20,13 +20,29 @@ impl Line {
     }
 }
 
+/// Where a line's receive time (ns) and message are: the time, and where the message begins. `None`: no message.
+pub type Received = fn(&[u8]) -> Parsed<Option<(i64, usize)>>;
+
 /// The lines of all files in one order of receive time.
 ///
 /// # Errors
 /// If a file cannot be read.
 pub fn merged(files: &Files, progress: &Progress, report: &mut Report) -> Result<Merged<Line>> {
+    merged_by(|text| received(text).map(Some), files, progress, report)
+}
+
+/// [`merged`] of files with another spelling of the time.
+///
+/// # Errors
+/// If a file cannot be read.
+pub fn merged_by(
+    received: Received,
+    files: &Files,
+    progress: &Progress,
+    report: &mut Report,
+) -> Result<Merged<Line>> {
     let named = files.clone();
-    let reader = Box::new(move |file, progress: &Progress| lines(&named, file, progress));
+    let reader = Box::new(move |file, progress: &Progress| lines_by(received, &named, file, progress));
     Merged::all(files, reader, progress, report)
 }
 
@@ -35,27 +51,42 @@ pub fn merged(files: &Files, progress: &Progress, report: &mut Report) -> Result
 /// # Errors
 /// If it cannot be read; an item is an error for a line that does not begin with a time.
 pub fn lines(files: &Files, file: u32, progress: &Progress) -> Result<Items<Line>> {
+    lines_by(|text| received(text).map(Some), files, file, progress)
+}
+
+/// [`lines`] of a file with another spelling of the time.
+///
+/// # Errors
+/// As [`lines`].
+pub fn lines_by(received: Received, files: &Files, file: u32, progress: &Progress) -> Result<Items<Line>> {
     let mut lines = Lines::open(files.path(file), progress)?;
     let files = files.clone();
     Ok(Box::new(std::iter::from_fn(move || {
-        let mut text = Vec::new();
-        match lines.read(&mut text) {
-            Err(error) => Some(Err(error)),
-            Ok(None) => None,
-            Ok(Some(row)) => {
-                let origin = Origin { file, row };
-                let timed = received(&text).map(|(ts_recv, json)| {
+        loop {
+            let mut text = Vec::new();
+            let row = match lines.read(&mut text) {
+                Err(error) => return Some(Err(error)),
+                Ok(None) => return None,
+                Ok(Some(row)) => row,
+            };
+            let origin = Origin { file, row };
+            match received(&text) {
+                Err(problem) => return Some(Err(problem.at(&files, origin))),
+                Ok(None) => {}
+                Ok(Some((ts_recv, json))) => {
                     let what = Line { text, json };
-                    Timed { ts_recv, flags: 0, origin, what }
-                });
-                Some(timed.map_err(|problem| problem.at(&files, origin)))
+                    return Some(Ok(Timed { ts_recv, flags: 0, origin, what }));
+                }
             }
         }
     })))
 }
 
 /// The receive time at the beginning of a line, and where its JSON begins.
-fn received(line: &[u8]) -> Parsed<(i64, usize)> {
+///
+/// # Errors
+/// For a line that does not begin with a time.
+pub fn received(line: &[u8]) -> Parsed<(i64, usize)> {
     let end = line.iter().position(|byte| *byte == b' ').unwrap_or(line.len());
     let time = std::str::from_utf8(&line[..end]).ok().filter(|time| !time.starts_with(['+', '-']));
     match time.and_then(|time| time.parse().ok()) {

@@ -6,7 +6,9 @@
 
 pub mod binance_2020;
 pub mod binance_raw;
+pub mod bitflyer_ws;
 pub mod gmo_trades;
+pub mod gmo_ws;
 pub mod jpy_recorder;
 pub mod jpy_trades;
 
@@ -47,7 +49,9 @@ pub trait Reading: Send {
 pub static ALL: &[&Adapter] = &[
     &binance_2020::ADAPTER,
     &binance_raw::ADAPTER,
+    &bitflyer_ws::ADAPTER,
     &gmo_trades::ADAPTER,
+    &gmo_ws::ADAPTER,
     &jpy_recorder::ADAPTER,
     &jpy_trades::ADAPTER,
 ];
