@@ -18,39 +18,13 @@ import pytest
 
 from atc.errors import DataError
 from atc.events.recorder.connection import Backoff, Pace, Patience
-from atc.events.recorder.publish import Target
 from atc.events.recorder.raw_folder import RawFolder
 from atc.events.recorder.raw_line import ReceiveClock, is_whole, line, marker, parsed, rubbish
 from atc.events.recorder.segment import Segment, complete, seal
-from atc.events.recorder.session import Plan, Session
-from atc.events.recorder.status import StatusLine
-from atc.events.recorder.venues import VENUES, Venue
+from atc.events.recorder.session import Session
+from atc.events.recorder.venues import VENUES
+from tests.recording import GMO, QUICK, recorded
 from tests.ws_server import BREAKS, EXTRA, VenueServer
-
-QUICK = Patience(stall_s=0.3, first_wait_s=0.01, longest_wait_s=0.05, closing_s=0.2)
-GMO = replace(VENUES["gmo"], subscribe_interval_s=0.0)
-
-
-async def recorded(
-    server: VenueServer, venue: Venue, symbols: tuple[str, ...], place: Path, patience: Patience = QUICK
-) -> Session:
-    """Records all that the server sends, into `place/raw` and `place/root`."""
-    raw, root = place / "raw", place / "root"
-    with RawFolder(raw, replace(venue, url=server.url)) as folder:
-        plan = Plan(symbols, Target(root), patience)
-        with (raw.parent / "status.txt").open("w") as told:
-            session = Session(folder, plan, StatusLine("test", raw, stream=told))
-            running = asyncio.create_task(session.run())
-            ended = asyncio.create_task(server.done.wait())
-            await asyncio.wait({running, ended}, return_when=asyncio.FIRST_COMPLETED)
-            # The last frames may still be on their way through the event loop.
-            await asyncio.sleep(0.05)
-            ended.cancel()
-            running.cancel()
-            await asyncio.gather(running, return_exceptions=True)
-            if not running.cancelled() and (error := running.exception()):
-                raise error
-    return session
 
 
 def raw_lines(raw: Path) -> Iterator[tuple[int, str]]:

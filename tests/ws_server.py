@@ -172,7 +172,7 @@ async def _delivered(client: ServerConnection) -> None:
     """Returns when everything written has been acknowledged by the other side's kernel."""
     transport = client.transport
     descriptor = transport.get_extra_info("socket").fileno()
-    while (
+    while not transport.is_closing() and (
         transport.get_write_buffer_size()
         or struct.unpack("i", fcntl.ioctl(descriptor, termios.TIOCOUTQ, b"\0" * 4))[0]
     ):

@@ -5,6 +5,7 @@ of its own, so that neither its work nor its end can touch the connection.
 from __future__ import annotations
 
 import asyncio
+import gzip
 import sys
 from collections import defaultdict
 from dataclasses import dataclass
@@ -17,7 +18,6 @@ import orjson
 from atc.errors import DataError
 from atc.events.catalog import Catalog
 from atc.events.recorder.raw_folder import RawFile, RawFolder
-from atc.events.source_file import read_lines
 
 
 @dataclass(frozen=True)
@@ -153,9 +153,11 @@ def _any_frame_of(folder: RawFolder, symbol: str, files: list[RawFile]) -> bool:
     """Whether the files hold any frame of the symbol; the first one ends the search."""
     quoted = symbol.encode()
     for file in files:
-        for _, text in read_lines(file.path):
-            if quoted in text and not text.partition(b" ")[2].startswith(b'{"atc"'):
-                heard = folder.venue.heard(orjson.loads(text.partition(b" ")[2]))
-                if heard.symbol == symbol and heard.kind in ("book", "trade", "ticker"):
-                    return True
+        with gzip.open(file.path) as lines:
+            for text in lines:
+                content = text.partition(b" ")[2]
+                if quoted in content and not content.startswith(b'{"atc"'):
+                    heard = folder.venue.heard(orjson.loads(content))
+                    if heard.symbol == symbol and heard.kind in ("book", "trade", "ticker"):
+                        return True
     return False

@@ -19,10 +19,10 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, NamedTuple
 
 from atc.errors import UsageError, nearest
-from atc.events.utc_time import utc_ns
 
 
 class Heard(NamedTuple):
@@ -38,6 +38,7 @@ class Heard(NamedTuple):
     """Of a refusal: the same request may be granted later."""
 
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 OTHER = Heard("other")
 
 
@@ -181,7 +182,11 @@ def _bitflyer_time(message: Any) -> int | None:
 
 
 def _time(text: Any) -> int | None:
+    """ns of an ISO time in UTC, to the µs: enough for the status line."""
     try:
-        return utc_ns(text) if isinstance(text, str) else None
+        when = datetime.fromisoformat(text) if isinstance(text, str) else None
     except ValueError:
         return None
+    if when is None or when.utcoffset() != timedelta(0):
+        return None
+    return (when - _EPOCH) // timedelta(microseconds=1) * 1000

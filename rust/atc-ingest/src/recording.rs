@@ -48,8 +48,10 @@ pub fn symbols(text: &[u8]) -> Vec<String> {
 /// The connection of a recording, followed for one symbol.
 #[derive(Debug, Default)]
 pub struct Connection {
-    /// A connection, or its recorder, has not told its end yet.
+    /// A connection was made, and has not told its end yet.
     live: bool,
+    /// It brought a frame, of whatever symbol.
+    heard: bool,
     /// GAP_START was stored, GAP_END not yet.
     in_gap: bool,
     /// The makers' prints are left out by the venue.
@@ -60,6 +62,11 @@ impl Connection {
     /// Whether the venue was asked to leave the makers' prints out.
     pub fn taker_only(&self) -> bool {
         self.taker_only
+    }
+
+    /// Whether the connection brought anything.
+    pub fn heard(&self) -> bool {
+        self.heard
     }
 
     /// What a marker adds to the stream.
@@ -114,25 +121,43 @@ impl Connection {
             Some(name) if file > 0 && !is_before(name) => {
                 self.lose(head, &format!("{name} is not among the files"), out);
             }
-            None if self.live => self.lose(head, "the recording before it ended without a word", out),
+            None if self.live || self.heard => {
+                self.lose(head, "the recording before it ended without a word", out)
+            }
             _ => {}
         }
         self.live |= marker.connected == Some(true);
     }
 
-    /// Frames are missing from here on, and what was known of the book is void.
+    /// Frames are missing from here on, and what was known of the book is void. A connection that brought nothing adds
+    /// nothing to the gap that it is in.
     pub fn lose(&mut self, head: Head, why: &str, out: &mut Vec<Message>) {
-        self.live = false;
-        if !self.in_gap {
-            self.in_gap = true;
-            out.push(head.control(ControlKind::GapStart, why));
-            out.push(head.control(ControlKind::Reset, "the book is unknown until the next whole one"));
+        if self.heard || !self.in_gap {
+            self.start_gap(head, why, out);
         }
+        (self.live, self.heard) = (false, false);
+    }
+
+    /// A frame came on this connection.
+    pub fn frame(&mut self) {
+        (self.live, self.heard) = (true, true);
+    }
+
+    /// A frame that changed the book could not be read: as after a loss, but for the connection, which goes on.
+    pub fn unreadable_book(&mut self, head: Head, why: &str, out: &mut Vec<Message>) {
+        if !self.in_gap {
+            self.start_gap(head, why, out);
+        }
+    }
+
+    fn start_gap(&mut self, head: Head, why: &str, out: &mut Vec<Message>) {
+        self.in_gap = true;
+        out.push(head.control(ControlKind::GapStart, why));
+        out.push(head.control(ControlKind::Reset, "the book is unknown until the next whole one"));
     }
 
     /// The whole book of the symbol came.
     pub fn whole_book(&mut self, head: Head, out: &mut Vec<Message>) {
-        self.live = true;
         if self.in_gap {
             self.in_gap = false;
             out.push(head.control(ControlKind::GapEnd, "whole book"));
@@ -179,7 +204,10 @@ mod tests {
         let (mut connection, mut report, mut out) = (Connection::default(), Report::new(0, true), Vec::new());
         for (ts, (file, text)) in lines.iter().enumerate() {
             let head = head(ts as i64, *file);
-            if *text == "book" {
+            if *text == "frame" {
+                connection.frame();
+            } else if *text == "book" {
+                connection.frame();
                 connection.whole_book(head, &mut out);
             } else {
                 connection.marker(text.as_bytes(), head, &files, &mut out, &mut report).unwrap();
@@ -213,6 +241,19 @@ mod tests {
         ];
         assert_eq!(kinds(&lines), [GapStart, Reset, GapEnd]);
         assert_eq!(told(&lines)[0].1, "no frame for 30 s");
+    }
+
+    #[test]
+    fn each_loss_is_told_but_not_that_of_a_connection_that_brought_nothing() {
+        let lost = r#"{"atc":"lost","why":"it broke"}"#;
+        let open = r#"{"atc":"open"}"#;
+        let lines = [(0, open), (0, "book"), (0, lost), (0, open), (0, lost), (0, open), (0, lost)];
+        assert_eq!(kinds(&lines), [GapStart, Reset]);
+        let lines =
+            [(0, open), (0, "frame"), (0, lost), (0, open), (0, "frame"), (0, lost), (0, open), (0, "book")];
+        assert_eq!(kinds(&lines), [GapStart, Reset, GapStart, Reset, GapEnd]);
+        let lines = [(0, open), (0, lost), (0, open), (0, "book")];
+        assert_eq!(kinds(&lines), [GapStart, Reset, GapEnd]);
     }
 
     #[test]

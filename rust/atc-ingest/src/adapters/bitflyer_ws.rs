@@ -239,7 +239,6 @@ fn open(
         connection: Connection::default(),
         ids: RecentIds::default(),
         state: "RUNNING".to_owned(),
-        received: false,
     }))
 }
 
@@ -252,8 +251,6 @@ struct Session {
     ids: RecentIds,
     /// Of the ticker.
     state: String,
-    /// Something came on this connection.
-    received: bool,
 }
 
 impl Reading for Session {
@@ -278,12 +275,12 @@ impl Session {
         }
         if text.starts_with(b"ws") {
             report.messages_read -= 1;
-            if std::mem::take(&mut self.received) {
+            if self.connection.heard() {
                 self.connection.lose(head, "a new connection was made", out);
             }
             return Ok(());
         }
-        self.received = true;
+        self.connection.frame();
         let Ok(rpc) = json::<Rpc<'_>>(text) else {
             report.flag(head.origin, "frame that cannot be read", || shown(text));
             return Ok(());
@@ -327,7 +324,7 @@ impl Session {
             Ok(board) => board,
             Err(problem) => {
                 let why = problem.0;
-                self.connection.lose(head, &format!("a board could not be read: {why}"), out);
+                self.connection.unreadable_book(head, &format!("a board could not be read: {why}"), out);
                 report.flag(head.origin, "frame that cannot be read", || why);
                 return Ok(());
             }

@@ -173,6 +173,7 @@ impl Session {
             }
             return Ok(());
         }
+        self.connection.frame();
         let envelope = json(text).unwrap_or(Envelope { channel: None, symbol: None });
         let (Some(channel), Some(symbol)) = (envelope.channel, envelope.symbol) else {
             report.flag(head.origin, "frame of no channel", || crate::text::shown(text));
@@ -226,7 +227,7 @@ impl Session {
             Frame::Quote(quote, ts_exch) => {
                 let price = |text: Option<&str>| -> Parsed<Option<i32>> {
                     // 0: the venue has none, as before the first trade.
-                    let given = text.filter(|text| text.trim_matches(['0', '.']) != "");
+                    let given = text.filter(|text| !text.trim_matches(['0', '.']).is_empty());
                     Ok(given.map(|text| self.steps.px(text)).transpose()?)
                 };
                 let ticker = Ticker {

@@ -1,0 +1,41 @@
+"""Recording from a local server, in this process."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+
+from atc.events.recorder.connection import Patience
+from atc.events.recorder.publish import Target
+from atc.events.recorder.raw_folder import RawFolder
+from atc.events.recorder.session import Plan, Session
+from atc.events.recorder.status import StatusLine
+from atc.events.recorder.venues import VENUES, Venue
+from tests.ws_server import VenueServer
+
+QUICK = Patience(stall_s=0.3, first_wait_s=0.01, longest_wait_s=0.05, closing_s=0.2)
+GMO = replace(VENUES["gmo"], subscribe_interval_s=0.0)
+BITFLYER = replace(VENUES["bitflyer"], subscribe_interval_s=0.0)
+
+
+async def recorded(
+    server: VenueServer, venue: Venue, symbols: tuple[str, ...], place: Path, patience: Patience = QUICK
+) -> Session:
+    """Records all that the server sends, into `place/raw` and `place/root`."""
+    raw, root = place / "raw", place / "root"
+    with RawFolder(raw, replace(venue, url=server.url)) as folder:
+        plan = Plan(symbols, Target(root), patience)
+        with (raw.parent / "status.txt").open("w") as told:
+            session = Session(folder, plan, StatusLine("test", raw, stream=told))
+            running = asyncio.create_task(session.run())
+            ended = asyncio.create_task(server.done.wait())
+            await asyncio.wait({running, ended}, return_when=asyncio.FIRST_COMPLETED)
+            # The last frames may still be on their way through the event loop.
+            await asyncio.sleep(0.05)
+            ended.cancel()
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+            if not running.cancelled() and (error := running.exception()):
+                raise error
+    return session
