@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -39,3 +41,12 @@ async def recorded(
             if not running.cancelled() and (error := running.exception()):
                 raise error
     return session
+
+
+def raw_lines(raw: Path) -> Iterator[tuple[int, str]]:
+    """Time and content of every line of the sealed files."""
+    for path in sorted(raw.glob("*.jsonl.gz")):
+        with gzip.open(path, "rt", newline="\n") as file:
+            for text in file:
+                ts, _, content = text.rstrip("\n").partition(" ")
+                yield int(ts), content

@@ -9,7 +9,7 @@ import hashlib
 import itertools
 import json
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,16 +23,8 @@ from atc.events.recorder.raw_line import ReceiveClock, is_whole, line, marker, p
 from atc.events.recorder.segment import Segment, complete, seal
 from atc.events.recorder.session import Session
 from atc.events.recorder.venues import VENUES
-from tests.recording import GMO, QUICK, recorded
+from tests.recording import GMO, QUICK, raw_lines, recorded
 from tests.ws_server import BREAKS, EXTRA, VenueServer
-
-
-def raw_lines(raw: Path) -> Iterator[tuple[int, str]]:
-    for path in sorted(raw.glob("*.jsonl.gz")):
-        with gzip.open(path, "rt", newline="\n") as file:
-            for text in file:
-                ts, _, content = text.rstrip("\n").partition(" ")
-                yield int(ts), content
 
 
 def book(number: int) -> str:
