@@ -251,3 +251,53 @@ def test_what_it_cannot_do_is_refused(words: list[str], named: str) -> None:
     with pytest.raises(UsageError, match=named) as refused:
         CliRunner().invoke(application(), ["oracle", *words], catch_exceptions=False)
     assert refused.value.exit_code == 2
+
+
+def test_a_run_is_judged_beside_the_oracle_and_its_record_stays(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from atc.report.summary import print_summary
+    from atc.run import run
+
+    settings = [*SMALL, f"paths.outputs={tmp_path}", f"paths.events={tmp_path / 'data'}", "tracking=none"]
+    linear = run(compose(["+experiment=logistic_36feat", *settings]))
+    assert f"atcoracle{linear}" in "".join(capsys.readouterr().out.split())
+    trees = run(compose(["+experiment=gbdt_36feat", *settings, "model.n_estimators=5", "model.num_leaves=4"]))
+    sealed = run(compose(["+experiment=logistic_36feat", *settings, "protocol.sealed=true"]))
+    recorded = {path: path.read_bytes() for path in tmp_path.glob("runs/*/m*.json")}
+    capsys.readouterr()
+
+    file = tmp_path / "oracle.json"
+    done = CliRunner().invoke(
+        application(), ["oracle", str(trees), *EFFORT, "--json", str(file)], catch_exceptions=False
+    )
+    assert done.exit_code == 0
+    content = json.loads(file.read_text(encoding="utf-8"))
+    (judged,) = content["runs"]
+    assert judged["run"] == trees.name
+    assert judged["linear"] == "logistic on plan36"
+    run_metrics = json.loads((trees / "metrics.json").read_bytes())
+    assert judged["model"]["holdout_auc"] == run_metrics["holdout/auc"]
+    all_runs = CliRunner().invoke(
+        application(), ["oracle", *settings, *EFFORT, "--json", str(file)], catch_exceptions=False
+    )
+    beside = {one["run"]: one for one in json.loads(file.read_text(encoding="utf-8"))["runs"]}
+    # The sealed one has no holdout scores to judge.
+    assert set(beside) == {linear.name, trees.name}
+    assert beside[linear.name]["headroom_captured"]["value"] == 0.0
+    room = content["oracle"]["value"] - beside[linear.name]["model"]["auc"]["value"]
+    above = judged["model"]["auc"]["value"] - beside[linear.name]["model"]["auc"]["value"]
+    assert judged["headroom_captured"]["value"] == pytest.approx(above / room)
+    assert linear.name in all_runs.stdout
+
+    print_summary(trees)
+    shown = capsys.readouterr().out
+    row = next(line for line in shown.splitlines() if line.startswith("oracle "))
+    assert row.split()[1] == f"{content['oracle']['value']:.4f}"
+    assert "Headroom captured" in shown
+    print_summary(sealed)
+    assert "this run has no holdout scores" in " ".join(capsys.readouterr().out.split())
+    assert {path: path.read_bytes() for path in tmp_path.glob("runs/*/m*.json")} == recorded
+    other = [*settings, "data.seed=2"]
+    with pytest.raises(UsageError, match=r"another data\.\*"):
+        CliRunner().invoke(application(), ["oracle", *other, str(trees), *EFFORT], catch_exceptions=False)

@@ -1,12 +1,16 @@
-"""The closing table of a run, made from its record alone, so that a run found finished prints the same."""
+"""The closing table of a run, made from its record, so that a run found finished prints the same; on
+simulated data the oracle beside it, if it is kept.
+"""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from statistics import NormalDist
 from typing import TYPE_CHECKING, TextIO
 
+from atc.report.oracle_lines import OracleLines, oracle_lines
 from atc.report.verdict import Metrics, verdict
 from atc.tracking.metrics_file import read_metrics
 from atc.tracking.run_files import CONFIG, LOG, METRICS, Manifest, read_manifest
@@ -79,10 +83,11 @@ def print_tables(
     """The summary without its last line: what was run, on what, the figures, their verdict, the cost, the
     files.
     """
+    known = oracle_lines(folder, shown_path(folder), config)
     for table in (
         _facts(folder, config, manifest),
         _spans(manifest, metrics),
-        _ranking(config, metrics),
+        _ranking(config, metrics, known),
         _scores(metrics),
         _other_figures(metrics),
         _stages(manifest),
@@ -93,6 +98,7 @@ def print_tables(
     console.print()
     for title, sentences in (
         ("verdict", verdict(metrics)),
+        ("oracle", [] if known is None else known.sentences),
         ("notes", _strings(manifest.get("notes"))),
         ("files", list(_files(folder, manifest))),
     ):
@@ -154,7 +160,7 @@ def _spans(manifest: Manifest, metrics: Metrics) -> Table:
     return table
 
 
-def _ranking(config: Mapping[str, object], metrics: Metrics) -> Table:
+def _ranking(config: Mapping[str, object], metrics: Metrics, known: OracleLines | None) -> Table:
     confidence = _part(config, "evaluation").get("confidence", 0.95)
     interval = (
         f"{float(confidence):.0%} interval".replace("%", " %")
@@ -169,8 +175,27 @@ def _ranking(config: Mapping[str, object], metrics: Metrics) -> Table:
         for figure in ("auc", "direction_auc"):
             key = f"{prefix}/{figure}"
             cells += [_figure(metrics, key, sign), _interval(metrics, key, sign)]
-        table.add_row(name, *cells, end_section=name == _SCORE_ROWS[-1][0] or prefix.startswith("lift_over"))
+        last_score = name == _SCORE_ROWS[-1][0]
+        best = _oracle_cells(known, confidence) if last_score else None
+        table.add_row(name, *cells, end_section=(last_score and not best) or prefix.startswith("lift_over"))
+        if best:
+            table.add_row("oracle", *best, end_section=True)
     return table
+
+
+def _oracle_cells(known: OracleLines | None, confidence: object) -> list[str]:
+    """The best possible score's AUC and direction AUC with normal intervals; empty where not kept."""
+    if known is None or known.truth is None:
+        return []
+    width = NormalDist().inv_cdf(0.5 + (confidence if isinstance(confidence, float) else 0.95) / 2)
+    cells = []
+    for best in (known.truth.auc, known.truth.direction):
+        value, error = (None, None) if best is None else (best.corrected.value, best.corrected.se)
+        figures: dict[str, float | None] = {"auc": value}
+        if value is not None and error is not None:
+            figures |= {"auc/lo": value - width * error, "auc/hi": value + width * error}
+        cells += [_figure(figures, "auc", " "), _interval(figures, "auc", " ")]
+    return cells
 
 
 def _scores(metrics: Metrics) -> Table:
