@@ -60,6 +60,7 @@ def test_the_groups_hold_what_the_issue_names(composer: Composer) -> None:
         "eth_jpy",
         "binance_ethusdt_2024",
         "binance_ethbtc_2020",
+        "gmocoin_btcjpy_2025",
     }
     assert set(composer.options("window")) == {"demo", "recording", "phase4"}
     assert set(composer.options("tracking")) == {"offline", "online", "none"}

@@ -7,12 +7,15 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
-from recordings import BINANCE_2020, ROOT, needs
+from recordings import BINANCE_2020, JPY, ROOT, needs
 from typer.testing import CliRunner
 
 from atc.cli import application
+from atc.config.compose import compose
+from atc.config.schema import RecordedData
 from atc.errors import DataError, UsageError
 from atc.events.catalog import Catalog
+from atc.events.ingest import ensure_ingested
 from atc.report.stylised.bands import BANDS
 from atc.report.stylised.market_day import market_days
 from atc.report.stylised.panels import PANELS
@@ -54,7 +57,7 @@ def test_without_recordings_the_simulator_stands_alone(
 ) -> None:
     monkeypatch.setenv("ATC_RECORDINGS", str(tmp_path / "nowhere"))
     out = _run("days=1", "seed=3", "--root", str(events), "--report", str(tmp_path / "facts.svg"))
-    assert "binance_ethbtc_2020 is not shown" in out
+    assert "binance_ethbtc_2020 is not shown" in out and "gmocoin_btcjpy_2025 is not shown" in out
     assert "no recording stands beside the simulator" in out
     content = json.loads((tmp_path / "facts.json").read_text())
     assert [market["name"] for market in content["markets"]] == ["target"]
@@ -102,7 +105,11 @@ def test_taker_groups_and_quotes_of_a_simulated_day(events: Path) -> None:
     assert day.first_hour == 6
     assert day.quotes is not None and day.levels is not None
     assert (day.quotes.ask > day.quotes.bid).all()
-    assert day.levels.bid_px.shape == (len(day.quotes.ts), 20)
+    assert day.levels.bid_px.shape == (len(day.levels.ts), 20)
+    # A book every half second leaves nothing to the ticker but what came before the first one.
+    early = int((day.quotes.ts < day.levels.ts[0]).sum())
+    assert len(day.quotes.ts) == len(day.levels.ts) + early
+    assert early < 5
     # The market order of several levels is several executions and one group.
     assert 0.5 * day.executions < len(day.takers.ts) < day.executions
     assert set(day.takers.side.tolist()) == {1, -1}
@@ -135,3 +142,22 @@ def test_a_named_recording_that_is_not_there_is_an_error(
             *("days=1", "seed=3", "--root", str(events), "--report", str(tmp_path / "x")),
             *("--beside", "data=binance_ethusdt_2024"),
         )
+
+
+@pytest.mark.parametrize("mark", [pytest.param(None, marks=needs(JPY))])
+def test_best_quotes_stand_in_where_the_board_is_silent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mark: None
+) -> None:
+    monkeypatch.setenv("ATC_RECORDINGS", str(ROOT))
+    config = compose(["data=gmocoin_btcjpy_2025", f"paths.events={tmp_path}"])
+    assert isinstance(config.data, RecordedData)
+    ensure_ingested(config.data, config.paths)
+    (day,) = market_days(Catalog(tmp_path), "gmocoin", "BTC_JPY")
+    assert day.levels is not None and day.quotes is not None
+    # The boards are 8 minutes long, the best quotes another 45.
+    assert (day.levels.ts[-1] - day.levels.ts[0]) / 60e9 == pytest.approx(7.6, abs=0.2)
+    assert (day.quotes.ts[-1] - day.quotes.ts[0]) / 60e9 == pytest.approx(107.5, abs=0.5)
+    assert (day.frames, len(day.levels.ts)) == (919, 919)
+    assert len(day.quotes.ts) > 5000
+    # 377 executions, each printed twice.
+    assert day.executions == 377

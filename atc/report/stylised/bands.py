@@ -249,8 +249,8 @@ BANDS = (
     ),
     Band(
         "response_growth",
-        "response R(100) / R(1)",
-        "R(100) / R(1)",
+        "response R(30) / R(1)",
+        "R(30) / R(1)",
         "response",
         (RECORDINGS,),
         "",

@@ -70,11 +70,11 @@ class Depth:
     def add(self, day: MarketDay) -> None:
         """Takes a day."""
         self._taken += (day.takers.qty.sum(), len(day.takers.qty))
-        if day.quotes is None or day.levels is None or not len(day.quotes.ts):
+        if day.levels is None or not len(day.levels.ts):
             return
-        slot = (day.quotes.ts - day.start_ns) // SAMPLE_NS
+        slot = (day.levels.ts - day.start_ns) // SAMPLE_NS
         seen = np.flatnonzero(np.append(True, slot[1:] != slot[:-1]))
-        mid = day.quotes.mid[seen, None]
+        mid = (day.levels.bid_px[seen, :1] + day.levels.ask_px[seen, :1]) / 2
         self._books += len(seen)
         for number, (px, qty) in enumerate(
             ((day.levels.bid_px, day.levels.bid_qty), (day.levels.ask_px, day.levels.ask_qty))

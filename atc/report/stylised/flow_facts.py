@@ -64,9 +64,9 @@ class SignMemory:
 
 
 class InterArrival:
-    """Times between taker orders; silences of more than 10 min are the venue's and left out."""
+    """Times between taker orders; what is longer than 60 s may be a silence of the feed and is left out."""
 
-    LONGEST_S = 600.0
+    LONGEST_S = MAX_GAP_NS / NS_PER_S
 
     def __init__(self) -> None:
         self._edges = np.geomspace(1e-3, 1e3, 121)
@@ -200,15 +200,15 @@ class Impact:
             self._by_size[:, column] += np.bincount(place, weights, len(self._by_size))
 
     def finish(self, into: Measured) -> None:
-        """`response_growth`: R(100) / R(1); `impact_exponent`: ψ of impact ~ size^ψ."""
+        """`response_growth`: R(30) / R(1); `impact_exponent`: ψ of impact ~ size^ψ."""
         enough = self._response[:, 1] >= 20 * self._lags
         if enough.any():
             lags = self._lags[enough].astype(np.float64)
             response = BPS * self._response[enough, 0] / self._response[enough, 1]
             if response[0] > 0:
                 into.curves["response"] = Curve(lags, response / response[0])
-                if lags[-1] >= 100:
-                    record(into, [("response_growth", np.interp(100, lags, response) / response[0])])
+                if lags[-1] >= 30:
+                    record(into, [("response_growth", np.interp(30, lags, response) / response[0])])
         self._finish_by_size(into)
 
     def _finish_by_size(self, into: Measured) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from atc.events.business_day import DAY_NS, NS_PER_S, day_start_ns
 from atc.events.catalog import Catalog
 from atc.events.reader import Events, read_events
-from atc.events.schema import MAX_GAP_NS, Flag, Kind
+from atc.events.schema import MAX_GAP_NS, Flag
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,13 +22,20 @@ if TYPE_CHECKING:
 DEPTH_LEVELS = 20
 """Levels a side that the facts look at."""
 
+TICKER_NS = 5 * NS_PER_S
+"""Tickers that come more seldom tell no price path."""
+
 GROUP_NS = 5_000_000
 """Prints of one taker arrive within this time of each other."""
 
 
 @dataclass(frozen=True)
 class Quotes:
-    """Best bid and ask after each book message, where both are there and the bid is the lower one."""
+    """Best bid and ask after each book message, where both are there and the bid is the lower one.
+
+    Where the book is silent for more than 60 s, the best quotes of the ticker stand in, if the venue sends
+    them every few seconds.
+    """
 
     ts: Ints
     """Receive time, ns UTC, ascending."""
@@ -44,8 +51,10 @@ class Quotes:
 
 @dataclass(frozen=True)
 class Levels:
-    """The best levels after each message of `Quotes`, shape (messages, levels); 0 where there is none."""
+    """The best levels after each book message, shape (messages, levels); 0 where there is none."""
 
+    ts: Ints
+    """Receive time, ns UTC, ascending."""
     bid_px: Floats
     ask_px: Floats
     bid_qty: Floats
@@ -77,14 +86,15 @@ class MarketDay:
     frames: int
     """Book messages."""
     quotes: Quotes | None
-    """None without a book; `levels` as well."""
+    """None where nobody quoted."""
     levels: Levels | None
+    """None without a book."""
     takers: TakerGroups
     executions: int
     """Takers' prints; a group holds one or more."""
 
     def path(self) -> tuple[Ints, Floats]:
-        """Times and prices of the price path: the mid, or the executions' prices where there is no book."""
+        """Times and prices of the price path: the mid, or the executions' prices where nobody quoted."""
         if self.quotes is not None:
             return self.quotes.ts, self.quotes.mid
         return self.takers.ts, self.takers.price
@@ -112,21 +122,21 @@ def market_days(catalog: Catalog, venue: str, symbol: str) -> Iterator[MarketDay
     depth = min(DEPTH_LEVELS, instrument.recorded_depth or DEPTH_LEVELS)
     for day in catalog.days(venue, symbol):
         start = day_start_ns(day, instrument.day_cut_utc_s, instrument.tz_offset_s)
-        kinds = (Kind.BOOK, Kind.TRADE, Kind.CONTROL)
-        events = read_events(catalog, venue, symbol, start, start + DAY_NS, kinds=kinds)
+        events = read_events(catalog, venue, symbol, start, start + DAY_NS)
         local_s = start // NS_PER_S + instrument.tz_offset_s
-        frames, quotes, levels = _books(events, tick, lot, depth)
+        frames, levels = _books(events, tick, lot, depth)
+        quotes = _quotes(levels, events.ticker, tick)
         takers, executions = _taker_groups(events.trade, tick, lot)
         yield MarketDay(start, local_s % 86_400 // 3600, frames, quotes, levels, takers, executions)
 
 
-def _books(events: Events, tick: float, lot: float, depth: int) -> tuple[int, Quotes | None, Levels | None]:
+def _books(events: Events, tick: float, lot: float, depth: int) -> tuple[int, Levels | None]:
     import numpy as np
 
     from atc._rust import replay_top
 
     if not events.book.num_rows:
-        return 0, None, None
+        return 0, None
     top = replay_top(_one_batch(events.book), _one_batch(events.control), depth, MAX_GAP_NS)
 
     def columns(name: str, unit: float) -> Floats:
@@ -138,11 +148,31 @@ def _books(events: Events, tick: float, lot: float, depth: int) -> tuple[int, Qu
     ts = top["ts_recv"].to_numpy()
     # Several messages of one instant: the last one stands.
     whole &= np.append(ts[1:] != ts[:-1], True)
-    levels = Levels(
-        bid_px[whole], ask_px[whole], columns("bid_qty", lot)[whole], columns("ask_qty", lot)[whole]
-    )
-    quotes = Quotes(ts[whole], levels.bid_px[:, 0], levels.ask_px[:, 0])
-    return top.num_rows, quotes, levels
+    bid_qty, ask_qty = columns("bid_qty", lot), columns("ask_qty", lot)
+    levels = Levels(ts[whole], bid_px[whole], ask_px[whole], bid_qty[whole], ask_qty[whole])
+    return top.num_rows, levels
+
+
+def _quotes(levels: Levels | None, ticker: pa.Table, tick: float) -> Quotes | None:
+    import numpy as np
+    import pyarrow.compute as pc
+
+    found = [] if levels is None else [Quotes(levels.ts, levels.bid_px[:, 0], levels.ask_px[:, 0])]
+    both = ticker.filter(pc.and_kleene(pc.is_valid(ticker["bid"]), pc.less(ticker["bid"], ticker["ask"])))
+    ts = both["ts_recv"].to_numpy()
+    if len(ts) > 1 and np.median(np.diff(ts)) <= TICKER_NS:
+        if found and len(found[0].ts):
+            book = found[0].ts
+            before = np.searchsorted(book, ts, side="right") - 1
+            silent = (before < 0) | (ts - book[before] > MAX_GAP_NS)
+            both, ts = both.filter(silent), ts[silent]
+        found.append(Quotes(ts, both["bid"].to_numpy() * tick, both["ask"].to_numpy() * tick))
+    if not found:
+        return None
+    ts = np.concatenate([quotes.ts for quotes in found])
+    order = np.argsort(ts, kind="stable")
+    bid, ask = (np.concatenate([getattr(quotes, side) for quotes in found]) for side in ("bid", "ask"))
+    return Quotes(ts[order], bid[order], ask[order]) if len(ts) else None
 
 
 def _taker_groups(trade: pa.Table, tick: float, lot: float) -> tuple[TakerGroups, int]:

@@ -136,7 +136,7 @@ PANELS = (
         "lag (taker orders)",
         "R(lag) / R(1)",
         y_scale="log",
-        shade=Shade("response_growth", "y_at", at=100),
+        shade=Shade("response_growth", "y_at", at=30),
     ),
     Panel(
         "impact_by_size",
