@@ -47,11 +47,15 @@ test-rust:
     {{cargo}} test {{rust}} --locked
 
 # every benchmark
-bench: bench-engine
+bench: bench-engine bench-oracle
 
 # the feature engine, events a second; the table also goes to outputs/bench/engine.json
 bench-engine:
     uv run python tests/benches/engine.py
+
+# the oracle of a scenario: seconds, and what bounds them; also to outputs/bench/oracle.json
+bench-oracle:
+    uv run python tests/benches/oracle.py
 
 # what CI runs
 ci:
