@@ -73,6 +73,17 @@ impl Rows {
         })
     }
 
+    /// The cells of the first line of a file that may or may not have a header.
+    ///
+    /// # Errors
+    /// For a missing or empty file.
+    pub fn first_cells(path: &Path) -> Result<Vec<String>> {
+        let mut rows = Self::headless(path, 0, &Progress::default())?;
+        let row = rows.lines.read(&mut rows.buffer)?.unwrap_or(1);
+        let line = rows.split(row)?;
+        Ok(rows.bounds.iter().map(|(start, end)| line[*start..*end].to_owned()).collect())
+    }
+
     /// The next row with its line number; `None` at the end.
     ///
     /// # Errors

@@ -6,8 +6,8 @@
 //!
 //! An [`adapters::Adapter`] is one small module of [`adapters`]: it maps what a venue wrote to [`message::Message`]s
 //! and states the venue's conventions of side, time and size with their source. All that is common to venues is
-//! here once: reading ([`source`], [`stamped`] lines, [`csv`], [`text`] of JSON), exact numbers ([`step`]), one order of time over several files
-//! ([`merge`]), update chains ([`chain`]), ids that count ([`trade_ids`]), prints that come twice ([`twins`]), keyframes and
+//! here once: reading ([`source`], [`zip`], [`stamped`] lines, [`csv`], [`text`] of JSON), exact numbers ([`step`]), one order of time over several files
+//! ([`merge`]), update chains ([`chain`], [`snapshot_chain`]), ids that count ([`trade_ids`]), prints that come twice ([`twins`]), keyframes and
 //! differences of snapshots ([`keyframes`]), numbering and business days ([`stream`]).
 //!
 //! Nothing here knows Python or Parquet, and nothing grows with the length of a file.
@@ -23,6 +23,7 @@ pub mod merge;
 pub mod message;
 pub mod recording;
 pub mod report;
+pub mod snapshot_chain;
 pub mod source;
 pub mod stamped;
 pub mod step;
@@ -31,3 +32,4 @@ pub mod text;
 pub mod time;
 pub mod trade_ids;
 pub mod twins;
+pub mod zip;

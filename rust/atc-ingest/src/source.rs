@@ -1,6 +1,7 @@
-//! Source files of any length, plain or gzip, with errors that say where.
+//! Source files of any length, plain, gzip or a zip of one file, with errors that say where.
 
 use crate::error::{Error, Result};
+use crate::zip::Member;
 use flate2::read::MultiGzDecoder;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
@@ -41,13 +42,15 @@ pub struct Content {
     reader: Box<dyn BufRead + Send>,
     read: Arc<AtomicU64>,
     name: String,
+    /// How it is packed, in a message.
+    packed: &'static str,
 }
 
 impl Content {
-    /// Opens a file; gzip is recognised by its first bytes.
+    /// Opens a file; gzip and zip are recognised by their first bytes.
     ///
     /// # Errors
-    /// If there is no such file.
+    /// If there is no such file, or if a zip cannot be read.
     pub fn open(path: &Path, progress: &Progress) -> Result<Self> {
         let name = path.display().to_string();
         let failed = |error: io::Error| Error::Data(format!("{name}: cannot be read ({error})"));
@@ -55,23 +58,27 @@ impl Content {
         let read = Arc::new(AtomicU64::new(0));
         let counted = Counted { file, read: Arc::clone(&read), progress: progress.clone() };
         let mut raw = BufReader::with_capacity(BUFFER, counted);
-        let packed = raw.fill_buf().map_err(failed)?.starts_with(b"\x1f\x8b");
-        let reader: Box<dyn BufRead + Send> = if packed {
-            Box::new(BufReader::with_capacity(BUFFER, MultiGzDecoder::new(raw)))
-        } else {
-            Box::new(raw)
+        let (reader, packed): (Box<dyn BufRead + Send>, _) = match raw.fill_buf().map_err(failed)? {
+            [0x1f, 0x8b, ..] => {
+                (Box::new(BufReader::with_capacity(BUFFER, MultiGzDecoder::new(raw))), "gzip")
+            }
+            [b'P', b'K', 3, 4, ..] => {
+                let member = Member::open(raw).map_err(failed)?;
+                (Box::new(BufReader::with_capacity(BUFFER, member)), "zip")
+            }
+            _ => (Box::new(raw), "file"),
         };
-        Ok(Self { reader, read, name })
+        Ok(Self { reader, read, name, packed })
     }
 
     fn failed(&self, error: &io::Error, place: &str) -> Error {
-        let (name, read) = (&self.name, self.read.load(Ordering::Relaxed));
+        let (name, packed, read) = (&self.name, self.packed, self.read.load(Ordering::Relaxed));
         Error::Data(match error.kind() {
             io::ErrorKind::UnexpectedEof => format!(
-                "{name}: the gzip ends {place}, byte {read}, before its end mark; it was cut: fetch it again"
+                "{name}: the {packed} ends {place}, byte {read}, before its end mark; it was cut: fetch it again"
             ),
             io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData => {
-                format!("{name}: damaged gzip {place}, byte {read} ({error}); fetch it again")
+                format!("{name}: damaged {packed} {place}, byte {read} ({error}); fetch it again")
             }
             _ => format!("{name}: cannot be read {place} ({error})"),
         })

@@ -1,15 +1,17 @@
-//! Binance WebSocket messages as recorded by hftbacktest's collector, spot and USD-M: `<receive ns> <JSON>` a line.
+//! Binance WebSocket messages as recorded by hftbacktest's collector, spot, USD-M and COIN-M: `<receive ns> <JSON>` a line.
 //!
 //! - Time: `ts_recv` is the recorder's clock. `ts_exch` is the matching time `T` where a message has one (trades, all of
-//!   USD-M), else the event time `E`; spot's bookTicker has neither.
+//!   the futures), else the event time `E`; spot's bookTicker has neither.
 //! - Side of a trade: `m` is true when the buyer is the maker, so the seller took.
-//! - Size: base asset. Depth sizes are absolute, 0 deletes a level.
-//! - Chain: `U` and `u` are a depth update's first and last id; USD-M says the previous `u` as `pu`, on spot U follows it
+//! - Size: base asset on spot and USD-M. On COIN-M it counts CONTRACTS, so a lot is 1 contract: 10 USD of ETHUSD_PERP, or
+//!   10 / price ETH. Depth sizes are absolute, 0 deletes a level.
+//! - Chain: `U` and `u` are a depth update's first and last id; futures say the previous `u` as `pu`, on spot U follows it
 //!   without a gap. A line without `stream` is the REST snapshot. See [`crate::chain`].
-//! - Trades of USD-M whose `X` is not MARKET (insurance fund, ADL) are no trades of the market and are left out.
+//! - Trades of futures whose `X` is not MARKET (insurance fund, ADL) are no trades of the market and are left out.
+//! - Market: messages of COIN-M name their pair (`ps`), updates of USD-M have `pu` and no `ps`, spot's have neither.
 //!
-//! Sources: developers.binance.com, "WebSocket Streams" of Spot and of USD-M Futures; github.com/nkaz001/hftbacktest,
-//! `collector`.
+//! Sources: developers.binance.com, "WebSocket Streams" of Spot, of USD-M Futures and of COIN-M Futures, and COIN-M's
+//! "Exchange Information" (`contractSize` 10 for ETHUSD_PERP); github.com/nkaz001/hftbacktest, `collector`.
 
 use crate::adapters::{Adapter, Reading};
 use crate::chain::{Difference, Snapshot, UpdateChain};
@@ -30,18 +32,20 @@ use std::collections::BTreeSet;
 /// The format.
 pub static ADAPTER: Adapter = Adapter {
     name: "binance_raw",
-    version: 2,
-    about: "Binance WebSocket, spot and USD-M: receive time and JSON a line",
+    version: 3,
+    about: "Binance WebSocket, spot, USD-M and COIN-M: receive time and JSON a line",
     facts,
     open,
 };
 
 const SPOT: &str = "binance";
 const USDM: &str = "binance_usdm";
+const COINM: &str = "binance_coinm";
 
 /// Steps on 2024-08-08. Spot's size step is 0.0001, but some resting orders are older than it: 2292.22972 at 5000.
 const SPOT_STEPS: &[(&str, &str, &str)] = &[("ETHUSDT", "0.01", "0.00001")];
 const USDM_STEPS: &[(&str, &str, &str)] = &[("ETHUSDT", "0.01", "0.001")];
+const COINM_STEPS: &[(&str, &str, &str)] = &[("ETHUSD_PERP", "0.01", "1")];
 
 #[derive(Deserialize)]
 struct Envelope<'a> {
@@ -73,6 +77,8 @@ struct Depth<'a> {
 struct RestDepth<'a> {
     #[serde(rename = "lastUpdateId")]
     last: i64,
+    /// Said by COIN-M alone.
+    symbol: Option<&'a str>,
     #[serde(rename = "E")]
     event_ms: Option<i64>,
     #[serde(rename = "T")]
@@ -112,7 +118,17 @@ struct Quote<'a> {
     matching_ms: Option<i64>,
 }
 
-/// Symbol and market are read from the first depth update: USD-M is the one with `pu`.
+impl Depth<'_> {
+    fn venue(&self) -> &'static str {
+        match (self.ps, self.pu) {
+            (Some(_), _) => COINM,
+            (None, Some(_)) => USDM,
+            (None, None) => SPOT,
+        }
+    }
+}
+
+/// Symbol and market are read from the first depth update.
 fn facts(files: &Files, asked: &Asked) -> Result<Facts> {
     let mut symbols = BTreeSet::new();
     for (file, _) in files.iter() {
@@ -123,14 +139,7 @@ fn facts(files: &Files, asked: &Asked) -> Result<Facts> {
                 continue;
             };
             if asked.symbol.as_deref().is_none_or(|symbol| symbol == depth.s) {
-                if depth.ps.is_some() {
-                    let place = files.spell(line.origin);
-                    return Err(Error::Data(format!(
-                        "{place}: {} is a COIN-M contract; expected spot or USD-M",
-                        depth.s
-                    )));
-                }
-                return Ok(known(if depth.pu.is_some() { USDM } else { SPOT }, depth.s));
+                return Ok(known(depth.venue(), depth.s));
             }
             symbols.insert(depth.s.to_owned());
         }
@@ -146,7 +155,11 @@ fn facts(files: &Files, asked: &Asked) -> Result<Facts> {
 }
 
 fn known(venue: &str, symbol: &str) -> Facts {
-    Facts::new(venue, symbol).steps_of(if venue == USDM { USDM_STEPS } else { SPOT_STEPS })
+    Facts::new(venue, symbol).steps_of(match venue {
+        COINM => COINM_STEPS,
+        USDM => USDM_STEPS,
+        _ => SPOT_STEPS,
+    })
 }
 
 /// The depth update of a line, if it is one.
@@ -214,6 +227,9 @@ impl Session {
         let envelope: Envelope<'_> = json(text)?;
         let (Some(stream), Some(data)) = (envelope.stream, envelope.data) else {
             let book: RestDepth<'_> = json(text)?;
+            if book.symbol.is_some_and(|symbol| !self.is_ours(symbol, &head, report)) {
+                return Ok(());
+            }
             let mut levels = Vec::new();
             pairs(&self.steps, 1, &book.bids, &mut levels)?;
             pairs(&self.steps, -1, &book.asks, &mut levels)?;

@@ -6,11 +6,15 @@
 
 pub mod binance_2020;
 pub mod binance_raw;
+pub mod binance_vision;
 pub mod bitflyer_ws;
+pub mod bybit;
+pub mod coinbase;
 pub mod gmo_trades;
 pub mod gmo_ws;
 pub mod jpy_recorder;
 pub mod jpy_trades;
+pub mod tardis;
 
 use crate::error::{Error, Result};
 use crate::facts::{Asked, Facts, Instrument};
@@ -49,11 +53,15 @@ pub trait Reading: Send {
 pub static ALL: &[&Adapter] = &[
     &binance_2020::ADAPTER,
     &binance_raw::ADAPTER,
+    &binance_vision::ADAPTER,
     &bitflyer_ws::ADAPTER,
+    &bybit::ADAPTER,
+    &coinbase::ADAPTER,
     &gmo_trades::ADAPTER,
     &gmo_ws::ADAPTER,
     &jpy_recorder::ADAPTER,
     &jpy_trades::ADAPTER,
+    &tardis::ADAPTER,
 ];
 
 /// The adapter of a name.
