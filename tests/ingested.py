@@ -38,6 +38,12 @@ class Taken:
     def lots(self, size: str) -> int:
         return _steps(size, self.facts["lot"])
 
+    def rows(self, kind: str, *columns: str) -> list[tuple[Any, ...]]:
+        """The rows of a kind that there may be none of."""
+        if kind not in self.tables:
+            return []
+        return list(zip(*(self.column(kind, name) for name in columns), strict=True))
+
     def column(self, kind: str, name: str) -> list[Any]:
         return self.tables[kind][name].to_pylist()
 
@@ -48,10 +54,12 @@ def _steps(text: str, step: str) -> int:
     return int(steps)
 
 
-def take(adapter: str, files: Sequence[Path], **asked: str) -> Taken:
-    """Reads `files`; `asked` may name `venue` and `symbol`."""
+def take(adapter: str, files: Sequence[Path], *, steps: tuple[str, str] | None = None, **asked: str) -> Taken:
+    """Reads `files`; `asked` may name `venue` and `symbol`, `steps` gives tick and lot."""
     paths = list(files)
     facts = json.loads(ingest_facts(adapter, paths, json.dumps(asked)))
+    if steps is not None:
+        facts["tick"], facts["lot"] = steps
     reader = IngestReader(adapter, paths, json.dumps(facts), True)
     batches: dict[str, list[pa.RecordBatch]] = {}
     while (part := reader.next()) is not None:

@@ -468,11 +468,6 @@ def test_a_second_file_without_its_first_has_no_book(tmp_path: Path) -> None:
     assert done.report.flagged == {"update without a snapshot": 3_036}
 
 
-def test_coin_margined_contracts_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="is a COIN-M contract; expected spot or USD-M"):
-        ingest("binance_raw", [BINANCE_RAW / "cm_ethusd_perp_20240808.jsonl.gz"], tmp_path, Asked())
-
-
 def test_the_venues_size_step_is_too_coarse_for_some_old_orders(tmp_path: Path) -> None:
     with pytest.raises(
         DataError, match=r"spot_ethusdt_20240808.*: size is 2292\.22972000; expected a multiple of 0\.0001"

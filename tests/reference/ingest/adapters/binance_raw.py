@@ -37,12 +37,13 @@ from reference.ingest.utc_time import ns_of_ms
 
 VERSION = 1
 
-SPOT, USDM = "binance", "binance_usdm"
+SPOT, USDM, COINM = "binance", "binance_usdm", "binance_coinm"
 
 _KNOWN = {
     # The size step is 0.0001, but some resting orders are older than it: 2292.22972 at 5000.
     (SPOT, "ETHUSDT"): KnownSteps(Decimal("0.01"), Decimal("0.00001"), "2024-08-08"),
     (USDM, "ETHUSDT"): KnownSteps(Decimal("0.01"), Decimal("0.001"), "2024-08-08"),
+    (COINM, "ETHUSD_PERP"): KnownSteps(Decimal("0.01"), Decimal(1), "2024-08-08"),
 }
 
 
@@ -57,9 +58,7 @@ def instrument(files: Sequence[Path], asked: Asked) -> Instrument:
             symbol = str(data.get("s"))
             symbols.add(symbol)
             if symbol == (asked.symbol or symbol):
-                if "ps" in data:
-                    raise DataError(f"{item.origin}: {symbol} is a COIN-M contract; expected spot or USD-M")
-                venue = USDM if "pu" in data else SPOT
+                venue = COINM if "ps" in data else USDM if "pu" in data else SPOT
                 return resolved(asked, venue=venue, symbol=symbol, steps=_KNOWN.get((venue, symbol)))
     if asked.symbol and not symbols:
         return resolved(asked, venue=SPOT, symbol=asked.symbol, steps=_KNOWN.get((SPOT, asked.symbol)))
