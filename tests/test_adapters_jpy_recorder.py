@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from ingested import Taken, best, books, take
 from recordings import JPY, needs
+from reference.ingest.utc_time import utc_ns
 
 from atc._rust import SourceDataError
 from atc.events.schema import Flag, MsgKind
-from atc.events.utc_time import utc_ns
 
 pytestmark = needs(JPY)
 
