@@ -13,6 +13,10 @@ BINANCE_2020 = ROOT / "binance_ethbtc_2020"
 JPY = ROOT / "jpy_bitflyer_gmo_2025"
 BITFLYER_WS = ROOT / "bitflyer_ws_2021"
 GMO_REST = ROOT / "gmocoin_rest_2026"
+BITFLYER_2018 = ROOT / "bitflyer_2018"
+LOBSTER = ROOT / "lobster_2012"
+DATABENTO = ROOT / "databento_mbp10_2024"
+BITSTAMP = ROOT / "bitstamp_l3_2026"
 
 
 def needs(folder: Path) -> list[pytest.MarkDecorator]:

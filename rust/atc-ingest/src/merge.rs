@@ -27,6 +27,12 @@ impl<T> Timed<T> {
         let Self { ts_recv, flags, origin, .. } = *self;
         Head { ts_recv, ts_exch: None, venue_seq: None, flags, origin }
     }
+
+    /// The same with another thing.
+    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Timed<U> {
+        let Self { ts_recv, flags, origin, what } = self;
+        Timed { ts_recv, flags, origin, what: change(what) }
+    }
 }
 
 /// What one file holds, in its own order.

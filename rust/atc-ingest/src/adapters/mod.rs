@@ -7,6 +7,7 @@
 pub mod binance_2020;
 pub mod binance_raw;
 pub mod binance_vision;
+pub mod bitflyer_2018;
 pub mod bitflyer_ws;
 pub mod bybit;
 pub mod coinbase;
@@ -54,6 +55,7 @@ pub static ALL: &[&Adapter] = &[
     &binance_2020::ADAPTER,
     &binance_raw::ADAPTER,
     &binance_vision::ADAPTER,
+    &bitflyer_2018::ADAPTER,
     &bitflyer_ws::ADAPTER,
     &bybit::ADAPTER,
     &coinbase::ADAPTER,
