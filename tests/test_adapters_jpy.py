@@ -47,7 +47,7 @@ def taken(tmp_path_factory: pytest.TempPathFactory) -> dict[Market, tuple[Ingest
     root = tmp_path_factory.mktemp("jpy")
     found = {}
     for venue, symbol in MARKETS:
-        done = ingest("jpy_trades", TRADES, root, Asked(venue=venue, symbol=symbol))
+        done = ingest("jpy_recorder", TRADES, root, Asked(venue=venue, symbol=symbol))
         found[venue, symbol] = done, read_events(root, venue, symbol, 0, 2**62)
         assert validate_days(Catalog(root), venue, symbol) == []
         assert Catalog(root).days(venue, symbol) == [date(2025, 7, 16)]
@@ -211,11 +211,11 @@ def test_the_gap_of_the_recording_is_in_every_market(taken: dict[Market, tuple[I
 def test_a_market_has_to_be_chosen(tmp_path: Path) -> None:
     held = "bitflyer BTC_JPY, bitflyer FX_BTC_JPY, gmocoin BTC, gmocoin BTC_JPY"
     with pytest.raises(DataError, match=f"give --venue and --symbol; the files hold {held}"):
-        ingest("jpy_trades", TRADES, tmp_path, Asked(symbol="BTC"))
+        ingest("jpy_recorder", TRADES, tmp_path, Asked(symbol="BTC"))
     with pytest.raises(DataError, match=f"no such venue; the files hold {held}"):
-        ingest("jpy_trades", TRADES, tmp_path, Asked(venue="GMO", symbol="BTC"))
+        ingest("jpy_recorder", TRADES, tmp_path, Asked(venue="GMO", symbol="BTC"))
     with pytest.raises(DataError, match="no events of gmocoin ETH_JPY"):
-        ingest("jpy_trades", TRADES, tmp_path, Asked(venue="gmocoin", symbol="ETH_JPY"))
+        ingest("jpy_recorder", TRADES, tmp_path, Asked(venue="gmocoin", symbol="ETH_JPY"))
 
 
 def test_the_steps_are_those_of_the_venues_answer(tmp_path: Path) -> None:

@@ -61,6 +61,7 @@ def test_the_groups_hold_what_the_issue_names(composer: Composer) -> None:
         "binance_ethusdt_2024",
         "binance_ethbtc_2020",
         "gmocoin_btcjpy_2025",
+        "bitflyer_btcjpy_2018",
     }
     assert set(composer.options("window")) == {"demo", "recording", "phase4"}
     assert set(composer.options("tracking")) == {"offline", "online", "none"}

@@ -501,7 +501,7 @@ def test_a_config_is_ingested_on_first_use(tmp_path: Path) -> None:
 
 
 def test_every_adapter_is_found_by_its_name() -> None:
-    assert {"binance_2020", "binance_raw", "gmo_trades", "jpy_trades"} <= set(adapters())
+    assert {"binance_2020", "binance_raw", "gmo_trades", "jpy_recorder"} <= set(adapters())
 
 
 def atc(*arguments: object) -> subprocess.CompletedProcess[str]:

@@ -96,8 +96,8 @@ TAPES = [JPY / f"trades_20250716_{hour}.csv.gz" for hour in (14, 15)]
         pytest.param("binance_raw", USDM, Asked(), marks=needs(BINANCE_RAW)),
         pytest.param("binance_2020", ETHBTC, Asked(), marks=needs(BINANCE_2020)),
         pytest.param("binance_2020", ETHBTC[::-1], Asked(), marks=needs(BINANCE_2020)),
-        pytest.param("jpy_trades", TAPES, Asked(venue="gmocoin", symbol="BTC"), marks=needs(JPY)),
-        pytest.param("jpy_trades", TAPES, Asked(venue="bitflyer", symbol="FX_BTC_JPY"), marks=needs(JPY)),
+        pytest.param("jpy_recorder", TAPES, Asked(venue="gmocoin", symbol="BTC"), marks=needs(JPY)),
+        pytest.param("jpy_recorder", TAPES, Asked(venue="bitflyer", symbol="FX_BTC_JPY"), marks=needs(JPY)),
     ],
 )
 def test_recordings(adapter: str, files: list[Path], asked: Asked, tmp_path: Path) -> None:

@@ -14,7 +14,6 @@ pub mod coinbase;
 pub mod gmo_trades;
 pub mod gmo_ws;
 pub mod jpy_recorder;
-pub mod jpy_trades;
 pub mod tardis;
 
 use crate::error::{Error, Result};
@@ -62,7 +61,6 @@ pub static ALL: &[&Adapter] = &[
     &gmo_trades::ADAPTER,
     &gmo_ws::ADAPTER,
     &jpy_recorder::ADAPTER,
-    &jpy_trades::ADAPTER,
     &tardis::ADAPTER,
 ];
 

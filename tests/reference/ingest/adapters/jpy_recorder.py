@@ -1,4 +1,4 @@
-"""Trades of bitFlyer and GMO Coin as recorded in 2025 by BitcoinMarketRecorder, all markets in one CSV.
+"""Trades of bitFlyer and GMO Coin as recorded in 2025 by BitcoinMarketRecorder, one of its kinds of files.
 
 `exchange,symbol,trade_id,price,size,side,timestamp,created_at`; one market is chosen with --venue (bitflyer
 or gmocoin) and --symbol.
