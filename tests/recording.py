@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+
+from ws_server import VenueServer
 
 from atc.events.recorder.connection import Patience
 from atc.events.recorder.publish import Target
@@ -14,7 +17,6 @@ from atc.events.recorder.raw_folder import RawFolder
 from atc.events.recorder.session import Plan, Session
 from atc.events.recorder.status import StatusLine
 from atc.events.recorder.venues import VENUES, Venue
-from tests.ws_server import VenueServer
 
 QUICK = Patience(stall_s=0.3, first_wait_s=0.01, longest_wait_s=0.05, closing_s=0.2)
 GMO = replace(VENUES["gmo"], subscribe_interval_s=0.0)
@@ -22,11 +24,17 @@ BITFLYER = replace(VENUES["bitflyer"], subscribe_interval_s=0.0)
 
 
 async def recorded(
-    server: VenueServer, venue: Venue, symbols: tuple[str, ...], place: Path, patience: Patience = QUICK
+    server: VenueServer,
+    venue: Venue,
+    symbols: tuple[str, ...],
+    place: Path,
+    patience: Patience = QUICK,
+    *,
+    now_ns: Callable[[], int] = time.time_ns,
 ) -> Session:
     """Records all that the server sends, into `place/raw` and `place/root`."""
     raw, root = place / "raw", place / "root"
-    with RawFolder(raw, replace(venue, url=server.url)) as folder:
+    with RawFolder(raw, replace(venue, url=server.url), now_ns) as folder:
         plan = Plan(symbols, Target(root), patience)
         with (raw.parent / "status.txt").open("w") as told:
             session = Session(folder, plan, StatusLine("test", raw, stream=told))

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.compute as pc
+from ws_server import Sent
 
 from atc.events.catalog import Catalog
 from atc.events.reader import read_events
 from atc.events.schema import ControlKind, Flag, MsgKind
-from tests.ws_server import Sent
 
 Item = tuple[Any, ...]
 _CONTROL = {

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from recording import GMO, QUICK, raw_lines, recorded
+from ws_server import BREAKS, EXTRA, VenueServer
 
 from atc.errors import DataError
 from atc.events.recorder.connection import Backoff, Pace, Patience
@@ -23,8 +25,6 @@ from atc.events.recorder.raw_line import ReceiveClock, is_whole, line, marker, p
 from atc.events.recorder.segment import Segment, complete, seal
 from atc.events.recorder.session import Session
 from atc.events.recorder.venues import VENUES
-from tests.recording import GMO, QUICK, raw_lines, recorded
-from tests.ws_server import BREAKS, EXTRA, VenueServer
 
 
 def book(number: int) -> str:

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
-from tests.recordings import BITFLYER_WS, JPY
+from recordings import BITFLYER_WS, JPY
 
 _STAMP = re.compile(r'"(exec_date|timestamp)":"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?Z"')
 _ID = re.compile(r'"id":(\d+)')

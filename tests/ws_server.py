@@ -14,7 +14,7 @@ import socket
 import struct
 import termios
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -55,6 +55,8 @@ class VenueServer:
     wrong_types: str = '{"channel":7}'
     refuse_connects: int = 0
     refuse_after_break: int = 0
+    pauses: Mapping[int, Callable[[], Awaitable[None]]] = field(default_factory=dict)
+    """Run after the frame of a place."""
     least_interval_s: float = 0.0
     """Between two requests; a faster one is answered as GMO Coin does."""
     pause_every: int = 50
@@ -99,6 +101,9 @@ class VenueServer:
                 await self._send(client, Sent(number, self.frames[place]))
                 if self.pause_s and place % self.pause_every == 0:
                     await asyncio.sleep(self.pause_s)
+                if place in self.pauses:
+                    await _delivered(client)
+                    await self.pauses[place]()
                 fault = self.faults.get(place)
                 if fault in EXTRA:
                     await self._send(client, Sent(number, self._extra(fault, self.frames[place]), fault))

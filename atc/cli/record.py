@@ -60,6 +60,7 @@ def record(
     from dataclasses import replace
 
     from atc.cli.ingest import decimal_step
+    from atc.events.adapters import Asked, adapter_named, instrument
     from atc.events.recorder.connection import Patience
     from atc.events.recorder.publish import Target
     from atc.events.recorder.raw_folder import RawFolder
@@ -83,9 +84,14 @@ def record(
         taker_only=taker_only,
         day_cut_utc_s=known.day_cut_utc_s if day_cut_utc_s is None else day_cut_utc_s,
     )
+    target = Target(root, decimal_step("--tick", tick), decimal_step("--lot", lot))
+    for symbol in symbols:
+        # Unknown steps are told now, not after a day of recording.
+        asked = Asked(venue=recorded.name, symbol=symbol, tick=target.tick, lot=target.lot)
+        instrument(adapter_named(recorded.adapter), [], asked)
     plan = Plan(
         symbols=symbols,
-        target=Target(root, decimal_step("--tick", tick), decimal_step("--lot", lot)),
+        target=target,
         patience=Patience(
             stall_s=seconds("--stall", stall), longest_wait_s=seconds("--longest-wait", longest_wait)
         ),

@@ -10,7 +10,8 @@ from __future__ import annotations
 import fcntl
 import os
 import re
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from types import TracebackType
@@ -56,12 +57,14 @@ class RawFile(NamedTuple):
 class RawFolder:
     """A context manager: holds the folder's lock. Raises DataError if another recorder has it."""
 
-    def __init__(self, path: Path, venue: Venue) -> None:
+    def __init__(self, path: Path, venue: Venue, now_ns: Callable[[], int] = time.time_ns) -> None:
+        """`now_ns`: this machine's clock."""
         self.path = path
+        self._now_ns = now_ns
         self.venue = venue
         self.recovered = Recovered(0, 0)
         self._lock: int | None = None
-        self.clock = ReceiveClock()
+        self.clock = ReceiveClock(now_ns)
 
     def __enter__(self) -> Self:
         try:
@@ -85,7 +88,7 @@ class RawFolder:
         os.ftruncate(self._lock, 0)
         os.pwrite(self._lock, f"{os.getpid()}\n".encode(), 0)
         self.recovered = self._recover()
-        self.clock = ReceiveClock(not_before=self._latest())
+        self.clock = ReceiveClock(self._now_ns, not_before=self._latest())
         return self
 
     def __exit__(
@@ -181,7 +184,7 @@ class RawFolder:
         """The time of the newest line. Raises DataError if this machine's clock is far behind it."""
         files = self.sealed()
         latest = last_time(files[-1].path) if files else 0
-        behind = latest - ReceiveClock().read()[0]
+        behind = latest - self._now_ns()
         if behind > _CLOCK_MAY_LAG_NS:
             raise DataError(
                 f"{files[-1].path}: its last line is {behind / 1e9:.0f} s in the future of this machine's "

@@ -14,6 +14,7 @@ import gzip
 import hashlib
 import os
 import shutil
+import threading
 from collections import deque
 from pathlib import Path
 from typing import NamedTuple
@@ -35,10 +36,11 @@ class Segment:
         self.path = path
         self.size = 0
         self._clock = clock
+        self._open = threading.Lock()
         self._told_behind = False
         try:
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
-            self._descriptor = os.open(path, flags, 0o644)
+            self._descriptor: int | None = os.open(path, flags, 0o644)
             sync_folder(path.parent)
         except OSError as error:
             raise _cannot_write(path, error) from error
@@ -65,24 +67,33 @@ class Segment:
         return now
 
     def sync(self) -> None:
-        """Makes what was written survive a power cut."""
-        try:
-            os.fsync(self._descriptor)
-        except OSError as error:
-            raise _cannot_write(self.path, error) from error
+        """Makes what was written survive a power cut. May run in another thread than `write` and `close`."""
+        with self._open:
+            if self._descriptor is None:
+                return
+            try:
+                os.fsync(self._descriptor)
+            except OSError as error:
+                raise _cannot_write(self.path, error) from error
 
     def close(self) -> None:
-        """Syncs and closes; the file is still to be sealed."""
+        """Syncs and closes; the file is still to be sealed. Nothing is written afterwards."""
         self.sync()
-        os.close(self._descriptor)
+        with self._open:
+            if self._descriptor is not None:
+                os.close(self._descriptor)
+            self._descriptor = None
 
     def _append(self, text: bytes) -> None:
+        descriptor = self._descriptor
+        if descriptor is None:
+            raise RuntimeError(f"{self.path} is closed")
         try:
-            written = os.write(self._descriptor, text)
+            written = os.write(descriptor, text)
             while written < len(text):
-                written += os.write(self._descriptor, text[written:])
+                written += os.write(descriptor, text[written:])
         except OSError as error:
-            os.ftruncate(self._descriptor, self.size)
+            os.ftruncate(descriptor, self.size)
             raise _cannot_write(self.path, error) from error
         self.size += len(text)
 

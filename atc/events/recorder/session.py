@@ -76,7 +76,10 @@ class Session:
     async def _finish(self, publisher: asyncio.Task[None]) -> None:
         self._status.tell("finishing: compressing and ingesting (Ctrl-C again leaves that to the next start)")
         try:
-            self._end_segment("close")
+            try:
+                self._end_segment("close")
+            except DataError as error:
+                self._status.tell(str(error))
             await asyncio.gather(*self._sealing)
             self._due.put_nowait(None)
             await publisher
@@ -100,7 +103,6 @@ class Session:
             # The day may have ended since the last frame, but a file holds times of one day only.
             segment.write(marker(kind), at=min(segment.time(), self._folder.last_ns_of(day)))
         finally:
-            segment.close()
             self.counters.raw_bytes += segment.size
             task = asyncio.create_task(self._seal(segment, day))
             self._sealing.add(task)
@@ -108,6 +110,7 @@ class Session:
 
     async def _seal(self, segment: Segment, day: date) -> None:
         try:
+            await asyncio.to_thread(segment.close)
             await asyncio.to_thread(seal, segment.path)
         except DataError as error:
             # The plain file is whole; the next start seals it.

@@ -11,7 +11,6 @@ use crate::message::{ControlKind, Files, Head, Message};
 use crate::report::Report;
 use crate::text::json;
 use serde::Deserialize;
-use sonic_rs::LazyValue;
 
 /// How a marker begins; the recorder spells it without blanks, and no venue has a key `atc`.
 const MARKER: &[u8] = b"{\"atc\":";
@@ -19,8 +18,7 @@ const MARKER: &[u8] = b"{\"atc\":";
 #[derive(Deserialize)]
 struct Marker<'a> {
     atc: &'a str,
-    #[serde(borrow)]
-    why: Option<LazyValue<'a>>,
+    why: Option<String>,
     silent_s: Option<f64>,
     behind_ns: Option<i64>,
     #[serde(borrow)]
@@ -87,8 +85,7 @@ impl Connection {
             "segment" => self.segment(&marker, head, files, out),
             "open" => self.live = true,
             "lost" | "close" => {
-                let why = marker.why.as_ref().map_or("the recording ended", |why| why.as_raw_str());
-                self.lose(head, why.trim_matches('"'), out);
+                self.lose(head, marker.why.as_deref().unwrap_or("the recording ended"), out);
             }
             "stall" => {
                 let silent_s = marker.silent_s.unwrap_or_default();

@@ -82,24 +82,24 @@ pub fn lines_by(received: Received, files: &Files, file: u32, progress: &Progres
     })))
 }
 
-/// The receive time at the beginning of a line, and where its JSON begins.
+/// The receive time at the beginning of a line, and where its JSON object begins.
+fn received(line: &[u8]) -> Parsed<(i64, usize)> {
+    let (ts, json) = time_before(line)?;
+    match line[json..].first() {
+        Some(b'{') => Ok((ts, json)),
+        _ => Err(Problem(format!("found {} after the time; expected a JSON object", shown(&line[json..])))),
+    }
+}
+
+/// The receive time at the beginning of a line, and where the rest begins, whatever that is.
 ///
 /// # Errors
 /// For a line that does not begin with a time.
-pub fn received(line: &[u8]) -> Parsed<(i64, usize)> {
+pub fn time_before(line: &[u8]) -> Parsed<(i64, usize)> {
     let end = line.iter().position(|byte| *byte == b' ').unwrap_or(line.len());
     let time = std::str::from_utf8(&line[..end]).ok().filter(|time| !time.starts_with(['+', '-']));
     match time.and_then(|time| time.parse().ok()) {
-        Some(ts) => {
-            let json = (end + 1).min(line.len());
-            match line[json..].first() {
-                Some(b'{') => Ok((ts, json)),
-                _ => Err(Problem(format!(
-                    "found {} after the time; expected a JSON object",
-                    shown(&line[json..])
-                ))),
-            }
-        }
+        Some(ts) => Ok((ts, (end + 1).min(line.len()))),
         None => {
             let found = shown(&line[..end.min(20)]);
             Err(Problem(format!("the line begins with {found}; expected the receive time in ns")))

@@ -169,7 +169,7 @@ fn received(line: &[u8]) -> Parsed<Option<(i64, usize)>> {
     }
     let end = line.iter().position(|byte| matches!(byte, b' ' | b':')).unwrap_or(line.len());
     if line.get(end) != Some(&b':') {
-        return stamped::received(line).map(Some);
+        return stamped::time_before(line).map(Some);
     }
     let time = String::from_utf8_lossy(&line[..end]);
     Ok(Some((ns_of_s(&time)?, (end + 2).min(line.len()))))

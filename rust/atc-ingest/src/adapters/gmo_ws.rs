@@ -86,6 +86,11 @@ enum Frame<'a> {
     Quote(Quote<'a>, Option<i64>),
 }
 
+/// A frame may be any JSON: what is no object is for this adapter to tell.
+fn received(line: &[u8]) -> Parsed<Option<(i64, usize)>> {
+    stamped::time_before(line).map(Some)
+}
+
 fn facts(files: &Files, asked: &Asked) -> Result<Facts> {
     let symbol = match &asked.symbol {
         Some(symbol) => symbol.clone(),
@@ -99,7 +104,7 @@ fn facts(files: &Files, asked: &Asked) -> Result<Facts> {
 fn only_symbol(files: &Files) -> Result<String> {
     let mut symbols = BTreeSet::new();
     for (file, _) in files.iter() {
-        for line in stamped::lines(files, file, &Progress::default())? {
+        for line in stamped::lines_by(received, files, file, &Progress::default())? {
             let line = line?;
             let named = recording::symbols(line.what.json());
             if !named.is_empty() {
@@ -128,7 +133,7 @@ fn open(
     report: &mut Report,
 ) -> Result<Box<dyn Reading>> {
     Ok(Box::new(Session {
-        merged: stamped::merged(files, progress, report)?,
+        merged: stamped::merged_by(received, files, progress, report)?,
         files: files.clone(),
         ours: Ours::new(&instrument.symbol),
         steps: instrument.steps()?,
