@@ -468,6 +468,13 @@ def test_a_second_file_without_its_first_has_no_book(tmp_path: Path) -> None:
     assert done.report.flagged == {"update without a snapshot": 3_036}
 
 
+def test_spot_and_futures_of_one_symbol_are_not_mixed(tmp_path: Path) -> None:
+    with pytest.raises(
+        DataError, match=r"usdm_ethusdt_20240808.*:\d+: an update of binance_usdm among those of binance;"
+    ):
+        ingest("binance_raw", [SPOT[0], USDM], tmp_path, Asked(lot=Decimal("0.00001")))
+
+
 def test_the_venues_size_step_is_too_coarse_for_some_old_orders(tmp_path: Path) -> None:
     with pytest.raises(
         DataError, match=r"spot_ethusdt_20240808.*: size is 2292\.22972000; expected a multiple of 0\.0001"

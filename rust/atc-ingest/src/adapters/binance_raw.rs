@@ -193,6 +193,7 @@ fn open(
         files: files.clone(),
         ours: Ours::new(&instrument.symbol),
         steps: instrument.steps()?,
+        market: None,
         chain: UpdateChain::default(),
         trade_ids: TradeIds::default(),
     }))
@@ -203,6 +204,8 @@ struct Session {
     files: Files,
     ours: Ours,
     steps: Steps,
+    /// Of the latest depth update: symbols of spot and USD-M are spelled alike.
+    market: Option<&'static str>,
     chain: UpdateChain,
     trade_ids: TradeIds,
 }
@@ -242,6 +245,12 @@ impl Session {
             "depth" => {
                 let depth: Depth<'_> = json(data)?;
                 if self.is_ours(depth.s, &head, report) {
+                    let (market, before) = (depth.venue(), self.market.replace(depth.venue()));
+                    if let Some(before) = before.filter(|before| *before != market) {
+                        return Err(Problem(format!(
+                            "an update of {market} among those of {before}; expected one market"
+                        )));
+                    }
                     let update = self.difference(&depth, head)?;
                     self.chain.difference(update, out, report);
                 }

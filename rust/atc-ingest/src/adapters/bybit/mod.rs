@@ -75,7 +75,7 @@ fn facts(files: &Files, asked: &Asked) -> Result<Facts> {
 fn topic_of(line: &Line) -> Parsed<Option<(String, Option<u32>)>> {
     let envelope: Envelope<'_> = json(line.json())?;
     let Some(topic) = envelope.topic else { return Ok(None) };
-    let topic = Topic::parse(topic)?;
+    let topic = Topic::parse(topic);
     let depth = if let Topic::Book(depth, _) = topic { Some(depth) } else { None };
     Ok(topic.symbol().map(|symbol| (symbol.to_owned(), depth)))
 }
@@ -131,7 +131,7 @@ impl Session {
             report.repair(line.origin, "no market data", || "no topic: an answer to a command".to_owned());
             return Ok(());
         };
-        let topic = Topic::parse(name)?;
+        let topic = Topic::parse(name);
         let Some(symbol) = topic.symbol() else {
             report.repair(line.origin, "other topic", || name.to_owned());
             return Ok(());

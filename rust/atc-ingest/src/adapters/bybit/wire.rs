@@ -69,20 +69,17 @@ pub enum Topic<'a> {
 }
 
 impl<'a> Topic<'a> {
-    /// The topic of a message.
-    pub fn parse(topic: &'a str) -> Parsed<Self> {
+    /// The topic of a message. Books that are not of a depth (`full`, `rpi`) are other topics.
+    pub fn parse(topic: &'a str) -> Self {
         let (name, rest) = topic.split_once('.').unwrap_or((topic, ""));
-        Ok(match (name, rest.split_once('.')) {
-            ("orderbook", Some((depth, symbol))) => match depth.parse() {
-                Ok(depth) => Self::Book(depth, symbol),
-                Err(_) => {
-                    return Err(Problem(format!("topic '{topic}'; expected orderbook.<depth>.<symbol>")));
-                }
-            },
+        match (name, rest.split_once('.')) {
+            ("orderbook", Some((depth, symbol))) => {
+                depth.parse().map_or(Self::Other, |depth| Self::Book(depth, symbol))
+            }
             ("publicTrade", _) => Self::Trades(rest),
             ("tickers", _) => Self::Ticker(rest),
             _ => Self::Other,
-        })
+        }
     }
 
     /// The symbol that it is about.
