@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +27,7 @@ from atc.report.stylised.measured import Measured
 from atc.report.stylised.panels import PANELS
 from atc.report.stylised.price_facts import Signature, returns_facts
 from atc.report.stylised.references import REFERENCES
+from atc.report.stylised.verdicts import bands_markdown
 
 Floats = npt.NDArray[np.float64]
 START = 1_736_110_800 * NS_PER_S
@@ -396,3 +398,10 @@ def test_every_band_has_a_source_and_a_panel() -> None:
 def test_a_day_ends_where_the_next_begins() -> None:
     day = _day(mid=np.full(3, 100.0), step_ns=DAY_NS // 2)
     assert day.sampled(DAY_NS)[-1] == 100.0
+
+
+def test_the_docs_show_the_bands_and_sources_that_are_declared() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "stylised_facts.md").read_text(encoding="utf-8")
+    assert bands_markdown() in page, "put the output of verdicts.bands_markdown() into docs/stylised_facts.md"
+    flowing = " ".join(page.split())
+    assert all(text in flowing for text in REFERENCES.values())

@@ -155,8 +155,9 @@ BANDS = (
         "abs_return_correlation",
         ("Cont 2001",),
         "fact 8: power law, exponent in [0.2, 0.4]",
-        0.2,
-        0.4,
+        0.1,
+        0.5,
+        tolerance="± 0.1, the standard error of five days",
     ),
     Band(
         "return_tail_1min",
@@ -176,7 +177,7 @@ BANDS = (
         ("Cont 2001",),
         "fact 2: tails heavier than normal",
         0.3,
-        tolerance="0.3 is five standard errors of a normal sample of a day",
+        tolerance="0.3: over two standard errors of a normal sample of one day",
     ),
     Band(
         "kurtosis_falls",

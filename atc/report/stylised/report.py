@@ -16,7 +16,12 @@ if TYPE_CHECKING:
     from atc.report.stylised.measured import Measured
 
 MOST_RECORDINGS = 3
-DEFAULT_RECORDINGS = ("gmocoin_btcjpy_2025", "binance_ethbtc_2020", "binance_ethusdt_2024")
+DEFAULT_RECORDINGS = (
+    "bitflyer_btcjpy_2018",
+    "gmocoin_btcjpy_2025",
+    "binance_ethbtc_2020",
+    "binance_ethusdt_2024",
+)
 """Beside what a simulation stands where nothing is asked for: the first three that are there."""
 SUFFIXES = (".svg", ".png")
 

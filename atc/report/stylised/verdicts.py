@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from atc.report.stylised.bands import Verdict
+from atc.report.stylised.bands import BANDS, FACTOR, Verdict
 from atc.report.stylised.measured import Measured
 from atc.report.stylised.references import REFERENCES
 
@@ -112,3 +112,20 @@ def write_json(
 
 def _json(value: float | None) -> float | None:
     return None if value is None or not math.isfinite(value) else float(f"{value:.6g}")
+
+
+def bands_markdown() -> str:
+    """The declared bands as the table of docs/stylised_facts.md."""
+    rows = ["| fact | band | source | what it says | ATC's tolerance |", "|---|---|---|---|---|"]
+    for band in BANDS:
+        if band.of_recordings:
+            span = "theirs"
+            tolerance = band.tolerance or f"lowest ÷ {FACTOR} to highest × {FACTOR}"
+        else:
+            span = span_text(band.ends(()))
+            tolerance = band.tolerance
+        unit = f", {band.unit}" if band.unit else ""
+        cells = (f"{band.title}{unit}", span, "; ".join(band.sources), band.says, tolerance)
+        # A bar inside a cell would end it.
+        rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join(rows)
