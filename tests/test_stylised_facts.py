@@ -7,9 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 import pytest
 
 from atc.events.business_day import DAY_NS, NS_PER_S
+from atc.events.schema import Flag, Kind, schema_of
 from atc.report.stylised.bands import BANDS, judge
 from atc.report.stylised.book_facts import Depth, Spread
 from atc.report.stylised.estimators import (
@@ -22,7 +24,7 @@ from atc.report.stylised.estimators import (
     summed,
 )
 from atc.report.stylised.flow_facts import Impact, InterArrival, Seasonality, SignMemory, Sizes
-from atc.report.stylised.market_day import Levels, MarketDay, Quotes, TakerGroups
+from atc.report.stylised.market_day import Levels, MarketDay, Quotes, TakerGroups, taker_groups
 from atc.report.stylised.measured import Measured
 from atc.report.stylised.panels import PANELS
 from atc.report.stylised.price_facts import Signature, returns_facts
@@ -41,7 +43,7 @@ def _empty() -> Measured:
 def _takers(ts: npt.NDArray[np.int64], side: object, qty: object) -> TakerGroups:
     sides = np.broadcast_to(np.asarray(side, dtype=np.int64), ts.shape)
     sizes = np.broadcast_to(np.asarray(qty, dtype=np.float64), ts.shape)
-    return TakerGroups(ts, sides, sizes, np.full(len(ts), 100.0))
+    return TakerGroups(ts, ts, sides, sizes, np.full(len(ts), 100.0))
 
 
 def _day(
@@ -211,10 +213,14 @@ def test_signature_of_a_random_walk_is_flat_and_of_a_bounce_falls() -> None:
         signature = Signature()
         signature.add(_day(mid=path))
         signature.finish(into)
-    assert flat.values["signature_300s"] == pytest.approx(1, abs=0.2)
-    # Noise of variance n adds 2 n to every return: (300 v + 2 n) / 300 over (10 v + 2 n) / 10, v a second.
+    assert flat.values["signature_120s"] == pytest.approx(1, abs=0.2)
+    # Noise of variance n adds 2 n to every return: (120 v + 2 n) / 120 over (10 v + 2 n) / 10, v a second.
     v, n = 2 * 4e-10, 9e-8
-    assert falling.values["signature_300s"] == pytest.approx((v + 2 * n / 300) / (v + 2 * n / 10), rel=0.2)
+    assert falling.values["signature_120s"] == pytest.approx((v + 2 * n / 120) / (v + 2 * n / 10), rel=0.2)
+    tape = _empty()
+    tape.takes_prices_from = "trades"
+    signature.finish(tape)
+    assert tape.values == {} and len(tape.curves) == 1
 
 
 def test_a_path_is_unknown_before_its_first_price_and_after_a_silence() -> None:
@@ -372,16 +378,16 @@ def test_a_value_outside_its_band_is_a_miss(value: float, says: str) -> None:
 
 
 def test_bands_of_the_recordings() -> None:
-    recordings = [_market("a", signature_300s=0.6), _market("b", signature_300s=1.2), _market("c")]
-    by_fact = {v.band.fact: v for v in judge(_market("simulated", signature_300s=1.9), recordings)}
-    verdict = by_fact["signature_300s"]
+    recordings = [_market("a", signature_120s=0.6), _market("b", signature_120s=1.2), _market("c")]
+    by_fact = {v.band.fact: v for v in judge(_market("simulated", signature_120s=1.9), recordings)}
+    verdict = by_fact["signature_120s"]
     assert verdict.ends == (pytest.approx(0.4), pytest.approx(1.8))
     assert verdict.says == "MISS"
     assert verdict.real == {"a": 0.6, "b": 1.2}
-    alone = {v.band.fact: v for v in judge(_market("simulated", signature_300s=1.9), [])}
-    assert alone["signature_300s"].says == "not judged"
+    alone = {v.band.fact: v for v in judge(_market("simulated", signature_120s=1.9), [])}
+    assert alone["signature_120s"].says == "not judged"
     unmeasured = {v.band.fact: v for v in judge(_market("simulated"), recordings)}
-    assert unmeasured["signature_300s"].says == "not judged"
+    assert unmeasured["signature_120s"].says == "not judged"
 
 
 def test_every_band_has_a_source_and_a_panel() -> None:
@@ -405,3 +411,36 @@ def test_the_docs_show_the_bands_and_sources_that_are_declared() -> None:
     assert bands_markdown() in page, "put the output of verdicts.bands_markdown() into docs/stylised_facts.md"
     flowing = " ".join(page.split())
     assert all(text in flowing for text in REFERENCES.values())
+
+
+def test_taker_groups_from_prints() -> None:
+    ms = NS_PER_S // 1000
+    # Two prints of one taker with their makers' prints; the other side at the same time; the same key after
+    # 6 ms; an auction; a later taker whose exchange time steps back.
+    rows = [
+        (0, 0, 0, 100, 2, 1),
+        (1, 0, Flag.DUP_OTHER_SIDE, 100, 2, -1),
+        (2 * ms, 0, 0, 101, 3, 1),
+        (3 * ms, 0, Flag.DUP_OTHER_SIDE, 101, 3, -1),
+        (4 * ms, 0, 0, 99, 1, -1),
+        (10 * ms, 0, 0, 98, 1, -1),
+        (11 * ms, 8 * ms, Flag.AUCTION, 97, 50, 0),
+        (20 * ms, -ms, 0, 102, 4, 1),
+    ]
+    table = pa.Table.from_pylist(
+        [
+            {
+                **{"ev_seq": number, "ts_recv": START + ts, "ts_exch": START + exchange, "venue_seq": None},
+                **{"flags": int(flags), "px_ticks": px, "qty_lots": qty, "side": side, "trade_id": None},
+            }
+            for number, (ts, exchange, flags, px, qty, side) in enumerate(rows)
+        ],
+        schema=schema_of(Kind.TRADE),
+    )
+    groups, executions = taker_groups(table, tick=0.5, lot=0.1)
+    assert executions == 5
+    assert (groups.ts - START).tolist() == [0, 4 * ms, 10 * ms, 20 * ms]
+    assert (groups.ts_exch - START).tolist() == [0, 0, 0, 0]
+    assert groups.side.tolist() == [1, -1, -1, 1]
+    np.testing.assert_allclose(groups.qty, [0.5, 0.1, 0.1, 0.4])
+    np.testing.assert_allclose(groups.price, [50.5, 49.5, 49.0, 51.0])

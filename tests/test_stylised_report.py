@@ -66,8 +66,8 @@ def test_without_recordings_the_simulator_stands_alone(
     assert by_fact["spread_bps"]["verdict"] == "hit"
     # A quarter of the real rate cannot have a day's number of frames.
     assert by_fact["frames_a_day"]["verdict"] == "MISS"
-    assert by_fact["signature_300s"]["verdict"] == "not judged"
-    assert by_fact["signature_300s"]["simulated"] > 0
+    assert by_fact["signature_120s"]["verdict"] == "not judged"
+    assert by_fact["signature_120s"]["simulated"] > 0
     table = [line for line in out.splitlines() if line.startswith("book frames a day")]
     assert len(table) == 1 and "MISS" in table[0] and "research plan" in table[0]
     _check_figure(tmp_path / "facts.svg", content)
@@ -92,7 +92,7 @@ def test_a_recording_stands_beside_the_simulator(
     # One tick of 0.000001 at about 0.0277 is 0.36 bps; the median spread is one tick, ten at most.
     real = by_fact["spread_bps"]["real"]["binance_ethbtc_2020"]
     assert 0.36 < real < 3.6
-    signature = by_fact["signature_300s"]
+    signature = by_fact["signature_120s"]
     assert signature["lower"] == pytest.approx(signature["real"]["binance_ethbtc_2020"] / 1.5, rel=1e-4)
     assert by_fact["depth_20_million"]["real"] == {}
     _check_figure(tmp_path / "stylised.svg", content)

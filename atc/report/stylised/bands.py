@@ -190,9 +190,9 @@ BANDS = (
         1.0,
     ),
     Band(
-        "signature_300s",
-        "realised variance, 300 s / 10 s",
-        "300 s / 10 s",
+        "signature_120s",
+        "realised variance, 120 s / 10 s",
+        "120 s / 10 s",
         "signature",
         (RECORDINGS,),
         "",

@@ -64,7 +64,10 @@ class SignMemory:
 
 
 class InterArrival:
-    """Times between taker orders; what is longer than 60 s may be a silence of the feed and is left out."""
+    """Times between taker orders by the venue's clock.
+
+    What is longer than 60 s may be a silence of the feed and is left out.
+    """
 
     LONGEST_S = MAX_GAP_NS / NS_PER_S
 
@@ -75,7 +78,7 @@ class InterArrival:
 
     def add(self, day: MarketDay) -> None:
         """Takes a day."""
-        gaps = np.diff(day.takers.ts) / NS_PER_S
+        gaps = np.diff(day.takers.ts_exch) / NS_PER_S
         gaps = gaps[gaps <= self.LONGEST_S]
         self._sums += (len(gaps), float(gaps.sum()), float((gaps**2).sum()))
         self._counts += np.bincount(np.searchsorted(self._edges, gaps), minlength=len(self._counts))

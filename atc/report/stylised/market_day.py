@@ -67,7 +67,11 @@ class TakerGroups:
     """Executions by taker: prints of one exchange time and side that arrived together."""
 
     ts: Ints
-    """Receive time of the first print, ns UTC, ascending."""
+    """Receive time of the first print, ns UTC, ascending: what goes with the times of quotes."""
+    ts_exch: Ints
+    """The venue's time of it, made ascending; the receive time where the venue tells none. Recordings made by
+    polling have many executions of one receive time.
+    """
     side: Ints
     """+1 the taker bought, −1 sold."""
     qty: Floats
@@ -97,7 +101,7 @@ class MarketDay:
         """Times and prices of the price path: the mid, or the executions' prices where nobody quoted."""
         if self.quotes is not None:
             return self.quotes.ts, self.quotes.mid
-        return self.takers.ts, self.takers.price
+        return self.takers.ts_exch, self.takers.price
 
     def sampled(self, step_ns: int) -> Floats:
         """The price path on the day's grid of `step_ns`: the last price at or before each grid point.
@@ -126,7 +130,7 @@ def market_days(catalog: Catalog, venue: str, symbol: str) -> Iterator[MarketDay
         local_s = start // NS_PER_S + instrument.tz_offset_s
         frames, levels = _books(events, tick, lot, depth)
         quotes = _quotes(levels, events.ticker, tick)
-        takers, executions = _taker_groups(events.trade, tick, lot)
+        takers, executions = taker_groups(events.trade, tick, lot)
         yield MarketDay(start, local_s % 86_400 // 3600, frames, quotes, levels, takers, executions)
 
 
@@ -175,7 +179,7 @@ def _quotes(levels: Levels | None, ticker: pa.Table, tick: float) -> Quotes | No
     return Quotes(ts[order], bid[order], ask[order]) if len(ts) else None
 
 
-def _taker_groups(trade: pa.Table, tick: float, lot: float) -> tuple[TakerGroups, int]:
+def taker_groups(trade: pa.Table, tick: float, lot: float) -> tuple[TakerGroups, int]:
     """Consecutive prints with equal exchange time and side, each within 5 ms of the one before; and how many
     prints there were.
 
@@ -193,11 +197,13 @@ def _taker_groups(trade: pa.Table, tick: float, lot: float) -> tuple[TakerGroups
     qty = trade["qty_lots"].to_numpy()[kept] * lot
     price = trade["px_ticks"].to_numpy()[kept] * tick
     if not len(ts):
-        return TakerGroups(ts, side, qty, price), 0
+        return TakerGroups(ts, ts, side, qty, price), 0
     new = (np.diff(exchange) != 0) | (np.diff(side) != 0) | (np.diff(ts) > GROUP_NS)
     first = np.flatnonzero(np.append(True, new))
     last = np.append(first[1:], len(ts)) - 1
-    return TakerGroups(ts[first], side[first], np.add.reduceat(qty, first), price[last]), len(ts)
+    ascending = np.maximum.accumulate(exchange[first])
+    sizes = np.add.reduceat(qty, first)
+    return TakerGroups(ts[first], ascending, side[first], sizes, price[last]), len(ts)
 
 
 def _one_batch(table: pa.Table) -> pa.RecordBatch:

@@ -50,7 +50,7 @@ class Measured:
     days: int = 0
     hours: float = 0.0
     """Time with a known price."""
-    takes_prices_from: str = ""
+    takes_prices_from: str = "mid"
     """`mid` or `trades`."""
     values: dict[str, float] = field(default_factory=dict)
     """By fact; one that could not be measured is missing."""

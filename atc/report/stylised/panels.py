@@ -91,7 +91,7 @@ PANELS = (
         "Signature plot",
         "sampling interval (s)",
         "variance per time / that of 10 s",
-        shade=Shade("signature_300s", "y_at", at=300),
+        shade=Shade("signature_120s", "y_at", at=120),
     ),
     Panel(
         "sign_correlation",

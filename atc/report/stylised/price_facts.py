@@ -78,16 +78,19 @@ def returns_facts(returns: Floats, into: Measured) -> None:
 
 
 def _correlation(returns: Floats, known: int, into: Measured) -> None:
-    """`return_corr_10s`: ρ(1) of 10 s returns. `return_corr_20min`: the largest |ρ(k)| of 5 min returns over
-    lags of 20 to 60 min, in units of what 5 % of uncorrelated series would exceed (Bonferroni over the lags,
-    heteroskedastic errors): at most 1 where there is nothing (Cont 2001, fact 1).
+    """`return_corr_10s`: ρ(1) of 10 s returns of the mid.
+
+    `return_corr_20min`: the largest |ρ(k)| of 5 min returns over lags of 20 to 60 min, in units of what 5 % of
+    uncorrelated series would exceed (Bonferroni over the lags, heteroskedastic errors): at most 1 where there
+    is nothing (Cont 2001, fact 1).
     """
     lags = log_lags(min(360, known // LEAST_INDEPENDENT))
     if known < 5 * LEAST_INDEPENDENT:
         return
     rho, _ = autocorrelation(returns, lags)
     into.curves["return_correlation"] = Curve(lags.astype(np.float64) * STEP_S, rho)
-    record(into, [("return_corr_10s", rho[0])])
+    if into.takes_prices_from == "mid":
+        record(into, [("return_corr_10s", rho[0])])
     five = blocks(returns, 5 * MINUTE)
     far = np.arange(4, 13)
     if np.isfinite(five).sum() >= LEAST_INDEPENDENT * len(far):
@@ -155,7 +158,10 @@ class Signature:
             self._sums[number] += (float((moves**2).sum()), len(moves))
 
     def finish(self, into: Measured) -> None:
-        """`signature_300s`: realised variance of 300 s over that of 10 s; 1 for a random walk."""
+        """`signature_120s`: realised variance of 120 s over that of 10 s; 1 for a random walk.
+
+        Not of prices of executions, whose bounce between bid and ask is in the 10 s.
+        """
         intervals = np.array(self.INTERVALS_S, dtype=float)
         enough = self._sums[:, 1] / intervals >= LEAST_INDEPENDENT
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -164,4 +170,5 @@ class Signature:
         if np.isfinite(relative).any():
             into.curves["signature"] = Curve(intervals[enough], relative[enough])
         by_interval = dict(zip(self.INTERVALS_S, rate.tolist(), strict=True))
-        record(into, [("signature_300s", by_interval[300] / by_interval[10] if by_interval[10] else np.nan)])
+        if into.takes_prices_from == "mid" and by_interval[10]:
+            record(into, [("signature_120s", by_interval[120] / by_interval[10])])
