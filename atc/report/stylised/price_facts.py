@@ -80,9 +80,9 @@ def returns_facts(returns: Floats, into: Measured) -> None:
 def _correlation(returns: Floats, known: int, into: Measured) -> None:
     """`return_corr_10s`: ρ(1) of 10 s returns of the mid.
 
-    `return_corr_20min`: the largest |ρ(k)| of 5 min returns over lags of 20 to 60 min, in units of what 5 % of
-    uncorrelated series would exceed (Bonferroni over the lags, heteroskedastic errors): at most 1 where there
-    is nothing (Cont 2001, fact 1).
+    `return_corr_20min`: the largest |ρ(k)| of 5 min returns over lags of 20 to 60 min, in units of what 5 %
+    of uncorrelated series would exceed (Bonferroni over the lags, heteroskedastic errors): at most 1 where
+    there is nothing (Cont 2001, fact 1).
     """
     lags = log_lags(min(360, known // LEAST_INDEPENDENT))
     if known < 5 * LEAST_INDEPENDENT:
