@@ -124,6 +124,9 @@ def _reference(ax: Axes, panel: Panel, simulated: Curve | None) -> None:
         y = np.exp(-x) if panel.name == "interarrival" else np.array([math.erfc(v / math.sqrt(2)) for v in x])
         low = ax.get_ylim()[0]
         ax.plot(x[y > low], y[y > low], **line)
+        if panel.name == "interarrival":
+            # More spread out than exponential is a tail above it.
+            ax.fill_between(x[x > 3], np.maximum(y[x > 3], low), 0.2, **SHADE)
         label = "Poisson process" if panel.name == "interarrival" else "normal"
         ax.text(0.03, 0.05, f"grey: {label}", transform=ax.transAxes, color="#666666", fontsize=8)
     elif simulated is not None and simulated.noise is not None:
@@ -184,8 +187,9 @@ def _draw_frequency(ax: Axes, verdicts: Sequence[Verdict]) -> None:
         ax.barh(row, (high - low) / middle, left=low / middle, height=0.6, **SHADE)
         if verdict.value is not None:
             ax.plot(verdict.value / middle, row, "o", **{**SIMULATED, "linestyle": ""}, markersize=6)
-    ax.set_yticks(range(len(wanted)), [names[fact] for fact in wanted])
-    ax.set_ylim(-0.6, len(wanted) - 0.4)
+        ax.text(0.02, row + 0.36, names[fact], transform=ax.get_yaxis_transform(), fontsize=8, va="bottom")
+    ax.set_yticks([])
+    ax.set_ylim(-0.6, len(wanted) - 0.2)
     ax.axvline(1, color="#888888", linewidth=0.9)
 
 
@@ -261,9 +265,14 @@ def _span(market: Measured) -> str:
 
 
 def _plain_ticks(ax: Axes) -> None:
-    from matplotlib.ticker import FuncFormatter
+    import numpy as np
+    from matplotlib.ticker import FuncFormatter, LogLocator
 
-    for axis in (ax.xaxis, ax.yaxis):
+    for axis, limits in ((ax.xaxis, ax.get_xlim()), (ax.yaxis, ax.get_ylim())):
         if axis.get_scale() == "log":
+            decades = float(np.log10(limits[1] / limits[0]))
+            axis.set_major_locator(
+                LogLocator(subs=(1, 2, 5) if decades < 1.7 else (1,), numticks=12 if decades < 1.7 else 6)
+            )
             axis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
     ax.minorticks_off()
