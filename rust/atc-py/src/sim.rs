@@ -2,12 +2,12 @@
 
 use arrow_array::types::{Int32Type, Int64Type};
 use arrow_array::{
-    ArrayRef, BooleanArray, Int8Array, Int32Array, Int64Array, PrimitiveArray, RecordBatch, StringArray,
-    UInt8Array, UInt16Array, UInt64Array, new_null_array,
+    ArrayRef, BooleanArray, Float64Array, Int8Array, Int32Array, Int64Array, PrimitiveArray, RecordBatch,
+    StringArray, UInt8Array, UInt16Array, UInt64Array, new_null_array,
 };
 use arrow_pyarrow::PyArrowType;
 use arrow_schema::{ArrowError, DataType, Field, Schema};
-use atc_sim::{Day, Params};
+use atc_sim::{Day, LAST, Params};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -37,20 +37,25 @@ fn batch(columns: Vec<Column>) -> Result<RecordBatch, ArrowError> {
     RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)
 }
 
-fn common(ev_seq: Vec<u64>, ts_recv: Vec<i64>, ts_exch: Vec<i64>, flags: Vec<u16>) -> Vec<Column> {
+fn common(
+    ev_seq: Vec<u64>,
+    ts_recv: Vec<i64>,
+    ts_exch: impl Into<Int64Array>,
+    flags: Vec<u16>,
+) -> Vec<Column> {
     let rows = ev_seq.len();
     vec![
         ("ev_seq", false, Arc::new(UInt64Array::from(ev_seq))),
         ("ts_recv", false, Arc::new(Int64Array::from(ts_recv))),
-        ("ts_exch", true, Arc::new(Int64Array::from(ts_exch))),
+        ("ts_exch", true, Arc::new(ts_exch.into())),
         ("venue_seq", true, new_null_array(&DataType::Int64, rows)),
         ("flags", false, Arc::new(UInt16Array::from(flags))),
     ]
 }
 
-/// The day's tables: book, trade, ticker, control and, beside the canonical kinds, truth.
+/// The day's tables: book, trade, ticker, control and, beside the canonical kinds, truth and what was injected.
 fn tables(day: Day) -> Result<Vec<(&'static str, RecordBatch)>, ArrowError> {
-    let (book, trade, ticker, truth) = (day.book, day.trade, day.ticker, day.truth);
+    let (book, trade, ticker, control, truth) = (day.book, day.trade, day.ticker, day.control, day.truth);
     let mut of_book = common(book.ev_seq, book.ts_recv, book.ts_exch, book.flags);
     of_book.extend::<[Column; 4]>([
         ("msg_kind", false, Arc::new(UInt8Array::from(book.msg_kind))),
@@ -79,22 +84,28 @@ fn tables(day: Day) -> Result<Vec<(&'static str, RecordBatch)>, ArrowError> {
         ("ask_qty", true, new_null_array(&DataType::Int64, rows)),
         ("vol", true, Arc::new(PrimitiveArray::<Int64Type>::from(ticker.vol))),
     ]);
-    let mut of_control = common(Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let flags = vec![LAST; control.ev_seq.len()];
+    let mut of_control = common(control.ev_seq, control.ts_recv, control.ts_exch, flags);
     of_control.extend::<[Column; 2]>([
-        ("control_kind", false, Arc::new(UInt8Array::from(Vec::<u8>::new()))),
-        ("detail", true, Arc::new(StringArray::from(Vec::<Option<&str>>::new()))),
+        ("control_kind", false, Arc::new(UInt8Array::from(control.control_kind))),
+        ("detail", true, Arc::new(StringArray::from(control.detail))),
     ]);
     let of_truth: Vec<Column> = vec![
         ("ts", false, Arc::new(Int64Array::from(truth.ts))),
         ("pressure", false, Arc::new(Int8Array::from(truth.pressure))),
         ("absorbing", false, Arc::new(BooleanArray::from(truth.absorbing))),
+        ("pace", false, Arc::new(Float64Array::from(truth.pace))),
     ];
+    let counts = day.injected.counts();
+    let of_injected =
+        counts.map(|(name, count)| -> Column { (name, false, Arc::new(UInt64Array::from(vec![count]))) });
     Ok(vec![
         ("book", batch(of_book)?),
         ("trade", batch(of_trade)?),
         ("ticker", batch(of_ticker)?),
         ("control", batch(of_control)?),
         ("truth", batch(of_truth)?),
+        ("injected", batch(of_injected.to_vec())?),
     ])
 }
 
@@ -114,7 +125,8 @@ impl Simulator {
         Ok(Self { market })
     }
 
-    /// The next business day: book, trade, ticker, control in the canonical layout, and the hidden truth.
+    /// The next business day: book, trade, ticker, control in the canonical layout, the hidden truth, and the
+    /// counts of injected faults.
     fn next_day<'py>(&mut self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let market = &mut self.market;
         let made = py.detach(|| tables(market.next_day())).map_err(value_error)?;

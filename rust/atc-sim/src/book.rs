@@ -96,15 +96,18 @@ impl Book {
         Some(taken)
     }
 
-    /// A market order of `qty` lots: appends one fill a level to `fills` and gives the lots that found no liquidity.
-    pub fn market(&mut self, taker: Side, mut qty: i64, fills: &mut Vec<Level>) -> i64 {
+    /// A market order of `qty` lots that goes no further than the price `limit`: appends one fill a level to `fills`
+    /// and gives the lots that found no liquidity. The last lot of a side stays, so that no side is ever empty.
+    pub fn market(&mut self, taker: Side, mut qty: i64, limit: i32, fills: &mut Vec<Level>) -> i64 {
+        let sign = i32::from(taker.sign());
         let levels = self.side_mut(taker.opposite());
         let mut gone = 0;
-        for level in levels.iter_mut() {
-            if qty == 0 {
+        let last = levels.len().saturating_sub(1);
+        for (rank, level) in levels.iter_mut().enumerate() {
+            let taken = qty.min(level.qty - i64::from(rank == last));
+            if taken == 0 || sign * (level.px - limit) > 0 {
                 break;
             }
-            let taken = qty.min(level.qty);
             fills.push(Level { px: level.px, qty: taken });
             level.qty -= taken;
             qty -= taken;
@@ -146,11 +149,13 @@ mod tests {
     fn a_market_order_walks_the_levels() {
         let mut book = book();
         let mut fills = Vec::new();
-        assert_eq!(book.market(Side::Buy, 5, &mut fills), 0);
+        assert_eq!(book.market(Side::Buy, 5, 104, &mut fills), 0);
         assert_eq!(fills, [Level { px: 101, qty: 3 }, Level { px: 104, qty: 2 }]);
         assert_eq!(book.side(Side::Sell), [Level { px: 104, qty: 7 }]);
-        assert_eq!(book.market(Side::Buy, 10, &mut fills), 3);
-        assert_eq!(book.best(Side::Sell), None);
+        assert_eq!(book.market(Side::Buy, 10, 104, &mut fills), 4);
+        assert_eq!(book.side(Side::Sell), [Level { px: 104, qty: 1 }], "the last lot stays");
+        assert_eq!(book.market(Side::Sell, 10, 98, &mut fills), 5);
+        assert_eq!(book.best(Side::Buy), Some(97), "97 lies beyond the limit");
     }
 
     #[test]

@@ -10,6 +10,10 @@ pub const SYNTH_DIFF: u16 = 4;
 pub const REPEAT: u16 = 8;
 /// The maker's side of an execution whose taker's side is in the row before.
 pub const DUP_OTHER_SIDE: u16 = 16;
+/// The receiver's clock ran backwards here; `ts_recv` is the running maximum.
+pub const BAD_TS: u16 = 64;
+/// After this message the best bid is not below the best ask.
+pub const MAYBE_BAD_BOOK: u16 = 256;
 /// A level that left or entered the published window at its far edge: no cancel, no new order.
 pub const WINDOW_EDGE: u16 = 512;
 
@@ -17,6 +21,15 @@ pub const WINDOW_EDGE: u16 = 512;
 pub const SNAP: u8 = 0;
 /// `msg_kind` of changed levels.
 pub const DELTA: u8 = 1;
+
+/// `control_kind` of a connection that was lost.
+pub const GAP_START: u8 = 0;
+/// `control_kind` of a connection that is there again.
+pub const GAP_END: u8 = 1;
+/// `control_kind` that says that nothing is known any more.
+pub const RESET: u8 = 2;
+/// `control_kind` of the venue's word on its session.
+pub const STATUS: u8 = 3;
 
 /// What every row of every kind has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,6 +118,70 @@ columns! {
     }
 }
 
+/// Messages about the stream itself.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ControlColumns {
+    /// See [`Row::ev_seq`].
+    pub ev_seq: Vec<u64>,
+    /// See [`Row::ts_recv`].
+    pub ts_recv: Vec<i64>,
+    /// See [`Row::ts_exch`]; none where the receiver says it.
+    pub ts_exch: Vec<Option<i64>>,
+    /// [`GAP_START`], [`GAP_END`], [`RESET`] or [`STATUS`].
+    pub control_kind: Vec<u8>,
+    /// In words.
+    pub detail: Vec<&'static str>,
+}
+
+impl ControlColumns {
+    /// Appends one row.
+    pub(crate) fn push(
+        &mut self,
+        ev_seq: u64,
+        ts_recv: i64,
+        ts_exch: Option<i64>,
+        control_kind: u8,
+        detail: &'static str,
+    ) {
+        self.ev_seq.push(ev_seq);
+        self.ts_recv.push(ts_recv);
+        self.ts_exch.push(ts_exch);
+        self.control_kind.push(control_kind);
+        self.detail.push(detail);
+    }
+}
+
+/// What went wrong in a day because the parameters ask for it, counted as a check of the feed should count it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Injected {
+    /// Lost connections.
+    pub disconnects: u64,
+    /// Silent stretches of which no control message tells.
+    pub stalls: u64,
+    /// Executions whose prints came a second time.
+    pub duplicate_prints: u64,
+    /// Snapshots whose best bid is at or above their best ask.
+    pub crossed_snapshots: u64,
+    /// Messages at which the receiver's clock ran backwards.
+    pub clock_regressions: u64,
+    /// Tickers whose venue time lies before that of the ticker before.
+    pub venue_regressions: u64,
+}
+
+impl Injected {
+    /// Name and count of each kind of fault.
+    pub fn counts(&self) -> [(&'static str, u64); 6] {
+        [
+            ("disconnects", self.disconnects),
+            ("stalls", self.stalls),
+            ("duplicate_prints", self.duplicate_prints),
+            ("crossed_snapshots", self.crossed_snapshots),
+            ("clock_regressions", self.clock_regressions),
+            ("venue_regressions", self.venue_regressions),
+        ]
+    }
+}
+
 /// The hidden state from `ts` on, for tests and for studies of what a model could know at best.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TruthColumns {
@@ -114,6 +191,8 @@ pub struct TruthColumns {
     pub pressure: Vec<i8>,
     /// Whether the book absorbs the flow.
     pub absorbing: Vec<bool>,
+    /// Season × volatility.
+    pub pace: Vec<f64>,
 }
 
 /// One business day as a receiver saw it: all messages with `start_ns` ≤ `ts_recv` < `start_ns` + 24 h.
@@ -127,6 +206,10 @@ pub struct Day {
     pub trade: TradeColumns,
     /// Tickers.
     pub ticker: TickerColumns,
-    /// The hidden state. Empty in `null`, which has none that matters.
+    /// Controls.
+    pub control: ControlColumns,
+    /// The hidden state. Of the martingale market the pressure tells nothing but the signs of orders.
     pub truth: TruthColumns,
+    /// What was made to go wrong.
+    pub injected: Injected,
 }

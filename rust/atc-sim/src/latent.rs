@@ -1,6 +1,6 @@
 //! The hidden state that the order flow depends on: a directional pressure and a liquidity regime.
 
-use crate::{params::Params, rng::Rng};
+use crate::{pace::nanoseconds, params::Params, rng::Rng};
 
 /// Two independent semi-Markov processes in continuous time.
 ///
@@ -18,10 +18,6 @@ pub struct Latent {
     pressure_since: i64,
     pressure_until: i64,
     regime_until: i64,
-}
-
-fn nanoseconds(seconds: f64) -> i64 {
-    ((seconds * 1e9) as i64).max(1)
 }
 
 impl Latent {

@@ -1,15 +1,22 @@
-//! The `target` market: order flow whose intensities depend on the book and on the hidden state.
+//! The order-driven market: order flow whose intensities depend on the book, the pace and the hidden state.
+
+use std::sync::Arc;
 
 use crate::{
     book::{Book, Level, Side},
+    crash::Crash,
+    flow::{FLOWS, Flow, NEAR_LEVELS, Seen, intensities},
     latent::Latent,
+    pace::Pace,
     params::Params,
     rng::Rng,
+    session::{Session, SessionClock},
+    size::{limit_size, taker_size},
 };
 
 /// A market order that was executed.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct TakerOrder {
+pub struct TakerOrder {
     /// Time of the execution, ns.
     pub ts: i64,
     /// +1 the taker bought, −1 sold.
@@ -18,81 +25,29 @@ pub(crate) struct TakerOrder {
     pub fills: Vec<Level>,
 }
 
-/// Levels counted as near the touch for the faster cancels.
-const NEAR_LEVELS: usize = 5;
-
-/// Kinds of order flow, each with an intensity.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Flow {
-    Market(Side),
-    LimitNear(Side),
-    LimitFar(Side),
-    CancelNear(Side),
-    CancelFar(Side),
-    Revision(Side),
-}
-
-const FLOWS: [Flow; 12] = [
-    Flow::CancelFar(Side::Buy),
-    Flow::CancelFar(Side::Sell),
-    Flow::LimitFar(Side::Buy),
-    Flow::LimitFar(Side::Sell),
-    Flow::LimitNear(Side::Buy),
-    Flow::LimitNear(Side::Sell),
-    Flow::CancelNear(Side::Buy),
-    Flow::CancelNear(Side::Sell),
-    Flow::Market(Side::Buy),
-    Flow::Market(Side::Sell),
-    Flow::Revision(Side::Buy),
-    Flow::Revision(Side::Sell),
-];
-
-/// What one side's book gives the intensities.
+/// The next order flow, as long as nothing else changes before it.
 #[derive(Clone, Copy, Debug)]
-struct Seen {
-    spread_bps: f64,
-    levels: [usize; 2],
-}
-
-/// The intensity (1/s) of every kind of flow in [`FLOWS`]. The only place where the hidden state enters.
-fn intensities(params: &Params, latent: &Latent, seen: Seen) -> [f64; FLOWS.len()] {
-    let signed = |side: Side| f64::from(side.sign() * latent.pressure);
-    let widening = (seen.spread_bps / params.near_reference_spread_bps).clamp(0.25, 4.0);
-    let lean = if latent.absorbing { params.absorbing_lean } else { params.yielding_lean };
-    FLOWS.map(|flow| match flow {
-        Flow::Market(side) => {
-            params.rate * params.market_per_s * 0.5 * (1.0 + params.market_sign_bias * signed(side))
-        }
-        Flow::LimitNear(_) => params.rate * params.near_per_s * widening * widening,
-        Flow::LimitFar(side) => params.rate * params.far_per_s * (1.0 + params.far_sign_bias * signed(side)),
-        Flow::CancelNear(side) => {
-            let levels = seen.levels[side as usize];
-            if levels > params.least_levels {
-                params.rate * params.near_cancel_per_s * NEAR_LEVELS as f64
-            } else {
-                0.0
-            }
-        }
-        Flow::CancelFar(side) => {
-            let levels = seen.levels[side as usize];
-            if levels > params.least_levels {
-                params.rate * params.far_cancel_per_s * levels as f64
-            } else {
-                0.0
-            }
-        }
-        Flow::Revision(side) => params.revision_per_s * 0.5 * (1.0 + lean * signed(side)),
-    })
+struct Pending {
+    at: i64,
+    rates: [f64; FLOWS.len()],
+    total: f64,
 }
 
 /// A book driven by order flow in continuous time (Gillespie's algorithm: between two events, and between two
-/// switches of the hidden state, all intensities are constant).
+/// changes of the hidden state, the pace or the session, all intensities are constant).
 #[derive(Clone, Debug)]
 pub(crate) struct Market {
-    params: Params,
+    params: Arc<Params>,
     rng: Rng,
     pub latent: Latent,
+    pub pace: Pace,
     pub book: Book,
+    session: SessionClock,
+    crash: Option<Crash>,
+    /// When the planted relation changes, ns; never again once it has.
+    switch_at: i64,
+    lean_factor: f64,
+    pending: Option<Pending>,
     now: i64,
 }
 
@@ -100,13 +55,20 @@ impl Market {
     /// A market at `now` (ns) with a freshly filled book.
     pub fn new(params: &Params, seed: u64, now: i64) -> Self {
         let mut market = Self {
-            params: params.clone(),
             rng: Rng::new(seed, 1),
             latent: Latent::new(params, seed, now),
+            pace: Pace::new(params, seed, 13, now),
             book: Book::default(),
+            session: SessionClock::new(&params.maintenance),
+            crash: Crash::new(params, now),
+            switch_at: params.switch_at_day.map_or(i64::MAX, |days| params.at_day(days)),
+            lean_factor: 1.0,
+            pending: None,
             now,
+            params: Arc::new(params.clone()),
         };
-        let half = (f64::from(params.start_price_ticks) * params.near_reference_spread_bps * 0.5e-4) as i32;
+        market.session.advance(now);
+        let half = (f64::from(params.start_price_ticks) * params.reference_spread_bps * 0.5e-4) as i32;
         for side in [Side::Buy, Side::Sell] {
             let best = params.start_price_ticks - i32::from(side.sign()) * half;
             let seeded = market.book.limit(side, best, params.near_median_lots as i64 + 1);
@@ -125,96 +87,181 @@ impl Market {
         self.now
     }
 
-    /// The two best prices. Cancels stop at `least_levels`, and [`Market::take`] leaves a side its last level, so
+    /// The two best levels. Cancels stop at `least_levels`, and [`Market::take`] leaves a side its last level, so
     /// neither side is ever empty.
-    fn touch(&self) -> (i32, i32) {
-        (self.book.side(Side::Buy)[0].px, self.book.side(Side::Sell)[0].px)
+    fn touch(&self) -> (Level, Level) {
+        (self.book.side(Side::Buy)[0], self.book.side(Side::Sell)[0])
+    }
+
+    /// The middle of the two best prices, ticks.
+    pub fn mid(&self) -> f64 {
+        let (bid, ask) = self.touch();
+        (f64::from(bid.px) + f64::from(ask.px)) * 0.5
     }
 
     /// Ticks of one basis point at the present price.
     fn bps(&self) -> f64 {
-        let (bid, ask) = self.touch();
-        (f64::from(bid) + f64::from(ask)) * 0.5e-4
+        self.mid() * 1e-4
     }
 
     fn best(&self, side: Side) -> i32 {
         self.book.side(side)[0].px
     }
 
-    /// Runs to the next market order or to `until` (ns), whichever is first; true if `out` holds an order.
-    pub fn advance(&mut self, until: i64, out: &mut TakerOrder) -> bool {
-        loop {
-            let horizon = until.min(self.latent.constant_until());
-            let (bid, ask) = self.touch();
-            let seen = Seen {
-                spread_bps: f64::from(ask - bid) / self.bps(),
-                levels: [self.book.side(Side::Buy).len(), self.book.side(Side::Sell).len()],
-            };
-            let rates = intensities(&self.params, &self.latent, seen);
-            let total: f64 = rates.iter().sum();
-            let wait = self.rng.exponential(1e9 / total);
-            if wait >= (horizon - self.now) as f64 {
-                // Exponential waits have no memory, so the rest of this one may be thrown away.
-                self.now = horizon;
-                self.latent.advance(&self.params, horizon);
-                if horizon == until {
-                    return false;
+    /// Gives the state reached a future of its own: new random streams, what is under way drawn again.
+    pub fn fork(&mut self, seed: u64) {
+        self.rng = Rng::new(seed, 1);
+        self.pending = None;
+        self.latent.fork(&self.params, seed, self.now);
+        self.pace.fork(seed, 13, self.now);
+    }
+
+    fn seen(&self) -> Seen {
+        let (bid, ask) = self.touch();
+        let (of_bid, of_ask) = (bid.qty as f64, ask.qty as f64);
+        let mut pace = self.pace.value();
+        if self.crash_direction() != 0 {
+            // Takers' activity goes with the root of the pace.
+            pace *= self.params.crash_market_factor * self.params.crash_market_factor;
+        }
+        Seen {
+            spread_bps: f64::from(ask.px - bid.px) / self.bps(),
+            imbalance: (of_bid - of_ask) / (of_bid + of_ask),
+            levels: [self.book.side(Side::Buy).len(), self.book.side(Side::Sell).len()],
+            pace,
+            lean_factor: self.lean_factor,
+            cancels_only: self.session.now() == Session::PreOpen,
+        }
+    }
+
+    fn crash_direction(&self) -> i8 {
+        self.crash.as_ref().map_or(0, |crash| crash.direction(self.now))
+    }
+
+    /// When something changes that is no order flow, ns.
+    fn constant_until(&self) -> i64 {
+        let crash = self.crash.as_ref().map_or(i64::MAX, Crash::next);
+        [
+            self.latent.constant_until(),
+            self.pace.constant_until(),
+            self.session.constant_until(),
+            self.switch_at,
+            crash,
+        ]
+        .into_iter()
+        .fold(i64::MAX, i64::min)
+    }
+
+    /// Performs the changes that are due now and are no order flow.
+    fn change(&mut self) {
+        self.latent.advance(&self.params, self.now);
+        self.pace.advance(self.now);
+        self.session.advance(self.now);
+        if self.switch_at <= self.now {
+            self.lean_factor = self.params.switch_lean_factor;
+            self.switch_at = i64::MAX;
+        }
+        let open = self.session.now() == Session::Open;
+        while self.crash.as_ref().is_some_and(|crash| crash.next() <= self.now) {
+            let mid = self.mid();
+            if let Some(crash) = &mut self.crash {
+                let goal = crash.step(mid);
+                if open {
+                    self.drive(mid, goal);
                 }
-                continue;
-            }
-            self.now += wait as i64;
-            let mut u = self.rng.uniform() * total;
-            let mut chosen = FLOWS.len() - 1;
-            for (i, rate) in rates.iter().enumerate() {
-                if u < *rate {
-                    chosen = i;
-                    break;
-                }
-                u -= rate;
-            }
-            match FLOWS[chosen] {
-                Flow::Market(side) => {
-                    self.take(side, out);
-                    return true;
-                }
-                Flow::LimitNear(side) => self.limit_near(side),
-                Flow::LimitFar(side) => self.limit_far(side),
-                Flow::CancelNear(side) => {
-                    let rank = self.rng.below(NEAR_LEVELS);
-                    self.cancel(side, rank);
-                }
-                Flow::CancelFar(side) => {
-                    let rank = self.rng.below(self.book.side(side).len());
-                    self.cancel(side, rank);
-                }
-                Flow::Revision(side) => self.revise(side),
             }
         }
     }
 
-    /// Gives the state reached a future of its own: new random streams, lives under way drawn again.
-    pub fn fork(&mut self, seed: u64) {
-        self.rng = Rng::new(seed, 1);
-        self.latent.fork(&self.params, seed, self.now);
+    /// Runs to the next market order or to `until` (ns), whichever is first; true if `out` holds an order.
+    pub fn advance(&mut self, until: i64, out: &mut TakerOrder) -> bool {
+        loop {
+            let horizon = until.min(self.constant_until());
+            if self.session.now() != Session::Closed
+                && let Some(flow) = self.next_flow(horizon)
+            {
+                if let Flow::Market(side) = flow {
+                    self.take(side, out);
+                    return true;
+                }
+                self.perform(flow);
+                continue;
+            }
+            self.now = horizon;
+            if self.constant_until() <= horizon {
+                self.change();
+                // Exponential waits have no memory, so the rest of one may be thrown away.
+                self.pending = None;
+            }
+            if horizon == until {
+                return false;
+            }
+        }
+    }
+
+    /// The next order flow before `horizon` (ns), at which time the market is then.
+    fn next_flow(&mut self, horizon: i64) -> Option<Flow> {
+        let pending = match self.pending {
+            Some(pending) => pending,
+            None => {
+                let rates = intensities(&self.params, &self.latent, self.seen());
+                let total: f64 = rates.iter().sum();
+                // In a pre-open with few levels nothing happens at all.
+                let wait = if total > 0.0 { self.rng.exponential(1e9 / total) as i64 } else { i64::MAX };
+                *self.pending.insert(Pending { at: self.now.saturating_add(wait), rates, total })
+            }
+        };
+        if pending.at >= horizon {
+            return None;
+        }
+        self.now = pending.at;
+        self.pending = None;
+        let mut u = self.rng.uniform() * pending.total;
+        for (flow, rate) in FLOWS.iter().zip(pending.rates) {
+            if u < rate {
+                return Some(*flow);
+            }
+            u -= rate;
+        }
+        // Rounding left something over: the last flow that can happen.
+        FLOWS.iter().zip(pending.rates).rev().find(|(_, rate)| *rate > 0.0).map(|(flow, _)| *flow)
+    }
+
+    fn perform(&mut self, flow: Flow) {
+        match flow {
+            Flow::Market(_) => unreachable!("market orders are for the caller"),
+            Flow::LimitNear(side) => self.limit_near(side),
+            Flow::LimitFar(side) => self.limit_far(side),
+            Flow::CancelNear(side) => {
+                let rank = self.rng.below(NEAR_LEVELS);
+                self.cancel(side, rank);
+            }
+            Flow::CancelFar(side) => {
+                let rank = self.rng.below(self.book.side(side).len());
+                self.cancel(side, rank);
+            }
+            Flow::Amend(side) => self.amend(side),
+            Flow::Revision(side) => {
+                let shift = self.rng.exponential(self.params.revision_mean_bps) * self.bps();
+                self.revise(side, shift as i32);
+            }
+        }
     }
 
     fn regime(&self, factor: f64) -> f64 {
         if self.latent.absorbing { factor } else { 1.0 / factor }
     }
 
-    fn size(&mut self, median: f64, sigma: f64) -> i64 {
-        (self.rng.log_normal(median, sigma) as i64).clamp(1, self.params.largest_order_lots)
-    }
-
     fn take(&mut self, side: Side, out: &mut TakerOrder) {
-        let factor = self.regime(self.params.market_regime_factor);
-        let wanted = self.size(self.params.market_median_lots * factor, self.params.market_log_sigma);
-        // A venue kills what finds no liquidity; the last lot stays so that a side is never empty.
-        let resting: i64 = self.book.side(side.opposite()).iter().map(|level| level.qty).sum();
+        let median = self.params.market_median_lots * self.regime(self.params.market_regime_factor);
+        let wanted = taker_size(&self.params, median, &mut self.rng);
+        let reach = (self.params.market_reach_bps * self.bps()) as i32;
+        let limit = self.best(side.opposite()) + i32::from(side.sign()) * reach;
         out.ts = self.now;
         out.sign = side.sign();
         out.fills.clear();
-        self.book.market(side, wanted.min(resting - 1).max(0), &mut out.fills);
+        // What finds no liquidity within the limit is killed.
+        self.book.market(side, wanted, limit, &mut out.fills);
     }
 
     fn limit_near(&mut self, side: Side) {
@@ -226,14 +273,14 @@ impl Market {
     }
 
     fn near_size(&mut self) -> i64 {
-        let factor = self.regime(self.params.depth_regime_factor);
-        self.size(self.params.near_median_lots * factor, self.params.limit_log_sigma)
+        let median = self.params.near_median_lots * self.regime(self.params.depth_regime_factor);
+        limit_size(&self.params, median, &mut self.rng)
     }
 
     fn limit_far(&mut self, side: Side) {
         let distance = self.rng.exponential(self.params.far_mean_bps) * self.bps();
         let px = self.best(side) - i32::from(side.sign()) * (distance as i32 + 1);
-        let qty = self.size(self.params.far_median_lots, self.params.limit_log_sigma);
+        let qty = limit_size(&self.params, self.params.far_median_lots, &mut self.rng);
         self.book.limit(side, px, qty);
     }
 
@@ -243,11 +290,26 @@ impl Market {
         self.book.cancel(side, rank, qty);
     }
 
-    /// A quote revision towards `side`: makers of the other side cancel what lies within the distance, then makers
-    /// of `side` step up by it.
-    fn revise(&mut self, side: Side) {
+    /// A maker gives a level behind the near ones a new size, by a partial cancel or a further order.
+    fn amend(&mut self, side: Side) {
+        let levels = self.book.side(side).len().min(self.params.depth);
+        if levels <= NEAR_LEVELS {
+            return;
+        }
+        let rank = NEAR_LEVELS + self.rng.below(levels - NEAR_LEVELS);
+        let wanted = limit_size(&self.params, self.params.far_median_lots, &mut self.rng);
+        let Level { px, qty } = self.book.side(side)[rank];
+        if wanted > qty {
+            self.book.limit(side, px, wanted - qty);
+        } else {
+            self.book.cancel(side, rank, qty - wanted);
+        }
+    }
+
+    /// A quote revision by `shift` ticks towards `side`: makers of the other side cancel what lies within it, then
+    /// makers of `side` step up by it.
+    fn revise(&mut self, side: Side, shift: i32) {
         let away = side.opposite();
-        let shift = (self.rng.exponential(self.params.revision_mean_bps) * self.bps()) as i32;
         let sign = i32::from(side.sign());
         let (own, other) = (self.best(side), self.best(away));
         while self.book.side(away).len() > NEAR_LEVELS && sign * (self.best(away) - other) < shift {
@@ -257,31 +319,70 @@ impl Market {
         let qty = self.near_size();
         self.book.limit(side, own + sign * shift, qty);
     }
+
+    /// One step of a flash crash: a revision from `mid` to `goal` (ticks), with makers who follow at a distance.
+    fn drive(&mut self, mid: f64, goal: f64) {
+        let side = if goal < mid { Side::Sell } else { Side::Buy };
+        for one in [Side::Buy, Side::Sell] {
+            while self.book.side(one).len() < self.params.least_levels {
+                self.limit_far(one);
+            }
+        }
+        self.revise(side, (goal - mid).abs() as i32);
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::params::Maintenance;
 
-    fn run(params: &Params, hours: i64) -> (Market, Vec<i8>) {
+    const HOUR: i64 = 3_600_000_000_000;
+
+    fn signs(params: &Params, hours: i64) -> Vec<f64> {
         let mut market = Market::new(params, 5, 0);
         let mut order = TakerOrder::default();
         let mut signs = Vec::new();
-        while market.advance(hours * 3_600_000_000_000, &mut order) {
-            signs.push(order.sign);
+        while market.advance(hours * HOUR, &mut order) {
+            signs.push(f64::from(order.sign));
         }
-        (market, signs)
+        signs
     }
 
     #[test]
-    fn the_book_stays_two_sided_and_uncrossed() {
-        let params = Params { rate: 1.0, ..Params::default() };
-        let mut market = Market::new(&params, 9, 0);
+    fn the_book_stays_two_sided_and_uncrossed_at_any_pace() {
+        for (seed, rate) in [(9, 1.0), (10, 0.25), (11, 4.0)] {
+            let params = Params { rate, volatility_step: 0.8, ..Params::default() };
+            let mut market = Market::new(&params, seed, 0);
+            let mut order = TakerOrder::default();
+            while market.advance(3 * HOUR, &mut order) {
+                let (bid, ask) = market.touch();
+                assert!(bid.px < ask.px);
+                assert!(!order.fills.is_empty());
+                for side in [Side::Buy, Side::Sell] {
+                    let levels = market.book.side(side);
+                    assert!(levels.iter().all(|level| level.qty > 0 && level.px > 0));
+                    let sign = i32::from(side.sign());
+                    assert!(levels.windows(2).all(|pair| sign * (pair[0].px - pair[1].px) > 0));
+                }
+            }
+        }
+    }
+
+    /// What takers get is what leaves the book.
+    #[test]
+    fn executions_conserve_quantity() {
+        let mut market = Market::new(&Params::default(), 3, 0);
         let mut order = TakerOrder::default();
-        while market.advance(3 * 3_600_000_000_000, &mut order) {
-            let (bid, ask) = market.touch();
-            assert!(bid < ask);
-            assert!(!order.fills.is_empty());
+        let resting = |market: &Market, side: Side| market.book.side(side).iter().map(|l| l.qty).sum::<i64>();
+        for _ in 0..2_000 {
+            market.advance(i64::MAX, &mut order);
+            for side in [Side::Buy, Side::Sell] {
+                let before = resting(&market, side.opposite());
+                market.take(side, &mut order);
+                let filled: i64 = order.fills.iter().map(|fill| fill.qty).sum();
+                assert_eq!(before - resting(&market, side.opposite()), filled);
+            }
         }
     }
 
@@ -301,11 +402,10 @@ mod tests {
         let mut order = TakerOrder::default();
         let mut other = TakerOrder::default();
         for hour in 1..=12_i64 {
-            let until = hour * 3_600_000_000_000;
             loop {
                 free.latent.pressure = 1;
                 calm.latent.pressure = 0;
-                let (a, b) = (free.advance(until, &mut order), calm.advance(until, &mut other));
+                let (a, b) = (free.advance(hour * HOUR, &mut order), calm.advance(hour * HOUR, &mut other));
                 assert_eq!((a, order.ts, order.sign), (b, other.ts, other.sign));
                 if !a {
                     break;
@@ -317,36 +417,68 @@ mod tests {
     }
 
     #[test]
-    fn pressure_biases_market_orders_and_leans_on_revisions_by_regime() {
-        let params = Params::default();
-        let mut latent = Latent::new(&params, 1, 0);
-        latent.pressure = 1;
-        let seen = Seen { spread_bps: 3.0, levels: [60, 60] };
-        let of = |latent: &Latent, flow: Flow| {
-            let at = FLOWS.iter().position(|f| *f == flow).unwrap();
-            intensities(&params, latent, seen)[at]
-        };
-        let ratio =
-            |latent: &Latent| of(latent, Flow::Revision(Side::Buy)) / of(latent, Flow::Revision(Side::Sell));
-        latent.absorbing = false;
-        assert!(of(&latent, Flow::Market(Side::Buy)) > of(&latent, Flow::Market(Side::Sell)));
-        assert!(ratio(&latent) > 1.0);
-        latent.absorbing = true;
-        assert!(of(&latent, Flow::Market(Side::Buy)) > of(&latent, Flow::Market(Side::Sell)));
-        assert!(ratio(&latent) < 1.0);
-        latent.pressure = 0;
-        assert_eq!(ratio(&latent), 1.0);
-    }
-
-    #[test]
     fn signs_of_market_orders_are_persistent_and_balanced() {
-        let (_, signs) = run(&Params::default(), 24 * 15);
+        let signs = signs(&Params::default(), 24 * 15);
         let n = signs.len() as f64;
-        let mean = signs.iter().map(|s| f64::from(*s)).sum::<f64>() / n;
-        let lagged =
-            |lag: usize| signs.iter().zip(&signs[lag..]).map(|(a, b)| f64::from(a * b)).sum::<f64>() / n;
+        let mean = signs.iter().sum::<f64>() / n;
+        let lagged = |lag: usize| signs.iter().zip(&signs[lag..]).map(|(a, b)| a * b).sum::<f64>() / n;
         assert!(mean.abs() < 0.05, "mean sign {mean}");
         assert!(lagged(1) > 0.25, "lag 1 {}", lagged(1));
         assert!(lagged(20) > 0.1 && lagged(20) < lagged(1));
+    }
+
+    #[test]
+    fn maintenance_stops_the_market_and_the_preopen_cancels_only() {
+        let calendar = vec![Maintenance { start_ns: HOUR, end_ns: 2 * HOUR, open_ns: 2 * HOUR + HOUR / 6 }];
+        let params = Params { rate: 1.0, maintenance: calendar, ..Params::default() };
+        let mut market = Market::new(&params, 7, 0);
+        let mut order = TakerOrder::default();
+        while market.advance(HOUR, &mut order) {}
+        let before = market.book.clone();
+        assert!(!market.advance(2 * HOUR, &mut order));
+        assert_eq!(market.book.side(Side::Buy), before.side(Side::Buy));
+        assert!(!market.advance(2 * HOUR + HOUR / 6, &mut order));
+        for side in [Side::Buy, Side::Sell] {
+            let quantity = |book: &Book| book.side(side).iter().map(|l| l.qty).sum::<i64>();
+            assert!(quantity(&market.book) < quantity(&before));
+        }
+        assert!(market.advance(3 * HOUR, &mut order));
+    }
+
+    #[test]
+    fn a_flash_crash_loses_what_it_should_and_regains_its_share() {
+        for rate in [0.25, 1.0] {
+            let params = Params {
+                start_ns: 0,
+                rate,
+                season_strength: 0.0,
+                crash_at_day: Some(0.5),
+                ..Params::default()
+            };
+            let mut market = Market::new(&params, 4, 0);
+            let mut order = TakerOrder::default();
+            let mut mid_at = |ts: i64| {
+                while market.advance(ts, &mut order) {}
+                market.mid()
+            };
+            let before = mid_at(12 * HOUR);
+            let bottom = mid_at(12 * HOUR + HOUR / 6) / before;
+            let after = mid_at(12 * HOUR + HOUR / 6 + 45 * HOUR / 60) / before;
+            assert!((bottom - 0.8).abs() < 0.01, "{bottom}");
+            assert!((after - 0.9).abs() < 0.02, "{after}");
+            let later = mid_at(20 * HOUR) / before;
+            assert!((later - after).abs() < 0.05, "{later}");
+        }
+    }
+
+    #[test]
+    fn a_switch_turns_the_relation_round_when_it_is_due() {
+        let params = Params { start_ns: 0, switch_at_day: Some(0.5), ..Params::default() };
+        let mut market = Market::new(&params, 4, 0);
+        let mut order = TakerOrder::default();
+        while market.advance(12 * HOUR - 1, &mut order) {}
+        assert_eq!(market.seen().lean_factor, 1.0);
+        while market.advance(12 * HOUR, &mut order) {}
+        assert_eq!(market.seen().lean_factor, -1.0);
     }
 }

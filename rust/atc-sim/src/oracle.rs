@@ -5,10 +5,10 @@
 //! set of continuations serves every label of that horizon.
 
 use crate::{
-    market::TakerOrder,
     params::{BadParams, Params},
     rng::Rng,
-    venue::{Simulator, Source},
+    source::Source,
+    venue::Simulator,
 };
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -186,7 +186,7 @@ fn walk(
         simulator.next_day_watched(&mut |market| {
             while states < at.len() && at[states] < market.until {
                 let mut source = market.source.clone();
-                run_to(&mut source, at[states], &mut TakerOrder::default());
+                source.run_until(at[states]);
                 mids[states] = in_force(&market.quotes, at[states]);
                 let state =
                     State { number: states, at: at[states], source, next_snapshot: market.next_snapshot };
@@ -208,19 +208,14 @@ fn in_force(quotes: &[(i64, i64)], at: i64) -> i32 {
     received.map_or(0, |(_, mid2)| *mid2 as i32)
 }
 
-fn run_to(source: &mut Source, until: i64, order: &mut TakerOrder) {
-    while source.advance(until, order) {}
-}
-
 /// Twice the mid that a receiver knows the horizon after `state`, in one of its futures.
 ///
 /// The snapshot in force at x is the last one received by x. Its grid point is the last before x, or, where the
 /// delay of that one reaches past x, the one before. (Left out: on one connection a message may wait some 20 µs for
 /// the one before it. An unchanged snapshot that is not published has the mid of the last one.)
 fn continuation(params: &Params, question: &Question, state: &State, number: u64) -> i32 {
-    let mut source = state.source.clone();
     let seed = mix(mix(question.seed, state.at as u64), number);
-    source.fork(seed);
+    let mut source = state.source.fork(seed);
     let interval = params.snapshot_ms * MILLISECOND;
     let end = state.at + question.horizon_ns;
     let delay_ms = params.latency_least_ms + Rng::new(seed, 31).exponential(params.latency_mean_ms);
@@ -228,17 +223,7 @@ fn continuation(params: &Params, question: &Question, state: &State, number: u64
     if last + (delay_ms * 1e6) as i64 > end {
         last -= interval;
     }
-    let mut order = TakerOrder::default();
-    if source.lives_on_grid() {
-        let mut point = state.next_snapshot;
-        while point <= last {
-            run_to(&mut source, point, &mut order);
-            source.on_grid();
-            point += interval;
-        }
-    } else {
-        run_to(&mut source, last, &mut order);
-    }
+    source.run_until(last);
     source.mid2() as i32
 }
 
@@ -253,7 +238,7 @@ fn mix(a: u64, b: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::params::Scenario;
+    use crate::params::MarketKind;
 
     const SECOND: i64 = 1_000_000_000;
 
@@ -261,8 +246,8 @@ mod tests {
         Question { at, horizon_ns: 300 * SECOND, continuations: 8, seed: 7, threads: 1 }
     }
 
-    fn params(scenario: Scenario) -> Params {
-        Params { scenario, ..Params::default() }
+    fn params(market: MarketKind) -> Params {
+        Params { market, ..Params::default() }
     }
 
     fn times(n: i64) -> Vec<i64> {
@@ -271,29 +256,26 @@ mod tests {
 
     #[test]
     fn threads_and_other_states_do_not_change_a_state_s_futures() {
-        for scenario in [Scenario::Target, Scenario::Null] {
+        for kind in [MarketKind::OrderDriven, MarketKind::Martingale] {
             let all = question(times(12));
-            let one = futures(&params(scenario), 1, &all, &mut |_| true).unwrap();
+            let one = futures(&params(kind), 1, &all, &mut |_| true).unwrap();
             let three = Question { threads: 3, ..all.clone() };
-            assert_eq!(futures(&params(scenario), 1, &three, &mut |_| true).unwrap(), one);
+            assert_eq!(futures(&params(kind), 1, &three, &mut |_| true).unwrap(), one);
             let some = question(vec![all.at[3], all.at[9]]);
-            let some = futures(&params(scenario), 1, &some, &mut |_| true).unwrap();
+            let some = futures(&params(kind), 1, &some, &mut |_| true).unwrap();
             assert_eq!(some.later_mid2[..8], one.later_mid2[24..32]);
             assert_eq!(some.later_mid2[8..], one.later_mid2[72..80]);
             let other = Question { seed: 8, ..all };
-            assert_ne!(
-                futures(&params(scenario), 1, &other, &mut |_| true).unwrap().later_mid2,
-                one.later_mid2
-            );
+            assert_ne!(futures(&params(kind), 1, &other, &mut |_| true).unwrap().later_mid2, one.later_mid2);
         }
     }
 
     #[test]
     fn mids_of_the_own_path_are_those_published() {
-        for scenario in [Scenario::Target, Scenario::Null] {
+        for kind in [MarketKind::OrderDriven, MarketKind::Martingale] {
             let question = Question { continuations: 1, ..question(times(100)) };
-            let answer = futures(&params(scenario), 2, &question, &mut |_| true).unwrap();
-            let mut simulator = Simulator::new(params(scenario), 2).unwrap();
+            let answer = futures(&params(kind), 2, &question, &mut |_| true).unwrap();
+            let mut simulator = Simulator::new(params(kind), 2).unwrap();
             let book = simulator.next_day().book;
             let mut sides = [std::collections::BTreeMap::new(), std::collections::BTreeMap::new()];
             let mut published = Vec::new();
@@ -324,28 +306,21 @@ mod tests {
     /// A copy that keeps its streams is the market: it makes the same day. One with streams of its own does not.
     #[test]
     fn a_copy_with_the_same_streams_reproduces_the_market_s_own_path() {
-        for scenario in [Scenario::Target, Scenario::Null] {
-            let mut simulator = Simulator::new(params(scenario), 3).unwrap();
+        for kind in [MarketKind::OrderDriven, MarketKind::Martingale] {
+            let mut simulator = Simulator::new(params(kind), 3).unwrap();
             let mut copies = Vec::new();
             let mut stops = 0;
             simulator.next_day_watched(&mut |market| {
                 for (source, forked) in &mut copies {
                     let source: &mut Source = source;
                     let _: &bool = forked;
-                    run_to(source, market.until, &mut TakerOrder::default());
-                    if market.until == market.next_snapshot {
-                        source.on_grid();
-                    }
+                    source.run_until(market.until);
                 }
                 if stops == 5_000 {
-                    let mut other = market.source.clone();
-                    other.fork(99);
+                    let other = market.source.fork(99);
                     copies = vec![(market.source.clone(), false), (other, true)];
                     for (source, _) in &mut copies {
-                        run_to(source, market.until, &mut TakerOrder::default());
-                        if market.until == market.next_snapshot {
-                            source.on_grid();
-                        }
+                        source.run_until(market.until);
                     }
                 }
                 stops += 1;
@@ -364,9 +339,9 @@ mod tests {
     /// The mean and the spread of what continuations do are those of what the market does.
     #[test]
     fn continuations_move_as_the_market_does() {
-        for scenario in [Scenario::Target, Scenario::Null] {
+        for kind in [MarketKind::OrderDriven, MarketKind::Martingale] {
             let question = Question { continuations: 4, ..question(times(400)) };
-            let answer = futures(&params(scenario), 4, &question, &mut |_| true).unwrap();
+            let answer = futures(&params(kind), 4, &question, &mut |_| true).unwrap();
             let r = |now: i32, later: i32| 1e4 * libm::log(f64::from(later) / f64::from(now));
             let own: f64 = answer.mid2.iter().zip(&answer.own_mid2).map(|(a, b)| r(*a, *b).powi(2)).sum();
             let forked: f64 = answer
@@ -375,13 +350,13 @@ mod tests {
                 .zip(answer.later_mid2.chunks(4))
                 .map(|(a, row)| row.iter().map(|b| r(*a, *b).powi(2)).sum::<f64>() / 4.0)
                 .sum();
-            assert!((forked / own - 1.0).abs() < 0.2, "{scenario:?} {forked} {own}");
+            assert!((forked / own - 1.0).abs() < 0.2, "{kind:?} {forked} {own}");
         }
     }
 
     #[test]
     fn an_observer_can_stop_it_and_bad_questions_are_refused() {
-        let params = params(Scenario::Target);
+        let params = params(MarketKind::OrderDriven);
         let mut seen = 0;
         let stopped = futures(&params, 1, &question(times(60)), &mut |done| {
             seen = done;

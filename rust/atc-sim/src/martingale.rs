@@ -1,11 +1,16 @@
-//! The `null` market: a mid that nothing predicts, and a book, signs and sizes that know nothing of it.
+//! The martingale market: a mid that nothing predicts, and a book, signs and sizes that know nothing of it.
+
+use std::sync::Arc;
 
 use crate::{
     book::{Level, Side},
     latent::Latent,
     market::TakerOrder,
+    pace::Pace,
     params::Params,
     rng::Rng,
+    session::{Session, SessionClock},
+    size::{limit_size, taker_size},
 };
 
 /// A quantity at a distance (ticks) from the mid.
@@ -16,21 +21,23 @@ struct Offset {
 }
 
 /// Four independent parts, each with random streams of its own: the mid, the shape of the book around it, the signs
-/// of market orders, and their times and sizes.
+/// of market orders, and their times and sizes. What they share is the pace, which has no direction.
 ///
-/// The log mid is a compound Poisson martingale of constant volatility; its jumps fall on the publication grid, so
-/// that no print or ticker can show a jump before the snapshot does. The half spread and the level offsets are
-/// ticks from the mid; a jump shifts the book as a whole and changes nothing in its shape. The spread is even, so
-/// that the mid is a whole tick and moves by jumps only.
+/// The log mid is a compound Poisson martingale whose jump intensity goes with the pace; its jumps fall on the
+/// publication grid, so that no print or ticker can show a jump before the snapshot does. The half spread and the
+/// level offsets are ticks from the mid; a jump shifts the book as a whole and changes nothing in its shape. The
+/// spread is even, so that the mid is a whole tick and moves by jumps only.
 #[derive(Clone, Debug)]
-pub(crate) struct NullMarket {
-    params: Params,
+pub(crate) struct MartingaleMarket {
+    params: Arc<Params>,
     rng_mid: Rng,
     rng_book: Rng,
     rng_sign: Rng,
     rng_order: Rng,
     /// Drives the signs of market orders, nothing else.
-    latent: Latent,
+    pub latent: Latent,
+    pub pace: Pace,
+    session: SessionClock,
     log_mid: f64,
     mid: i32,
     half_spread: i32,
@@ -39,20 +46,22 @@ pub(crate) struct NullMarket {
     /// Bids and asks as they are quoted now.
     quoted: [Vec<Level>; 2],
     now: i64,
-    next_book: i64,
+    next_shape: i64,
     next_order: i64,
+    next_grid: i64,
 }
 
-impl NullMarket {
-    /// A market at `now` (ns).
+impl MartingaleMarket {
+    /// A market at `now` (ns), from which its publication grid is counted.
     pub fn new(params: &Params, seed: u64, now: i64) -> Self {
         let mut market = Self {
-            params: params.clone(),
             rng_mid: Rng::new(seed, 21),
             rng_book: Rng::new(seed, 22),
             rng_sign: Rng::new(seed, 23),
             rng_order: Rng::new(seed, 24),
             latent: Latent::new(params, seed, now),
+            pace: Pace::new(params, seed, 13, now),
+            session: SessionClock::new(&params.maintenance),
             log_mid: libm::log(f64::from(params.start_price_ticks)),
             mid: params.start_price_ticks,
             half_spread: 0,
@@ -60,9 +69,12 @@ impl NullMarket {
             behind: [Vec::new(), Vec::new()],
             quoted: [Vec::new(), Vec::new()],
             now,
-            next_book: now,
+            next_shape: now,
             next_order: now,
+            next_grid: now + params.snapshot_ms * 1_000_000,
+            params: Arc::new(params.clone()),
         };
+        market.session.advance(now);
         market.redraw_spread();
         for side in 0..2 {
             market.touch_qty[side] = market.near_size();
@@ -70,10 +82,27 @@ impl NullMarket {
                 market.place(side);
             }
         }
-        market.next_book = now + market.book_wait();
+        market.next_shape = now + market.shape_wait();
         market.next_order = now + market.order_wait();
         market.quote();
         market
+    }
+
+    /// The time that the market has reached, ns.
+    pub fn now(&self) -> i64 {
+        self.now
+    }
+
+    /// Gives the state reached a future of its own: new random streams, what is under way drawn again.
+    pub fn fork(&mut self, seed: u64) {
+        self.rng_mid = Rng::new(seed, 21);
+        self.rng_book = Rng::new(seed, 22);
+        self.rng_sign = Rng::new(seed, 23);
+        self.rng_order = Rng::new(seed, 24);
+        self.latent.fork(&self.params, seed, self.now);
+        self.pace.fork(seed, 13, self.now);
+        self.next_shape = self.now + self.shape_wait();
+        self.next_order = self.now + self.order_wait();
     }
 
     /// Quoted levels of a side, best first.
@@ -86,33 +115,32 @@ impl NullMarket {
         f64::from(self.params.start_price_ticks) * 1e-4
     }
 
-    fn book_wait(&mut self) -> i64 {
-        let per_s = self.params.rate * self.params.null_book_events_per_s;
+    fn shape_wait(&mut self) -> i64 {
+        let per_s = 2.0 * self.params.rate * self.params.martingale_shape_per_s;
         self.rng_book.exponential(1e9 / per_s) as i64 + 1
     }
 
+    /// Drawn at the present pace, and drawn again whenever the pace changes.
     fn order_wait(&mut self) -> i64 {
-        let per_s = self.params.rate * self.params.market_per_s;
+        let per_s = self.params.rate * self.params.market_per_s * libm::sqrt(self.pace.value());
         self.rng_order.exponential(1e9 / per_s) as i64 + 1
     }
 
     fn near_size(&mut self) -> i64 {
-        let size = self.rng_book.log_normal(self.params.near_median_lots, self.params.limit_log_sigma);
-        (size as i64).clamp(1, self.params.largest_order_lots)
+        limit_size(&self.params, self.params.near_median_lots, &mut self.rng_book)
     }
 
     /// Half spreads are spread evenly over 60 % to 140 % of the mean.
     fn redraw_spread(&mut self) {
         let relative = 0.6 + 0.8 * self.rng_book.uniform();
-        self.half_spread = ((0.5 * self.params.null_spread_bps * self.bps() * relative) as i32).max(1);
+        self.half_spread = ((0.5 * self.params.martingale_spread_bps * self.bps() * relative) as i32).max(1);
     }
 
     /// A new level behind the widest touch.
     fn place(&mut self, side: usize) {
-        let widest = 0.7 * self.params.null_spread_bps * self.bps() + 1.0;
+        let widest = 0.7 * self.params.martingale_spread_bps * self.bps() + 1.0;
         let distance = self.rng_book.exponential(self.params.far_mean_bps) * self.bps();
-        let size = self.rng_book.log_normal(self.params.null_median_lots, self.params.limit_log_sigma);
-        let qty = (size as i64).clamp(1, self.params.largest_order_lots);
+        let qty = limit_size(&self.params, self.params.martingale_median_lots, &mut self.rng_book);
         let ticks = (widest + distance) as i32 + 1;
         let levels = &mut self.behind[side];
         let at = levels.partition_point(|level| level.ticks < ticks);
@@ -122,23 +150,26 @@ impl NullMarket {
         }
     }
 
-    /// One event of the book's shape: a new spread, a new size at the touch, or a level that comes or goes.
+    /// One event of the book's shape: a new spread, a new size at the touch or behind it, or a level that comes or
+    /// goes.
     fn reshape(&mut self) {
         let side = self.rng_book.below(2);
         let u = self.rng_book.uniform();
-        if u < 0.15 {
+        let (behind, least) = (self.behind[side].len(), self.params.least_levels);
+        if u < 0.07 {
             self.redraw_spread();
-        } else if u < 0.4 {
+        } else if u < 0.2 {
             self.touch_qty[side] = self.near_size();
-        } else if u < 0.7 || self.behind[side].len() < self.params.least_levels {
+        } else if u < 0.6 {
+            let rank = self.rng_book.below(behind.min(self.params.depth));
+            let median = self.params.martingale_median_lots;
+            self.behind[side][rank].qty = limit_size(&self.params, median, &mut self.rng_book);
+        } else if u < 0.8 || behind < least {
             self.place(side);
-        } else {
-            let least = self.params.least_levels as f64;
+        } else if self.rng_book.chance(0.5 * behind as f64 / least as f64) {
             // Levels go the faster the more there are, around twice the least number.
-            if self.rng_book.chance(0.5 * self.behind[side].len() as f64 / least) {
-                let rank = self.rng_book.below(self.behind[side].len());
-                self.behind[side].remove(rank);
-            }
+            let rank = self.rng_book.below(behind);
+            self.behind[side].remove(rank);
         }
     }
 
@@ -157,47 +188,62 @@ impl NullMarket {
         }
     }
 
-    /// Runs to the next market order or to `until` (ns), whichever is first; true if `out` holds an order.
+    /// Runs to the next market order or to `until` (ns), whichever is first; true if `out` holds an order. The jump
+    /// of a grid point comes after all else up to it.
     pub fn advance(&mut self, until: i64, out: &mut TakerOrder) -> bool {
-        let next = self.next_order.min(until);
+        loop {
+            let changes = self.latent.constant_until().min(self.pace.constant_until());
+            let next = until.min(self.next_order).min(self.next_grid).min(changes);
+            self.session.advance(next);
+            self.shape_to(next);
+            self.now = next;
+            if self.next_order == next {
+                self.next_order = next + self.order_wait();
+                let open = self.session.now() == Session::Open;
+                // Drawn in any case, so that a calendar changes nothing outside of its hours.
+                self.take(out);
+                if open {
+                    return true;
+                }
+                continue;
+            }
+            if changes <= next {
+                self.latent.advance(&self.params, next);
+                if self.pace.advance(next) {
+                    self.next_order = next + self.order_wait();
+                }
+                continue;
+            }
+            if self.next_grid == next {
+                self.next_grid += self.params.snapshot_ms * 1_000_000;
+                self.jump();
+            }
+            if next == until {
+                return false;
+            }
+        }
+    }
+
+    /// Performs the changes of the book's shape up to `ts` (ns).
+    fn shape_to(&mut self, ts: i64) {
         let mut reshaped = false;
-        while self.next_book <= next {
-            self.reshape();
-            self.next_book += self.book_wait();
-            reshaped = true;
+        while self.next_shape <= ts {
+            if self.session.now() == Session::Open {
+                self.reshape();
+                reshaped = true;
+            }
+            self.next_shape += self.shape_wait();
         }
         if reshaped {
             self.quote();
         }
-        while self.latent.constant_until() <= next {
-            self.latent.advance(&self.params, self.latent.constant_until());
-        }
-        self.now = next;
-        if self.next_order > until {
-            return false;
-        }
-        self.take(out);
-        self.next_order += self.order_wait();
-        true
-    }
-
-    /// Gives the state reached a future of its own: new random streams, waits under way drawn again.
-    pub fn fork(&mut self, seed: u64) {
-        self.rng_mid = Rng::new(seed, 21);
-        self.rng_book = Rng::new(seed, 22);
-        self.rng_sign = Rng::new(seed, 23);
-        self.rng_order = Rng::new(seed, 24);
-        self.latent.fork(&self.params, seed, self.now);
-        self.next_book = self.now + self.book_wait();
-        self.next_order = self.now + self.order_wait();
     }
 
     /// A market order: its size is split over one to three quoted levels by chance, whatever rests there.
     fn take(&mut self, out: &mut TakerOrder) {
         let bias = self.params.market_sign_bias * f64::from(self.latent.pressure);
         let side = if self.rng_sign.chance(0.5 * (1.0 + bias)) { Side::Buy } else { Side::Sell };
-        let size = self.rng_order.log_normal(self.params.market_median_lots, self.params.market_log_sigma);
-        let mut left = (size as i64).clamp(1, self.params.largest_order_lots);
+        let mut left = taker_size(&self.params, self.params.market_median_lots, &mut self.rng_order);
         out.ts = self.now;
         out.sign = side.sign();
         out.fills.clear();
@@ -214,15 +260,17 @@ impl NullMarket {
     }
 
     /// The mid's step over one interval of the publication grid.
-    pub fn on_grid(&mut self) {
+    fn jump(&mut self) {
         let p = &self.params;
         let interval = p.snapshot_ms as f64 * 1e-3;
-        let chance = 1.0 - libm::exp(-p.null_jump_per_s * interval);
-        let variance = p.null_vol_300s_bps * p.null_vol_300s_bps * 1e-8 / 300.0;
-        let jump_variance = variance * interval / chance;
+        let nominal = p.martingale_jump_per_s * interval;
+        let chance = 1.0 - libm::exp(-nominal * self.pace.value());
+        let variance = p.martingale_vol_300s_bps * p.martingale_vol_300s_bps * 1e-8 / 300.0;
+        let jump_variance = variance * interval / (1.0 - libm::exp(-nominal));
         // At most one jump an interval, of mean 1 in price: exp(N(−v/2, v)).
-        if self.rng_mid.chance(chance) {
-            let jump = libm::sqrt(jump_variance) * self.rng_mid.normal() - 0.5 * jump_variance;
+        let jumps = self.rng_mid.chance(chance);
+        let jump = libm::sqrt(jump_variance) * self.rng_mid.normal() - 0.5 * jump_variance;
+        if jumps && self.session.now() == Session::Open {
             self.log_mid += jump;
             self.mid = libm::rint(libm::exp(self.log_mid)) as i32;
             self.quote();
@@ -236,18 +284,22 @@ mod tests {
 
     const GRID: i64 = 505_000_000;
 
+    /// Without season and volatility regimes.
+    fn plain() -> Params {
+        Params { season_strength: 0.0, volatility_step: 0.0, ..Params::default() }
+    }
+
     /// Offsets and sizes of the book, signs and sizes of prints, and the mids.
     type Observed = (Vec<(i32, i64)>, Vec<(i8, i64)>, Vec<i32>);
 
     fn observe(params: &Params, hours: i64) -> Observed {
-        let mut market = NullMarket::new(params, 4, 0);
+        let mut market = MartingaleMarket::new(params, 4, 0);
         let mut order = TakerOrder::default();
         let (mut book, mut prints, mut mids) = (Vec::new(), Vec::new(), Vec::new());
         for step in 1..hours * 3_600_000_000_000 / GRID {
             while market.advance(step * GRID, &mut order) {
                 prints.extend(order.fills.iter().map(|fill| (order.sign, fill.qty)));
             }
-            market.on_grid();
             mids.push(market.mid);
             for side in [Side::Buy, Side::Sell] {
                 book.extend(market.side(side)[..5].iter().map(|l| (l.px - market.mid, l.qty)));
@@ -258,8 +310,8 @@ mod tests {
 
     #[test]
     fn book_signs_and_sizes_do_not_know_the_mid() {
-        let params = Params::default();
-        let wild = Params { null_vol_300s_bps: 40.0, null_jump_per_s: 0.3, ..Params::default() };
+        let params = plain();
+        let wild = Params { martingale_vol_300s_bps: 40.0, martingale_jump_per_s: 0.3, ..plain() };
         let (book, prints, mids) = observe(&params, 6);
         let (other_book, other_prints, other_mids) = observe(&wild, 6);
         assert_ne!(mids, other_mids);
@@ -269,13 +321,12 @@ mod tests {
 
     #[test]
     fn the_quoted_mid_is_the_martingale_and_has_its_volatility() {
-        let params = Params::default();
-        let mut market = NullMarket::new(&params, 8, 0);
+        let params = plain();
+        let mut market = MartingaleMarket::new(&params, 8, 0);
         let mut order = TakerOrder::default();
         let (mut last, mut sum, mut squares, mut n) = (f64::from(market.mid).ln(), 0.0, 0.0, 0.0);
         for step in 1..=20 * 86_400_000_000_000_i64 / GRID {
             while market.advance(step * GRID, &mut order) {}
-            market.on_grid();
             let (bid, ask) = (market.side(Side::Buy)[0].px, market.side(Side::Sell)[0].px);
             assert!(bid < ask);
             assert_eq!(bid + ask, 2 * market.mid);
@@ -287,7 +338,7 @@ mod tests {
             }
         }
         let vol = (squares / n).sqrt();
-        assert!((vol / params.null_vol_300s_bps - 1.0).abs() < 0.04, "{vol}");
+        assert!((vol / params.martingale_vol_300s_bps - 1.0).abs() < 0.04, "{vol}");
         assert!((sum / n).abs() < 4.0 * vol / n.sqrt());
     }
 }
