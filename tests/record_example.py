@@ -16,7 +16,7 @@ CONFIG: dict[str, object] = {
         "name": "demo",
         "venue": "sim",
         "symbol": "ETH_JPY",
-        "scenario": "target",
+        "scenario": {"name": "target"},
         "days": 60,
         "seed": 1,
     },

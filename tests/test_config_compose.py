@@ -105,7 +105,7 @@ def test_composition_equals_hydras_own(overrides: list[str]) -> None:
         ("label=fwd_logret", "label.kind", "label=hold10_oracle or label=hold10_oracle_q14"),
         ("baseline.features.engine.min_values=30", "baseline.features.engine", "set features.engine."),
         ("window.train_day=3", "window.train_day", "did you mean 'window.train_days'?"),
-        ("data.scenario=nul", "data.scenario", "did you mean 'null'?"),
+        ("data/scenario=nul", "data/scenario", "did you mean 'null'?"),
         ("data.tick=0", "data.tick", "expected a number greater than or equal to 1E-12"),
         ("tracking.mode=onlin", "tracking.mode", "did you mean 'online'?"),
         ("seed=true", "seed", "a number is expected"),

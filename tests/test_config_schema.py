@@ -144,7 +144,7 @@ def test_windows_and_horizons_fit_the_data() -> None:
     assert demo.window.kind == "days"
     assert demo.window.train_days + demo.window.holdout_days == demo.data.days == 60
     assert demo.label.horizon_s == 300
-    assert compose(["data=demo_null"]).data.model_dump()["scenario"] == "null"
+    assert compose(["data=demo_null"]).data.model_dump()["scenario"]["name"] == "null"
     for data, horizon_s in (("binance_ethusdt_2024", 10), ("binance_ethbtc_2020", 60)):
         short = compose([f"data={data}"])
         assert short.window.kind == "fraction"

@@ -24,12 +24,15 @@ from atc.events.validate import validate_days
 HORIZON_NS = 300 * 10**9
 
 
-def simulated(**changes: object) -> SimulatedData:
-    demo = compose(["data=demo"]).data
+def simulated(scenario: str = "target", **changes: object) -> SimulatedData:
+    demo = compose(["data=demo", f"data/scenario={scenario}"]).data
     return SimulatedData.model_validate({**demo.model_dump(), "days": 2, **changes})
 
 
-def days_of(count: int, seed: int = 1, **params: object) -> list[dict[str, pa.RecordBatch]]:
+def days_of(
+    count: int, seed: int = 1, scenario: str = "target", **params: object
+) -> list[dict[str, pa.RecordBatch]]:
+    params = {**simulated(scenario).scenario.parameters(), **params}
     simulator = Simulator(json.dumps(params), seed)
     return [simulator.next_day() for _ in range(count)]
 
@@ -203,7 +206,7 @@ def test_a_longer_simulation_begins_with_the_shorter() -> None:
 
 
 def test_simulated_once(root: Path, stream: SimulatedData) -> None:
-    base = simulated(scenario=stream.scenario)
+    base = simulated(stream.scenario.name)
     seen: list[float] = []
     assert not ensure_simulated(base, root, seen.append)
     assert seen == []
@@ -240,7 +243,7 @@ def test_facts_that_the_simulator_does_not_have_are_refused(
 
 @pytest.mark.parametrize(
     ("params", "named"),
-    [({"ratee": 1}, "ratee"), ({"rate": -1}, "rate is -1"), ({"scenario": "tarmac"}, "tarmac")],
+    [({"ratee": 1}, "ratee"), ({"rate": -1}, "rate is -1"), ({"market": "tarmac"}, "tarmac")],
 )
 def test_wrong_parameters_are_named(params: dict[str, object], named: str) -> None:
     with pytest.raises(ValueError, match=named):
@@ -287,7 +290,7 @@ def test_flow_shows_the_pressure_and_the_spread_the_regime() -> None:
 
 def test_null_prints_and_book_shape_do_not_know_the_mid() -> None:
     calm = days_of(1, seed=6, scenario="null")
-    wild = days_of(1, seed=6, scenario="null", null_vol_300s_bps=60.0)
+    wild = days_of(1, seed=6, scenario="null", martingale_vol_300s_bps=60.0)
     one, other = joined(calm, "trade"), joined(wild, "trade")
     assert (one["px_ticks"] != other["px_ticks"]).mean() > 0.9
     for name in ("qty_lots", "side", "ts_exch", "flags"):

@@ -68,7 +68,7 @@ def simulate(
     venue = located(data).venue
     found = market_statistics(root, venue, data.symbol)
     row = {
-        "scenario": data.scenario,
+        "scenario": data.scenario.name,
         "seed": str(data.seed),
         "days": str(found.days),
         "frames/day": f"{found.frames_a_day:.0f}",
@@ -135,7 +135,8 @@ def _data(settings: list[str]) -> tuple[SimulatedData, Paths]:
         if key in given:
             raise UsageError(f"'{key}' is set twice")
         given[key] = value
-    demo = compose(["data=demo"])
+    chosen = [f"data/scenario='{given.pop('scenario')}'"] if "scenario" in given else []
+    demo = compose(["data=demo", *chosen])
     try:
         data = SimulatedData.model_validate({**demo.data.model_dump(), **given})
     except ValidationError as error:

@@ -157,6 +157,19 @@ class Composer:
         except (HydraException, OmegaConfBaseException, yaml.YAMLError, ValueError) as failure:
             raise ConfigError([*problems, self.problem_of(failure)]) from failure
 
+    def for_hydra(self, word: str) -> str:
+        """A word of the command line as Hydra's own composition takes it.
+
+        A scenario's file spells only what differs, so its other parameters have to be added; and the option
+        `null` is the word, not the missing value.
+        """
+        key, equals, value = word.partition("=")
+        if not equals:
+            return word
+        if value == "null" and self._loader.is_group(key) and value in self.options(key):
+            return f"{key}='null'"
+        return f"++{word}" if key.startswith("data.scenario.") else word
+
     def _accept(self, overrides: Sequence[str]) -> tuple[list[str], list[Problem]]:
         """Overrides that Hydra will take, and the problems of the others.
 
@@ -164,7 +177,7 @@ class Composer:
         keys are added by force: the schema finds all unknown ones at once, and knows the nearest valid ones.
         """
         accepted, problems = [], []
-        for override in self.parse(overrides):
+        for override in self.parse([self.for_hydra(word) for word in overrides]):
             line = str(override.input_line)
             key = override.key_or_group
             if key.startswith("hydra/") or (override.is_hydra_override() and override.is_delete()):

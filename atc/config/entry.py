@@ -138,6 +138,8 @@ def _show(composer: Composer, args: argparse.Namespace) -> int:
 def _hydra(composer: Composer, task: Callable[[DictConfig], None]) -> None:
     """`@hydra.main` on this task, with Hydra's errors as `ConfigError`."""
     os.environ["HYDRA_FULL_ERROR"] = "1"  # else Hydra prints the errors and exits with 1
+    # Composed and judged already; Hydra itself would refuse what the composer takes.
+    sys.argv[1:] = [composer.for_hydra(word) for word in sys.argv[1:]]
     main = hydra.main(version_base=VERSION_BASE, config_path=str(composer.root.conf), config_name=CONFIG_NAME)
     try:
         main(task)()

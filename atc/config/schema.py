@@ -7,10 +7,11 @@ so that a default is read where it is edited; the defaults here are the same (a 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -19,12 +20,16 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainSerializer,
+    SerializerFunctionWrapHandler,
     StringConstraints,
+    create_model,
+    model_serializer,
     model_validator,
 )
 
 from atc.config.maintenance import Day, Maintenance
 from atc.config.root import project_root
+from atc.config.scenario import simulator_fields
 
 
 def _not_bool(value: object) -> object:
@@ -114,12 +119,44 @@ class InstrumentFacts(Slice):
     """The venue's dated calendar."""
 
 
+class NamedScenario(Slice):
+    """A scenario of the simulated market: its name, and the parameters that differ from the simulator's."""
+
+    name: Name
+    """Part of the venue under which the events lie."""
+
+    def parameters(self) -> dict[str, object]:
+        """The simulator's parameters that the scenario sets, by their names in `rust/atc-sim/src/params.rs`."""
+        return {key: getattr(self, key) for key in sorted(self.model_fields_set - {"name"})}
+
+    @model_validator(mode="after")
+    def _in_range(self) -> Self:
+        from atc._rust import simulator_params
+
+        simulator_params(json.dumps(self.parameters()))
+        return self
+
+    @model_serializer(mode="wrap")
+    def _what_is_set(self, whole: SerializerFunctionWrapHandler) -> dict[str, object]:
+        # The defaults have one place, and it is not a record.
+        return {key: value for key, value in whole(self).items() if key in self.model_fields_set}
+
+
+if TYPE_CHECKING:
+
+    class Scenario(NamedScenario):
+        """`NamedScenario` with a field for each parameter of the simulator."""
+
+else:
+    Scenario = create_model("Scenario", __base__=NamedScenario, **simulator_fields(Int, Float))
+
+
 class SimulatedData(InstrumentFacts):
     """Events of the embedded simulator."""
 
     kind: Literal["simulated"]
-    scenario: Literal["target", "null"]
-    """`target` has a planted signal; in `null` the mid is a martingale and nothing predicts it."""
+    scenario: Scenario
+    """What the market does; a file of the group `data/scenario`."""
     days: Int = Field(ge=1, le=10_000)
     """Business days."""
     seed: Int = Field(ge=0, lt=2**63)

@@ -17,9 +17,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from atc.config.maintenance import maintenance_windows
 from atc.config.schema import SimulatedData
 from atc.errors import UsageError
-from atc.events.business_day import day_start_ns
+from atc.events.business_day import DAY_NS, day_start_ns
 from atc.events.instrument import instrument_of
 from atc.events.schema import Kind
 from atc.events.writer import IngestSession, ingest_id
@@ -27,7 +28,7 @@ from atc.events.writer import IngestSession, ingest_id
 if TYPE_CHECKING:
     import pyarrow as pa
 
-ADAPTER = "simulator-1"
+ADAPTER = "simulator-2"
 """Name and version of the way from the simulator's tables to canonical events."""
 
 TICK, LOT = Decimal(1), Decimal("0.01")
@@ -48,20 +49,30 @@ def simulator_params(data: SimulatedData) -> str:
     for name, found, made in (("tick", data.tick, TICK), ("lot", data.lot, LOT)):
         if found != made:
             raise UsageError(f"data.{name} is {found}; the simulated market counts in {made}")
-    if data.maintenance:
-        raise UsageError(
-            "data.maintenance is not empty; the simulated venue trades around the clock, expected []"
-        )
+    start_ns = day_start_ns(data.start_date, data.day_cut_utc_s, data.tz_offset_s)
     asked = {
-        "scenario": data.scenario,
-        "start_ns": day_start_ns(data.start_date, data.day_cut_utc_s, data.tz_offset_s),
+        **data.scenario.parameters(),
+        "start_ns": start_ns,
+        "tz_offset_s": data.tz_offset_s,
         "rate": data.rate,
         "depth": data.recorded_depth,
+        "maintenance": _calendar(data, start_ns),
     }
     try:
         return complete(json.dumps(asked))
     except ValueError as error:
         raise UsageError(f"data: {error}") from error
+
+
+def _calendar(data: SimulatedData, start_ns: int) -> list[dict[str, int]]:
+    """The maintenance of the config from the simulator's burn-in day on."""
+    end_ns = start_ns + data.days * DAY_NS
+    windows = maintenance_windows(data.maintenance, data.tz_offset_s, start_ns - DAY_NS, end_ns)
+    return [
+        {"start_ns": start, "end_ns": stop, "open_ns": opened}
+        for start, stop, opened in windows
+        if start < end_ns
+    ]
 
 
 def simulation_digest(data: SimulatedData) -> str:
@@ -80,7 +91,7 @@ def simulation_digest(data: SimulatedData) -> str:
 
 def located(data: SimulatedData) -> SimulatedData:
     """`data` with the venue under which its events lie: `<venue>-<scenario>-<digest>`."""
-    return data.model_copy(update={"venue": f"{data.venue}-{data.scenario}-{simulation_digest(data)[:12]}"})
+    return data.model_copy(update={"venue": f"{data.venue}-{data.scenario.name}-{simulation_digest(data)[:12]}"})
 
 
 def ensure_simulated(
@@ -106,6 +117,8 @@ def ensure_simulated(
             for kind in Kind:
                 session.write_day(data.start_date + timedelta(days=number), kind, tables[kind.value])
                 counts[f"{kind.value}_rows"] += tables[kind.value].num_rows
+            for fault, (count,) in tables["injected"].to_pydict().items():
+                counts[f"injected_{fault}"] = counts.get(f"injected_{fault}", 0) + count
             progress(number + 1)
         session.commit(counts)
     return True

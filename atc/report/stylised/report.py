@@ -75,7 +75,7 @@ def stylised_report(
     if beside is not None and len(names) > MOST_RECORDINGS:
         raise UsageError(f"--beside names {len(names)} recordings; expected at most {MOST_RECORDINGS}")
     measured = _measured(
-        simulated.scenario, located(simulated), paths.events_dir, progress, is_simulated=True
+        simulated.scenario.name, located(simulated), paths.events_dir, progress, is_simulated=True
     )
     recordings: list[Measured] = []
     absent: list[str] = []

@@ -56,6 +56,7 @@ pub(crate) struct Seen {
 pub(crate) fn intensities(params: &Params, latent: &Latent, seen: Seen) -> [f64; FLOWS.len()] {
     let pressure = f64::from(latent.pressure);
     let signed = |side: Side| f64::from(side.sign()) * pressure;
+    let taker_bias = params.market_sign_bias * pressure + params.parent_sign_bias * f64::from(latent.parent);
     let activity = params.rate * libm::sqrt(seen.pace);
     let widening = (seen.spread_bps / params.reference_spread_bps).clamp(0.25, 4.0);
     let narrowness = libm::pow(widening, -params.market_spread_exponent);
@@ -64,12 +65,14 @@ pub(crate) fn intensities(params: &Params, latent: &Latent, seen: Seen) -> [f64;
         Side::Buy => towards,
         Side::Sell => 1.0 / towards,
     };
-    let lean = if latent.absorbing { params.absorbing_lean } else { params.yielding_lean } * seen.lean_factor;
+    let fading = libm::pow(seen.pace.max(0.1), -params.lean_pace_exponent);
+    let lean = if latent.absorbing { params.absorbing_lean } else { params.yielding_lean };
+    let lean = (lean * seen.lean_factor * fading).clamp(-1.0, 1.0);
     let deep = |side: Side| seen.levels[side as usize] > params.least_levels;
     let takes_orders = if seen.cancels_only { 0.0 } else { 1.0 };
     FLOWS.map(|flow| match flow {
         Flow::Market(side) => {
-            let of_side = 0.5 * (1.0 + params.market_sign_bias * signed(side));
+            let of_side = 0.5 * (1.0 + taker_bias * f64::from(side.sign()));
             takes_orders * activity * params.market_per_s * of_side * narrowness * leaning(side)
         }
         Flow::LimitNear(side) => {
@@ -125,7 +128,7 @@ mod tests {
     fn pressure_biases_market_orders_and_leans_on_revisions_by_regime() {
         for (absorbing, follows) in [(false, true), (true, false)] {
             let up = latent(1, absorbing);
-            assert!(ratio(&up, EVEN, Flow::Market) > 1.0);
+            assert!(ratio(&up, EVEN, Flow::Market) > ratio(&latent(0, absorbing), EVEN, Flow::Market));
             assert_eq!(ratio(&up, EVEN, Flow::Revision) > 1.0, follows);
             let switched = Seen { lean_factor: -1.0, ..EVEN };
             assert_eq!(ratio(&up, switched, Flow::Revision) > 1.0, !follows);
@@ -146,24 +149,28 @@ mod tests {
     fn imbalance_draws_takers_towards_the_thin_side_and_makers_to_it() {
         let calm = latent(0, false);
         let heavy_bids = Seen { imbalance: 0.8, ..EVEN };
-        assert!(ratio(&calm, heavy_bids, Flow::Market) > 1.5);
+        assert!(ratio(&calm, heavy_bids, Flow::Market) > 1.5 * ratio(&calm, EVEN, Flow::Market));
         assert!(ratio(&calm, heavy_bids, Flow::LimitNear) < 0.7);
         assert!(ratio(&calm, heavy_bids, Flow::CancelNear) > 1.5);
-        assert_eq!(ratio(&calm, EVEN, Flow::Market), 1.0);
+        assert_eq!(ratio(&calm, EVEN, Flow::LimitNear), 1.0);
     }
 
     #[test]
-    fn pace_scales_and_never_leans() {
+    fn pace_scales_flows_and_fades_the_lean() {
         let up = latent(1, false);
         let fast = Seen { pace: 4.0, ..EVEN };
-        for flow in [Flow::Market, Flow::LimitNear, Flow::Revision] as [fn(Side) -> Flow; 3] {
+        for flow in [Flow::Market, Flow::LimitNear] as [fn(Side) -> Flow; 2] {
             assert!((ratio(&up, fast, flow) / ratio(&up, EVEN, flow) - 1.0).abs() < 1e-12);
         }
+        let lean = |seen| {
+            let r = ratio(&up, seen, Flow::Revision);
+            (r - 1.0) / (r + 1.0)
+        };
+        assert!((lean(EVEN) / lean(fast) - 2.0).abs() < 1e-9);
+        let both =
+            |seen| of(&up, seen, Flow::Revision(Side::Buy)) + of(&up, seen, Flow::Revision(Side::Sell));
+        assert!((both(fast) / both(EVEN) - 4.0).abs() < 1e-9);
         let buys = |seen, flow| of(&up, seen, flow);
-        assert!(
-            (buys(fast, Flow::Revision(Side::Buy)) / buys(EVEN, Flow::Revision(Side::Buy)) - 4.0).abs()
-                < 1e-9
-        );
         assert!(
             (buys(fast, Flow::Market(Side::Buy)) / buys(EVEN, Flow::Market(Side::Buy)) - 2.0).abs() < 1e-9
         );

@@ -2,22 +2,40 @@
 
 use crate::{pace::nanoseconds, params::Params, rng::Rng};
 
-/// Two independent semi-Markov processes in continuous time.
+/// Three independent semi-Markov processes in continuous time.
 ///
-/// `pressure` is −1, 0 or +1. Its lives are Pareto, so that the sign of the flow which it drives has the power-law
-/// autocorrelation of Lillo & Farmer 2004, as in the model of split parent orders (Lillo, Mike & Farmer 2005).
-/// `absorbing` is a two-state Markov process.
+/// `pressure` is −1, 0 or +1, `parent` −1 or +1. Their lives are Pareto, so that the signs of the flow which they
+/// drive have the power-law autocorrelation of Lillo & Farmer 2004, as in the model of split parent orders (Lillo,
+/// Mike & Farmer 2005): the parent orders over seconds to minutes, the pressure over minutes to hours. `absorbing` is
+/// a two-state Markov process.
 #[derive(Clone, Debug)]
 pub struct Latent {
     rng_pressure: Rng,
     rng_regime: Rng,
+    rng_parent: Rng,
     /// Direction of the pressure now.
     pub pressure: i8,
+    /// Direction of the parent order under way.
+    pub parent: i8,
     /// Whether the book absorbs the flow (true) or gives way (false).
     pub absorbing: bool,
+    parent_since: i64,
+    parent_until: i64,
     pressure_since: i64,
     pressure_until: i64,
     regime_until: i64,
+}
+
+/// The length of a pressure that has lasted for `age_s` already, s.
+fn pressure_life(params: &Params, age_s: f64, rng: &mut Rng) -> f64 {
+    let least = params.pressure_least_life_s.max(age_s);
+    rng.pareto(least, params.pressure_life_exponent, params.pressure_greatest_life_s)
+}
+
+/// The length of a parent order that has lasted for `age_s` already, s.
+fn parent_life(params: &Params, age_s: f64, rng: &mut Rng) -> f64 {
+    let least = params.parent_least_life_s.max(age_s);
+    rng.pareto(least, params.pressure_life_exponent, params.parent_greatest_life_s)
 }
 
 impl Latent {
@@ -26,7 +44,11 @@ impl Latent {
         let mut latent = Self {
             rng_pressure: Rng::new(seed, 11),
             rng_regime: Rng::new(seed, 12),
+            rng_parent: Rng::new(seed, 14),
             pressure: 0,
+            parent: 1,
+            parent_since: now,
+            parent_until: now,
             absorbing: true,
             pressure_since: now,
             pressure_until: now,
@@ -38,18 +60,14 @@ impl Latent {
 
     /// The time (ns) until which the state stays as it is.
     pub fn constant_until(&self) -> i64 {
-        self.pressure_until.min(self.regime_until)
+        self.pressure_until.min(self.regime_until).min(self.parent_until)
     }
 
     /// Performs the switches that are due at `now` (ns); true if there were any.
     pub fn advance(&mut self, params: &Params, now: i64) -> bool {
         let mut switched = false;
         while self.pressure_until <= now {
-            let life = self.rng_pressure.pareto(
-                params.pressure_least_life_s,
-                params.pressure_life_exponent,
-                params.pressure_greatest_life_s,
-            );
+            let life = pressure_life(params, 0.0, &mut self.rng_pressure);
             self.pressure_since = self.pressure_until;
             self.pressure_until += nanoseconds(life);
             let u = self.rng_pressure.uniform();
@@ -60,6 +78,13 @@ impl Latent {
             } else {
                 -1
             };
+            switched = true;
+        }
+        while self.parent_until <= now {
+            let life = parent_life(params, 0.0, &mut self.rng_parent);
+            self.parent_since = self.parent_until;
+            self.parent_until += nanoseconds(life);
+            self.parent = if self.rng_parent.chance(0.5) { 1 } else { -1 };
             switched = true;
         }
         while self.regime_until <= now {
@@ -80,13 +105,12 @@ impl Latent {
     pub fn fork(&mut self, params: &Params, seed: u64, now: i64) {
         self.rng_pressure = Rng::new(seed, 11);
         self.rng_regime = Rng::new(seed, 12);
-        let age_s = (now - self.pressure_since) as f64 * 1e-9;
-        let life = self.rng_pressure.pareto(
-            params.pressure_least_life_s.max(age_s),
-            params.pressure_life_exponent,
-            params.pressure_greatest_life_s,
-        );
+        self.rng_parent = Rng::new(seed, 14);
+        let age_s = |since: i64| (now - since) as f64 * 1e-9;
+        let life = pressure_life(params, age_s(self.pressure_since), &mut self.rng_pressure);
         self.pressure_until = (self.pressure_since + nanoseconds(life)).max(now + 1);
+        let life = parent_life(params, age_s(self.parent_since), &mut self.rng_parent);
+        self.parent_until = (self.parent_since + nanoseconds(life)).max(now + 1);
         let mean = if self.absorbing { params.absorbing_mean_life_s } else { params.yielding_mean_life_s };
         self.regime_until = now + nanoseconds(self.rng_regime.exponential(mean));
     }

@@ -392,6 +392,7 @@ mod tests {
     fn without_bias_and_lean_the_pressure_changes_nothing() {
         let blind = Params {
             market_sign_bias: 0.0,
+            parent_sign_bias: 0.0,
             far_sign_bias: 0.0,
             yielding_lean: 0.0,
             absorbing_lean: 0.0,

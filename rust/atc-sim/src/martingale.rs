@@ -241,7 +241,8 @@ impl MartingaleMarket {
 
     /// A market order: its size is split over one to three quoted levels by chance, whatever rests there.
     fn take(&mut self, out: &mut TakerOrder) {
-        let bias = self.params.market_sign_bias * f64::from(self.latent.pressure);
+        let bias = self.params.market_sign_bias * f64::from(self.latent.pressure)
+            + self.params.parent_sign_bias * f64::from(self.latent.parent);
         let side = if self.rng_sign.chance(0.5 * (1.0 + bias)) { Side::Buy } else { Side::Sell };
         let mut left = taker_size(&self.params, self.params.market_median_lots, &mut self.rng_order);
         out.ts = self.now;

@@ -195,12 +195,12 @@ params! {
         /// Components of the volatility cascade, each with a life four times as long as the one before (CF).
         volatility_components: usize = 5, few;
         /// A component of the cascade is 1 + step or 1 − step, each half of the time; 0: constant volatility (CF).
-        volatility_step: f64 = 0.4, below_one;
+        volatility_step: f64 = 0.3, below_one;
         /// Mean life of the fastest component, s (exponential).
         volatility_least_life_s: f64 = 180.0, positive;
 
         /// Market orders, both sides together, 1/s × rate × √pace.
-        market_per_s: f64 = 0.26, positive;
+        market_per_s: f64 = 0.27, positive;
         /// Exponent on (reference spread / spread): takers wait for a narrow spread (HLR, NRS).
         market_spread_exponent: f64 = 0.5, exponent;
         /// Median size of a market order's log-normal body, lots.
@@ -245,12 +245,12 @@ params! {
         /// Mean distance of a far limit order from the best of its own side, bps; exponential.
         far_mean_bps: f64 = 20.0, positive;
         /// Median size of a far limit order, lots.
-        far_median_lots: f64 = 150.0, positive;
+        far_median_lots: f64 = 135.0, positive;
         /// Cancel intensity a level, 1/s × rate (SFGK).
         far_cancel_per_s: f64 = 0.006, positive;
         /// Makers who change the size of what they quote behind the first five levels, each side, 1/s × rate: on
         /// the real book nearly every snapshot of the 505 ms grid differs from the one before.
-        amend_per_s: f64 = 3.2, positive;
+        amend_per_s: f64 = 4.0, positive;
         /// Standard deviation of the log size of a limit order.
         limit_log_sigma: f64 = 0.8, not_negative;
         /// Share of cancels that take half of a level, not all of it.
@@ -278,8 +278,15 @@ params! {
         pressure_greatest_life_s: f64 = 7_200.0, positive;
         /// Share of lives without a direction.
         calm_share: f64 = 0.2, share;
-        /// P(taker buys) = ½(1 + bias × pressure) at an even book (LF).
-        market_sign_bias: f64 = 0.8, signed;
+        /// P(taker buys) = ½(1 + bias × pressure + parent bias × parent) at an even book (LF).
+        market_sign_bias: f64 = 0.6, signed;
+        /// What the parent order under way adds: takers split parent orders, of which none tells anything of the
+        /// price (LMF). With the sign bias at most 1.
+        parent_sign_bias: f64 = 0.4, signed;
+        /// Least life of a parent order, s (Pareto with the pressure's exponent).
+        parent_least_life_s: f64 = 10.0, positive;
+        /// Greatest life of a parent order, s.
+        parent_greatest_life_s: f64 = 1_800.0, positive;
         /// Intensity of far limit orders of a side, × (1 + bias × pressure) for bids, × (1 − bias × pressure) for
         /// asks: who buys rests orders too.
         far_sign_bias: f64 = 0.3, signed;
@@ -288,9 +295,12 @@ params! {
         /// Mean life of the yielding regime, s (exponential).
         yielding_mean_life_s: f64 = 2_700.0, positive;
         /// P(revision upwards) = ½(1 + lean × pressure) in the yielding regime: continuation.
-        yielding_lean: f64 = 0.115, signed;
+        yielding_lean: f64 = 0.138, signed;
         /// The same in the absorbing regime; negative: reversal.
-        absorbing_lean: f64 = -0.25, signed;
+        absorbing_lean: f64 = -0.29, signed;
+        /// Exponent on the pace by which the leans fade: with ½ a move in the direction of the pressure keeps its ratio
+        /// to the noise at any pace.
+        lean_pace_exponent: f64 = 0.5, exponent;
         /// When the planted relation changes, business days after `start_ns`; null: never.
         switch_at_day: Option<f64> = None, not_negative;
         /// Factor on both leans from then on; −1 turns the relation round, 0 ends it.
@@ -366,6 +376,13 @@ impl Params {
                 name: "least_levels",
                 found: self.least_levels as f64,
                 expected: "at least the published depth and 6, at most 10000",
+            });
+        }
+        if self.market_sign_bias.abs() + self.parent_sign_bias.abs() > 1.0 {
+            return Err(BadParams {
+                name: "parent_sign_bias",
+                found: self.parent_sign_bias,
+                expected: "at most 1 together with market_sign_bias",
             });
         }
         let mut before = i64::MIN;
