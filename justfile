@@ -56,6 +56,9 @@ bench-engine:
 # the oracle of a scenario: seconds, and what bounds them; also to outputs/bench/oracle.json
 bench-oracle:
     uv run python tests/benches/oracle.py
+# the simulator, seconds a business day; the table also goes to outputs/bench/simulate.json
+bench-simulate:
+    uv run python tests/benches/simulate.py
 
 # what CI runs
 ci:

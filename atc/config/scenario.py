@@ -10,7 +10,7 @@ OF_THE_DATA = ("start_ns", "tz_offset_s", "rate", "depth", "maintenance")
 
 
 def simulator_fields(whole_number: object, number: object) -> dict[str, Any]:
-    """Optional fields, by name, for the parameters that a scenario may set, as `pydantic.create_model` takes them.
+    """Optional fields for the parameters that a scenario may set, as `pydantic.create_model` takes them.
 
     `whole_number` and `number` are the types of counts and quantities. None means: as the simulator has it.
     """

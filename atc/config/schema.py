@@ -126,7 +126,7 @@ class NamedScenario(Slice):
     """Part of the venue under which the events lie."""
 
     def parameters(self) -> dict[str, object]:
-        """The simulator's parameters that the scenario sets, by their names in `rust/atc-sim/src/params.rs`."""
+        """What the scenario sets of the parameters in `rust/atc-sim/src/params.rs`."""
         return {key: getattr(self, key) for key in sorted(self.model_fields_set - {"name"})}
 
     @model_validator(mode="after")

@@ -91,7 +91,9 @@ def simulation_digest(data: SimulatedData) -> str:
 
 def located(data: SimulatedData) -> SimulatedData:
     """`data` with the venue under which its events lie: `<venue>-<scenario>-<digest>`."""
-    return data.model_copy(update={"venue": f"{data.venue}-{data.scenario.name}-{simulation_digest(data)[:12]}"})
+    return data.model_copy(
+        update={"venue": f"{data.venue}-{data.scenario.name}-{simulation_digest(data)[:12]}"}
+    )
 
 
 def ensure_simulated(

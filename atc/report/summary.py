@@ -114,9 +114,8 @@ def _facts(folder: Path, config: Mapping[str, object], manifest: Manifest) -> Ta
     baseline = _part(config, "baseline")
     data_words = [*dict.fromkeys((_word(data, "kind"), _word(data, "venue"), _word(data, "symbol")))]
     if data.get("kind") == "simulated":
-        data_words.append(
-            f"(scenario {_word(_part(data, 'scenario'), 'name')}, {data.get('days')} days, seed {data.get('seed')})"
-        )
+        scenario = _word(_part(data, "scenario"), "name")
+        data_words.append(f"(scenario {scenario}, {data.get('days')} days, seed {data.get('seed')})")
     table.add_row("run", f"{folder.name}, {manifest.get('status')} {_minute(manifest.get('finished_at'))}")
     table.add_row("data", f"{_word(data, 'name')}: {' '.join(word for word in data_words if word)}")
     table.add_row(

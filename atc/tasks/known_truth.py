@@ -215,7 +215,7 @@ def _truth(  # noqa: PLR0917  # all of them are different things
     direction = oracle.direction_outcomes(r, exit_bps)
     published = at.r_bps > threshold_bps
     return KnownTruth(
-        scenario=data.scenario,
+        scenario=data.scenario.name,
         label=config.label.kind,
         horizon_s=config.label.horizon_s,
         threshold_bps=threshold_bps,

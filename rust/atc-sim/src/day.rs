@@ -160,7 +160,7 @@ pub struct Injected {
     pub stalls: u64,
     /// Executions whose prints came a second time.
     pub duplicate_prints: u64,
-    /// Snapshots whose best bid is at or above their best ask.
+    /// Snapshots whose best bid is above their best ask.
     pub crossed_snapshots: u64,
     /// Messages at which the receiver's clock ran backwards.
     pub clock_regressions: u64,

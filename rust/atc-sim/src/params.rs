@@ -295,9 +295,9 @@ params! {
         /// Mean life of the yielding regime, s (exponential).
         yielding_mean_life_s: f64 = 2_700.0, positive;
         /// P(revision upwards) = ½(1 + lean × pressure) in the yielding regime: continuation.
-        yielding_lean: f64 = 0.138, signed;
+        yielding_lean: f64 = 0.134, signed;
         /// The same in the absorbing regime; negative: reversal.
-        absorbing_lean: f64 = -0.29, signed;
+        absorbing_lean: f64 = -0.272, signed;
         /// Exponent on the pace by which the leans fade: with ½ a move in the direction of the pressure keeps its ratio
         /// to the noise at any pace.
         lean_pace_exponent: f64 = 0.5, exponent;
@@ -347,15 +347,16 @@ params! {
 
         /// Lost connections a day (Poisson): GAP_START and RESET, then nothing until GAP_END and a whole book.
         disconnects_per_day: f64 = 0.0, not_negative;
-        /// Mean length of a lost connection, s (exponential, at most 600 s).
+        /// Mean length of a lost connection, s (exponential, at most 50 s: a longer one is a silent stretch).
         disconnect_mean_s: f64 = 20.0, positive;
         /// Silent stretches a day (Poisson): nothing is delivered, and nothing says so.
         stalls_per_day: f64 = 0.0, not_negative;
-        /// Least length of a silent stretch, s; the lengths are even from once to twice this.
+        /// Least length of a silent stretch, s; the lengths are even from once to twice this. More than 60 s, or nobody
+        /// calls it silent.
         stall_least_s: f64 = 75.0, positive;
-        /// Executions a day whose two prints are delivered a second time.
+        /// Market orders a day of whose last execution the two prints are delivered a second time.
         duplicate_prints_per_day: f64 = 0.0, not_negative;
-        /// Snapshots a day with a bid at or above the best ask.
+        /// Snapshots a day with a bid above the best ask.
         crossed_snapshots_per_day: f64 = 0.0, not_negative;
         /// Messages a day at which the receiver's clock ran backwards (stored with BAD_TS).
         clock_regressions_per_day: f64 = 0.0, not_negative;

@@ -5,8 +5,8 @@ use crate::{day::Injected, pace::nanoseconds, params::Params, rng::Rng};
 const DAY_S: f64 = 86_400.0;
 /// Faults of one kind keep this distance, so that two of them can be told apart, ns.
 const LEAST_DISTANCE: i64 = 10_000_000_000;
-/// The longest lost connection, s: no day may be without events.
-const LONGEST_DISCONNECT_S: f64 = 600.0;
+/// The longest lost connection, s: a longer one would be counted among the silent stretches, of 60 s, as well.
+const LONGEST_DISCONNECT_S: f64 = 50.0;
 
 /// Times of a Poisson process, some times a day.
 #[derive(Clone, Debug)]
@@ -133,7 +133,7 @@ impl Faults {
     /// How far above the best ask a snapshot at `ts` (ns) has a bid, ticks, and with how many lots.
     pub fn crosses(&mut self, ts: i64) -> Option<(i32, i64)> {
         Self::once(&mut self.crossed, ts)
-            .then(|| (self.crossed.rng.below(200) as i32, 1 + self.crossed.rng.below(100) as i64))
+            .then(|| (1 + self.crossed.rng.below(200) as i32, 1 + self.crossed.rng.below(100) as i64))
     }
 
     /// Whether the receiver's clock ran backwards at `ts` (ns).

@@ -259,8 +259,8 @@ impl Simulator {
         let mut ts_recv = self.receive(ts_exch.max(order.ts));
         if self.comes_through(order.ts, ts_recv, false) {
             let again = self.faults.duplicates(order.ts);
-            let first = order.fills.iter().take(usize::from(again));
-            for fill in order.fills.iter().chain(first) {
+            let last = order.fills.last().filter(|_| again);
+            for fill in order.fills.iter().chain(last) {
                 for (side, flags) in [(order.sign, LAST), (-order.sign, LAST | DUP_OTHER_SIDE)] {
                     let row = Row { ev_seq: self.number(), ts_recv, ts_exch, flags };
                     self.day_of(ts_recv).trade.push(row, fill.px, fill.qty, side);

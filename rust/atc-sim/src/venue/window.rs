@@ -35,7 +35,7 @@ impl Window {
         !self.changed.is_empty()
     }
 
-    /// Spoils the snapshot that was looked at last: a bid at the best ask's price or above it by `above` ticks.
+    /// Spoils the snapshot that was looked at last: a bid above the best ask by `above` ticks.
     pub fn cross(&mut self, above: i32, qty: i64) {
         let ask = self.current[Side::Sell as usize][0].px;
         let bids = &mut self.current[Side::Buy as usize];
