@@ -157,7 +157,7 @@ BANDS = (
         "fact 8: power law, exponent in [0.2, 0.4]",
         0.1,
         0.5,
-        tolerance="± 0.1, the standard error of five days",
+        tolerance="± 0.1, the error of five days",
     ),
     Band(
         "return_tail_1min",

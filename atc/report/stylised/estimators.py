@@ -80,35 +80,18 @@ def hill(values: Floats, counts: Ints, share: float, least: int = 50) -> float:
     return float(n[above].sum() / excess) if excess > 0 else np.nan
 
 
-def power_law(
-    lags: Floats, correlation: Floats, floor: Floats | float, count: int, least: int = 5
-) -> PowerLaw | None:
+def power_law(lags: Floats, correlation: Floats, floor: Floats | float, least: int = 5) -> PowerLaw | None:
     """c k^−γ by least squares in logarithms; None where fewer than `least` lags stand out.
 
-    Lags from the first one on whose correlation is not above `floor` are noise and left out. The mean of
-    `count` values of a process with memory is uncertain itself, which lowers every sample autocorrelation by
-    Var(mean) / Var ≈ 2 c count^−γ / ((1 − γ)(2 − γ)) for 0 < γ < 1 (Hosking 1996, Journal of Econometrics
-    73); the fit and this shift are found together.
+    Lags from the first one on whose correlation is not above `floor` are noise and left out.
     """
     good = np.isfinite(correlation) & (correlation > np.maximum(floor, 0))
     if not good.all():
         good[int(np.argmin(good)) :] = False
     if good.sum() < least:
         return None
-    x, y = np.log(lags[good]), correlation[good]
-    shift, exponent, level = 0.0, np.nan, np.nan
-    for _ in range(50):
-        slope, intercept = np.polyfit(x, np.log(y + shift), 1)
-        exponent, level = float(-slope), float(np.exp(intercept))
-        if not 0 < exponent < 1:
-            break
-        lowered = 2 * level * count**-exponent / ((1 - exponent) * (2 - exponent))
-        # Never more than what is seen: the shift is a correction.
-        lowered = min(lowered, float(y[0]))
-        if abs(lowered - shift) < 1e-7:
-            break
-        shift = lowered
-    return PowerLaw(exponent, level, shift)
+    slope, intercept = np.polyfit(np.log(lags[good]), np.log(correlation[good]), 1)
+    return PowerLaw(float(-slope), float(np.exp(intercept)))
 
 
 def sign_products(sign: Floats, lags: Ints) -> tuple[Floats, Floats]:

@@ -103,10 +103,8 @@ def _draw_curve(ax: Axes, panel: Panel, curve: Curve, style: dict[str, Any]) -> 
     marker = "o" if len(curve.x) <= 24 else None
     ax.plot(curve.x[known], curve.y[known], marker=marker, markersize=2.8, **style)
     if curve.fit is not None:
-        line = curve.fit(curve.x)
-        shown = line > 0
         ax.plot(
-            curve.x[shown], line[shown], **{**style, "linewidth": 0.8, "linestyle": (0, (1, 1)), "alpha": 0.8}
+            curve.x, curve.fit(curve.x), **{**style, "linewidth": 0.8, "linestyle": (0, (1, 1)), "alpha": 0.8}
         )
 
 

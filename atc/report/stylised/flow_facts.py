@@ -58,7 +58,7 @@ class SignMemory:
         fit = None
         if lags[-1] >= 30:
             # NaN where nothing stands out of the noise: there is no power law.
-            fit = power_law(lags, correlation, noise, self._count)
+            fit = power_law(lags, correlation, noise)
             into.values["sign_exponent"] = fit.exponent if fit else np.nan
         into.curves["sign_correlation"] = Curve(lags, correlation, fit, float(noise[0]))
 

@@ -18,15 +18,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PowerLaw:
-    """level · x^−exponent − shift."""
+    """level · x^−exponent."""
 
     exponent: float
     level: float
-    shift: float = 0.0
 
     def __call__(self, x: Floats) -> Floats:
         """Its values at x."""
-        values: Floats = self.level * x**-self.exponent - self.shift
+        values: Floats = self.level * x**-self.exponent
         return values
 
 

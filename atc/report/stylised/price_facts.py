@@ -115,7 +115,7 @@ def _clustering(returns: Floats, into: Measured) -> None:
     fit = None
     if known >= 10 * 100:
         fitted = lags <= 100
-        fit = power_law(lags[fitted].astype(float), rho[fitted], noise, known)
+        fit = power_law(lags[fitted].astype(float), rho[fitted], noise)
         # NaN where nothing stands out of the noise: there is no power law.
         into.values["abs_return_decay"] = fit.exponent if fit else math.nan
     into.curves["abs_return_correlation"] = Curve(lags.astype(float), rho, fit, noise)
