@@ -28,7 +28,7 @@ pub struct Optional<T> {
 
 impl<T: Default> Optional<T> {
     #[inline]
-    fn push(&mut self, value: Option<T>) {
+    pub(crate) fn push(&mut self, value: Option<T>) {
         self.valid.push(value.is_some());
         self.values.push(value.unwrap_or_default());
     }
@@ -51,7 +51,7 @@ pub struct Common {
 
 impl Common {
     #[inline]
-    fn push(&mut self, ev_seq: u64, head: &Head, flags: u16) {
+    pub(crate) fn push(&mut self, ev_seq: u64, head: &Head, flags: u16) {
         self.ev_seq.push(ev_seq);
         self.ts_recv.push(head.ts_recv);
         self.ts_exch.push(head.ts_exch);

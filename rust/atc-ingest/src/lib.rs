@@ -21,6 +21,7 @@ pub mod facts;
 pub mod keyframes;
 pub mod merge;
 pub mod message;
+pub mod npz;
 pub mod recording;
 pub mod report;
 pub mod snapshot_chain;

@@ -1,5 +1,6 @@
 //! One message of a venue between its adapter and the canonical columns.
 
+use crate::columns::Rows;
 pub use atc_featuregen::event::{Level, MsgKind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -87,6 +88,14 @@ pub enum Body {
     Trade(Trade),
     /// A quote; what the venue does not say is `None`.
     Ticker(Ticker),
+    /// Messages that are canonical rows already, numbers and keyframes included: they are stored as they are. They are of one
+    /// kind and business day, and follow those of their kind; the head's time is any of that day.
+    Stored {
+        /// Whole messages.
+        rows: Box<Rows>,
+        /// How many.
+        messages: u64,
+    },
     /// Something about the stream itself.
     Control {
         /// Which.

@@ -107,6 +107,11 @@ impl Stream {
             }
             Body::Trade(trade) => self.trade.push(numbers.next(), &head, trade),
             Body::Ticker(ticker) => self.ticker.push(numbers.next(), &head, &ticker),
+            Body::Stored { rows, messages } => {
+                self.numbers.given += messages;
+                self.flush();
+                self.out.push_back(Out::Rows(day, rows));
+            }
             Body::Control { kind, detail } => {
                 if kind == ControlKind::Reset {
                     self.differences.reset();

@@ -13,6 +13,7 @@ pub mod bybit;
 pub mod coinbase;
 pub mod gmo_trades;
 pub mod gmo_ws;
+pub mod hftbacktest_npz;
 pub mod jpy_recorder;
 pub mod tardis;
 
@@ -60,6 +61,7 @@ pub static ALL: &[&Adapter] = &[
     &coinbase::ADAPTER,
     &gmo_trades::ADAPTER,
     &gmo_ws::ADAPTER,
+    &hftbacktest_npz::ADAPTER,
     &jpy_recorder::ADAPTER,
     &tardis::ADAPTER,
 ];

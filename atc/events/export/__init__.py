@@ -1,0 +1,1 @@
+"""Canonical events in the formats of other tools."""
