@@ -43,6 +43,7 @@ def doctor(
     from rich.console import Console
 
     from atc.config.compose import compose
+    from atc.events.filed import filed_events
     from atc.events.quality.day import Stream, measure_days
     from atc.events.quality.document import counts, document
     from atc.events.quality.measure import Yardsticks
@@ -51,7 +52,7 @@ def doctor(
 
     config = compose(settings)
     progress = Progress(config.runtime.progress)
-    catalog, facts = _filed(config, progress)
+    catalog, facts = filed_events(config, progress)
     stream = Stream(catalog, facts, Yardsticks.of(config.quality.measure))
     days, missing = _asked(day, stream.days, config.data.name), stream.missing_days
     if day:
@@ -67,27 +68,6 @@ def doctor(
     typer.echo(f"days {len(days)}, errors {errors}, warnings {warnings}")
     if errors:
         raise typer.Exit(1)
-
-
-def _filed(config: RunConfig, progress: Progress) -> tuple[Catalog, InstrumentFacts]:
-    """The events as they are filed, made or ingested first where a run would do so."""
-    from atc.config.schema import RecordedData, SimulatedData
-    from atc.events.catalog import Catalog
-    from atc.events.ingest import ensure_ingested
-    from atc.events.simulate import ensure_simulated, located
-
-    data, root = config.data, config.paths.events_dir
-    if isinstance(data, SimulatedData):
-        with progress.bar("simulate", data.days, "days") as bar:
-            ensure_simulated(data, root, bar.update)
-        return Catalog(root), located(data)
-    if isinstance(data, RecordedData):
-        with progress.bar("ingest", None, "bytes") as bar:
-            manifest = ensure_ingested(data, config.paths, bar.advance).manifest
-        return Catalog(root, only=[manifest.id]), data
-    catalog = Catalog(root)
-    catalog.instrument(data.venue, data.symbol)  # says so where nothing is filed
-    return catalog, data
 
 
 def _asked(words: list[str] | None, filed: list[date], name: str) -> list[date]:

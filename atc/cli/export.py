@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from atc.errors import UsageError
-
-if TYPE_CHECKING:
-    from atc.config.schema import RunConfig
 
 app = typer.Typer(no_args_is_help=True, help="Canonical events as files of other tools.")
 
@@ -45,9 +42,10 @@ def hftbacktest(
 ) -> None:
     """Write one npz a business day, which hftbacktest 2 reads and `atc ingest hftbacktest_npz` restores."""
     from atc.config.compose import compose
-    from atc.events.catalog import Catalog
     from atc.events.export.exchange_order import NegativeLatency
     from atc.events.export.hftbacktest import export_hftbacktest
+    from atc.events.filed import filed_events
+    from atc.report.progress import Progress
 
     try:
         mode = NegativeLatency(negative_latency)
@@ -56,17 +54,20 @@ def hftbacktest(
         raise UsageError(f"--negative-latency is '{negative_latency}'; expected one of {names}") from None
     days = [_date(text) for text in day] if day else None
     config = compose(settings)
-    venue, symbol = _filed(config)
-    done = export_hftbacktest(
-        Catalog(config.paths.events_dir),
-        venue,
-        symbol,
-        to,
-        days=days,
-        negative_latency=mode,
-        base_latency_ns=base_latency_ns,
-        compresslevel=compress,
-    )
+    progress = Progress(config.runtime.progress)
+    catalog, facts = filed_events(config, progress)
+    with progress.bar("export", len(days) if days else None, "days") as bar:
+        done = export_hftbacktest(
+            catalog,
+            facts.venue,
+            facts.symbol,
+            to,
+            days=days,
+            negative_latency=mode,
+            base_latency_ns=base_latency_ns,
+            compresslevel=compress,
+            progress=bar.update,
+        )
     for file in done:
         shifted = f", exchange clock {file.offset_ns} ns back" if file.offset_ns else ""
         size = file.path.stat().st_size
@@ -78,18 +79,3 @@ def _date(text: str) -> date:
         return date.fromisoformat(text)
     except ValueError:
         raise UsageError(f"--day is '{text}'; expected a date such as 2025-01-06") from None
-
-
-def _filed(config: RunConfig) -> tuple[str, str]:
-    """Venue and symbol of the config's events, which are made or ingested first where they are not there."""
-    from atc.config.schema import SimulatedData
-    from atc.events.ingest import ensure_ingested
-    from atc.events.simulate import ensure_simulated, located
-
-    data, paths = config.data, config.paths
-    if isinstance(data, SimulatedData):
-        ensure_simulated(data, paths.events_dir)
-        data = located(data)
-    else:
-        ensure_ingested(data, paths)
-    return data.venue, data.symbol

@@ -46,30 +46,27 @@ class Survey:
     """Largest `ts_exch - ts_recv`."""
     first_book_ns: int | None = None
     """First `ts_exch` of the book."""
-    spans: list[tuple[int, int]] = field(default_factory=list)
-    """Of each window the last time of receipt, and the smallest time that was sent or received."""
+    spans: list[tuple[int, int, bool]] = field(default_factory=list)
+    """Of each window the last time of receipt, the smallest time that was sent or received, and whether a
+    message of the book has no time of its own.
+    """
 
     def look(self, kinds: Mapping[str, tuple[_Longs, _Longs, npt.NDArray[np.bool_]]]) -> None:
-        """Looks at the next window: of each kind the times of receipt, of the venue, and where the venue's
-        are known.
+        """Looks at the next window: of each kind the times of receipt, of the venue, and where those are
+        known.
         """
-        last, earliest = -FAR, FAR
+        last, earliest, untimed = -FAR, FAR, False
         for kind, (ts, exchange, timed) in kinds.items():
             if not len(ts):
                 continue
             last, earliest = max(last, int(ts[-1])), min(earliest, int(ts[0]))
+            untimed |= kind != "trade" and not timed.all()
             if timed.any():
                 self.ahead_ns = max(self.ahead_ns, int((exchange - ts)[timed].max()))
                 earliest = min(earliest, int(exchange[timed].min()))
                 if kind == "book" and self.first_book_ns is None:
                     self.first_book_ns = int(exchange[timed][0])
-        self.spans.append((last, earliest))
-
-    def earliest_after(self, ts_recv: int) -> int:
-        """The smallest time of rows that were received later than `ts_recv`; it may be too small, never too
-        large.
-        """
-        return min((earliest for last, earliest in self.spans if last > ts_recv), default=FAR)
+        self.spans.append((last, earliest, untimed))
 
 
 class ExchangeClock:
@@ -81,6 +78,7 @@ class ExchangeClock:
     """
 
     def __init__(self, survey: Survey, mode: NegativeLatency, base_latency_ns: int) -> None:
+        self._survey = survey
         self._mode = mode
         self.offset_ns = 0
         """Set back from the venue's times."""
@@ -102,6 +100,17 @@ class ExchangeClock:
             self._book = int(running[-1])
             found[book] = running if self._mode is NegativeLatency.KEEP else np.minimum(running, local[book])
         return found if self._mode is NegativeLatency.KEEP else np.minimum(found, local)
+
+    def earliest_after(self, ts_recv: int) -> int:
+        """No row that is received later than `ts_recv` has a smaller time at the exchange; `FAR` if there is
+        none.
+        """
+        coming = [(earliest, untimed) for last, earliest, untimed in self._survey.spans if last > ts_recv]
+        if not coming:
+            return FAR
+        bound = min(earliest for earliest, _ in coming) - self.offset_ns
+        # A message without a time takes that of the one before it.
+        return min(bound, self._book) if any(untimed for _, untimed in coming) else bound
 
 
 class TwoOrders:

@@ -85,8 +85,7 @@ class _Day:
         self._files = {
             kind.value: [catalog.path(entry) for entry in entries] for kind, entries in day.files.items()
         }
-        self._survey = self._look()
-        self._clock = ExchangeClock(self._survey, negative_latency, base_latency_ns)
+        self._clock = ExchangeClock(self._look(), negative_latency, base_latency_ns)
         self._rows = self._split = 0
 
     def write(self, path: Path, compresslevel: int) -> Exported:
@@ -104,8 +103,10 @@ class _Day:
     def _look(self) -> Survey:
         survey = Survey()
         names = ("ts_recv", "ts_exch")
-        for window in windows(self._files, {"book": names, "trade": names}):
-            survey.look({kind: (numbers(table, "ts_recv"), *times(table)) for kind, table in window.items()})
+        for window in windows(self._files, {"book": names, "trade": names, "control": names}):
+            looked = {kind: (numbers(table, "ts_recv"), *times(table)) for kind, table in window.items()}
+            ts, exchange, timed = looked["control"]
+            survey.look({**looked, "control": (ts, exchange, timed & False)})
         return survey
 
     def _write_market(self, npz: NpzFile) -> None:
@@ -125,8 +126,7 @@ class _Day:
                 of_kind = rows.data["exch_ts"][rows.origin == origin]
                 stored.market(kind, window[kind.value], of_kind, offset)
             last = max(int(table["ts_recv"][-1].as_py()) for table in window.values() if table.num_rows)
-            earliest = self._survey.earliest_after(last)
-            coming = earliest - offset if earliest < FAR else FAR
+            coming = self._clock.earliest_after(last)
             self._put(npz, *orders.add(rows.data, rows.origin, earliest_coming=coming))
             single += len(rows.data)
         self._put(npz, *orders.add(no_rows(), np.empty(0, np.uint8), earliest_coming=FAR))

@@ -72,8 +72,8 @@ class Scale:
         wrong = (np.abs(counts.astype(np.float64)) * digits >= 2**53) | (back != counts)
         if wrong.any():
             raise DataError(
-                f"{self.what} of {int(counts[np.argmax(wrong)])} steps of {self.step}: hftbacktest's 64-bit floats do not "
-                "hold it exactly; expected at most 15 digits"
+                f"{self.what} of {int(counts[np.argmax(wrong)])} steps of {self.step}: hftbacktest's "
+                "64-bit floats do not hold it exactly; expected at most 15 digits"
             )
         return found
 
@@ -134,10 +134,9 @@ class RowMaker:
         ev = np.choose(kind, [SNAPSHOT, DEPTH, CLEAR]).astype(np.int64)
         ev += np.where(np.repeat(void, sizes), 0, EXCH + LOCAL)
         exchange, timed = times(book)
-        rows = _parts(
-            ts, seq, np.ones(len(ts)), ev, side, numbers(book, "px_ticks"), numbers(book, "qty_lots"), exchange, timed,
-            np.full(len(ts), BOOK_ROW),
-        )  # fmt: skip
+        px, qty = numbers(book, "px_ticks"), numbers(book, "qty_lots")
+        origin = np.full(len(ts), BOOK_ROW)
+        rows = _parts(ts, seq, np.ones(len(ts)), ev, side, px, qty, exchange, timed, origin)
         first = starts[((kind[starts] == MsgKind.SNAP) & ~void) | silent]
         clears = _clears(ts[first], seq[first], exchange[first], timed[first])
         return tuple(np.concatenate(pair) for pair in zip(rows, clears, strict=True))
@@ -196,7 +195,8 @@ def numbers(table: pa.Table, name: str) -> npt.NDArray[np.int64]:
     """A column without nulls as 64-bit integers; `ev_seq` above 2^63 wraps."""
     import numpy as np
 
-    return table[name].to_numpy().astype(np.int64, copy=False)
+    values: npt.NDArray[np.int64] = table[name].to_numpy().astype(np.int64, copy=False)
+    return values
 
 
 def times(table: pa.Table) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:

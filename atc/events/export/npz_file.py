@@ -42,7 +42,8 @@ class NpzFile:
 
         found = self._arrays.get(name)
         if found is None:
-            found = (tempfile.TemporaryFile(dir=self.path.parent), values.dtype, 0)
+            collected = tempfile.TemporaryFile(dir=self.path.parent)  # noqa: SIM115 - closed in __exit__
+            found = (collected, values.dtype, 0)
         file, dtype, count = found
         if values.dtype != dtype:
             raise TypeError(f"array {name} is {dtype}; found elements of {values.dtype}")

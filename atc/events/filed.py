@@ -1,0 +1,33 @@
+"""The events that a config's data names, made or ingested first where they are not there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from atc.config.schema import InstrumentFacts, RecordedData, RunConfig, SimulatedData
+from atc.events.catalog import Catalog
+
+if TYPE_CHECKING:
+    from atc.report.progress import Progress
+
+
+def filed_events(config: RunConfig, progress: Progress) -> tuple[Catalog, InstrumentFacts]:
+    """The events as they are filed, and nothing else that lies under the same root.
+
+    Raises DataError as simulating and ingesting do, and where nothing is filed of data that is only read.
+    """
+    from atc.events.ingest import ensure_ingested
+    from atc.events.simulate import ensure_simulated, located
+
+    data, root = config.data, config.paths.events_dir
+    if isinstance(data, SimulatedData):
+        with progress.bar("simulate", data.days, "days") as bar:
+            ensure_simulated(data, root, bar.update)
+        return Catalog(root), located(data)
+    if isinstance(data, RecordedData):
+        with progress.bar("ingest", None, "bytes") as bar:
+            manifest = ensure_ingested(data, config.paths, bar.advance).manifest
+        return Catalog(root, only=[manifest.id]), data
+    catalog = Catalog(root)
+    catalog.instrument(data.venue, data.symbol)  # says so where nothing is filed
+    return catalog, data
