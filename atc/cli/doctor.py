@@ -13,10 +13,8 @@ from atc.errors import UsageError, nearest
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from atc.config.schema import InstrumentFacts, RunConfig
-    from atc.events.catalog import Catalog
+    from atc.config.schema import InstrumentFacts
     from atc.events.quality.day import DayQuality
-    from atc.report.progress import Progress
 
 _PLACES = 5
 """Places of each measure and day that --all and the JSON hold."""
