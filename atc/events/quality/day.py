@@ -29,9 +29,12 @@ class Place:
     """Where one finding of a measure lies."""
 
     measure: str
+    kind: str
+    """`book`, `trade`, `ticker`, `control`; empty for a stretch of time."""
     file: str
-    """Empty for a stretch of time."""
+    """Relative to the canonical folder; empty for a stretch of time."""
     row: int | None
+    """Of the kind's table, from 0."""
     ts_recv: int
     """ns UTC."""
     found: str
@@ -149,7 +152,10 @@ class Stream:
         problems += replay_promises(found, names.get(Kind.BOOK, ""))
         shown = tuple(
             Place(
-                measure, names.get(Kind(p["kind"]), "") if p["kind"] else "", *(p[key] for key in _PLACE_KEYS)
+                measure,
+                p["kind"],
+                names[Kind(p["kind"])] if p["kind"] else "",
+                *(p[key] for key in _PLACE_KEYS),
             )
             for measure, of_measure in found["places"].items()
             for p in of_measure[:places]

@@ -36,6 +36,8 @@ class Rule:
     info: float | None = None
     warning: float | None = None
     error: float | None = None
+    count: str | None = None
+    """The figure that says how many, where `figure` is their share."""
 
     def severity(self, value: float | None) -> tuple[Severity, float]:
         """The severity of `value` and the threshold that it exceeds."""
@@ -89,6 +91,7 @@ RULES: tuple[Rule, ...] = (
         "Messages after which the best bid is above the best ask: deletes were lost.",
         warning=0,
         error=0.01,
+        count="crossed_books",
     ),
     Rule(
         "locked_share",
@@ -97,6 +100,7 @@ RULES: tuple[Rule, ...] = (
         "Messages after which the best bid equals the best ask. Some venues allow a moment of it.",
         info=0,
         warning=0.01,
+        count="locked_books",
     ),
     Rule(
         "one_sided_books",
@@ -136,6 +140,7 @@ RULES: tuple[Rule, ...] = (
         "The recorder's clock stepped back; such messages carry BAD_TS, and the running maximum as time.",
         warning=0,
         error=0.01,
+        count="time_regressions",
     ),
     Rule(
         "exch_regressions",
@@ -186,6 +191,7 @@ RULES: tuple[Rule, ...] = (
         "Prints that tell an execution again: volume counts twice.",
         warning=0,
         error=0.01,
+        count="duplicate_prints",
     ),
     Rule(
         "reused_trade_ids",
@@ -208,6 +214,7 @@ RULES: tuple[Rule, ...] = (
         "Time without any event while the venue was open; rows and labels across it are lost.",
         warning=0,
         error=0.25,
+        count="silences",
     ),
     Rule(
         "book_silent_s",
@@ -239,6 +246,7 @@ RULES: tuple[Rule, ...] = (
         "The clocks disagree: latencies mean nothing. Decisions use the receive time alone.",
         info=0,
         warning=0.01,
+        count="negative_latencies",
     ),
     Rule(
         "synth_recv_share",
@@ -253,6 +261,7 @@ RULES: tuple[Rule, ...] = (
         "share",
         "Snapshots equal to the one before, kept as one row each.",
         info=0.5,
+        count="repeats",
     ),
 )
 

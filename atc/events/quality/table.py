@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
-from atc.events.quality.severity import MISSING_DAYS, RULES, Rule, Severity
+from atc.events.quality.severity import MISSING_DAYS, RULES, Finding, Rule, Severity
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -158,32 +158,35 @@ class Gathered:
     rule: Rule
     severity: Severity
     """The worst."""
-    days: tuple[tuple[date, float], ...]
-    """Days that break it, with the figure."""
+    days: tuple[tuple[date, float, float | None], ...]
+    """Days that break it, with the figure, and how many where the figure is a share."""
 
     @property
-    def worst(self) -> tuple[date, float]:
+    def worst(self) -> tuple[date, float, float | None]:
         return max(self.days, key=lambda item: abs(item[1]))
 
 
 def gathered(days: Sequence[DayQuality], missing: Sequence[date]) -> list[Gathered]:
     """What is wrong, worst first; of equal severity in the order of the rules."""
-    by_rule: dict[str, list[tuple[date, float, Severity]]] = {}
+    by_rule: dict[str, list[tuple[DayQuality, Finding]]] = {}
     for day in days:
         for finding in day.findings:
-            by_rule.setdefault(finding.rule.figure, []).append((day.date, finding.value, finding.severity))
+            by_rule.setdefault(finding.rule.figure, []).append((day, finding))
     found = [
         Gathered(
             rule,
-            max(severity for _, _, severity in by_rule[rule.figure]),
-            tuple((when, value) for when, value, _ in by_rule[rule.figure]),
+            max(finding.severity for _, finding in by_rule[rule.figure]),
+            tuple(
+                (day.date, finding.value, day.figures.get(rule.count) if rule.count else None)
+                for day, finding in by_rule[rule.figure]
+            ),
         )
         for rule in RULES
         if rule.figure in by_rule
     ]
     if missing:
         severity, _ = MISSING_DAYS.severity(len(missing))
-        found.append(Gathered(MISSING_DAYS, severity, tuple((day, 1.0) for day in missing)))
+        found.append(Gathered(MISSING_DAYS, severity, tuple((day, 1.0, None) for day in missing)))
     return sorted(found, key=lambda item: -item.severity)
 
 
@@ -201,9 +204,10 @@ def headline(name: str, days: Sequence[DayQuality], found: Sequence[Gathered]) -
 
 def _extent(item: Gathered) -> str:
     if item.rule is MISSING_DAYS:
-        return f"{len(item.days)} ({_listed([day for day, _ in item.days])})"
-    day, value = item.worst
-    return f"{plain_value(item.rule.figure, value)} on {day}"
+        return f"{len(item.days)} ({_listed([day for day, *_ in item.days])})"
+    day, value, count = item.worst
+    found = plain_value(item.rule.figure, value)
+    return f"{found} on {day}" if count is None else f"{count:,.0f} ({found}) on {day}"
 
 
 def _listed(days: Sequence[date]) -> str:
@@ -213,37 +217,38 @@ def _listed(days: Sequence[date]) -> str:
 
 def print_findings(console: Console, found: Sequence[Gathered], day_count: int) -> None:
     """Each rule that is broken: how bad, on how many days, the worst, and what it means."""
-    from rich.padding import Padding
+    from textwrap import fill
+
     from rich.text import Text
 
     for item in found:
-        head = Text(f"{item.severity}  ", style=_COLOUR[item.severity])
         text = f"{item.rule.title}: {_extent(item)}"
         if item.rule is not MISSING_DAYS and day_count > 1:
             text += f", {len(item.days)} of {day_count} days"
-        head.append(text, style="default not bold")
-        console.print(head)
-        console.print(Padding(item.rule.words, (0, 0, 0, 2)))
+        console.print(Text.assemble((f"{item.severity}  ", _COLOUR[item.severity]), text))
+        console.print(fill(item.rule.words, console.width, initial_indent="  ", subsequent_indent="  "))
 
 
 def print_places(console: Console, days: Sequence[DayQuality]) -> None:
-    """The first places of every measure of every day: file and row, time, found, expected."""
-    from rich.text import Text
-
+    """The first places of every measure of every day: kind and row, time, found, expected. The file of a kind
+    stands once.
+    """
     for day in days:
-        measures = dict.fromkeys(place.measure for place in day.places)
-        if not measures:
+        if not day.places:
             continue
         console.print()
-        console.print(f"{day.date}: where", style="bold")
-        for measure in measures:
+        console.print(f"{day.date}, the first places of each", style="bold")
+        for kind, file in dict.fromkeys((place.kind, place.file) for place in day.places if place.file):
+            console.print(f"  {kind} = {file}", soft_wrap=True)
+        for measure in dict.fromkeys(place.measure for place in day.places):
             console.print(f"  {measure}")
             for place in (p for p in day.places if p.measure == measure):
-                where = f"{place.file}:{place.row} " if place.file else ""
+                where = f"{place.kind}:{place.row} " if place.kind else ""
                 told = f"{where}{_time(place.ts_recv)} found {place.found}; expected {place.expected}"
-                console.print(Text(f"    {told}"), soft_wrap=True)
+                console.print(f"    {told}", soft_wrap=True)
 
 
 def _time(ts_ns: int) -> str:
     whole, rest = divmod(ts_ns, 1_000_000_000)
-    return f"{datetime.fromtimestamp(whole, UTC):%H:%M:%S}.{rest:09d}"
+    fraction = f"{rest:09d}".rstrip("0")
+    return f"{datetime.fromtimestamp(whole, UTC):%Y-%m-%dT%H:%M:%S}{'.' if fraction else ''}{fraction}Z"
