@@ -241,3 +241,17 @@ def test_the_document_holds_rules_days_and_the_worst(root: Path) -> None:
     assert counts(days, stream.missing_days)[0] == 0
     assert set(told["rules"]) == {rule.figure for rule in (*RULES, MISSING_DAYS)}
     json.dumps(told, allow_nan=False)
+
+
+def test_the_page_has_every_figure_limit_and_threshold(root: Path) -> None:
+    page = (ROOT / "docs" / "quality.md").read_text(encoding="utf-8")
+    _, days = days_of(root)
+    for figure in days[0].figures:
+        assert f"`{figure}`" in page, figure
+
+    def cell(limit: float | None) -> str:
+        return "" if limit is None else f"{limit:g}"
+
+    for rule in (*RULES, MISSING_DAYS):
+        limits = f"{cell(rule.info)} | {cell(rule.warning)} | {cell(rule.error)}"
+        assert f"| `{rule.figure}` | {rule.unit} | {limits} | {rule.words} |" in page, rule.figure

@@ -87,7 +87,14 @@ def _print(
     *,
     show_all: bool,
 ) -> None:
-    from atc.events.quality.table import day_table, gathered, headline, print_findings, print_places
+    from atc.events.quality.table import (
+        day_table,
+        gathered,
+        headline,
+        print_findings,
+        print_ingest,
+        print_places,
+    )
 
     found = gathered(days, missing)
     console.print(headline(f"{name} ({facts.venue} {facts.symbol})", days, found), style="bold")
@@ -96,6 +103,7 @@ def _print(
     if found:
         console.print()
         print_findings(console, found, len(days))
+    print_ingest(console, days)
     for day in days:
         for problem in day.problems:
             console.print(f"{day.date}  {problem}", soft_wrap=True)

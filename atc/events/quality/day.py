@@ -11,7 +11,7 @@ from atc.config.maintenance import maintenance_windows
 from atc.config.schema import InstrumentFacts
 from atc.events.business_day import DAY_NS, day_start_ns
 from atc.events.catalog import Catalog
-from atc.events.quality.figures import Figures, figures_of
+from atc.events.quality.figures import Figures, figures_of, ingest_figures
 from atc.events.quality.measure import Neighbourhood, Yardsticks, measured
 from atc.events.quality.problem import SHOWN, Problem
 from atc.events.quality.severity import Finding, Severity, findings_of, worst
@@ -47,7 +47,7 @@ class DayQuality:
 
     date: date
     figures: Figures
-    """`broken_promises` alone where those of the layout let nothing be measured."""
+    """Without the measures where broken promises of the layout let nothing be measured."""
     problems: tuple[str, ...]
     """Broken promises, in words."""
     places: tuple[Place, ...]
@@ -165,7 +165,9 @@ class Stream:
     def _made(
         self, day: date, figures: Figures, problems: Sequence[Problem], places: tuple[Place, ...]
     ) -> DayQuality:
-        return DayQuality(day, figures, tuple(map(str, problems)), places, self.ingest(day))
+        ingest = self.ingest(day)
+        all_figures = {**figures, **ingest_figures(ingest)}
+        return DayQuality(day, all_figures, tuple(map(str, problems)), places, ingest)
 
     def ingest(self, day: date) -> Ingest:
         """What the ingest of `day` repaired and flagged; empty where its manifest does not say."""

@@ -9,6 +9,19 @@ Figures = dict[str, int | float | None]
 """By name; counts are integers, shares lie in [0, 1], times are in s, offsets in ms; None: not to be had."""
 
 
+def ingest_figures(findings: Mapping[str, Mapping[str, int]]) -> Figures:
+    """What the ingest of the day repaired and flagged; None where its manifest does not say."""
+    if not findings:
+        return dict.fromkeys(("repaired", "flagged", "duplicates_repaired"))
+    repaired = findings.get("repaired", {})
+    return {
+        "repaired": sum(repaired.values()),
+        "flagged": sum(findings.get("flagged", {}).values()),
+        # The ingest's own words for what came again and was left out.
+        "duplicates_repaired": sum(n for reason, n in repaired.items() if reason.startswith("repeated ")),
+    }
+
+
 def figures_of(found: Mapping[str, Any], broken_promises: int) -> Figures:
     """Flat figures from those of the Rust crate; each is defined in docs/quality.md."""
     book, prints, quotes = found["book"], found["prints"], found["quotes"]

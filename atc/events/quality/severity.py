@@ -194,6 +194,13 @@ RULES: tuple[Rule, ...] = (
         count="duplicate_prints",
     ),
     Rule(
+        "duplicates_repaired",
+        "duplicates left out at ingest",
+        "count",
+        "Trades and updates that the source told again under their own ids.",
+        info=0,
+    ),
+    Rule(
         "reused_trade_ids",
         "reused trade ids",
         "count",
@@ -228,7 +235,7 @@ RULES: tuple[Rule, ...] = (
         "clock_steps",
         "steps of a clock",
         "count",
-        "The median of receive minus exchange time jumps within the day: a clock was set.",
+        "The median of receive minus exchange time jumps: a clock was set, or messages came another way.",
         warning=0,
     ),
     Rule(

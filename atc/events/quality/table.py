@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -227,6 +228,19 @@ def print_findings(console: Console, found: Sequence[Gathered], day_count: int) 
             text += f", {len(item.days)} of {day_count} days"
         console.print(Text.assemble((f"{item.severity}  ", _COLOUR[item.severity]), text))
         console.print(fill(item.rule.words, console.width, initial_indent="  ", subsequent_indent="  "))
+
+
+def print_ingest(console: Console, days: Sequence[DayQuality]) -> None:
+    """What the ingests of all days repaired and flagged, by reason; nothing where no manifest says it."""
+    from textwrap import fill
+
+    for action in ("repaired", "flagged"):
+        reasons: Counter[str] = Counter()
+        for day in days:
+            reasons.update(day.ingest.get(action, {}))
+        if reasons:
+            told = ", ".join(f"{count:,} {reason}" for reason, count in reasons.most_common())
+            console.print(fill(f"{action} at ingest: {told}", console.width, subsequent_indent="  "))
 
 
 def print_places(console: Console, days: Sequence[DayQuality]) -> None:
