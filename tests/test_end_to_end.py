@@ -60,8 +60,11 @@ def gbdt(outputs: Path) -> Path:
 def test_the_record_is_whole(gbdt: Path) -> None:
     run = atc.open_run(gbdt)
     assert run.manifest["status"] == "finished"
-    assert set(run.manifest["stages"]) >= {"events", "quality", "features", "labels", "fit", "evaluate"}
-    for name in ("config.yaml", "quality.json", "metrics.json", "predictions.parquet", "model/manifest.json"):
+    assert set(run.manifest["stages"]) >= {
+        *("events", "quality", "features", "labels", "dataset", "fit", "evaluate")
+    }
+    files = ("config.yaml", "quality.json", "metrics.json", "predictions.parquet", "log.txt")
+    for name in (*files, "model/manifest.json"):
         assert (gbdt / name).is_file(), name
     assert len(run.config.features.families) == 3
     assert len(run.model.model.features) == 36
