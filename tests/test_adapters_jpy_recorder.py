@@ -8,7 +8,6 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from atc.events.utc_time import utc_ns
 from ingested import Taken, best, books, take
 from recordings import JPY, needs
 from reference.ingest.utc_time import utc_ns
