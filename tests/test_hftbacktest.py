@@ -234,7 +234,7 @@ def test_hftbacktest_agrees_across_gaps_and_resets(tmp_path: Path, seed: int) ->
 @pytest.mark.skipif(not recordings.JPY.is_dir(), reason=f"no recordings in {recordings.JPY}")
 def test_prints_of_two_sides_come_back(tmp_path: Path, venue: str, symbol: str) -> None:
     files = sorted(recordings.JPY.glob("trades_*.csv.gz"))
-    ingest("jpy_trades", files, tmp_path, Asked(venue=venue, symbol=symbol))
+    ingest("jpy_recorder", files, tmp_path, Asked(venue=venue, symbol=symbol))
     for file in assert_round_trip(tmp_path, venue, symbol, tmp_path / "out"):
         arrays = np.load(file.path)
         doubled = arrays["trade.flags"] & Flag.DUP_OTHER_SIDE != 0
