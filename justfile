@@ -47,7 +47,7 @@ test-rust:
     {{cargo}} test {{rust}} --locked
 
 # every benchmark
-bench: bench-engine bench-oracle
+bench: bench-events bench-engine bench-oracle
 
 # the feature engine, events a second; the table also goes to outputs/bench/engine.json
 bench-engine:
@@ -59,6 +59,10 @@ bench-oracle:
 # the simulator, seconds a business day; the table also goes to outputs/bench/simulate.json
 bench-simulate:
     uv run python tests/benches/simulate.py
+
+# reading and ingesting events, one core; the table also goes to outputs/bench/events.json
+bench-events:
+    uv run python tests/benches/events.py
 
 # what CI runs
 ci:

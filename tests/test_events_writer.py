@@ -162,6 +162,15 @@ def test_the_footer_carries_what_a_reader_without_manifest_needs(tmp_path: Path)
     assert "DELTA_BINARY_PACKED" not in column.encodings
 
 
+def test_a_content_digest_is_the_one_that_manifests_already_hold() -> None:
+    texts = pa.array([None, "", "7", "印刷"], pa.string())
+    table = pa.table({"id": texts, "lots": pa.array([1, None, -3, 2**40], pa.int64())})
+    digest = ContentDigest(table.schema)
+    digest.update(table.slice(0, 1))
+    digest.update(table.slice(1))
+    assert digest.hexdigest() == "dd8e931e3d34cbb94dd3ced2b88ae85f350300a70f06408cc411b931999d1d1e"
+
+
 @settings(max_examples=50, deadline=None)
 @given(
     values=st.lists(

@@ -6,6 +6,8 @@ import hashlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     import pyarrow as pa
 
 
@@ -37,9 +39,9 @@ class ContentDigest:
                 else:
                     hashes["valid"].update(b"\x01" * len(chunk))
                 if pa.types.is_string(chunk.type):
-                    texts = [text.encode() for text in chunk.to_pylist()]
-                    hashes["size"].update(np.array([len(text) for text in texts], dtype="<u4").tobytes())
-                    hashes["value"].update(b"".join(texts))
+                    ends, text = _texts(chunk)
+                    hashes["size"].update(np.diff(ends).astype("<u4").tobytes())
+                    hashes["value"].update(text[int(ends[0]) : int(ends[-1])])
                 else:
                     values = chunk.to_numpy(zero_copy_only=False)
                     hashes["value"].update(
@@ -54,3 +56,14 @@ class ContentDigest:
             for part in ("valid", "size", "value"):
                 whole.update(hashes[part].digest())
         return whole.hexdigest()
+
+
+def _texts(chunk: pa.StringArray) -> tuple[npt.NDArray[np.int32], memoryview]:
+    """Where the texts of a chunk begin, with the end of the last one, in their bytes. No text is null."""
+    import numpy as np
+
+    _, offsets, text = chunk.buffers()
+    if offsets is None:
+        return np.zeros(1, np.int32), memoryview(b"")
+    ends = np.frombuffer(offsets, "<i4", len(chunk) + 1, 4 * chunk.offset)
+    return ends, memoryview(text if text is not None else b"")
