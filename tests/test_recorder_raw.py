@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import errno
 import gzip
 import hashlib
+import io
 import itertools
 import json
+import os
 import random
 from collections.abc import Callable
 from dataclasses import replace
@@ -24,7 +27,8 @@ from atc.events.recorder.raw_folder import RawFolder
 from atc.events.recorder.raw_line import ReceiveClock, is_whole, line, marker, parsed, rubbish
 from atc.events.recorder.segment import Segment, complete, seal
 from atc.events.recorder.session import Session
-from atc.events.recorder.venues import VENUES
+from atc.events.recorder.status import Counters, StatusLine
+from atc.events.recorder.venues import VENUES, Heard
 
 
 def book(number: int) -> str:
@@ -332,3 +336,111 @@ def test_strange_frames_are_heard_without_an_error() -> None:
     for venue in VENUES.values():
         for frame in frames:
             assert venue.heard(frame).ts_exch is None
+
+
+def test_a_full_disk_ends_the_file_with_its_last_whole_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    segment = Segment(tmp_path / "a.jsonl", ReceiveClock())
+    segment.write(b'{"n":1}')
+    whole = segment.path.read_bytes()
+    write = os.write
+
+    def full(descriptor: int, content: bytes) -> int:
+        if len(content) > 10:
+            return write(descriptor, content[:10])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "write", full)
+    with pytest.raises(DataError, match=r"a\.jsonl: the disk is full; all lines before are whole"):
+        segment.write(b'{"n":2}')
+    monkeypatch.undo()
+    assert segment.path.read_bytes() == whole
+    segment.write(b'{"n":3}')
+    assert segment.path.read_bytes().startswith(whole)
+    segment.close()
+    segment.sync()
+    with pytest.raises(RuntimeError, match="is closed"):
+        segment.write(b"{}")
+
+
+def test_the_recording_ends_with_an_error_when_the_disk_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append = Segment._append
+
+    async def ingested() -> None:
+        while "ingested gmocoin ETH_JPY" not in (tmp_path / "status.txt").read_text():
+            await asyncio.sleep(0.01)
+
+    server = VenueServer([book(i) for i in range(50)], subscriptions=3, pauses={49: ingested})
+
+    def fails(segment: Segment, text: bytes) -> None:
+        if b'"n": 20,' in text:
+            raise DataError(f"{segment.path}: the disk is full")
+        append(segment, text)
+
+    monkeypatch.setattr(Segment, "_append", fails)
+
+    async def run() -> None:
+        async with server.serving():
+            await recorded(server, GMO, ("ETH_JPY",), tmp_path)
+
+    with pytest.raises(DataError, match="the disk is full"):
+        asyncio.run(run())
+    kept = [json.loads(content) for _, content in raw_lines(tmp_path / "raw")]
+    assert [content["n"] for content in kept if "n" in content] == list(range(20))
+    assert kept[-1] == {"atc": "close"}
+
+
+def test_days_of_other_files_are_not_replaced(tmp_path: Path) -> None:
+    def record(place: Path) -> Session:
+        server = VenueServer([book(i) for i in range(5)], subscriptions=3)
+
+        async def run() -> Session:
+            async with server.serving():
+                return await recorded(server, GMO, ("ETH_JPY",), place)
+
+        return asyncio.run(run())
+
+    one = record(tmp_path)
+    assert [done.failed for done in one.published] == [False]
+    (tmp_path / "raw").rename(tmp_path / "moved")
+    two = record(tmp_path)
+    assert [done.failed for done in two.published] == [True]
+    assert "does not hold; the day's raw files are whole" in two.published[0].told
+    for path in (tmp_path / "moved").glob("gmocoin*"):
+        path.rename(tmp_path / "raw" / path.name)
+    three = record(tmp_path)
+    # What waits from before is ingested at the start, all of the day at the end.
+    assert [(done.files, done.failed) for done in three.published] == [(2, False), (3, False)]
+
+
+def test_the_status_line_shows_rates_since_the_last_one(tmp_path: Path) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    now = [0.0]
+    for stream in (Terminal(), io.StringIO()):
+        now[0] = 0.0
+        status = StatusLine("gmocoin ETH_JPY", tmp_path, stream=stream, clock=lambda: now[0])
+        counters = Counters(gaps=2, raw_bytes=1_234_567)
+        for second in range(1, 121):
+            now[0] = float(second)
+            counters.note_frame(Heard("book", "ETH_JPY", 10**9), 10**9 + 45_000_000)
+            counters.note_frame(Heard("book", "ETH_JPY", None), 5)
+            status.refresh(counters)
+        status.tell("it was told")
+        status.end()
+        shown = stream.getvalue()
+        line = "book 2.0/s trade 0.0/s ticker 0.0/s  gaps 2  lag 45 ms  disk 1.2 MB"
+        assert "gmocoin ETH_JPY 00:02:00  " in shown
+        assert "it was told\n" in shown
+        if stream.isatty():
+            assert shown.count("\r\x1b[2K") == 122
+            assert "book 2.0/s" in shown
+        else:
+            assert shown.count("\n") == 3
+            assert line in shown
+            assert "\r" not in shown
