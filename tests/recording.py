@@ -31,8 +31,9 @@ async def recorded(
     patience: Patience = QUICK,
     *,
     now_ns: Callable[[], int] = time.time_ns,
+    to_its_end: bool = False,
 ) -> Session:
-    """Records all that the server sends, into `place/raw` and `place/root`."""
+    """Records all that the server sends, or until the recorder itself ends, into `place/raw`, `place/root`."""
     raw, root = place / "raw", place / "root"
     with RawFolder(raw, replace(venue, url=server.url), now_ns) as folder:
         plan = Plan(symbols, Target(root), patience)
@@ -40,7 +41,8 @@ async def recorded(
             session = Session(folder, plan, StatusLine("test", raw, stream=told))
             running = asyncio.create_task(session.run())
             ended = asyncio.create_task(server.done.wait())
-            await asyncio.wait({running, ended}, return_when=asyncio.FIRST_COMPLETED)
+            waited = {running} if to_its_end else {running, ended}
+            await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
             # The last frames may still be on their way through the event loop.
             await asyncio.sleep(0.05)
             ended.cancel()

@@ -368,12 +368,7 @@ def test_the_recording_ends_with_an_error_when_the_disk_fails(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     append = Segment._append
-
-    async def ingested() -> None:
-        while "ingested gmocoin ETH_JPY" not in (tmp_path / "status.txt").read_text():
-            await asyncio.sleep(0.01)
-
-    server = VenueServer([book(i) for i in range(50)], subscriptions=3, pauses={49: ingested})
+    server = VenueServer([book(i) for i in range(50)], subscriptions=3)
 
     def fails(segment: Segment, text: bytes) -> None:
         if b'"n": 20,' in text:
@@ -384,12 +379,13 @@ def test_the_recording_ends_with_an_error_when_the_disk_fails(
 
     async def run() -> None:
         async with server.serving():
-            await recorded(server, GMO, ("ETH_JPY",), tmp_path)
+            await recorded(server, GMO, ("ETH_JPY",), tmp_path, to_its_end=True)
 
     with pytest.raises(DataError, match="the disk is full"):
         asyncio.run(run())
     kept = [json.loads(content) for _, content in raw_lines(tmp_path / "raw")]
     assert [content["n"] for content in kept if "n" in content] == list(range(20))
+    assert "ingested gmocoin ETH_JPY" in (tmp_path / "status.txt").read_text()
     assert kept[-1] == {"atc": "close"}
 
 
