@@ -33,7 +33,7 @@ async def recorded(
     now_ns: Callable[[], int] = time.time_ns,
     to_its_end: bool = False,
 ) -> Session:
-    """Records all that the server sends, or until the recorder itself ends, into `place/raw`, `place/root`."""
+    """Records all that the server sends, or until the recorder itself ends, into folders of `place`."""
     raw, root = place / "raw", place / "root"
     with RawFolder(raw, replace(venue, url=server.url), now_ns) as folder:
         plan = Plan(symbols, Target(root), patience)

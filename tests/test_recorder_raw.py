@@ -371,7 +371,7 @@ def test_the_recording_ends_with_an_error_when_the_disk_fails(
     server = VenueServer([book(i) for i in range(50)], subscriptions=3)
 
     def fails(segment: Segment, text: bytes) -> None:
-        if b'"n": 20,' in text:
+        if b'"n": 20}' in text:
             raise DataError(f"{segment.path}: the disk is full")
         append(segment, text)
 
