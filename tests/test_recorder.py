@@ -147,7 +147,7 @@ class Clock:
         self._crossed = time.time_ns()
 
 
-@pytest.mark.parametrize("silent", [False, True])
+@pytest.mark.parametrize("silent", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_rotation_at_the_cut_of_the_day_loses_nothing(
     tmp_path: Path, boards: list[str], silent: bool
 ) -> None:
@@ -303,6 +303,7 @@ def test_ctrl_c_ends_in_order_with_a_summary(tmp_path: Path, boards: list[str]) 
     same(stored(tmp_path / "root", "gmocoin", "BTC_JPY"), expected(server.sent, "BTC_JPY", "1", "0.001"))
 
 
+@pytest.mark.slow
 def test_a_time_limit_ends_with_0_and_canonical_events_come_while_it_runs(tmp_path: Path) -> None:
     frames = bitflyer_frames(("ETH_JPY",)) if BITFLYER_WS.is_dir() else []
     if not frames:
