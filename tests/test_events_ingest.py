@@ -364,6 +364,36 @@ def test_a_break_in_the_chain_is_a_gap_until_the_next_snapshot(tmp_path: Path) -
     assert done.report.flagged == {"gap in the update chain": 1}
 
 
+def test_a_snapshot_that_came_before_the_break_joins_what_follows_it(tmp_path: Path) -> None:
+    # As after a reconnect that asks for its snapshot first. Until the next difference nobody knows of the break.
+    again = [
+        snapshot(T0 + 5 * S, 20),
+        trade(T0 + 6 * S, 102),
+        depth(T0 + 7 * S, 20, 22, bids=[["2683.00", "3"]]),
+        depth(T0 + 8 * S, 23, 23, asks=[["2683.95", "1"]]),
+    ]
+    events, _, findings = taken(tmp_path, SESSION[:7] + again)
+    controls = [ControlKind(kind).name for kind in events.control["control_kind"].to_pylist()]
+    assert controls == ["GAP_START", "RESET", "GAP_END"]
+    assert set(events.control["ts_recv"].to_pylist()) == {T0 + 7 * S}
+    messages = [m for _, m in book_messages(events.book)][-3:]
+    assert [(m.ts_recv, m.msg_kind, m.levels) for m in messages] == [
+        (T0 + 7 * S, MsgKind.SNAP, [(1, 268380, 10_000), (1, 268300, 20_000), (-1, 268381, 40_000)]),
+        (T0 + 7 * S, MsgKind.DELTA, [(1, 268300, 30_000)]),
+        (T0 + 8 * S, MsgKind.DELTA, [(-1, 268395, 10_000)]),
+    ]
+    assert [f.reason for f in findings if f.action == "flagged"] == ["gap in the update chain"]
+
+
+def test_a_snapshot_that_the_chain_reaches_is_not_needed(tmp_path: Path) -> None:
+    ahead = [snapshot(T0 + 5 * S, 11), *(depth(T0 + (6 + i) * S, 10 + i, 10 + i) for i in range(3))]
+    events, _, findings = taken(tmp_path, SESSION[:7] + ahead)
+    assert events.control.num_rows == 0
+    assert [(f.reason, f.origin.row, f.detail) for f in findings[1:]] == [
+        ("snapshot not needed", 8, "lastUpdateId 11, the chain is unbroken at 11")
+    ]
+
+
 def test_a_day_without_a_snapshot_keeps_its_trades_and_says_so(tmp_path: Path) -> None:
     events, done, _ = taken(tmp_path, [depth(T0, 1, 3), trade(T0 + S, 5), depth(T0 + S, 4, 5)])
     assert (events.book.num_rows, events.trade.num_rows) == (0, 1)

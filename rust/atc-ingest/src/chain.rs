@@ -39,14 +39,17 @@ pub struct Snapshot {
 ///
 /// Before the first snapshot and after a break differences are held until a snapshot joins them; then those that it does
 /// not contain follow it, at its `ts_recv`: no reader could have used them earlier. A break stores GAP_START and RESET,
-/// the joining snapshot GAP_END. A snapshot that comes while the chain is unbroken is left out: the replayed book knows
-/// more than it.
+/// the joining snapshot GAP_END. A snapshot that comes while the chain is unbroken is left out once the differences reach
+/// it: the replayed book knows more than it. If they break instead, as after a reconnect that fetched its snapshot first, it
+/// joins them, at the `ts_recv` of the difference that told of the break: no reader knew of it earlier.
 #[derive(Debug, Default)]
 pub struct UpdateChain {
     last: Option<i64>,
     joined: bool,
     in_gap: bool,
     held: VecDeque<Difference>,
+    /// The latest snapshot that the unbroken chain has not reached yet.
+    ahead: Option<Snapshot>,
 }
 
 impl UpdateChain {
@@ -70,15 +73,24 @@ impl UpdateChain {
         }
         self.last = Some(update.last);
         if self.joined {
+            if let Some(book) = self.ahead.take_if(|book| book.last <= update.last) {
+                not_needed(&book, update.last, report);
+            }
             out.push(update.message());
             return;
         }
+        let Head { ts_recv, flags, .. } = update.head;
         if self.held.len() == HELD_AT_MOST
             && let Some(oldest) = self.held.pop_front()
         {
             dropped(&oldest, report);
         }
         self.held.push_back(update);
+        // Only a break just now leaves one.
+        if let Some(book) = self.ahead.take() {
+            let head = Head { ts_recv, flags, ..book.head };
+            self.snapshot(Snapshot { head, ..book }, out, report);
+        }
     }
 
     /// What a snapshot adds to the stream.
@@ -86,9 +98,10 @@ impl UpdateChain {
         let origin = book.head.origin;
         if self.joined {
             let last = self.last.unwrap_or_default();
-            report.repair(origin, "snapshot not needed", || {
-                format!("lastUpdateId {}, the chain is unbroken at {last}", book.last)
-            });
+            let passed = if book.last > last { self.ahead.replace(book) } else { Some(book) };
+            if let Some(book) = passed {
+                not_needed(&book, last, report);
+            }
             return;
         }
         while let Some(old) = self.held.pop_front_if(|update| update.last <= book.last) {
@@ -123,6 +136,13 @@ impl UpdateChain {
 
     /// The sources end: what is still held is lost.
     pub fn finish(&mut self, report: &mut Report) {
+        self.drop_held(report);
+        if let Some(book) = self.ahead.take() {
+            not_needed(&book, self.last.unwrap_or_default(), report);
+        }
+    }
+
+    fn drop_held(&mut self, report: &mut Report) {
         for update in self.held.drain(..) {
             dropped(&update, report);
         }
@@ -130,7 +150,7 @@ impl UpdateChain {
 
     fn break_before(&mut self, update: &Difference, last: i64, out: &mut Vec<Message>, report: &mut Report) {
         let found = format!("expected an update after {last}, found one after {}", update.previous);
-        self.finish(report);
+        self.drop_held(report);
         if self.joined {
             report.flag(update.head.origin, "gap in the update chain", || found.clone());
             let head = Head { venue_seq: Some(update.last), ..update.head };
@@ -146,6 +166,12 @@ impl Difference {
         let head = Head { venue_seq: Some(self.last), ..self.head };
         head.with(Body::Book { kind: MsgKind::Delta, levels: self.levels })
     }
+}
+
+fn not_needed(book: &Snapshot, last: i64, report: &mut Report) {
+    report.repair(book.head.origin, "snapshot not needed", || {
+        format!("lastUpdateId {}, the chain is unbroken at {last}", book.last)
+    });
 }
 
 fn dropped(update: &Difference, report: &mut Report) {

@@ -74,6 +74,7 @@ impl Params {
     /// Ns of `[from, to)` in which the venue is open.
     pub fn open_ns(&self, from: i64, to: i64) -> i64 {
         let closed: i64 = self.closed.iter().map(|(a, b)| ((*b).min(to) - (*a).max(from)).max(0)).sum();
-        (to - from).max(0) - closed
+        // An end that nobody told may be the least or the largest number.
+        to.saturating_sub(from).max(0) - closed
     }
 }

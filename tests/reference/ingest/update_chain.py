@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from atc.events.schema import ControlKind, MsgKind
 from reference.ingest.message import BookMessage, ControlMessage, Level, Message, Origin
@@ -53,7 +53,8 @@ class UpdateChain:
     Before the first snapshot and after a break differences are held until a snapshot joins them; then those
     that it does not contain follow it, at its `ts_recv`: no reader could have used them earlier. A break
     stores GAP_START and RESET, the joining snapshot GAP_END. A snapshot that comes while the chain is
-    unbroken is left out: the replayed book knows more than it.
+    unbroken is left out once the differences reach it: the replayed book knows more than it. If they break
+    instead, it joins them, at the `ts_recv` of the difference that told of the break.
     """
 
     def __init__(self, report: IngestReport) -> None:
@@ -62,6 +63,7 @@ class UpdateChain:
         self._joined = False
         self._in_gap = False
         self._held: deque[Difference] = deque()
+        self._ahead: Snapshot | None = None
 
     @property
     def joined(self) -> bool:
@@ -79,20 +81,28 @@ class UpdateChain:
             yield from self._break(update)
         self._last = update.last
         if self._joined:
+            if self._ahead is not None and self._ahead.last <= update.last:
+                self._not_needed(self._ahead)
+                self._ahead = None
             yield _message(update, update.ts_recv, update.flags)
             return
         if len(self._held) == _HELD_AT_MOST:
             self._drop(self._held.popleft())
         self._held.append(update)
+        if self._ahead is not None:
+            book, self._ahead = self._ahead, None
+            yield from self.snapshot(replace(book, ts_recv=update.ts_recv, flags=update.flags))
 
     def snapshot(self, book: Snapshot) -> Iterator[Message]:
         """What a snapshot adds to the stream."""
         if self._joined:
-            self._report.repair(
-                book.origin,
-                "snapshot not needed",
-                f"lastUpdateId {book.last}, the chain is unbroken at {self._last}",
-            )
+            assert self._last is not None
+            if book.last > self._last:
+                if self._ahead is not None:
+                    self._not_needed(self._ahead)
+                self._ahead = book
+            else:
+                self._not_needed(book)
             return
         while self._held and self._held[0].last <= book.last:
             old = self._held.popleft()
@@ -133,6 +143,8 @@ class UpdateChain:
         """The sources end: what is still held is lost."""
         while self._held:
             self._drop(self._held.popleft())
+        if self._ahead is not None:
+            self._not_needed(self._ahead)
 
     def _break(self, update: Difference) -> Iterator[Message]:
         found = f"expected an update after {self._last}, found one after {update.previous}"
@@ -143,6 +155,13 @@ class UpdateChain:
             yield _control(update, ControlKind.GAP_START, found)
             yield _control(update, ControlKind.RESET, "the book is unknown until the next snapshot")
             self._joined, self._in_gap = False, True
+
+    def _not_needed(self, book: Snapshot) -> None:
+        self._report.repair(
+            book.origin,
+            "snapshot not needed",
+            f"lastUpdateId {book.last}, the chain is unbroken at {self._last}",
+        )
 
     def _drop(self, update: Difference) -> None:
         self._report.flag(update.origin, "update without a snapshot", f"u {update.last} was left out")

@@ -30,7 +30,7 @@ use std::collections::BTreeSet;
 /// The format.
 pub static ADAPTER: Adapter = Adapter {
     name: "binance_2020",
-    version: 3,
+    version: 4,
     about: "Binance spot, deep_orderbook's JSON files of an hour",
     facts,
     open,

@@ -32,7 +32,7 @@ use std::collections::BTreeSet;
 /// The format.
 pub static ADAPTER: Adapter = Adapter {
     name: "binance_raw",
-    version: 3,
+    version: 4,
     about: "Binance WebSocket, spot, USD-M and COIN-M: receive time and JSON a line",
     facts,
     open,
