@@ -365,7 +365,7 @@ def test_a_break_in_the_chain_is_a_gap_until_the_next_snapshot(tmp_path: Path) -
 
 
 def test_a_snapshot_that_came_before_the_break_joins_what_follows_it(tmp_path: Path) -> None:
-    # As after a reconnect that asks for its snapshot first. Until the next difference nobody knows of the break.
+    # As after a reconnect that asks for its snapshot first. Until the next difference nobody knows.
     again = [
         snapshot(T0 + 5 * S, 20),
         trade(T0 + 6 * S, 102),
@@ -392,6 +392,35 @@ def test_a_snapshot_that_the_chain_reaches_is_not_needed(tmp_path: Path) -> None
     assert [(f.reason, f.origin.row, f.detail) for f in findings[1:]] == [
         ("snapshot not needed", 8, "lastUpdateId 11, the chain is unbroken at 11")
     ]
+
+
+def test_a_snapshot_without_a_symbol_is_refused_beside_other_symbols(tmp_path: Path) -> None:
+    other = line(T0 + 5 * S, "trade", e="trade", t=1, p="1", q="1", T=1, m=True).replace("ETHUSDT", "BTCUSDT")
+    with pytest.raises(
+        DataError, match=r"jsonl.gz:8: a message of BTCUSDT, but the snapshot at .*:2 names no"
+    ):
+        taken(tmp_path / "after", [*SESSION[:7], other])
+    other = other.replace(str(T0 + 5 * S), str(T0))
+    with pytest.raises(
+        DataError, match=r"jsonl.gz:3: this snapshot names no symbol, and the files hold BTCU"
+    ):
+        taken(tmp_path / "before", [other, *SESSION[:7]])
+
+
+def test_prints_alone_do_not_tell_their_market(tmp_path: Path) -> None:
+    path = written(tmp_path, [trade(T0, 1)])
+    with pytest.raises(DataError, match=r"no depth update tells the market; give --venue binance, binance_u"):
+        ingest("binance_raw", [path], tmp_path / "events", Asked(symbol="ETHUSDT"))
+    done = ingest("binance_raw", [path], tmp_path / "events", Asked(symbol="ETHUSDT", venue="binance_usdm"))
+    assert done.manifest.instrument.lot == Decimal("0.001")
+
+
+@pytest.mark.parametrize("adapter", ["binance_raw", "bybit", "coinbase"])
+def test_bytes_that_are_no_text_are_named(tmp_path: Path, adapter: str) -> None:
+    path = tmp_path / "bytes.jsonl"
+    path.write_bytes(f"{T0} ".encode() + b'{"stream":"a@trade","topic":"a\xff","type":"\xff"}\n')
+    with pytest.raises(DataError, match=r"bytes.jsonl:1: no UTF-8 near"):
+        ingest(adapter, [path], tmp_path / "events", SYMBOL)
 
 
 def test_a_day_without_a_snapshot_keeps_its_trades_and_says_so(tmp_path: Path) -> None:

@@ -161,6 +161,11 @@ impl Ours {
         ours
     }
 
+    /// A symbol that was not wanted.
+    pub fn other(&self) -> Option<&str> {
+        self.others.first().map(String::as_str)
+    }
+
     /// The files are read to their end.
     ///
     /// # Errors

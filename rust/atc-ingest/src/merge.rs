@@ -130,7 +130,7 @@ impl<T> Merged<T> {
                 if item.ts_recv < latest {
                     report.at(latest);
                     report.flag(item.origin, "time ran backwards", || {
-                        format!("{} ns before {latest}", latest - item.ts_recv)
+                        format!("{} ns before {latest}", latest.saturating_sub(item.ts_recv))
                     });
                     item.ts_recv = latest;
                     item.flags |= flag::BAD_TS;

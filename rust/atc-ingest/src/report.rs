@@ -49,7 +49,7 @@ impl Report {
 
     /// A message of this time is read now.
     pub fn at(&mut self, ts_recv: i64) {
-        self.day = Some((ts_recv - self.first_day_start).div_euclid(86_400_000_000_000));
+        self.day = Some(ts_recv.saturating_sub(self.first_day_start).div_euclid(86_400_000_000_000));
     }
 
     /// A message was moved, changed or left out.

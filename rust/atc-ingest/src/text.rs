@@ -11,13 +11,22 @@ use sonic_rs::{JsonValueTrait, LazyValue};
 /// # Errors
 /// For what is no JSON or has not the fields of `T`; the message names the field.
 pub fn json<'a, T: Deserialize<'a>>(text: &'a [u8]) -> Parsed<T> {
-    sonic_rs::from_slice(text).map_err(|error| {
+    sonic_rs::from_str(utf8(text)?).map_err(|error| {
         // The library says the place as line and column of this one message and adds a picture of it.
         let told = error.to_string();
         let told = told.lines().next().unwrap_or("no JSON");
         let what = told.split(" at line ").next().unwrap_or(told);
         Problem(format!("{what}, near {}", around(text, error.offset())))
     })
+}
+
+/// A text whose bytes are checked, which the reader of JSON takes for granted.
+///
+/// # Errors
+/// For what is no UTF-8.
+pub fn utf8(text: &[u8]) -> Parsed<&str> {
+    std::str::from_utf8(text)
+        .map_err(|error| Problem(format!("no UTF-8 near {}", around(text, error.valid_up_to()))))
 }
 
 /// The text just before and after a place.

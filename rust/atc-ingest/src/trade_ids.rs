@@ -12,7 +12,7 @@ pub struct TradeIds {
 impl TradeIds {
     /// Whether trade `number` is new; GAP_START and GAP_END go before it where ids are missing.
     pub fn follow(&mut self, number: i64, head: &Head, out: &mut Vec<Message>, report: &mut Report) -> bool {
-        let Some(last) = self.last.filter(|last| number != last + 1) else {
+        let Some(last) = self.last.filter(|last| number != last.saturating_add(1)) else {
             self.last = Some(number);
             return true;
         };

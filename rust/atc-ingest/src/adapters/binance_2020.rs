@@ -256,7 +256,7 @@ impl Reading for Hours {
             }
             Entry::Depth { first, u, b, a, .. } => {
                 let levels = levels(&self.steps, b, a).map_err(|problem| located(problem, item.origin))?;
-                let update = Difference { head, previous: first - 1, last: *u, levels };
+                let update = Difference { head, previous: first.saturating_sub(1), last: *u, levels };
                 while let Some((origin, book)) = self.snapshots.pop_if(|(_, book)| book.last < update.last) {
                     if update.previous > book.last {
                         report.flag(origin, "snapshot too old", || {

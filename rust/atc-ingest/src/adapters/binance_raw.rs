@@ -8,6 +8,7 @@
 //! - Chain: `U` and `u` are a depth update's first and last id; futures say the previous `u` as `pu`, on spot U follows it
 //!   without a gap. A line without `stream` is the REST snapshot. See [`crate::chain`].
 //! - Trades of futures whose `X` is not MARKET (insurance fund, ADL) are no trades of the market and are left out.
+//! - The REST snapshot of spot and of USD-M names no symbol: files with one of them may hold no other symbol.
 //! - Market: messages of COIN-M name their pair (`ps`), updates of USD-M have `pu` and no `ps`, spot's have neither.
 //!
 //! Sources: developers.binance.com, "WebSocket Streams" of Spot, of USD-M Futures and of COIN-M Futures, and COIN-M's
@@ -145,10 +146,16 @@ fn facts(files: &Files, asked: &Asked) -> Result<Facts> {
         }
     }
     match &asked.symbol {
-        Some(symbol) if symbols.is_empty() => Ok(known(SPOT, symbol)),
+        Some(symbol) if symbols.is_empty() => match asked.venue.as_deref() {
+            Some(venue) => Ok(known(venue, symbol)),
+            None => Err(Error::Data(format!(
+                "{}: no depth update tells the market; give --venue {SPOT}, {USDM} or {COINM}",
+                files.names()
+            ))),
+        },
         Some(symbol) => Err(no_such_symbol(files, symbol, &symbols)),
         None => Err(Error::Data(format!(
-            "{}: no depth update tells the symbol; give --symbol and --venue",
+            "{}: no depth update tells symbol and market; give --symbol, and --venue {SPOT}, {USDM} or {COINM}",
             files.names()
         ))),
     }
@@ -158,7 +165,8 @@ fn known(venue: &str, symbol: &str) -> Facts {
     Facts::new(venue, symbol).steps_of(match venue {
         COINM => COINM_STEPS,
         USDM => USDM_STEPS,
-        _ => SPOT_STEPS,
+        SPOT => SPOT_STEPS,
+        _ => &[],
     })
 }
 
@@ -194,6 +202,7 @@ fn open(
         ours: Ours::new(&instrument.symbol),
         steps: instrument.steps()?,
         market: None,
+        nameless: None,
         chain: UpdateChain::default(),
         trade_ids: TradeIds::default(),
     }))
@@ -206,6 +215,8 @@ struct Session {
     steps: Steps,
     /// Of the latest depth update: symbols of spot and USD-M are spelled alike.
     market: Option<&'static str>,
+    /// A snapshot that names no symbol, by its row.
+    nameless: Option<String>,
     chain: UpdateChain,
     trade_ids: TradeIds,
 }
@@ -230,8 +241,17 @@ impl Session {
         let envelope: Envelope<'_> = json(text)?;
         let (Some(stream), Some(data)) = (envelope.stream, envelope.data) else {
             let book: RestDepth<'_> = json(text)?;
-            if book.symbol.is_some_and(|symbol| !self.is_ours(symbol, &head, report)) {
-                return Ok(());
+            match book.symbol {
+                Some(symbol) if !self.is_ours(symbol, &head, report)? => return Ok(()),
+                Some(_) => {}
+                None => {
+                    self.nameless = Some(self.files.spell(head.origin));
+                    if let Some(other) = self.ours.other() {
+                        return Err(Problem(format!(
+                            "this snapshot names no symbol, and the files hold {other} too; expected files of one symbol"
+                        )));
+                    }
+                }
             }
             let mut levels = Vec::new();
             pairs(&self.steps, 1, &book.bids, &mut levels)?;
@@ -244,7 +264,7 @@ impl Session {
         match channel(stream) {
             "depth" => {
                 let depth: Depth<'_> = json(data)?;
-                if self.is_ours(depth.s, &head, report) {
+                if self.is_ours(depth.s, &head, report)? {
                     let (market, before) = (depth.venue(), self.market.replace(depth.venue()));
                     if let Some(before) = before.filter(|before| *before != market) {
                         return Err(Problem(format!(
@@ -257,13 +277,13 @@ impl Session {
             }
             "trade" => {
                 let print: Print<'_> = json(data)?;
-                if self.is_ours(print.s, &head, report) {
+                if self.is_ours(print.s, &head, report)? {
                     self.trade(&print, head, out, report)?;
                 }
             }
             "bookTicker" => {
                 let quote: Quote<'_> = json(data)?;
-                if self.is_ours(quote.s, &head, report) {
+                if self.is_ours(quote.s, &head, report)? {
                     out.push(self.ticker(&quote, head)?);
                 }
             }
@@ -272,12 +292,17 @@ impl Session {
         Ok(())
     }
 
-    fn is_ours(&mut self, symbol: &str, head: &Head, report: &mut Report) -> bool {
+    fn is_ours(&mut self, symbol: &str, head: &Head, report: &mut Report) -> Parsed<bool> {
         let ours = self.ours.is(symbol);
         if !ours {
             report.repair(head.origin, "other symbol", || symbol.to_owned());
+            if let Some(place) = &self.nameless {
+                return Err(Problem(format!(
+                    "a message of {symbol}, but the snapshot at {place} names no symbol; expected files of one symbol"
+                )));
+            }
         }
-        ours
+        Ok(ours)
     }
 
     fn difference(&self, depth: &Depth<'_>, head: Head) -> Parsed<Difference> {
@@ -286,7 +311,7 @@ impl Session {
         pairs(&self.steps, -1, &depth.a, &mut levels)?;
         Ok(Difference {
             head: Head { ts_exch: exchange_time(depth.matching_ms, depth.event_ms)?, ..head },
-            previous: depth.pu.unwrap_or(depth.first - 1),
+            previous: depth.pu.unwrap_or(depth.first.saturating_sub(1)),
             last: depth.u,
             levels,
         })

@@ -179,7 +179,8 @@ impl Session {
         pairs(&self.steps, 1, &book.b, &mut levels)?;
         pairs(&self.steps, -1, &book.a, &mut levels)?;
         let last = self.last.replace(book.u);
-        let jump = |last: i64| format!("expected u {} after {last}, found {}", last + 1, book.u);
+        let jump =
+            |last: i64| format!("expected u {} after {last}, found {}", last.saturating_add(1), book.u);
         match last {
             _ if snapshot && book.u == 1 => {
                 if self.chain.known() {
@@ -190,7 +191,7 @@ impl Session {
                 self.chain.snapshot(head, levels, out);
             }
             Some(last) if snapshot => {
-                if book.u != last && book.u != last + 1 {
+                if book.u != last && book.u != last.saturating_add(1) {
                     self.chain.lose(head, &format!("{}, a snapshot", jump(last)), out, report);
                 }
                 self.chain.snapshot(head, levels, out);
@@ -203,7 +204,7 @@ impl Session {
                 });
             }
             _ => {
-                if let Some(last) = last.filter(|last| book.u != last + 1) {
+                if let Some(last) = last.filter(|last| book.u != last.saturating_add(1)) {
                     self.chain.lose(head, &jump(last), out, report);
                 }
                 self.chain.difference(head, levels, out, report);

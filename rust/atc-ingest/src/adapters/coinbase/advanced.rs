@@ -100,10 +100,10 @@ pub fn take(
             Some(last) if number == 0 => {
                 market.chain.lose(head, &format!("a new connection after {last}"), out, report);
             }
-            Some(last) if number != last + 1 => {
+            Some(last) if number != last.saturating_add(1) => {
                 market.chain.lose(
                     head,
-                    &format!("expected message {} of the connection, found {number}", last + 1),
+                    &format!("expected message {} of the connection, found {number}", last.saturating_add(1)),
                     out,
                     report,
                 );
