@@ -57,6 +57,25 @@ def levels(*said: tuple[int, str, int]) -> dict[tuple[int, int], int]:
     return {(side, int(float(price) * 2)): amount // 10 for side, price, amount in said}
 
 
+def test_of_two_depths_the_deeper_is_the_book(tmp_path: Path) -> None:
+    def file(depth: int, local_us: int) -> Path:
+        columns = [
+            f"{side}s[{i}].{of}"
+            for i in range(depth)
+            for side in ("ask", "bid")
+            for of in ("price", "amount")
+        ]
+        header = ",".join(["exchange,symbol,timestamp,local_timestamp", *columns])
+        cells = [f"{6425 + i},10,{6424 - i},20" for i in range(depth)]
+        rows = [",".join([at(local_us + k - 9, local_us + k), *cells]) for k in (0, 1_000)]
+        return written(tmp_path, f"book_snapshot_{depth}", header, rows)
+
+    taken = take("tardis", [file(5, 100), file(7, 600)], steps=STEPS)
+    assert taken.facts["recorded_depth"] == 7
+    assert [len(book) for _, book in books(taken.tables["book"])] == [14, 14]
+    assert taken.repaired == {"other depth": 2}
+
+
 def test_differences_are_messages_by_local_time(tmp_path: Path) -> None:
     taken = take("tardis", [written(tmp_path, "incremental_book_L2", BOOK_HEADER, INCREMENTAL)], steps=STEPS)
     assert (taken.facts["venue"], taken.facts["symbol"]) == ("bitmex", "XBTUSD")

@@ -200,6 +200,24 @@ def test_the_same_files_again_write_nothing(tmp_path: Path) -> None:
     assert {name: (root / name).stat().st_mtime_ns for name in seen(root)} == stamps
 
 
+def test_a_copy_beside_its_original_is_refused(tmp_path: Path) -> None:
+    # As a browser names a second download. The archive has no ids that would tell.
+    rows = ["symbol,side,size,price,timestamp", "ETH_JPY,BUY,0.1,330000,2024-01-02 03:00:00.123"]
+    files = [written(tmp_path, rows, f"20240102_ETH_JPY{of}.csv.gz") for of in ("", " (1)")]
+    with pytest.raises(DataError, match=r"ETH_JPY \(1\).csv.gz is a copy of .*ETH_JPY.csv.gz"):
+        ingest("gmo_trades", files, tmp_path / "events", Asked())
+
+
+@pytest.mark.parametrize("per_ns", [10**9, 10**6, 10**3])
+def test_times_in_another_unit_are_refused(tmp_path: Path, per_ns: int) -> None:
+    lines = [f"{int(ts) // per_ns} {rest}" for ts, rest in (text.split(" ", 1) for text in SESSION)]
+    path = written(tmp_path, lines)
+    with pytest.raises(
+        DataError, match=r"session.jsonl.gz:2: the time is \d+ ns since 1970; expected one from"
+    ):
+        ingest("binance_raw", [path], tmp_path / "events", SYMBOL)
+
+
 def test_an_audit_reads_again_and_keeps_nothing(tmp_path: Path) -> None:
     path, root = written(tmp_path, SESSION), tmp_path / "events"
     ingest("binance_raw", [path], root, SYMBOL)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
@@ -62,6 +62,7 @@ def ingest(
     facts = instrument_in(adapter, files, instrument) if isinstance(instrument, Asked) else instrument
     report = report or IngestReport()
     sources = [{"name": path.name, "bytes": path.stat().st_size, "sha256": sha256_of(path)} for path in files]
+    _check_contents(files, sources)
     source_hash = hashlib.sha256(json.dumps([source["sha256"] for source in sources]).encode()).hexdigest()
     catalog = Catalog(root)
     done = catalog.manifests.get(ingest_id(facts, adapter.code, source_hash))
@@ -182,6 +183,15 @@ def _replaceable(
         if (manifest.instrument.venue, manifest.instrument.symbol) == key
         and (everything or same_but_older(manifest))
     ]
+
+
+def _check_contents(files: Sequence[Path], sources: Sequence[Mapping[str, object]]) -> None:
+    """A copy would tell everything twice, and where a venue gives no ids nobody could tell."""
+    first: dict[object, Path] = {}
+    for path, source in zip(files, sources, strict=True):
+        same = first.setdefault(source["sha256"], path)
+        if same is not path:
+            raise DataError(f"{path} is a copy of {same}; expected each content once: leave one out")
 
 
 def _check_names(files: Sequence[Path]) -> None:

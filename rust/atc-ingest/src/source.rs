@@ -11,6 +11,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 const BUFFER: usize = 256 * 1024;
 
+/// What some editors put before a text in UTF-8; it belongs to no line.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// Bytes of the files (as they lie on the disk) that were read so far, over all files of an ingest.
 #[derive(Clone, Debug, Default)]
 pub struct Progress(Arc<AtomicU64>);
@@ -99,7 +102,12 @@ impl Content {
             Ok(_) if content.iter().all(u8::is_ascii_whitespace) => {
                 Err(Error::Data(format!("{}: the file is empty; expected a JSON document", self.name)))
             }
-            Ok(_) => Ok(content),
+            Ok(_) => {
+                if content.starts_with(BYTE_ORDER_MARK) {
+                    content.drain(..BYTE_ORDER_MARK.len());
+                }
+                Ok(content)
+            }
             Err(error) => Err(self.failed(&error, "in its only document")),
         }
     }
@@ -137,6 +145,9 @@ impl Lines {
                 Ok(0) => return Ok(None),
                 Ok(_) => {
                     self.row += 1;
+                    if self.row == 1 && line.starts_with(BYTE_ORDER_MARK) {
+                        line.drain(..BYTE_ORDER_MARK.len());
+                    }
                     while line.last().is_some_and(u8::is_ascii_whitespace) {
                         line.pop();
                     }
@@ -185,6 +196,8 @@ mod tests {
         let mut two_members = packed(b"one\r\n\n t");
         two_members.extend(packed(b"wo\nthree"));
         assert_eq!(lines(&written("gzip", &two_members)).unwrap(), expected);
+        let marked = [&BYTE_ORDER_MARK[..], text].concat();
+        assert_eq!(lines(&written("marked", &marked)).unwrap(), expected);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! From messages to canonical columns: numbering, business days, keyframes, rows.
 
 use crate::columns::{BookRows, ControlRows, Rows, TickerRows, TradeRows};
-use crate::error::{Error, Problem, Result};
+use crate::error::{Problem, Result};
 use crate::facts::Instrument;
 use crate::keyframes::{DifferenceFeed, Numbers, SnapshotFeed};
 use crate::message::{Body, ControlKind, Files, Message};
@@ -10,6 +10,9 @@ use std::collections::VecDeque;
 
 /// Rows that are collected before they are handed on.
 const CHUNK_ROWS: usize = 262_144;
+
+/// 1971-01-01. No recording is older; ms or µs read as ns lie before it.
+const EARLIEST_NS: i64 = 31_536_000_000_000_000;
 
 /// What comes out of a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,7 +81,7 @@ impl Stream {
     /// Stores one message, and the whole books that are due with it.
     ///
     /// # Errors
-    /// For levels that no book has.
+    /// For levels that no book has, and for times of 1970 and before.
     ///
     /// # Panics
     /// If an adapter gives messages out of order.
@@ -92,11 +95,17 @@ impl Stream {
             self.last_ts
         );
         self.last_ts = head.ts_recv;
-        let day = (head.ts_recv - self.first_day_start).div_euclid(86_400_000_000_000);
-        if self.day != Some(day) {
-            self.turn_to(day)?;
-        }
         let bad = |text: String| Problem(text).at(files, head.origin);
+        if head.ts_recv < EARLIEST_NS {
+            return Err(bad(format!(
+                "the time is {} ns since 1970; expected one from 1971 on, in ns",
+                head.ts_recv
+            )));
+        }
+        let day = head.ts_recv.saturating_sub(self.first_day_start).div_euclid(86_400_000_000_000);
+        if self.day != Some(day) {
+            self.turn_to(day);
+        }
         let numbers = &mut self.numbers;
         match body {
             Body::Book { kind, levels } => {
@@ -140,15 +149,13 @@ impl Stream {
         self.out.pop_front()
     }
 
-    fn turn_to(&mut self, day: i64) -> Result<()> {
+    fn turn_to(&mut self, day: i64) {
         self.close();
-        let first = u64::try_from(day).ok().filter(|day| *day < 1 << 31);
-        let first = first.ok_or_else(|| Error::Data(format!("day {day} since 1970; expected 0 to 2^31")))?;
         self.day = Some(day);
-        self.numbers.latest = first << 32;
+        // Days of times in ns are few, and those before 1970 are refused.
+        self.numbers.latest = day.unsigned_abs() << 32;
         self.differences.new_day();
         self.snapshots.new_day();
-        Ok(())
     }
 
     fn flush(&mut self) {

@@ -21,7 +21,7 @@ use crate::merge::{Items, Merged, Timed};
 use crate::message::{Body, Files, Head, Message, Origin, Trade};
 use crate::report::Report;
 use crate::source::{Content, Progress};
-use crate::text::{json, pairs};
+use crate::text::{json, pairs, utf8};
 use crate::time::ns_of_ms;
 use crate::trade_ids::TradeIds;
 use serde::Deserialize;
@@ -119,24 +119,28 @@ fn kind_of(files: &Files, file: u32) -> Result<Document> {
 }
 
 fn first_entry(text: &[u8]) -> Parsed<Option<Entry>> {
-    let mut entries = sonic_rs::to_array_iter(text);
+    let mut entries = sonic_rs::to_array_iter(utf8(text)?);
     match entries.next() {
         None => Ok(None),
-        Some(Err(error)) => Err(Problem(format!("no JSON document ({error}); it may have been cut"))),
+        Some(Err(error)) => Err(cut(&error)),
         Some(Ok(entry)) => json(entry.as_raw_str().as_bytes()).map(Some),
     }
 }
 
+/// The library adds a picture of the place to what it says.
+fn cut(error: &sonic_rs::Error) -> Problem {
+    let told = error.to_string();
+    Problem(format!("no JSON document ({}); it may have been cut", told.lines().next().unwrap_or_default()))
+}
+
 fn entries(files: &Files, file: u32, progress: &Progress) -> Result<Items<Entry>> {
     let text = document(files, file, progress)?;
+    let checked = utf8(&text).map_err(|problem| problem.at(files, Origin { file, row: 1 }))?;
     let parsed: Vec<Timed<Entry>> = (1..)
-        .zip(sonic_rs::to_array_iter(&text[..]))
+        .zip(sonic_rs::to_array_iter(checked))
         .map(|(row, entry)| {
             let origin = Origin { file, row };
-            let entry = entry.map_err(|error| {
-                let path = files.path(file).display();
-                Error::Data(format!("{path}: no JSON document ({error}); it may have been cut"))
-            })?;
+            let entry = entry.map_err(|error| cut(&error).at(files, origin))?;
             let what: Entry =
                 json(entry.as_raw_str().as_bytes()).map_err(|problem| problem.at(files, origin))?;
             let ts_recv = ns_of_ms(what.time_ms()).map_err(|text| Problem(text).at(files, origin))?;
@@ -159,7 +163,10 @@ fn facts(files: &Files, asked: &Asked) -> Result<Facts> {
     let symbol = match (&asked.symbol, symbols.len()) {
         (_, 0) => {
             let names = files.names();
-            return Err(Error::Data(format!("{names}: no update and no trade tells the symbol")));
+            return Err(Error::Data(format!(
+                "{names}: no update and no trade tells the symbol; expected JSON arrays of depthUpdate or aggTrade \
+                 beside the snapshots"
+            )));
         }
         (Some(symbol), _) if symbols.contains(symbol) => symbol.clone(),
         (Some(symbol), _) => return Err(no_such_symbol(files, symbol, &symbols)),

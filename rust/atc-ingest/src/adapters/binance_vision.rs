@@ -202,14 +202,11 @@ fn facts(files: &Files, asked: &Asked) -> Result<Facts> {
     };
     let venues: BTreeSet<&str> =
         parts.iter().filter(|part| part.symbol == *symbol).map(Part::venue).collect();
-    let venue = match (&asked.venue, venues.len()) {
-        (Some(venue), _) => venue,
-        (None, 1) => *venues.first().expect("there is one"),
-        (None, _) => {
-            let there = venues.into_iter().collect::<Vec<_>>().join(", ");
-            return Err(Error::Data(format!("the files are of {there}; expected those of one market")));
-        }
-    };
+    if venues.len() > 1 {
+        let there = venues.into_iter().collect::<Vec<_>>().join(", ");
+        return Err(Error::Data(format!("the files are of {there}; expected those of one market")));
+    }
+    let venue = asked.venue.as_deref().or(venues.first().copied()).unwrap_or_default();
     let lot = if venue == "binance_coinm" { Some("1".to_owned()) } else { None };
     Ok(Facts { lot, ..Facts::new(venue, symbol) })
 }

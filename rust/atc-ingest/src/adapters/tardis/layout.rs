@@ -75,6 +75,11 @@ impl Layout {
         Ok(Self { kind, columns: [owned(&COMMON), own].concat() })
     }
 
+    /// Levels a side of a file of whole books.
+    pub fn depth(&self) -> Option<u32> {
+        if let Kind::Snapshot(levels) = self.kind { Some(levels as u32) } else { None }
+    }
+
     /// The rows of a file of this layout.
     ///
     /// # Errors

@@ -10,7 +10,8 @@
 //!   changes; its exchange time is that of its last row. The first of a run of `is_snapshot` rows discards the book, the
 //!   others add to it; updates before the first snapshot are left out. A new run within a file is a connection restart or
 //!   the venue's own snapshot, which the file does not tell apart: STATUS.
-//! - `book_snapshot_*`: whole books of so many levels. Beside `incremental_book_L2` they are not needed and left out.
+//! - `book_snapshot_*`: whole books of so many levels. Beside `incremental_book_L2` they are not needed and left out;
+//!   of two depths the deeper one is the book.
 //! - `derivative_ticker`: `last_price` becomes the ticker's last. Funding (time, rate, predicted rate), open interest,
 //!   index and mark price have no canonical column and are left out; so are rows without a last price.
 //! - `liquidations` have the columns of `trades` and are refused by their file's name.
@@ -36,7 +37,7 @@ use std::collections::BTreeSet;
 /// The format.
 pub static ADAPTER: Adapter = Adapter {
     name: "tardis",
-    version: 1,
+    version: 2,
     about: "Tardis.dev CSV of any exchange: incremental_book_L2, book_snapshot, trades, quotes, derivative_ticker",
     facts,
     open,
@@ -47,11 +48,8 @@ fn facts(files: &Files, asked: &Asked) -> Result<Facts> {
     let (mut markets, mut depth, mut incremental) = (BTreeSet::new(), None, false);
     for (_, path) in files.iter() {
         let layout = Layout::of(path)?;
-        match layout.kind {
-            Kind::Incremental => incremental = true,
-            Kind::Snapshot(levels) => depth = depth.max(Some(levels as u32)),
-            _ => {}
-        }
+        incremental |= layout.kind == Kind::Incremental;
+        depth = depth.max(layout.depth());
         if let Some((_, row)) = layout.rows(path, &Progress::default())?.read()? {
             markets.insert((row.cell(layout::EXCHANGE).to_owned(), row.cell(layout::SYMBOL).to_owned()));
         }
@@ -84,6 +82,7 @@ fn open(
 ) -> Result<Box<dyn Reading>> {
     let layouts: Vec<Layout> = files.iter().map(|(_, path)| Layout::of(path)).collect::<Result<_>>()?;
     let incremental = layouts.iter().any(|layout| layout.kind == Kind::Incremental);
+    let depths: Vec<Option<u32>> = layouts.iter().map(Layout::depth).collect();
     let wanted = Wanted::new(instrument)?;
     let named = files.clone();
     let reader = Box::new(move |file, progress: &Progress| {
@@ -95,6 +94,8 @@ fn open(
         ours: Ours::new(&messages::market(&instrument.venue, &instrument.symbol)),
         chain: SnapshotChain::default(),
         incremental,
+        deepest: depths.iter().copied().max().flatten(),
+        depths,
         last_snapshot: None,
         last_update: None,
     }))
@@ -107,6 +108,9 @@ struct Recording {
     chain: SnapshotChain,
     /// Whether there are differences of the book.
     incremental: bool,
+    /// Levels of the whole books that each file shows, and of those that are the book.
+    depths: Vec<Option<u32>>,
+    deepest: Option<u32>,
     /// The file of the latest book message, if that was of a snapshot.
     last_snapshot: Option<u32>,
     /// The file of the latest book message.
@@ -138,6 +142,9 @@ impl Recording {
             What::Whole(_) if self.incremental => {
                 report
                     .repair(head.origin, "snapshot not needed", || "the differences are the book".to_owned());
+            }
+            What::Whole(_) if self.depths[head.origin.file as usize] != self.deepest => {
+                report.repair(head.origin, "other depth", || "deeper snapshots are the book".to_owned());
             }
             What::Whole(levels) => out.push(head.with(Body::FullBook { levels })),
             What::Update { snapshot: true, levels } => {
