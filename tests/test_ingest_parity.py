@@ -151,7 +151,8 @@ class Session:
 
     def _snapshot(self) -> str:
         last = self._update + self._dice.choice([-30, -2, 0, 0, 1])
-        return f'{{"lastUpdateId":{last},"symbol":"ETHUSDT","bids":[{self._levels(10_000, 8)}],"asks":[{self._levels(10_010, 8)}]}}'
+        bids, asks = self._levels(10_000, 8), self._levels(10_010, 8)
+        return f'{{"lastUpdateId":{last},"symbol":"ETHUSDT","bids":[{bids}],"asks":[{asks}]}}'
 
     def _print_body(self) -> str:
         self._trade += self._dice.choices([1, 0, 4], [94, 3, 3])[0]
