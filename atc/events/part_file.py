@@ -115,7 +115,7 @@ class PartFile:
 
         rows = pa.concat_tables(self._waiting)
         group, rest = rows.slice(0, ROW_GROUP_ROWS), rows.slice(ROW_GROUP_ROWS)
-        self._writer.write_table(group.combine_chunks(), row_group_size=ROW_GROUP_ROWS)
+        self._writer.write_table(group, row_group_size=ROW_GROUP_ROWS)
         self._waiting, self._waiting_rows = ([rest], rest.num_rows) if rest.num_rows else ([], 0)
 
     def close(self) -> FileEntry:
