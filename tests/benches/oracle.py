@@ -79,7 +79,7 @@ def main() -> int:
         row("a day of market in continuations", a_day, "s", "published", publishing / a_day),
         row("the estimator with its jackknife", estimator, "s"),
     ]
-    table = Table("figure", box=None, title=f"{data.name}, scenario {data.scenario}, {cores} cores")
+    table = Table("figure", box=None, title=f"{data.name}, scenario {data.scenario.name}, {cores} cores")
     for column in ("value", "unit", "against", "ratio"):
         table.add_column(column, justify="left" if column in {"unit", "against"} else "right")
     for one in rows:
