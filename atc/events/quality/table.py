@@ -81,7 +81,7 @@ def percent(share: float | None) -> str:
     if share and share < 0.0001:
         return "<0.01%"
     if 0.9995 <= share < 1:
-        return "99.9%"
+        return ">99.9%"
     return f"{share:.2%}" if 0 < share < 0.01 else f"{share:.1%}" if 0 < share < 1 else f"{share:.0%}"
 
 
