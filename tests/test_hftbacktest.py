@@ -9,13 +9,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import hftbacktest
 import numpy as np
 import pyarrow as pa
 import pytest
 import recordings
-from hftbacktest.data.validation import validate_event_order
-from hftbacktest_judge import message_by_message, stepped
 from reference.events import CLEAR, DELTA, SNAP, Control, Event, Level, Ticker, Trade
 from reference.events import Book as BookMessage
 from streams import CUT, Taste, events_of, keyframed_stream, nasty_stream
@@ -37,6 +34,10 @@ from atc.events.reader import read_events
 from atc.events.schema import MAX_GAP_NS, ControlKind, Flag, Kind, schema_of
 from atc.events.simulate import ensure_simulated, located
 from atc.events.writer import IngestSession
+
+hftbacktest = pytest.importorskip("hftbacktest", reason="hftbacktest is not installed: uv sync --group peers")
+from hftbacktest.data.validation import validate_event_order  # noqa: E402
+from hftbacktest_judge import message_by_message, stepped  # noqa: E402
 
 S = 1_000_000_000
 ETH_JPY = Instrument("venue", "ETH_JPY", Decimal(1), Decimal("0.01"), 75_600, 32_400, None)
