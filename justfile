@@ -9,7 +9,7 @@ default:
 
 # environment and extension, from nothing
 setup:
-    uv sync --locked
+    uv sync --locked --all-groups
 
 # the extension built again; `uv run` does it by itself when the crates have changed
 build:
@@ -47,7 +47,7 @@ test-rust:
     {{cargo}} test {{rust}} --locked
 
 # every benchmark
-bench: bench-events bench-engine bench-oracle
+bench: bench-simulate bench-oracle bench-events bench-engine
 
 # the feature engine, events a second; the table also goes to outputs/bench/engine.json
 bench-engine:
@@ -56,6 +56,7 @@ bench-engine:
 # the oracle of a scenario: seconds, and what bounds them; also to outputs/bench/oracle.json
 bench-oracle:
     uv run python tests/benches/oracle.py
+
 # the simulator, seconds a business day; the table also goes to outputs/bench/simulate.json
 bench-simulate:
     uv run python tests/benches/simulate.py
