@@ -58,6 +58,26 @@ impl Rows {
         Ok(Self { places, width, ..rows })
     }
 
+    /// Opens a file that has `columns`, in any order, and no others.
+    ///
+    /// # Errors
+    /// As [`Rows::open`], and for a column more.
+    pub fn exactly(path: &Path, columns: &[&str], progress: &Progress) -> Result<Self> {
+        let rows = Self::open(path, columns, progress)?;
+        if rows.width != columns.len() {
+            let more: Vec<String> =
+                header(path)?.into_iter().filter(|n| !columns.contains(&n.as_str())).collect();
+            return Err(Error::Data(format!(
+                "{}:1: {} more columns ({}); expected {} only, another format has them",
+                path.display(),
+                rows.width - columns.len(),
+                more.join(", "),
+                columns.join(", ")
+            )));
+        }
+        Ok(rows)
+    }
+
     /// Opens a file that has no header; all `width` columns are given in their order.
     ///
     /// # Errors

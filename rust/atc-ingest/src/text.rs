@@ -29,11 +29,11 @@ pub fn utf8(text: &[u8]) -> Parsed<&str> {
         .map_err(|error| Problem(format!("no UTF-8 near {}", around(text, error.valid_up_to()))))
 }
 
-/// The text just before and after a place.
+/// The text just before and after a place, on one line.
 fn around(text: &[u8], place: usize) -> String {
     let place = place.min(text.len());
     let found = &text[place.saturating_sub(40)..(place + 20).min(text.len())];
-    format!("'{}'", String::from_utf8_lossy(found))
+    format!("'{}'", String::from_utf8_lossy(found).split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
 /// The beginning of a text, for a message.

@@ -57,7 +57,7 @@ const SYMBOL: usize = 0;
 const JUDGED_BY: usize = 1_000;
 
 fn rows(path: &Path, progress: &Progress) -> Result<Rows> {
-    Rows::open(path, COLUMNS, progress)
+    Rows::exactly(path, COLUMNS, progress)
 }
 
 /// The symbol is that of the first row; the venue's feed shows 30 levels a side.

@@ -61,7 +61,12 @@ fn facts(files: &Files, asked: &Asked) -> Result<Facts> {
         (Some(symbol), _) if depths.contains_key(symbol) => symbol,
         (Some(symbol), _) => return Err(no_such_symbol(files, symbol, depths.keys())),
         (None, 1) => depths.keys().next().expect("there is one"),
-        (None, 0) => return Err(Error::Data(format!("{}: no topic tells the symbol", files.names()))),
+        (None, 0) => {
+            return Err(Error::Data(format!(
+                "{}: no topic tells the symbol; expected messages of orderbook, publicTrade or tickers",
+                files.names()
+            )));
+        }
         (None, _) => {
             let there = depths.into_keys().collect::<Vec<_>>().join(", ");
             return Err(Error::Data(format!("the files hold {there}; choose one with --symbol")));

@@ -77,7 +77,12 @@ fn facts(files: &Files, asked: &Asked) -> Result<Facts> {
         (Some(symbol), _) if there.contains(symbol) => symbol,
         (Some(symbol), _) => return Err(no_such_symbol(files, symbol, &there)),
         (None, 1) => there.first().expect("there is one"),
-        (None, 0) => return Err(Error::Data(format!("{}: no message tells the product", files.names()))),
+        (None, 0) => {
+            return Err(Error::Data(format!(
+                "{}: no message tells the product; expected messages with product_id or of Advanced Trade's channels",
+                files.names()
+            )));
+        }
         (None, _) => {
             let there = there.into_iter().collect::<Vec<_>>().join(", ");
             return Err(Error::Data(format!("the files hold {there}; choose one with --symbol")));
