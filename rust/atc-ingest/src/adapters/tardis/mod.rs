@@ -67,7 +67,10 @@ fn facts(files: &Files, asked: &Asked) -> Result<Facts> {
             let there: Vec<_> =
                 markets.iter().map(|(exchange, symbol)| format!("{exchange} {symbol}")).collect();
             let there = if there.is_empty() { "no rows".to_owned() } else { there.join(", ") };
-            return Err(Error::Data(format!("give --venue and --symbol; the files begin with {there}")));
+            return Err(Error::Data(format!(
+                "{}: give --venue and --symbol; the files begin with {there}",
+                files.names()
+            )));
         }
     };
     let recorded_depth = depth.filter(|_| !incremental);
