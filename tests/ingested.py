@@ -76,7 +76,7 @@ def take(adapter: str, files: Sequence[Path], *, steps: tuple[str, str] | None =
 
 
 def books(table: pa.Table) -> Iterator[tuple[dict[str, Any], Levels]]:
-    """Each book message (its first row) with the whole book after it.
+    """Each book message (its first row, and its `levels`) with the whole book after it.
 
     Repeated keyframes (SNAPSHOT | REPEAT), which ATC inserts, are checked to change nothing and left out. The
     book that is given is overwritten by the next message.
@@ -104,7 +104,7 @@ def books(table: pa.Table) -> Iterator[tuple[dict[str, Any], Levels]]:
                 book[level] = qty
             else:
                 book.pop(level, None)
-        yield message[0], book
+        yield message[0] | {"levels": levels}, book
 
 
 def best(book: Levels, side: int, depth: int) -> list[tuple[int, int]]:

@@ -68,6 +68,29 @@ fn days(year: i64, month: i64, day: i64) -> Option<i64> {
     Some(before * 365 + leaps - 719_162 + months + day - 1)
 }
 
+/// Midnight in New York of a date `YYYY-MM-DD`, ns UTC.
+///
+/// Daylight saving time began at 02:00 on the second Sunday of March and ends on the first one of November; from 1987 to
+/// 2006 on the first one of April and the last one of October. Source: 15 U.S.C. 260a, and its wording before 2007.
+///
+/// # Errors
+/// For what is no date, and for years before 1987.
+pub fn new_york_midnight_ns(date: &str) -> Result<i64, String> {
+    let wrong = || format!("date is '{date}'; expected YYYY-MM-DD, from 1987 on");
+    let utc = Some(date)
+        .filter(|date| date.len() == 10)
+        .and_then(|date| parse(format!("{date} 00:00:00").as_bytes()));
+    let utc = utc.ok_or_else(wrong)?;
+    let year = number(&date.as_bytes()[..4]).filter(|year| *year >= 1987).ok_or_else(wrong)?;
+    let (begins, ends) = if year >= 2007 { ((3, 8), (11, 1)) } else { ((4, 1), (10, 25)) };
+    let sunday = |(month, day)| days(year, month, day).map(|from| from + (3 - from).rem_euclid(7));
+    let day = utc.div_euclid(DAY_S * 1_000_000_000);
+    // The change comes after midnight, so the day of it still begins by the old clock.
+    let summer =
+        sunday(begins).is_some_and(|first| day > first) && sunday(ends).is_some_and(|last| day <= last);
+    Ok(utc + if summer { 4 } else { 5 } * 3_600_000_000_000)
+}
+
 /// ns of integer ms since the epoch.
 ///
 /// # Errors
@@ -87,6 +110,32 @@ pub fn ns_of_us(us: i64) -> Result<i64, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn new_york() {
+        let offset_h = |date: &str| {
+            let utc = utc_ns(&format!("{date} 00:00:00")).unwrap();
+            (new_york_midnight_ns(date).unwrap() - utc) / 3_600_000_000_000
+        };
+        // The Sundays of the change and their neighbours: 11 March and 4 November 2012, 2 April and 29 October 2006.
+        for (date, hours) in [
+            ("2012-06-21", 4),
+            ("2012-03-11", 5),
+            ("2012-03-12", 4),
+            ("2012-11-04", 4),
+            ("2012-11-05", 5),
+            ("2006-04-02", 5),
+            ("2006-04-03", 4),
+            ("2006-10-29", 4),
+            ("2006-10-30", 5),
+            ("2024-01-01", 5),
+        ] {
+            assert_eq!(offset_h(date), hours, "{date}");
+        }
+        for bad in ["2012-02-30", "1986-06-21", "2012-6-21", "2012-06-21 "] {
+            assert!(new_york_midnight_ns(bad).is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn spellings() {

@@ -9,12 +9,15 @@ pub mod binance_raw;
 pub mod binance_vision;
 pub mod bitflyer_2018;
 pub mod bitflyer_ws;
+pub mod bitstamp_l3;
 pub mod bybit;
 pub mod coinbase;
+pub mod databento_mbp10;
 pub mod gmo_trades;
 pub mod gmo_ws;
 pub mod hftbacktest_npz;
 pub mod jpy_recorder;
+pub mod lobster;
 pub mod tardis;
 
 use crate::error::{Error, Result};
@@ -57,12 +60,15 @@ pub static ALL: &[&Adapter] = &[
     &binance_vision::ADAPTER,
     &bitflyer_2018::ADAPTER,
     &bitflyer_ws::ADAPTER,
+    &bitstamp_l3::ADAPTER,
     &bybit::ADAPTER,
     &coinbase::ADAPTER,
+    &databento_mbp10::ADAPTER,
     &gmo_trades::ADAPTER,
     &gmo_ws::ADAPTER,
     &hftbacktest_npz::ADAPTER,
     &jpy_recorder::ADAPTER,
+    &lobster::ADAPTER,
     &tardis::ADAPTER,
 ];
 
