@@ -29,6 +29,8 @@ pub struct Rows {
     path: PathBuf,
     places: Vec<usize>,
     width: usize,
+    /// How the width is known, for a message.
+    known_by: &'static str,
     buffer: Vec<u8>,
     bounds: Vec<(usize, usize)>,
 }
@@ -55,7 +57,7 @@ impl Rows {
         }
         let place = |name: &&str| names.iter().position(|found| found == name).unwrap_or_default();
         let (places, width) = (columns.iter().map(place).collect(), names.len());
-        Ok(Self { places, width, ..rows })
+        Ok(Self { places, width, known_by: ", as in the header", ..rows })
     }
 
     /// Opens a file that has `columns`, in any order, and no others.
@@ -88,6 +90,7 @@ impl Rows {
             path: path.to_owned(),
             places: (0..width).collect(),
             width,
+            known_by: "",
             buffer: Vec::new(),
             bounds: Vec::new(),
         })
@@ -113,9 +116,8 @@ impl Rows {
         let line = self.split(number)?;
         if self.bounds.len() != self.width {
             let (path, cells, width) = (self.path.display(), self.bounds.len(), self.width);
-            return Err(Error::Data(format!(
-                "{path}:{number}: {cells} cells; expected {width}, as in the header"
-            )));
+            let known_by = self.known_by;
+            return Err(Error::Data(format!("{path}:{number}: {cells} cells; expected {width}{known_by}")));
         }
         let cells = self.places.iter().map(|place| self.bounds[*place]).collect();
         Ok(Some((number, Row { line, cells })))

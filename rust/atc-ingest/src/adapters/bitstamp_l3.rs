@@ -8,7 +8,7 @@
 //!   the message has no levels.
 //! - `volume` is what remains of an order. The price of a level is that at which the order was created: on the later rows of an
 //!   aggressor the price is that of the execution. Rows of orders that were never created are left out.
-//! - Bids far below the tick are recorded at the price 0: no level, so they are left out.
+//! - Market orders to sell, and bids far below the tick, are recorded at the price 0, which is no level: they are left out.
 //! - An order that still crosses at the end of a message is stale, its deletion was lost between snapshot and stream: the oldest
 //!   order of the two best levels is dropped until they do not cross.
 //! - The recorder ends a file with deletions of all that is left, in one message. They did not happen and are left out.
@@ -206,6 +206,9 @@ struct Orders {
 
 impl Orders {
     fn change(&mut self, at: Level, by: i64) {
+        if at.px == 0 {
+            return;
+        }
         let levels = if at.side > 0 { &mut self.bids } else { &mut self.asks };
         let qty = levels.entry(at.px).or_default();
         self.touched.entry((at.side, at.px)).or_insert(*qty);
@@ -366,12 +369,11 @@ impl Session {
                     "ask" => -1,
                     other => return Err(Problem(format!("direction is '{other}'; expected bid or ask"))),
                 };
-                if self.steps.price.count(row.cell(3))? == 0 {
+                let px = self.steps.price.count(row.cell(3))? as i32;
+                if px == 0 {
                     report.repair(origin, "order at price 0", || format!("{id}, size {}", row.cell(4)));
-                } else {
-                    let px = self.steps.px(row.cell(3))?;
-                    self.orders.place(id, Level { side, px, qty });
                 }
+                self.orders.place(id, Level { side, px, qty });
                 true
             }
             other if snapshot => {
