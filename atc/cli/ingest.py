@@ -89,9 +89,10 @@ def ingest(
         )
     instrument, counts = done.manifest.instrument, done.manifest.counts
     days = sorted({entry.date for entry in done.manifest.files})
+    span = f"{days[0]} … {days[-1]}" if len(days) > 1 else str(days[0])
     typer.echo(
         f"{'already ingested' if done.already else 'ingested'}: {instrument.venue} {instrument.symbol}, "
-        f"{len(days)} business day{'s' if len(days) > 1 else ''} {days[0]} … {days[-1]}, ingest "
+        f"{len(days)} business day{'s' if len(days) > 1 else ''} {span}, ingest "
         f"{done.manifest.id[:12]}"
     )
     for action, reasons in (("repaired", counted.repaired), ("flagged", counted.flagged)):

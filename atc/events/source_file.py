@@ -27,7 +27,12 @@ def check_exists(path: Path) -> None:
     """Raises DataError, naming what lies beside it, if `path` is no file."""
     if path.is_file():
         return
-    found = "a folder" if path.is_dir() else "nothing"
+    if path.is_dir():
+        inside = sorted(p.name for p in path.iterdir() if p.is_file())
+        named = f", among them {', '.join(inside[:3])}" if inside else ""
+        raise DataError(
+            f"{path}: expected a file, found a folder of {len(inside)} files{named}; give files of it"
+        )
     near = [p.name for p in sorted(path.parent.glob(path.name[:4] + "*"))[:5]] if path.parent.is_dir() else []
     beside = f"; its folder has {', '.join(near)}" if near else ""
-    raise DataError(f"{path}: expected a file, found {found}{beside}")
+    raise DataError(f"{path}: expected a file, found nothing{beside}")

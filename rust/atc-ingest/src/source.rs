@@ -196,7 +196,7 @@ mod tests {
         let mut two_members = packed(b"one\r\n\n t");
         two_members.extend(packed(b"wo\nthree"));
         assert_eq!(lines(&written("gzip", &two_members)).unwrap(), expected);
-        let marked = [&BYTE_ORDER_MARK[..], text].concat();
+        let marked = [BYTE_ORDER_MARK, &text[..]].concat();
         assert_eq!(lines(&written("marked", &marked)).unwrap(), expected);
     }
 
