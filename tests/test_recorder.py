@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,7 +22,9 @@ from venue_frames import bitflyer_frames, gmo_frames
 from ws_server import BREAKS, EXTRA, VenueServer
 
 from atc.cli import main
+from atc.config.compose import compose
 from atc.events.catalog import Catalog
+from atc.events.quality.day import Stream
 from atc.events.recorder.connection import Patience
 from atc.events.recorder.raw_folder import RawFolder
 from atc.events.recorder.raw_line import parsed
@@ -179,6 +181,35 @@ def test_rotation_at_the_cut_of_the_day_loses_nothing(
         _, second = (parsed(first_line(file.path)) for file in folder.sealed())
     assert second[1]["continues"] == folder.sealed()[0].path.name.removesuffix(".gz")
     assert second[1]["connected"] is True
+
+
+def test_a_gap_ends_with_the_recording_that_tells_it(tmp_path: Path, boards: list[str]) -> None:
+    """Stopped before the cut and started again after it: the new day begins with a book of its own."""
+
+    def record(frames: list[str], now_ns: Callable[[], int]) -> None:
+        server = VenueServer(frames, subscriptions=3)
+
+        async def replay() -> None:
+            async with server.serving():
+                await recorded(server, GMO, ("BTC_JPY",), tmp_path, now_ns=now_ns)
+
+        asyncio.run(replay())
+
+    began = time.time_ns()
+    for frames, hours in ((boards[:60], -1), (boards[60:120], 1)):
+        start = Clock.CUT + hours * 3600 * 10**9
+        record(frames, lambda start=start: start + time.time_ns() - began)  # type: ignore[misc]
+    catalog = Catalog(tmp_path / "root")
+    days = catalog.days("gmocoin", "BTC_JPY")
+    assert len(days) == 2
+    facts = compose(["data=gmocoin_btcjpy_2025"]).data.model_copy(
+        update={"venue": "gmocoin", "recorded_depth": 30}
+    )
+    stream = Stream(catalog, facts)
+    first, second = (stream.quality(day).figures for day in days)
+    assert first["gaps"] == second["gaps"] == 1  # the end of each recording
+    assert 3500 < float(first["gap_s"] or 0) < 3601
+    assert float(second["gap_s"] or 0) < 60
 
 
 class Recorder:

@@ -12,7 +12,8 @@ import itertools
 import json
 import os
 import random
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,11 +23,13 @@ from recording import GMO, QUICK, raw_lines, recorded
 from ws_server import BREAKS, EXTRA, VenueServer
 
 from atc.errors import DataError
+from atc.events.recorder import session as session_module
 from atc.events.recorder.connection import Backoff, Pace, Patience
+from atc.events.recorder.publish import Target, publish_day
 from atc.events.recorder.raw_folder import RawFolder
 from atc.events.recorder.raw_line import ReceiveClock, is_whole, line, marker, parsed, rubbish
 from atc.events.recorder.segment import Segment, complete, seal
-from atc.events.recorder.session import Session
+from atc.events.recorder.session import Plan, Session
 from atc.events.recorder.status import Counters, StatusLine
 from atc.events.recorder.venues import VENUES, Heard
 
@@ -75,7 +78,9 @@ def test_every_frame_is_kept_in_order_through_faults(tmp_path: Path) -> None:
     assert len(server.sent) > 600
     breaks = sum(fault in BREAKS for fault in server.faults.values())
     assert session.counters.gaps == breaks
-    assert [json.loads(c)["atc"] for _, c in lines if c.startswith('{"atc":"lost"')] == ["lost"] * breaks
+    whys = [json.loads(c)["why"] for _, c in lines if c.startswith('{"atc":"lost"')]
+    assert len(whys) == breaks + 1
+    assert whys[-1] == "the recording ended"
     assert sum(c.startswith('{"atc":"stall"') for _, c in lines) == session.counters.stalls == 2
     assert session.counters.refused_connects == server.refused == 2 + breaks
     assert json.loads(lines[-1][1]) == {"atc": "close"}
@@ -387,6 +392,76 @@ def test_the_recording_ends_with_an_error_when_the_disk_fails(
     assert [content["n"] for content in kept if "n" in content] == list(range(20))
     assert "ingested gmocoin ETH_JPY" in (tmp_path / "status.txt").read_text()
     assert kept[-1] == {"atc": "close"}
+
+
+class Market:
+    """Stands for the connection: takes up to a time to open and to close, and brings nothing."""
+
+    def __init__(self, now_ns: int, opens_s: int = 0, closes_s: int = 0) -> None:
+        self.now_ns, self._opens_s, self._closes_s = now_ns, opens_s, closes_s
+
+    @asynccontextmanager
+    async def opened(self, *_: object) -> AsyncIterator[None]:
+        self.now_ns += self._opens_s * 10**9
+        try:
+            yield None
+        finally:
+            self.now_ns += self._closes_s * 10**9
+
+    async def record(self, *_: object) -> str:
+        await asyncio.Event().wait()
+        return "never"
+
+    def lines(self, place: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, dict[str, Any]]]:
+        """What the raw files of a recording that is stopped soon say."""
+
+        async def run() -> None:
+            with RawFolder(place / "raw", GMO, lambda: self.now_ns) as folder:
+                plan = Plan(("ETH_JPY",), Target(place / "root"), QUICK)
+                session = Session(folder, plan, StatusLine("test", place, stream=io.StringIO()))
+                monkeypatch.setattr(session_module, "opened", self.opened)
+                monkeypatch.setattr(session, "_record", self.record)
+                recording = asyncio.create_task(session.run())
+                await asyncio.sleep(0.02)
+                recording.cancel()
+                await asyncio.gather(recording, return_exceptions=True)
+
+        asyncio.run(run())
+        return [(ts, json.loads(content)) for ts, content in raw_lines(place / "raw")]
+
+
+def test_a_connection_made_after_the_cut_is_none_that_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the new day would begin without a gap, and without a book."""
+    cut_ns = 1_771_275_600 * 10**9
+    lines = Market(cut_ns - 10**9, opens_s=1).lines(tmp_path, monkeypatch)
+    (second,) = (line for _, line in lines if line.get("continues"))
+    assert second["connected"] is False
+
+
+def test_what_comes_while_it_closes_is_in_a_gap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    began_ns = 1_771_200_000 * 10**9
+    lines = Market(began_ns, closes_s=2).lines(tmp_path, monkeypatch)
+    told = [((ts - began_ns) // 10**9, line["atc"]) for ts, line in lines]
+    assert told == [(0, "segment"), (0, "open"), (0, "lost"), (2, "close")]
+
+
+def test_a_spoilt_line_of_a_sealed_file_does_not_end_the_publisher(tmp_path: Path) -> None:
+    """As a power cut leaves one in the middle of a file."""
+    raw = tmp_path / "raw"
+    with RawFolder(raw, GMO) as folder:
+        segment, day = folder.begin(("ETH_JPY",), continues=None, connected=False)
+        at = segment.write(marker("open"))
+        segment.close()
+        with segment.path.open("ab") as file:
+            file.write(b'\0\0\0 {"channel":"orderbooks","symbol":"ETH_JPY",\n')
+            file.write(line(at, book(1).encode()))
+        seal(segment.path)
+        (done,) = asyncio.run(publish_day(folder, Target(tmp_path / "root"), day))
+    # The ingest has looked at it and names the place.
+    assert done.failed
+    assert "the raw files are whole, again with: atc ingest gmo_ws" in done.told
 
 
 def test_days_of_other_files_are_not_replaced(tmp_path: Path) -> None:

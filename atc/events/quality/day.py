@@ -118,17 +118,33 @@ class Stream:
         return max(e.last_ts for e in entries) if step < 0 else min(e.first_ts for e in entries)
 
     def _open_gaps(self) -> dict[date, bool]:
-        """Of each day, whether the update chain is broken when it begins."""
+        """Of each day, whether the update chain is broken when it begins.
+
+        An ingest begins with a book of its own and ends the gaps that it tells of, no others: what the one
+        before left open, as a recorder that was stopped does, nothing would ever end.
+        """
         if self._gaps is None:
             self._gaps = {}
             broken = False
+            before: str | None = None
             for day in self.days:
+                ingest = self._ingest_of(day)
+                broken &= ingest == before
+                before = ingest
                 self._gaps[day] = broken
                 for entry in self.catalog.day(self.facts.venue, self.facts.symbol, day).files.get(
                     Kind.CONTROL, ()
                 ):
                     broken = _ends_broken(self.catalog.path(entry), broken)
         return self._gaps
+
+    def _ingest_of(self, day: date) -> str | None:
+        """The id of the ingest that filed `day`."""
+        for manifest in self.catalog.manifests.values():
+            key = (manifest.instrument.venue, manifest.instrument.symbol)
+            if key == (self.facts.venue, self.facts.symbol) and any(e.date == day for e in manifest.files):
+                return manifest.id
+        return None
 
     def quality(self, day: date, *, places: int = 0) -> DayQuality:
         """Reads, checks and measures one day; raises nothing for bad data: it is reported."""
@@ -171,11 +187,8 @@ class Stream:
 
     def ingest(self, day: date) -> Ingest:
         """What the ingest of `day` repaired and flagged; empty where its manifest does not say."""
-        for manifest in self.catalog.manifests.values():
-            key = (manifest.instrument.venue, manifest.instrument.symbol)
-            if key == (self.facts.venue, self.facts.symbol) and any(e.date == day for e in manifest.files):
-                return manifest.findings.get(day.isoformat(), {})
-        return {}
+        name = self._ingest_of(day)
+        return {} if name is None else self.catalog.manifests[name].findings.get(day.isoformat(), {})
 
 
 def _broken(problems: Sequence[Problem]) -> int:

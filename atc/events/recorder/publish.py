@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import sys
+import zlib
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import date
@@ -83,6 +84,8 @@ async def _publish(
             return result("no frame of it was received")
     except DataError as error:
         return result(str(error), failed=True)
+    except (OSError, EOFError, zlib.error) as error:
+        return result(f"a raw file cannot be read: {error}", failed=True)
     # The arguments are those that a user would type; without a shell, so no quoting.
     arguments = ingest_command(folder, target, symbol, [file.path for file in files])
     process = await asyncio.create_subprocess_exec(
@@ -157,7 +160,10 @@ def _any_frame_of(folder: RawFolder, symbol: str, files: list[RawFile]) -> bool:
             for text in lines:
                 content = text.partition(b" ")[2]
                 if quoted in content and not content.startswith(b'{"atc"'):
-                    heard = folder.venue.heard(orjson.loads(content))
+                    try:
+                        heard = folder.venue.heard(orjson.loads(content))
+                    except orjson.JSONDecodeError:
+                        continue  # what a power cut left; the ingest tells where
                     if heard.symbol == symbol and heard.kind in ("book", "trade", "ticker"):
                         return True
     return False

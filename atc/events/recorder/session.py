@@ -143,15 +143,20 @@ class Session:
         while True:
             try:
                 async with opened(url, self._plan.patience) as socket:
-                    self.counters.connected, self.counters.note = True, ""
                     venue = self._folder.venue
                     symbols = list(self._plan.symbols)
                     taker_only = venue.taker_only
                     self._write(
                         marker("open", url=url, venue=venue.name, symbols=symbols, taker_only=taker_only)
                     )
+                    # Not before: a file that begins with this line does not go on with a connection.
+                    self.counters.connected, self.counters.note = True, ""
                     try:
                         why = await self._record(socket, backoff)
+                    except asyncio.CancelledError:
+                        # To close takes up to seconds, in which nothing is taken any more.
+                        self._write(marker("lost", why="the recording ended"))
+                        raise
                     finally:
                         self.counters.connected = False
                     self._write(marker("lost", why=why))
