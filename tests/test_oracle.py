@@ -10,10 +10,11 @@ import pytest
 from numpy.typing import NDArray
 from typer.testing import CliRunner
 
+from atc import _rust
 from atc.cli import application
 from atc.config.compose import compose
 from atc.config.schema import SimulatedData
-from atc.errors import UsageError
+from atc.errors import DataError, UsageError
 from atc.evaluation.metrics import auc
 from atc.evaluation.oracle import (
     Jackknifed,
@@ -25,6 +26,7 @@ from atc.evaluation.oracle import (
 )
 from atc.events.futures import futures_of
 from atc.events.simulate import simulator_params
+from atc.tasks import known_truth
 
 Vector = NDArray[np.float64]
 
@@ -271,6 +273,22 @@ def test_what_it_cannot_do_is_refused(words: list[str], named: str) -> None:
     assert refused.value.exit_code == 2
 
 
+def test_what_is_kept_is_of_the_code_that_makes_the_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The states lie at rows: other rows, other states, whose scores no run would have."""
+    config = compose([*SMALL])
+
+    def key() -> str:
+        known_truth._code.cache_clear()
+        return known_truth._stem(config, "holdout", -2.0)
+
+    before = key()
+    assert key() == before
+    monkeypatch.setattr(_rust, "FEATUREGEN_DIGEST", "other rows")
+    assert key() != before
+    monkeypatch.undo()
+    assert key() == before
+
+
 def test_a_run_is_judged_beside_the_oracle_and_its_record_stays(
     outputs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -297,6 +315,11 @@ def test_a_run_is_judged_beside_the_oracle_and_its_record_stays(
     assert judged["linear"] == "logistic on plan36"
     run_metrics = json.loads((trees / "metrics.json").read_bytes())
     assert judged["model"]["holdout_auc"] == run_metrics["holdout/auc"]
+    # Another threshold is another label, which no score of the run is meant for.
+    with pytest.raises(DataError, match=r"r > -2 bps, and the oracle is asked for -5"):
+        CliRunner().invoke(
+            application(), ["oracle", str(trees), *EFFORT, "--threshold", "-5"], catch_exceptions=False
+        )
     all_runs = CliRunner().invoke(
         application(), ["oracle", *settings, *EFFORT, "--json", str(file)], catch_exceptions=False
     )

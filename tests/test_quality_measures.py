@@ -133,6 +133,30 @@ def test_rubbish_shows_every_measure() -> None:
     assert seen == names
 
 
+@pytest.mark.parametrize("in_gap", [False, True])
+def test_missing_trades_within_a_gap_of_the_book_do_not_end_it(in_gap: bool) -> None:
+    """As after a lost connection: the book is unknown until its snapshot, whatever trades tell before."""
+    kinds = [
+        *([] if in_gap else [(0, ControlKind.GAP_START)]),
+        (0, ControlKind.RESET),
+        (1, ControlKind.GAP_START),
+        (1, ControlKind.GAP_END),
+        (60, ControlKind.GAP_END),
+        (70, ControlKind.GAP_START),
+        (70, ControlKind.GAP_END),
+    ]
+    stream: list[Message] = [
+        {"ts_recv": BEGIN + at * SECOND, "ts_exch": None, "venue_seq": None, "flags": 0}
+        | {"kind": Kind.CONTROL, "control_kind": int(kind), "detail": None}
+        for at, kind in kinds
+    ]
+    near = Neighbourhood(begin_ns=BEGIN, end_ns=BEGIN + 1000 * SECOND, in_gap=in_gap)
+    tables = tables_of(stream)
+    figures = measured(tables, around=near, yardsticks=YARDSTICKS)["figures"]
+    assert figures["gap_ns"] == 60 * SECOND
+    assert figures == measures(tables, near, YARDSTICKS, None, None)
+
+
 def test_places_name_the_row() -> None:
     stream: list[Message] = [
         {"ts_recv": BEGIN, "ts_exch": None, "venue_seq": None, "flags": int(Flag.SNAPSHOT), "kind": Kind.BOOK}

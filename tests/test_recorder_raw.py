@@ -464,6 +464,21 @@ def test_a_spoilt_line_of_a_sealed_file_does_not_end_the_publisher(tmp_path: Pat
     assert "the raw files are whole, again with: atc ingest gmo_ws" in done.told
 
 
+def test_an_ingest_that_cannot_be_started_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refuse(*_: object, **__: object) -> None:
+        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", refuse)
+    with RawFolder(tmp_path / "raw", GMO) as folder:
+        segment, day = folder.begin(("ETH_JPY",), continues=None, connected=False)
+        segment.write(book(1).encode())
+        segment.close()
+        seal(segment.path)
+        (done,) = asyncio.run(publish_day(folder, Target(tmp_path / "root"), day))
+    assert done.failed
+    assert "cannot be started" in done.told
+
+
 def test_days_of_other_files_are_not_replaced(tmp_path: Path) -> None:
     def record(place: Path) -> Session:
         server = VenueServer([book(i) for i in range(5)], subscriptions=3)

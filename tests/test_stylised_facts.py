@@ -170,6 +170,17 @@ def test_independent_normal_returns_show_nothing() -> None:
     assert values["return_tail_1min"] > 5
 
 
+def test_a_kurtosis_that_rises_from_below_normal_is_not_said_to_fall() -> None:
+    # Minutes of two values have an excess of −2, their sums one of about 0.
+    chance = np.random.default_rng(12)
+    minutes = chance.choice([-1.0, 1.0], 1440 * 5) * 1e-4
+    returns = np.repeat(minutes / 6, 6)
+    into = _empty()
+    returns_facts(returns, into)
+    assert into.values["kurtosis_1min"] < -1
+    assert "kurtosis_falls" not in into.values
+
+
 def test_trends_of_half_an_hour_are_seen() -> None:
     into = _empty()
     drift = np.repeat(np.random.default_rng(7).choice([-1.0, 1.0], 60), 360) * 0.5e-4

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import xml.etree.ElementTree as ET
+from datetime import date
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from recordings import BINANCE_2020, JPY, ROOT, needs
 from typer.testing import CliRunner
@@ -14,11 +16,17 @@ from atc.cli import application
 from atc.config.compose import compose
 from atc.config.schema import RecordedData
 from atc.errors import DataError, UsageError
+from atc.events.business_day import day_start_ns
 from atc.events.catalog import Catalog
 from atc.events.ingest import ensure_ingested
+from atc.events.instrument import instrument_of
+from atc.events.schema import Kind, schema_of
+from atc.events.writer import IngestSession
+from atc.report.progress import Progress
 from atc.report.stylised.bands import BANDS
 from atc.report.stylised.market_day import market_days
 from atc.report.stylised.panels import PANELS
+from atc.report.stylised.report import _measured, _recorded
 
 runner = CliRunner()
 
@@ -74,6 +82,28 @@ def test_without_recordings_the_simulator_stands_alone(
     first = (tmp_path / "facts.svg").read_bytes()
     _run("days=1", "seed=3", "--root", str(events), "--report", str(tmp_path / "facts.svg"))
     assert (tmp_path / "facts.svg").read_bytes() == first
+
+
+@pytest.mark.parametrize("mark", [pytest.param(None, marks=needs(BINANCE_2020))])
+def test_a_recording_is_its_own_files_and_nothing_else_that_is_filed_there(
+    tmp_path: Path, mark: None
+) -> None:
+    config = compose(["data=binance_ethbtc_2020", f"paths.events={tmp_path}", f"paths.recordings={ROOT}"])
+    data = config.data
+    assert isinstance(data, RecordedData)
+    day = date(2025, 1, 6)
+    start = day_start_ns(day, data.day_cut_utc_s, data.tz_offset_s)
+    # As `atc record` files the same symbol under the same root.
+    with IngestSession(tmp_path, instrument_of(data), adapter="other@1", source_hash="1" * 64) as session:
+        print_ = {"ev_seq": 1, "ts_recv": start, "ts_exch": start, "flags": 1}
+        rows = [{**print_, "px_ticks": 27_000, "qty_lots": 1, "side": 1}]
+        session.write_day(day, Kind.TRADE, pa.RecordBatch.from_pylist(rows, schema=schema_of(Kind.TRADE)))
+        session.commit({})
+    progress = Progress("off")
+    _, catalog = _recorded("binance_ethbtc_2020", config.paths)
+    found = _measured("binance", data, catalog, progress, is_simulated=False)
+    assert len(Catalog(tmp_path).days(data.venue, data.symbol)) == 2
+    assert found.days == 1
 
 
 @pytest.mark.parametrize("mark", [pytest.param(None, marks=needs(BINANCE_2020))])

@@ -7,6 +7,7 @@ of it, the run's baseline as it is. Whichever it was is named.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 from atc.errors import DataError, UsageError
 from atc.evaluation.oracle import Jackknifed, headroom_captured
 from atc.opened_run import OpenedRun, open_run
-from atc.tracking.run_files import FINISHED, read_manifest
+from atc.tracking.run_files import FINISHED, MODEL, read_manifest
 
 if TYPE_CHECKING:
     import polars as pl
@@ -59,8 +60,16 @@ class JudgedRun:
     """A finished run that scored the rows of an oracle's states."""
 
     def __init__(self, run: OpenedRun, truth: KnownTruth) -> None:
-        """Raises DataError where it did not score them: it is sealed, or of other events."""
+        """Raises DataError where it did not score them: it is sealed or of other events, or its label has
+        another threshold, fitted on other training rows or not the one asked for.
+        """
         self.run, self._truth = run, truth
+        threshold_bps = _threshold_bps(run)
+        if threshold_bps != truth.threshold_bps:
+            raise DataError(
+                f"{run.folder} was made for a label of r > {threshold_bps:g} bps, and the oracle is asked "
+                f"for {truth.threshold_bps:g}; leave --threshold and the other runs out"
+            )
         self._scores = _scores(run, truth)
 
     @cached_property
@@ -112,6 +121,14 @@ def _columns(config: RunConfig, *, of_baseline: bool = False) -> tuple[tuple[str
 
     features = config.baseline.features if of_baseline else config.features
     return set_columns(features), features.engine
+
+
+def _threshold_bps(run: OpenedRun) -> float:
+    file = run.folder / MODEL / "manifest.json"
+    try:
+        return float(json.loads(file.read_bytes())["label"]["threshold_bps"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{file}: no threshold of the label in it ({error!r}); make the run again") from error
 
 
 def _scores(run: OpenedRun, truth: KnownTruth) -> pl.DataFrame:

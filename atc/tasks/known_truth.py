@@ -242,11 +242,13 @@ def _folder(outputs: Path) -> Path:
 
 @cache
 def _code() -> list[str]:
-    """What the figures depend on besides the market: the continuations and the estimator."""
+    """What the figures depend on besides the market: the rows, the continuations and the estimator."""
     from atc import _rust
+    from atc.features import day_cache
 
-    sources = (oracle.__file__, futures_module.__file__, __file__)
-    return [_rust.ORACLE_DIGEST, *(hashlib.sha256(Path(path).read_bytes()).hexdigest() for path in sources)]
+    sources = (day_cache.__file__, oracle.__file__, futures_module.__file__, __file__)
+    digests = [_rust.FEATUREGEN_DIGEST, _rust.ORACLE_DIGEST]
+    return [*digests, *(hashlib.sha256(Path(path).read_bytes()).hexdigest() for path in sources)]
 
 
 def _stem(config: RunConfig, part: Part, threshold_bps: float) -> str:

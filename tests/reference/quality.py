@@ -291,11 +291,16 @@ def told_twice(trades: list[dict[str, Any]]) -> Counter[str]:
 
 def gap_ns(controls: list[dict[str, Any]], around: Neighbourhood, last: int) -> int:
     since = around.begin_ns if around.in_gap else None
+    opener = -1
     total = 0
-    for m in controls:
+    for k, m in enumerate(controls):
         if m["control_kind"] == ControlKind.GAP_START and since is None:
-            since = m["ts_recv"]
+            since, opener = m["ts_recv"], k
         if m["control_kind"] == ControlKind.GAP_END and since is not None:
+            before = controls[k - 1] if k else None
+            own = before is not None and before["control_kind"] == ControlKind.GAP_START
+            if own and before["ts_recv"] == m["ts_recv"] and opener != k - 1:
+                continue  # of trades that are missing within the gap
             total += m["ts_recv"] - since
             since = None
     if since is not None:

@@ -217,12 +217,18 @@ def _ends_broken(path: Any, broken: bool) -> bool:
     import pyarrow.parquet as pq
 
     try:
-        kinds = pq.read_table(path, columns=["control_kind"], partitioning=None)["control_kind"].to_pylist()
+        table = pq.read_table(path, columns=["control_kind", "ts_recv"], partitioning=None)
     except (pa.ArrowException, OSError):
         return broken  # the day that holds the file says so
-    for kind in kinds:
-        if kind in (ControlKind.GAP_START, ControlKind.GAP_END):
-            broken = kind == ControlKind.GAP_START
+    told_within: int | None = None
+    for kind, ts in zip(table["control_kind"].to_pylist(), table["ts_recv"].to_pylist(), strict=True):
+        within, told_within = told_within, None
+        if kind == ControlKind.GAP_START:
+            told_within = ts if broken else None
+            broken = True
+        # Missing trades are a gap that ends where it begins; within one of the book they end nothing.
+        elif kind == ControlKind.GAP_END and within != ts:
+            broken = False
     return broken
 
 

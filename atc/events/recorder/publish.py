@@ -88,17 +88,20 @@ async def _publish(
         return result(f"a raw file cannot be read: {error}", failed=True)
     # The arguments are those that a user would type; without a shell, so no quoting.
     arguments = ingest_command(folder, target, symbol, [file.path for file in files])
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-c",
-        "from atc.cli import main; main()",
-        *arguments,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-        # Ctrl-C is for the recorder, which then still wants this ingest.
-        start_new_session=True,
-    )
+    try:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-c",
+            "from atc.cli import main; main()",
+            *arguments,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            # Ctrl-C is for the recorder, which then still wants this ingest.
+            start_new_session=True,
+        )
+    except OSError as error:
+        return result(f"the ingest cannot be started: {error}", failed=True)
     try:
         output, _ = await process.communicate()
     except asyncio.CancelledError:

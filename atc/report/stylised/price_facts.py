@@ -134,7 +134,9 @@ def _kurtosis(returns: Floats, known: int, into: Measured) -> None:
     into.curves["kurtosis"] = Curve(horizons[long_enough].astype(float), found)
     by_horizon = dict(zip(horizons[long_enough].tolist(), found.tolist(), strict=True))
     minute, half_hour = by_horizon.get(60, np.nan), by_horizon.get(1800, np.nan)
-    record(into, [("kurtosis_1min", minute), ("kurtosis_falls", half_hour / minute if minute else np.nan)])
+    # Tails that are no heavier than normal ones have nowhere to fall from.
+    falls = half_hour / minute if minute > 0 else np.nan
+    record(into, [("kurtosis_1min", minute), ("kurtosis_falls", falls)])
 
 
 class Signature:

@@ -12,6 +12,7 @@ from atc.report.progress import Progress
 
 if TYPE_CHECKING:
     from atc.config.schema import Data, Paths, SimulatedData
+    from atc.events.catalog import Catalog
     from atc.report.stylised.bands import Verdict
     from atc.report.stylised.measured import Measured
 
@@ -65,6 +66,7 @@ def stylised_report(
     there. Recordings that were not ingested yet are now, into `paths.events`. Raises UsageError for a name
     that is none and for more than three, DataError for a named recording that is not there.
     """
+    from atc.events.catalog import Catalog
     from atc.events.simulate import located
     from atc.report.stylised.bands import judge
     from atc.report.stylised.figure import draw
@@ -75,7 +77,7 @@ def stylised_report(
     if beside is not None and len(names) > MOST_RECORDINGS:
         raise UsageError(f"--beside names {len(names)} recordings; expected at most {MOST_RECORDINGS}")
     measured = _measured(
-        simulated.scenario.name, located(simulated), paths.events_dir, progress, is_simulated=True
+        simulated.scenario.name, located(simulated), Catalog(paths.events_dir), progress, is_simulated=True
     )
     recordings: list[Measured] = []
     absent: list[str] = []
@@ -83,21 +85,21 @@ def stylised_report(
         if len(recordings) == MOST_RECORDINGS:
             break
         try:
-            data = _recorded(name, paths)
+            data, catalog = _recorded(name, paths)
         except DataError as error:
             if beside is not None:
                 raise
             absent.append(f"{name} is not shown: {error}")
             continue
-        recordings.append(_measured(name, data, paths.events_dir, progress, is_simulated=False))
+        recordings.append(_measured(name, data, catalog, progress, is_simulated=False))
     verdicts = judge(measured, recordings)
     draw(measured, recordings, verdicts, [path for path in files if path.suffix in SUFFIXES])
     write_json(files[-1], measured, recordings, verdicts)
     return Report(verdicts, recordings, files, absent)
 
 
-def _recorded(name: str, paths: Paths) -> Data:
-    """The data of a config, its events there."""
+def _recorded(name: str, paths: Paths) -> tuple[Data, Catalog]:
+    """The data of a config, and its events alone: others of the symbol are another recording."""
     from atc.config.compose import compose
     from atc.config.schema import RecordedData
     from atc.events.catalog import Catalog
@@ -109,20 +111,16 @@ def _recorded(name: str, paths: Paths) -> Data:
             f"--beside {name} is simulated; expected a data config of recorded or canonical events"
         )
     if isinstance(data, RecordedData):
-        ensure_ingested(data, paths)
-    else:
-        Catalog(paths.events_dir).instrument(data.venue, data.symbol)
-    return data
+        return data, Catalog(paths.events_dir, only=[ensure_ingested(data, paths).manifest.id])
+    catalog = Catalog(paths.events_dir)
+    catalog.instrument(data.venue, data.symbol)
+    return data, catalog
 
 
-def _measured(
-    name: str, data: Data, events_root: Path, progress: Progress, *, is_simulated: bool
-) -> Measured:
-    from atc.events.catalog import Catalog
+def _measured(name: str, data: Data, catalog: Catalog, progress: Progress, *, is_simulated: bool) -> Measured:
     from atc.report.stylised.facts import measure
     from atc.report.stylised.market_day import market_days
 
-    catalog = Catalog(events_root)
     days = catalog.days(data.venue, data.symbol)
     with progress.bar("facts", len(days), f"days of {name}") as bar:
         return measure(

@@ -55,6 +55,8 @@ struct Measuring<'p> {
     clock: Clock,
     latest_exch: [Option<i64>; 3],
     gap_since: Option<i64>,
+    /// The control before was a GAP_START, of this time, within a gap.
+    told_within: Option<i64>,
 }
 
 impl Measuring<'_> {
@@ -89,6 +91,19 @@ impl Measuring<'_> {
         }
     }
 
+    /// Missing trades are a gap that ends where it begins; within one of the book they end nothing.
+    fn gap_control(&mut self, kind: u8, ts: i64) {
+        let told_within = self.told_within.take();
+        match kind {
+            code::GAP_START => {
+                self.told_within = self.gap_since.map(|_| ts);
+                self.gap_since = self.gap_since.or(Some(ts));
+            }
+            code::GAP_END if told_within != Some(ts) => self.end_gap(ts),
+            _ => {}
+        }
+    }
+
     fn end_gap(&mut self, ts: i64) {
         if let Some(since) = self.gap_since.take() {
             self.figures.gap_ns += ts - since;
@@ -112,6 +127,7 @@ pub fn measure(tables: &DayTables<'_>, params: &Params) -> (Figures, Places) {
         clock: Clock::default(),
         latest_exch: [None; 3],
         gap_since: params.in_gap.then_some(params.begin_ns),
+        told_within: None,
     };
     let mut last = params.begin_ns;
     while let Some(((ts, seq), which)) =
@@ -152,10 +168,10 @@ pub fn measure(tables: &DayTables<'_>, params: &Params) -> (Figures, Places) {
             }
             _ => {
                 day.figures.controls += 1;
+                day.gap_control(control.control_kind[row], ts);
                 match control.control_kind[row] {
                     code::GAP_START => {
                         day.figures.gaps += 1;
-                        day.gap_since = day.gap_since.or(Some(ts));
                         day.places.add(
                             "gaps",
                             "control",
@@ -165,7 +181,6 @@ pub fn measure(tables: &DayTables<'_>, params: &Params) -> (Figures, Places) {
                             || "GAP_START".into(),
                         );
                     }
-                    code::GAP_END => day.end_gap(ts),
                     code::RESET => {
                         day.figures.resets += 1;
                         replay.reset(ts, params);
