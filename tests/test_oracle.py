@@ -256,6 +256,15 @@ def test_the_command_from_a_simulation_to_a_table(outputs: Path, tmp_path: Path)
     assert other.exit_code == 0
     assert list((outputs / "cache" / "oracle").rglob("futures-*.parquet")) == futures
     assert float(other.stdout.splitlines()[1].split()[2]) < -2.0
+    # Several at once, as Markdown: a head, a rule, a row each.
+    both = runner.invoke(
+        application(),
+        ["oracle", *words, *EFFORT, "label=hold10_oracle,hold10_oracle_q14", "--markdown"],
+        catch_exceptions=False,
+    )
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in both.stdout.splitlines()]
+    assert [row[1] for row in rows[2:]] == ["hold10_oracle", "hold10_oracle_q14"]
+    assert rows[2][3:5] == ["oracle", first.stdout.splitlines()[1].split()[4]]
 
 
 @pytest.mark.parametrize(

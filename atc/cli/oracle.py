@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 _DASH = "–"
 _WORDS = frozenset({0, 1, 3, 11})
 """Columns of the table that hold words."""
+_SEVERAL = frozenset({"label", "data/scenario"})
+"""Settings that may list several values."""
 
 
 def oracle(  # noqa: PLR0917  # typer makes options of them
@@ -31,7 +34,7 @@ def oracle(  # noqa: PLR0917  # typer makes options of them
             metavar="[KEY=VALUE]... [RUN]...",
             help="data=NAME, label=NAME and other settings of a run, and run folders to compare; with run "
             "folders alone the settings are those of the first. Without run folders: the finished runs of "
-            "the same rows.",
+            "the same rows. A comma asks for several: data/scenario=target,null.",
         ),
     ],
     states: Annotated[int, typer.Option(help="States, spread evenly over the rows.")] = 2_000,
@@ -47,6 +50,7 @@ def oracle(  # noqa: PLR0917  # typer makes options of them
     file: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="The figures as JSON too.")
     ] = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="The table as docs/oracle.md has it.")] = False,
 ) -> None:
     """What can be known of a label at best, from continuations of a simulated market's full states.
 
@@ -64,22 +68,30 @@ def oracle(  # noqa: PLR0917  # typer makes options of them
         raise UsageError(f"--rows {part}: expected holdout or window")
     if part == "window" and runs:
         raise UsageError("--rows window: runs have scores on holdout rows only; leave the runs out")
-    config = _config(settings, runs)
-    simulated(config)
-    desk = Desk(_stage, Progress(config.runtime.progress).bar)
-    truth = known_truth(
-        config,
-        desk,
-        part="window" if part == "window" else "holdout",
-        effort=Effort(states, continuations, seed),
-        threshold_bps=_threshold_of(runs) if threshold is None else threshold,
-    )
-    beside = runs_beside(config, runs, truth) if part == "holdout" else []
-    for line in _lines(truth, beside):
+    found: list[tuple[KnownTruth, list[RunFigures]]] = []
+    configs = _configs(settings, runs)
+    if runs and len(configs) > 1:
+        raise UsageError(
+            "runs are of one data set and label; give either runs or several scenarios or labels"
+        )
+    for config in configs:
+        simulated(config)
+    for config in configs:
+        truth = known_truth(
+            config,
+            Desk(_stage, Progress(config.runtime.progress).bar),
+            part="window" if part == "window" else "holdout",
+            effort=Effort(states, continuations, seed),
+            threshold_bps=_threshold_of(runs) if threshold is None else threshold,
+        )
+        found.append((truth, runs_beside(config, runs, truth) if part == "holdout" else []))
+    for line in _markdown(found) if markdown else _plain(found):
         typer.echo(line)
     if file is not None:
+        figures = [_figures(truth, beside) for truth, beside in found]
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(_figures(truth, beside), indent=1) + "\n", encoding="utf-8")
+        content = json.dumps(figures if len(figures) > 1 else figures[0], indent=1)
+        file.write_text(content + "\n", encoding="utf-8")
 
 
 @contextmanager
@@ -87,13 +99,20 @@ def _stage(name: str) -> Iterator[Any]:
     yield SimpleNamespace(name=name, cached=False)
 
 
-def _config(settings: Sequence[str], runs: Sequence[Path]) -> RunConfig:
+def _configs(settings: Sequence[str], runs: Sequence[Path]) -> list[RunConfig]:
+    """One config for each combination of what commas list in `label` and `data/scenario`."""
     from atc.config.compose import compose
     from atc.opened_run import open_run
 
-    if settings or not runs:
-        return compose(settings)
-    return open_run(runs[0]).config
+    if not settings and runs:
+        return [open_run(runs[0]).config]
+    choices = []
+    for setting in settings:
+        key, _, value = setting.partition("=")
+        parts = value.split(",") if key in _SEVERAL else [value]
+        # The name of a scenario, not YAML's null.
+        choices.append([f"{key}='null'" if part == "null" else f"{key}={part}" for part in parts])
+    return [compose(list(chosen)) for chosen in itertools.product(*choices)]
 
 
 def _threshold_of(runs: Sequence[Path]) -> float | None:
@@ -103,20 +122,29 @@ def _threshold_of(runs: Sequence[Path]) -> float | None:
     return float(open_run(runs[0]).model.manifest["label"]["threshold_bps"]) if runs else None
 
 
-def _lines(truth: KnownTruth, runs: Sequence[RunFigures]) -> Iterator[str]:
-    """The table, and what it rests on."""
+Row = tuple[str, ...]
+
+
+def _table(found: Sequence[tuple[KnownTruth, Sequence[RunFigures]]]) -> list[Row]:
+    """The oracle of each scenario and label, and below it the runs of its rows."""
     figures = ("AUC", "± s.e.", "direction", "± s.e.", "on holdout", "headroom", "± s.e.")
-    rows = [("scenario", "label", "exit bps", "score", *figures, "over")]
-    first = (truth.scenario, truth.label, f"{truth.threshold_bps:.2f}")
-    best = [None if one is None else one.corrected for one in (truth.auc, truth.direction)]
-    rows.append((*first, "oracle", *_pair(best[0]), *_pair(best[1]), _DASH, _DASH, _DASH, ""))
-    for run in runs:
-        rows.append(("", "", "", run.run, *("",) * 8))
-        captured = (*_pair(run.headroom, 2), run.linear)
-        for score, last in ((run.model, captured), (run.baseline, ("", "", ""))):
-            name = f"  {score.name}" if score is run.model else f"  its baseline, {score.name}"
-            holdout = _number(score.holdout_auc, 4)
-            rows.append(("", "", "", name, *_pair(score.auc), *_pair(score.direction), holdout, *last))
+    rows: list[Row] = [("scenario", "label", "exit bps", "score", *figures, "over")]
+    for truth, runs in found:
+        first = (truth.scenario, truth.label, f"{truth.threshold_bps:.2f}")
+        best = [None if one is None else one.corrected for one in (truth.auc, truth.direction)]
+        rows.append((*first, "oracle", *_pair(best[0]), *_pair(best[1]), _DASH, _DASH, _DASH, ""))
+        for run in runs:
+            captured = (*_pair(run.headroom, 2), run.linear)
+            for score, last in ((run.model, captured), (run.baseline, ("", "", ""))):
+                name = run.run if score is run.model else f"  its baseline, {score.name}"
+                holdout = _number(score.holdout_auc, 4)
+                rows.append(("", "", "", name, *_pair(score.auc), *_pair(score.direction), holdout, *last))
+    return rows
+
+
+def _plain(found: Sequence[tuple[KnownTruth, Sequence[RunFigures]]]) -> Iterator[str]:
+    """The aligned table, and what each oracle rests on."""
+    rows = _table(found)
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
         cells = [
@@ -124,11 +152,26 @@ def _lines(truth: KnownTruth, runs: Sequence[RunFigures]) -> Iterator[str]:
             for column, (cell, width) in enumerate(zip(row, widths, strict=True))
         ]
         yield "  ".join(cells).rstrip()
-    yield ""
+    for truth, _ in found:
+        yield ""
+        if len(found) > 1:
+            yield f"{truth.scenario}, {truth.label}:"
+        yield from _grounds(truth)
+    yield "So by construction of the simulated market: it proves the pipeline, not alpha."
+
+
+def _markdown(found: Sequence[tuple[KnownTruth, Sequence[RunFigures]]]) -> Iterator[str]:
+    head, *rows = _table(found)
+    yield f"| {' | '.join(head)} |"
+    yield f"|{'|'.join('---' if column in _WORDS else '---:' for column in range(len(head)))}|"
+    yield from (f"| {' | '.join(row)} |" for row in rows)
+
+
+def _grounds(truth: KnownTruth) -> Iterator[str]:
     yield (
         f"AUC over fresh futures of {len(truth.ts_recv):,} states at {truth.part} rows × "
         f"{truth.effort.continuations} continuations over {truth.horizon_s:g} s; y = 1 in "
-        f"{truth.base_rate:.1%}. By construction: it proves the pipeline, not alpha."
+        f"{truth.base_rate:.1%}."
     )
     if truth.auc is not None:
         yield (
