@@ -281,7 +281,7 @@ def test_flow_shows_the_pressure_and_the_spread_the_regime() -> None:
     prints = joined(days, "trade").filter((pl.col("flags") & int(Flag.DUP_OTHER_SIDE)) == 0)
     pressure, _ = pressure_at(days, prints["ts_recv"].to_numpy())
     side = prints["side"].to_numpy()
-    assert side[pressure == 1].mean() > 0.5 > -0.5 > side[pressure == -1].mean()
+    assert side[pressure == 1].mean() > 0.45 > -0.45 > side[pressure == -1].mean()
     assert abs(side[pressure == 0].mean()) < 0.1
     ticker = joined(days, "ticker")
     _, absorbing = pressure_at(days, ticker["ts_recv"].to_numpy())

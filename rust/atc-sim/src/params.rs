@@ -176,7 +176,7 @@ params! {
     ///   financial markets, PRE 62: the half-cubic law of trade sizes.
     /// - MCKZ: Mu, Chen, Kertész & Zhou 2009, Preferred numbers and the distributions of trade sizes and trading
     ///   volumes, European Physical Journal B 68.
-    /// - HKK: Hansen, Kim & Kimbrough 2022, Periodicity in cryptocurrency volatility and liquidity, Journal of
+    /// - HKK: Hansen, Kim & Kimbrough 2024, Periodicity in cryptocurrency volatility and liquidity, Journal of
     ///   Financial Econometrics 22.
     {
         /// Start of the first business day, ns UTC.
@@ -189,18 +189,18 @@ params! {
         start_price_ticks: i32 = 400_000, price;
 
         /// Exponent on the season's profile: 0 no seasonality, 1 the profile as it is (HKK).
-        season_strength: f64 = 1.0, exponent;
+        season_strength: f64 = 0.8, exponent;
         /// Factor on the season on Saturdays and Sundays, local dates (HKK).
         weekend_factor: f64 = 0.8, positive;
         /// Components of the volatility cascade, each with a life four times as long as the one before (CF).
-        volatility_components: usize = 5, few;
+        volatility_components: usize = 4, few;
         /// A component of the cascade is 1 + step or 1 − step, each half of the time; 0: constant volatility (CF).
-        volatility_step: f64 = 0.3, below_one;
+        volatility_step: f64 = 0.45, below_one;
         /// Mean life of the fastest component, s (exponential).
-        volatility_least_life_s: f64 = 180.0, positive;
+        volatility_least_life_s: f64 = 40.0, positive;
 
         /// Market orders, both sides together, 1/s × rate × √pace.
-        market_per_s: f64 = 0.27, positive;
+        market_per_s: f64 = 0.25, positive;
         /// Exponent on (reference spread / spread): takers wait for a narrow spread (HLR, NRS).
         market_spread_exponent: f64 = 0.5, exponent;
         /// Median size of a market order's log-normal body, lots.
@@ -219,7 +219,7 @@ params! {
         /// Factor on taker sizes in the absorbing regime (its inverse in the yielding one).
         market_regime_factor: f64 = 1.25, positive;
         /// A market order stops this far from the best price that it meets, bps: marketable limit orders.
-        market_reach_bps: f64 = 10.0, positive;
+        market_reach_bps: f64 = 4.0, positive;
         /// Largest order that the venue takes, lots.
         largest_order_lots: i64 = 10_000, at_least_one;
 
@@ -284,7 +284,7 @@ params! {
         /// price (LMF). With the sign bias at most 1.
         parent_sign_bias: f64 = 0.4, signed;
         /// Least life of a parent order, s (Pareto with the pressure's exponent).
-        parent_least_life_s: f64 = 10.0, positive;
+        parent_least_life_s: f64 = 8.0, positive;
         /// Greatest life of a parent order, s.
         parent_greatest_life_s: f64 = 1_800.0, positive;
         /// Intensity of far limit orders of a side, × (1 + bias × pressure) for bids, × (1 − bias × pressure) for
@@ -295,9 +295,9 @@ params! {
         /// Mean life of the yielding regime, s (exponential).
         yielding_mean_life_s: f64 = 2_700.0, positive;
         /// P(revision upwards) = ½(1 + lean × pressure) in the yielding regime: continuation.
-        yielding_lean: f64 = 0.134, signed;
+        yielding_lean: f64 = 0.145, signed;
         /// The same in the absorbing regime; negative: reversal.
-        absorbing_lean: f64 = -0.272, signed;
+        absorbing_lean: f64 = -0.285, signed;
         /// Exponent on the pace by which the leans fade: with ½ a move in the direction of the pressure keeps its ratio
         /// to the noise at any pace.
         lean_pace_exponent: f64 = 0.5, exponent;
