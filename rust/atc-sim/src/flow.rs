@@ -46,6 +46,8 @@ pub(crate) struct Seen {
     pub levels: [usize; 2],
     /// Season × volatility.
     pub pace: f64,
+    /// Factor on market orders: what a flash crash does.
+    pub haste: f64,
     /// Factor on both leans: what a switch of the planted relation does.
     pub lean_factor: f64,
     /// Whether the venue takes cancels only.
@@ -73,7 +75,7 @@ pub(crate) fn intensities(params: &Params, latent: &Latent, seen: Seen) -> [f64;
     FLOWS.map(|flow| match flow {
         Flow::Market(side) => {
             let of_side = 0.5 * (1.0 + taker_bias * f64::from(side.sign()));
-            takes_orders * activity * params.market_per_s * of_side * narrowness * leaning(side)
+            takes_orders * activity * seen.haste * params.market_per_s * of_side * narrowness * leaning(side)
         }
         Flow::LimitNear(side) => {
             takes_orders * activity * params.near_per_s * widening * widening * leaning(side.opposite())
@@ -104,6 +106,7 @@ mod tests {
         imbalance: 0.0,
         levels: [60, 60],
         pace: 1.0,
+        haste: 1.0,
         lean_factor: 1.0,
         cancels_only: false,
     };

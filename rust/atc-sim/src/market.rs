@@ -119,16 +119,12 @@ impl Market {
     fn seen(&self) -> Seen {
         let (bid, ask) = self.touch();
         let (of_bid, of_ask) = (bid.qty as f64, ask.qty as f64);
-        let mut pace = self.pace.value();
-        if self.crash_direction() != 0 {
-            // Takers' activity goes with the root of the pace.
-            pace *= self.params.crash_market_factor * self.params.crash_market_factor;
-        }
         Seen {
             spread_bps: f64::from(ask.px - bid.px) / self.bps(),
             imbalance: (of_bid - of_ask) / (of_bid + of_ask),
             levels: [self.book.side(Side::Buy).len(), self.book.side(Side::Sell).len()],
-            pace,
+            pace: self.pace.value(),
+            haste: if self.crash_direction() == 0 { 1.0 } else { self.params.crash_market_factor },
             lean_factor: self.lean_factor,
             cancels_only: self.session.now() == Session::PreOpen,
         }
@@ -167,7 +163,7 @@ impl Market {
             if let Some(crash) = &mut self.crash {
                 let goal = crash.step(mid);
                 if open {
-                    self.drive(mid, goal);
+                    self.drive(goal);
                 }
             }
         }
@@ -320,15 +316,25 @@ impl Market {
         self.book.limit(side, own + sign * shift, qty);
     }
 
-    /// One step of a flash crash: a revision from `mid` to `goal` (ticks), with makers who follow at a distance.
-    fn drive(&mut self, mid: f64, goal: f64) {
-        let side = if goal < mid { Side::Sell } else { Side::Buy };
-        for one in [Side::Buy, Side::Sell] {
-            while self.book.side(one).len() < self.params.least_levels {
-                self.limit_far(one);
+    /// One step of a flash crash to the mid `goal` (ticks): makers cancel what lies on the wrong side of it, quote
+    /// about it, and fill up behind.
+    fn drive(&mut self, goal: f64) {
+        let half = (0.5 * self.params.reference_spread_bps * self.bps()) as i32;
+        for side in [Side::Buy, Side::Sell] {
+            let sign = i32::from(side.sign());
+            let quote = goal as i32 - sign * half;
+            while self.book.side(side).len() > 1 && sign * (self.best(side) - quote) > 0 {
+                let qty = self.book.side(side)[0].qty;
+                self.book.cancel(side, 0, qty);
             }
         }
-        self.revise(side, (goal - mid).abs() as i32);
+        for side in [Side::Buy, Side::Sell] {
+            let qty = self.near_size();
+            self.book.limit(side, goal as i32 - i32::from(side.sign()) * half, qty);
+            while self.book.side(side).len() < self.params.least_levels {
+                self.limit_far(side);
+            }
+        }
     }
 }
 

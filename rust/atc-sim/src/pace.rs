@@ -196,7 +196,7 @@ mod tests {
     fn the_cascade_has_mean_one_and_remembers_for_an_hour() {
         let params = Params { season_strength: 0.0, ..Params::default() };
         let mut pace = Pace::new(&params, 3, 1, 0);
-        let minutes = 400 * 1_440;
+        let minutes = 200 * 1_440;
         let values: Vec<f64> = (0..minutes)
             .map(|minute| {
                 pace.advance(minute * MINUTE);

@@ -245,7 +245,7 @@ params! {
         /// Mean distance of a far limit order from the best of its own side, bps; exponential.
         far_mean_bps: f64 = 20.0, positive;
         /// Median size of a far limit order, lots.
-        far_median_lots: f64 = 135.0, positive;
+        far_median_lots: f64 = 125.0, positive;
         /// Cancel intensity a level, 1/s × rate (SFGK).
         far_cancel_per_s: f64 = 0.006, positive;
         /// Makers who change the size of what they quote behind the first five levels, each side, 1/s × rate: on
@@ -295,9 +295,9 @@ params! {
         /// Mean life of the yielding regime, s (exponential).
         yielding_mean_life_s: f64 = 2_700.0, positive;
         /// P(revision upwards) = ½(1 + lean × pressure) in the yielding regime: continuation.
-        yielding_lean: f64 = 0.145, signed;
+        yielding_lean: f64 = 0.175, signed;
         /// The same in the absorbing regime; negative: reversal.
-        absorbing_lean: f64 = -0.285, signed;
+        absorbing_lean: f64 = -0.305, signed;
         /// Exponent on the pace by which the leans fade: with ½ a move in the direction of the pressure keeps its ratio
         /// to the noise at any pace.
         lean_pace_exponent: f64 = 0.5, exponent;
