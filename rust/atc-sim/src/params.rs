@@ -295,9 +295,9 @@ params! {
         /// Mean life of the yielding regime, s (exponential).
         yielding_mean_life_s: f64 = 2_700.0, positive;
         /// P(revision upwards) = ½(1 + lean × pressure) in the yielding regime: continuation.
-        yielding_lean: f64 = 0.175, signed;
+        yielding_lean: f64 = 0.115, signed;
         /// The same in the absorbing regime; negative: reversal.
-        absorbing_lean: f64 = -0.305, signed;
+        absorbing_lean: f64 = -0.135, signed;
         /// Exponent on the pace by which the leans fade: with ½ a move in the direction of the pressure keeps its ratio
         /// to the noise at any pace.
         lean_pace_exponent: f64 = 0.5, exponent;
