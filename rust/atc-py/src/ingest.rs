@@ -113,6 +113,9 @@ fn ingest_facts(py: Python<'_>, adapter: &str, files: Vec<PathBuf>, asked_json: 
     serde_json::to_string(&facts).map_err(|why| PyValueError::new_err(why.to_string()))
 }
 
+/// Business day, kind, batch.
+type Given = (i64, Option<&'static str>, Option<PyArrowType<RecordBatch>>);
+
 /// Files read by an adapter.
 #[pyclass]
 struct IngestReader {
@@ -143,10 +146,7 @@ impl IngestReader {
 
     /// (business day in days since 1970, kind, batch), or (day, None, None) where no more of a day will come; None at the
     /// end of all.
-    fn next(
-        &mut self,
-        py: Python<'_>,
-    ) -> PyResult<Option<(i64, Option<&'static str>, Option<PyArrowType<RecordBatch>>)>> {
+    fn next(&mut self, py: Python<'_>) -> PyResult<Option<Given>> {
         let ingest = self.ingest();
         let made = py.detach(|| -> Result<_, PyErr> {
             let batched = |why: ArrowError| PyValueError::new_err(why.to_string());
