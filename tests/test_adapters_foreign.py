@@ -203,6 +203,7 @@ SAMPLES: dict[str, dict[str, Callable[[], bytes]]] = {
 GIVEN = Asked(tick=Decimal("0.01"), lot=Decimal("0.00000001"))
 NAMED = Asked(venue="binance", symbol="ETHUSDT", tick=Decimal("0.01"), lot=Decimal("0.001"))
 INSTRUMENTS = {
+    "bitstamp_l3": {"symbol": "BTCUSD"},
     "hftbacktest_npz": {"venue": "binance", "symbol": "ETHUSDT"},
     "jpy_recorder": {"venue": "bitflyer", "symbol": "ETH_JPY"},
 }
