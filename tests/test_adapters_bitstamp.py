@@ -172,8 +172,17 @@ def test_the_aggressors_side_is_that_of_the_younger_order(taken: Taken) -> None:
 HEADER = "id,timestamp,exchange_timestamp,price,volume,action,direction\n"
 
 
+T0_MS = 1_777_689_380_000
+
+
 def written(path: Path, *rows: str) -> Path:
-    path.write_text(HEADER + "\n".join(rows) + "\n")
+    """Orders whose two times are ms after `T0_MS`."""
+    lines = []
+    for row in rows:
+        number, *times_and_rest = row.split(",")
+        times = [str(T0_MS + int(text)) if text.isdigit() else text for text in times_and_rest[:2]]
+        lines.append(",".join([number, *times, *times_and_rest[2:]]))
+    path.write_text(HEADER + "\n".join(lines) + "\n")
     return path
 
 
@@ -193,7 +202,7 @@ def test_a_session_by_hand(tmp_path: Path) -> None:
     )
     taken = take("bitstamp_l3", [path], symbol="btcusd")
     one = 10**8
-    found = [(m["ts_recv"] // MS, dict(book)) for m, book in books(taken.tables["book"])]
+    found = [(m["ts_recv"] // MS - T0_MS, dict(book)) for m, book in books(taken.tables["book"])]
     assert found == [
         (1000, {(1, 100): 2 * one, (-1, 101): 3 * one}),
         (1012, {(1, 100): 2 * one, (-1, 101): 2 * one}),
