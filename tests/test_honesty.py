@@ -125,6 +125,21 @@ def test_the_whole_demo_says_the_same(outputs: Path) -> None:
 
 
 @pytest.mark.slow
+def test_trees_gain_nothing_where_a_line_has_the_signal_whole(outputs: Path) -> None:
+    found = figures(outputs, "data/scenario=linear_only", "baseline=logistic_36feat")
+    assert found["baseline/holdout/auc"] > 0.6
+    assert abs(found["lift/holdout/auc"]) < 0.01
+
+
+@pytest.mark.slow
+def test_volatility_that_can_be_foreseen_is_no_direction(outputs: Path) -> None:
+    found = figures(outputs, "data/scenario=null_vol")
+    assert found["holdout/direction_auc/lo"] <= 0.5 <= found["holdout/direction_auc/hi"]
+    # The label rewards knowing volatility, and nothing beyond it is there.
+    assert found["lift_over_volatility/holdout/auc"] < 0.01
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2, 6))
 def test_other_seeds_of_the_null_market_say_nothing_either(outputs: Path, seed: int) -> None:
     found = figures(outputs, *TWENTY_DAYS, "data=demo_null", f"data.seed={seed}")

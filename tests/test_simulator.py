@@ -262,7 +262,7 @@ def pressure_at(days: list[dict[str, pa.RecordBatch]], at: np.ndarray) -> tuple[
 
 
 def test_pressure_continues_in_one_regime_and_reverses_in_the_other() -> None:
-    days = days_of(12, seed=3)
+    days = days_of(30, seed=3)
     ts, _ = mids(days)
     at = np.arange(ts[0] + HORIZON_NS, ts[-1] - HORIZON_NS, 60 * 10**9)
     pressure, absorbing = pressure_at(days, at)
