@@ -22,7 +22,7 @@ from atc.tasks.tick_classification import Loaded, TickClassification
 from atc.tracking.stages import Stages
 
 ROOT = Path(__file__).resolve().parent.parent
-# A third of the demo, in the same proportions: enough to tell trees from a line.
+# A third of the demo, in the same proportions.
 TWENTY_DAYS = ("data.days=20", "window.train_days=15", "window.holdout_days=5")
 
 
@@ -59,7 +59,8 @@ def loaded(outputs: Path, *words: str) -> tuple[RunConfig, Loaded]:
 
 
 def test_trees_beat_a_line_on_the_same_columns_where_an_interaction_is_planted(outputs: Path) -> None:
-    found = figures(outputs, *TWENTY_DAYS, "baseline=logistic_36feat")
+    """On the whole demo: with a third of it the trees find the line and little more."""
+    found = figures(outputs, "baseline=logistic_36feat")
     assert found["lift/holdout/auc/lo"] > 0.0
     assert found["lift_over_volatility/holdout/auc/lo"] > 0.0
     assert found["holdout/direction_auc/lo"] > 0.5
