@@ -319,8 +319,13 @@ def test_a_failure_keeps_its_traceback_and_the_next_call_keeps_its_log(tmp_path:
 
 
 def test_ctrl_c_is_recorded_as_interrupted(tmp_path: Path) -> None:
-    with pytest.raises(KeyboardInterrupt), opened(tmp_path) as record:
-        signal.raise_signal(signal.SIGINT)
+    # A shell starts what it runs in the background with SIGINT ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt), opened(tmp_path) as record:
+            signal.raise_signal(signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert manifest_of(record.run_folder)["status"] == "interrupted"
     assert "KeyboardInterrupt" in record.log_path.read_text()
 
