@@ -47,7 +47,7 @@ DEPTH = 30
 REPLAY_COLUMNS = ["ev_seq", "ts_recv", "flags", "msg_kind", "side", "px_ticks", "qty_lots"]
 """What a replay of the book needs."""
 
-SHORT, LONG = 4, 32
+SHORT, LONG, LONGEST = 4, 32, 128
 """Copies of the session, one after the other."""
 
 
@@ -293,9 +293,12 @@ def ingesting(figures: Figures, folder: Path) -> None:
         "the same lines in Python with orjson, nothing written", sizes[short], python, "MB/s",
         against="ingest", ratio=ours * python.cpu / sizes[short],
     )  # fmt: skip
-    for length, path in (("1", short), (f"{LONG // SHORT}", long)):
-        for stage, peak in peaks(path, folder / f"peak-{length}"):
-            figures.add(f"peak memory, {stage}, {length}× ({sizes[path]:.0f} MB)", peak, "MB")
+    # The short one fills no row group of a file; from the long one on, memory has to be flat.
+    longest = folder / "longest.jsonl.gz"
+    sizes[longest] = repeated(LONGEST, longest) / 1e6
+    for path, times in ((short, SHORT), (long, LONG), (longest, LONGEST)):
+        for stage, peak in peaks(path, folder / f"peak-{times}"):
+            figures.add(f"peak memory, {stage}, {times // SHORT}× ({sizes[path]:.0f} MB)", peak, "MB")
 
 
 STAGES = {

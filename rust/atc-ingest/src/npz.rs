@@ -2,18 +2,13 @@
 //!
 //! Source: numpy.org, "numpy.lib.format" (npy 1.0 to 3.0).
 
+use crate::archive::{self, Content, Member};
 use crate::error::{Error, Result};
 use crate::source::Progress;
-use flate2::Crc;
-use flate2::read::DeflateDecoder;
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::io::{self, Read};
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
-use zip::{CompressionMethod, ZipArchive};
-
-const BUFFER: usize = 64 * 1024;
 
 /// What lies where in a file.
 #[derive(Clone, Debug)]
@@ -22,40 +17,17 @@ pub struct Npz {
     members: BTreeMap<String, Member>,
 }
 
-#[derive(Clone, Debug)]
-struct Member {
-    start: u64,
-    packed: u64,
-    deflated: bool,
-    crc: u32,
-}
-
 impl Npz {
     /// Reads the directory of a file.
     ///
     /// # Errors
     /// If it is no zip, or is packed in a way that numpy does not use.
     pub fn open(path: &Path) -> Result<Self> {
-        let name = path.display();
-        let failed = |why: String| Error::Data(format!("{name}: {why}; expected an npz file of numpy"));
-        let file =
-            File::open(path).map_err(|error| Error::Data(format!("{name}: cannot be read ({error})")))?;
-        let mut archive =
-            ZipArchive::new(BufReader::new(file)).map_err(|error| failed(format!("no zip ({error})")))?;
-        let mut members = BTreeMap::new();
-        for index in 0..archive.len() {
-            let entry = archive.by_index_raw(index).map_err(|error| failed(error.to_string()))?;
-            let member = entry.name().map_err(|error| failed(error.to_string()))?.into_owned();
-            let deflated = match entry.compression() {
-                CompressionMethod::Stored => false,
-                CompressionMethod::DEFLATE => true,
-                other => return Err(failed(format!("{member} is packed with {other}"))),
-            };
-            let start = entry.data_start().ok_or_else(|| failed(format!("{member} has no content")))?;
-            let array = member.strip_suffix(".npy").unwrap_or(&member).to_owned();
-            let member = Member { start, packed: entry.compressed_size(), deflated, crc: entry.crc32() };
-            members.insert(array, member);
-        }
+        let members = archive::members(path).map_err(|error| {
+            Error::Data(format!("{}: {error}; expected an npz file of numpy", path.display()))
+        })?;
+        let array = |name: &str| name.strip_suffix(".npy").unwrap_or(name).to_owned();
+        let members = members.into_iter().map(|member| (array(&member.name), member)).collect();
         Ok(Self { path: path.to_owned(), members })
     }
 
@@ -79,17 +51,9 @@ impl Npz {
             let there = self.members.keys().cloned().collect::<Vec<_>>().join(", ");
             Error::Data(format!("{place} is not there; found {there}"))
         })?;
-        let opened = || -> io::Result<Content> {
-            let mut file = File::open(&self.path)?;
-            file.seek(SeekFrom::Start(member.start))?;
-            let counted = Counted { file: file.take(member.packed), progress: progress.clone() };
-            let raw = BufReader::with_capacity(BUFFER, counted);
-            let inner: Box<dyn Read + Send> =
-                if member.deflated { Box::new(DeflateDecoder::new(raw)) } else { Box::new(raw) };
-            Ok(Content { inner, crc: Crc::new(), expected: member.crc })
-        };
-        let mut content =
-            opened().map_err(|error| Error::Data(format!("{place} cannot be read ({error})")))?;
+        let (mut content, _) = member
+            .open(&self.path, progress)
+            .map_err(|error| Error::Data(format!("{place} cannot be read ({error})")))?;
         let header = header(&mut content).map_err(|error| Error::Data(format!("{place}: {error}")))?;
         let (found, length) = described(&header).ok_or_else(|| {
             Error::Data(format!("{place} is {}; expected an array of one dimension", header.trim()))
@@ -164,7 +128,7 @@ impl<T: Element> Array<T> {
         let mut read = self.content.read_exact(&mut self.buffer);
         self.left -= count as u64;
         if self.left == 0 && read.is_ok() {
-            read = self.content.finish();
+            read = finish(&mut self.content);
         }
         read.map_err(|error| {
             let at = self.length - self.left;
@@ -222,42 +186,11 @@ impl<T: Element> Elements<T> {
     }
 }
 
-struct Counted {
-    file: io::Take<File>,
-    progress: Progress,
-}
-
-impl Read for Counted {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let n = self.file.read(buffer)?;
-        self.progress.add(n as u64);
-        Ok(n)
-    }
-}
-
-struct Content {
-    inner: Box<dyn Read + Send>,
-    crc: Crc,
-    expected: u32,
-}
-
-impl Read for Content {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let n = self.inner.read(buffer)?;
-        self.crc.update(&buffer[..n]);
-        Ok(n)
-    }
-}
-
-impl Content {
-    fn finish(&mut self) -> io::Result<()> {
-        if self.inner.read(&mut [0])? > 0 {
-            return Err(io::Error::other("more bytes than its header says"));
-        }
-        if self.crc.sum() != self.expected {
-            return Err(io::Error::other("another checksum than the file says"));
-        }
-        Ok(())
+/// Reads the end, at which the checksum is compared.
+fn finish(content: &mut Content) -> io::Result<()> {
+    match content.read(&mut [0])? {
+        0 => Ok(()),
+        _ => Err(io::Error::other("more bytes than its header says")),
     }
 }
 

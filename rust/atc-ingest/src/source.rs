@@ -1,7 +1,7 @@
 //! Source files of any length, plain, gzip or a zip of one file, with errors that say where.
 
+use crate::archive;
 use crate::error::{Error, Result};
-use crate::zip::Member;
 use flate2::read::MultiGzDecoder;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
@@ -30,17 +30,30 @@ impl Progress {
     }
 }
 
-struct Counted {
-    file: File,
+/// A reader of packed bytes that counts them, for itself and in the progress of the whole.
+pub struct Counted<R> {
+    inner: R,
     read: Arc<AtomicU64>,
     progress: Progress,
 }
 
-impl Read for Counted {
+impl<R: Read> Counted<R> {
+    /// Nothing was read yet.
+    pub fn new(inner: R, progress: &Progress) -> Self {
+        Self { inner, read: Arc::default(), progress: progress.clone() }
+    }
+
+    /// The count, which goes on counting.
+    pub fn count(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.read)
+    }
+}
+
+impl<R: Read> Read for Counted<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let n = self.file.read(buffer)?;
+        let n = self.inner.read(buffer)?;
         self.read.fetch_add(n as u64, Ordering::Relaxed);
-        self.progress.0.fetch_add(n as u64, Ordering::Relaxed);
+        self.progress.add(n as u64);
         Ok(n)
     }
 }
@@ -63,16 +76,27 @@ impl Content {
         let name = path.display().to_string();
         let failed = |error: io::Error| Error::Data(format!("{name}: cannot be read ({error})"));
         let file = File::open(path).map_err(failed)?;
-        let read = Arc::new(AtomicU64::new(0));
-        let counted = Counted { file, read: Arc::clone(&read), progress: progress.clone() };
+        let counted = Counted::new(file, progress);
+        let mut read = counted.count();
         let mut raw = BufReader::with_capacity(BUFFER, counted);
         let (reader, packed): (Box<dyn BufRead + Send>, _) = match raw.fill_buf().map_err(failed)? {
             [0x1f, 0x8b, ..] => {
                 (Box::new(BufReader::with_capacity(BUFFER, MultiGzDecoder::new(raw))), "gzip")
             }
             [b'P', b'K', 3, 4, ..] => {
-                let member = Member::open(raw).map_err(failed)?;
-                (Box::new(BufReader::with_capacity(BUFFER, member)), "zip")
+                let members = archive::members(path).map_err(failed)?;
+                let [member] = &members[..] else {
+                    let text = format!(
+                        "{name}: a zip of {} files; unpack it and give the ones in it",
+                        members.len()
+                    );
+                    return Err(Error::Data(text));
+                };
+                // The archive is opened again, at the file in it: what was read to recognise it does not count.
+                progress.0.fetch_sub(read.load(Ordering::Relaxed), Ordering::Relaxed);
+                let (content, count) = member.open(path, progress).map_err(failed)?;
+                read = count;
+                (Box::new(BufReader::with_capacity(BUFFER, content)), "zip")
             }
             _ => (Box::new(raw), "file"),
         };

@@ -21,20 +21,21 @@
 //! Sources: bf-lightning-api.readme.io, "Realtime API" (channels, `size: 0`, `price: 0`); github.com/bmoscon/cryptofeed,
 //! `sample_data/BITFLYER.ws.1.0`.
 
+mod wire;
+
+use self::wire::{Board, Channel, Execution, Params, PriceSize, Quote, Rpc, channel, is_zero, plain_levels};
 use crate::adapters::{Adapter, Reading};
 use crate::columns::flag;
 use crate::error::{Error, Parsed, Problem, Result};
 use crate::facts::{Asked, Facts, Instrument, Ours, Steps};
 use crate::merge::{Merged, Timed};
 use crate::message::{Body, ControlKind, Files, Head, Level, Message, MsgKind, Ticker, Trade};
-use crate::recording::{self, Connection, is_plain_number};
+use crate::recording::{self, Connection};
 use crate::report::Report;
 use crate::source::Progress;
 use crate::stamped::{self, Line};
 use crate::step::Step;
 use crate::text::{json, number, shown};
-use crate::time::utc_ns;
-use serde::Deserialize;
 use sonic_rs::LazyValue;
 use std::collections::{BTreeSet, HashSet, VecDeque};
 
@@ -70,91 +71,6 @@ const TICKS: &[(&str, &str)] = &[
 
 /// Ids of executions that are remembered to find repetitions.
 const REMEMBERED: usize = 4_096;
-
-const SNAPSHOT: &str = "lightning_board_snapshot_";
-const DIFFERENCE: &str = "lightning_board_";
-const EXECUTIONS: &str = "lightning_executions_";
-const TICKER: &str = "lightning_ticker_";
-
-#[derive(Deserialize)]
-struct Rpc<'a> {
-    #[serde(borrow)]
-    params: Option<LazyValue<'a>>,
-}
-
-#[derive(Deserialize)]
-struct Params<'a> {
-    channel: &'a str,
-    #[serde(borrow)]
-    message: LazyValue<'a>,
-}
-
-#[derive(Deserialize)]
-struct PriceSize<'a> {
-    #[serde(borrow)]
-    price: LazyValue<'a>,
-    #[serde(borrow)]
-    size: LazyValue<'a>,
-}
-
-#[derive(Deserialize)]
-struct Board<'a> {
-    #[serde(borrow)]
-    bids: Vec<PriceSize<'a>>,
-    #[serde(borrow)]
-    asks: Vec<PriceSize<'a>>,
-}
-
-#[derive(Deserialize)]
-struct Execution<'a> {
-    id: i64,
-    side: &'a str,
-    #[serde(borrow)]
-    price: LazyValue<'a>,
-    #[serde(borrow)]
-    size: LazyValue<'a>,
-    exec_date: &'a str,
-}
-
-#[derive(Deserialize)]
-struct Quote<'a> {
-    state: &'a str,
-    timestamp: &'a str,
-    tick_id: i64,
-    #[serde(borrow)]
-    best_bid: LazyValue<'a>,
-    #[serde(borrow)]
-    best_ask: LazyValue<'a>,
-    #[serde(borrow)]
-    best_bid_size: LazyValue<'a>,
-    #[serde(borrow)]
-    best_ask_size: LazyValue<'a>,
-    #[serde(borrow)]
-    ltp: LazyValue<'a>,
-    #[serde(borrow)]
-    volume_by_product: LazyValue<'a>,
-}
-
-/// What a channel brings.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Channel {
-    Snapshot,
-    Difference,
-    Executions,
-    Ticker,
-}
-
-/// The kind and product of a channel's name.
-fn channel(name: &str) -> Option<(Channel, &str)> {
-    // The prefix of differences is a prefix of that of snapshots.
-    let kinds = [
-        (SNAPSHOT, Channel::Snapshot),
-        (DIFFERENCE, Channel::Difference),
-        (EXECUTIONS, Channel::Executions),
-        (TICKER, Channel::Ticker),
-    ];
-    kinds.into_iter().find_map(|(prefix, kind)| name.strip_prefix(prefix).map(|product| (kind, product)))
-}
 
 /// Time and beginning of the frame of a line of either recorder. Requests that cryptofeed sent are no messages; the line
 /// of a connection is one, for what came before it is cut off from what follows.
@@ -423,39 +339,6 @@ impl Session {
     }
 }
 
-impl Execution<'_> {
-    /// Side and time, if everything is what it should be but for the steps.
-    fn sound(&self) -> Parsed<(i8, i64)> {
-        above_zero(&self.price)?;
-        above_zero(&self.size)?;
-        let side = match self.side {
-            "BUY" => 1,
-            "SELL" => -1,
-            "" => 0,
-            other => return Err(Problem(format!("side is '{other}'; expected BUY, SELL or nothing"))),
-        };
-        Ok((side, utc_ns(self.exec_date)?))
-    }
-}
-
-impl Quote<'_> {
-    /// The time, if everything is what it should be but for the steps.
-    fn sound(&self) -> Parsed<i64> {
-        let numbers = [
-            &self.best_bid,
-            &self.best_ask,
-            &self.best_bid_size,
-            &self.best_ask_size,
-            &self.ltp,
-            &self.volume_by_product,
-        ];
-        for value in numbers {
-            plain(value)?;
-        }
-        Ok(utc_ns(self.timestamp)?)
-    }
-}
-
 /// The ids that came last.
 #[derive(Debug, Default)]
 struct RecentIds {
@@ -478,30 +361,6 @@ impl RecentIds {
     }
 }
 
-fn plain_levels(board: &Board<'_>) -> Parsed<()> {
-    board.bids.iter().chain(&board.asks).try_for_each(|level| {
-        plain(&level.price)?;
-        plain(&level.size)
-    })
-}
-
-fn plain(value: &LazyValue<'_>) -> Parsed<()> {
-    let text = number(value)?;
-    if is_plain_number(text) { Ok(()) } else { Err(Problem(format!("found {text}; expected a number"))) }
-}
-
-fn above_zero(value: &LazyValue<'_>) -> Parsed<()> {
-    plain(value)?;
-    let text = number(value)?;
-    if is_zero(text) { Err(Problem(format!("found {text}; expected more than 0"))) } else { Ok(()) }
-}
-
-/// Whether a number has no digit but 0 before its exponent.
-fn is_zero(text: &str) -> bool {
-    let mantissa = text.split(['e', 'E']).next().unwrap_or_default();
-    !mantissa.bytes().any(|byte| (b'1'..=b'9').contains(&byte))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -517,23 +376,6 @@ mod tests {
         assert_eq!(received(b"wss://a/b <- 1639350329.884916: {\"method\":1}"), Ok(None));
         for bad in [&b"wss://a/b"[..], b"x: {}", b"{}", b""] {
             assert!(received(bad).is_err(), "{}", String::from_utf8_lossy(bad));
-        }
-    }
-
-    #[test]
-    fn channels_are_told_apart() {
-        assert_eq!(channel("lightning_board_snapshot_FX_BTC_JPY"), Some((Channel::Snapshot, "FX_BTC_JPY")));
-        assert_eq!(channel("lightning_board_FX_BTC_JPY"), Some((Channel::Difference, "FX_BTC_JPY")));
-        assert_eq!(channel("lightning_news_A"), None);
-    }
-
-    #[test]
-    fn zero_is_seen_in_every_spelling() {
-        for zero in ["0", "0.0", "0e5", "0.000"] {
-            assert!(is_zero(zero), "{zero}");
-        }
-        for more in ["0.1", "1E-8", "10"] {
-            assert!(!is_zero(more), "{more}");
         }
     }
 
