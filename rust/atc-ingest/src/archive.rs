@@ -29,8 +29,7 @@ pub struct Member {
 /// # Errors
 /// For what is no archive, for a cut one, and for files that are encrypted or packed otherwise than by deflate.
 pub fn members(path: &Path) -> io::Result<Vec<Member>> {
-    let damaged =
-        |error: ZipError| io::Error::new(io::ErrorKind::InvalidData, format!("no zip ({error})"));
+    let damaged = |error: ZipError| io::Error::new(io::ErrorKind::InvalidData, format!("no zip ({error})"));
     let mut archive = ZipArchive::new(BufReader::new(File::open(path)?)).map_err(damaged)?;
     (0..archive.len())
         .map(|index| {

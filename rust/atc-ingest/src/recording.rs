@@ -5,12 +5,15 @@
 //! The first whole book of the symbol after it brings GAP_END: everything else of the symbol was subscribed to before, and
 //! from there on the book is known again. A frame that cannot be read is flagged and left out; the recording goes on.
 
-use crate::error::Parsed;
+use crate::error::{Error, Parsed, Result};
 use crate::facts::Steps;
 use crate::message::{ControlKind, Files, Head, Message};
 use crate::report::Report;
+use crate::source::Progress;
+use crate::stamped::{self, Received};
 use crate::text::json;
 use serde::Deserialize;
+use std::collections::BTreeSet;
 
 /// How a marker begins; the recorder spells it without blanks, and no venue has a key `atc`.
 const MARKER: &[u8] = b"{\"atc\":";
@@ -35,12 +38,44 @@ pub fn is_marker(text: &[u8]) -> bool {
 }
 
 /// The symbols that a marker at the beginning of a file names; empty for any other line.
-pub fn symbols(text: &[u8]) -> Vec<String> {
+fn symbols(text: &[u8]) -> Vec<String> {
     if !is_marker(text) {
         return Vec::new();
     }
     let named = json::<Marker<'_>>(text).ok().and_then(|marker| marker.symbols).unwrap_or_default();
     named.into_iter().map(str::to_owned).collect()
+}
+
+/// The symbol of the files, if they hold one only: by the markers of their beginnings, else by what `of_frame` finds in each
+/// frame.
+///
+/// # Errors
+/// If a file cannot be read, and if the files hold no symbol or several.
+pub fn only_symbol(
+    files: &Files,
+    received: Received,
+    of_frame: impl Fn(&[u8]) -> Option<String>,
+) -> Result<String> {
+    let mut found = BTreeSet::new();
+    for (file, _) in files.iter() {
+        for line in stamped::lines_by(received, files, file, &Progress::default())? {
+            let line = line?;
+            let named = symbols(line.what.json());
+            if !named.is_empty() {
+                found.extend(named);
+                break;
+            }
+            found.extend(of_frame(line.what.json()));
+        }
+    }
+    match found.len() {
+        1 => Ok(found.pop_first().unwrap_or_default()),
+        0 => Err(Error::Data(format!("{}: no frame tells the symbol; give --symbol", files.names()))),
+        _ => {
+            let there: Vec<_> = found.into_iter().collect();
+            Err(Error::Data(format!("the files hold {}; choose one with --symbol", there.join(", "))))
+        }
+    }
 }
 
 /// The connection of a recording, followed for one symbol.

@@ -17,7 +17,7 @@
 use crate::adapters::gmo_trades::{DAY_CUT_UTC_S, STEPS, VENUE, side};
 use crate::adapters::{Adapter, Reading};
 use crate::columns::flag;
-use crate::error::{Error, Parsed, Problem, Result};
+use crate::error::{Parsed, Problem, Result};
 use crate::facts::{Asked, Facts, Instrument, Ours, Steps};
 use crate::merge::{Merged, Timed};
 use crate::message::{Body, Files, Head, Level, Message, Ticker, Trade};
@@ -29,7 +29,6 @@ use crate::text::json;
 use crate::time::utc_ns;
 use crate::twins::{Print, Twins};
 use serde::Deserialize;
-use std::collections::BTreeSet;
 
 /// The format.
 pub static ADAPTER: Adapter =
@@ -94,36 +93,12 @@ fn received(line: &[u8]) -> Parsed<Option<(i64, usize)>> {
 fn facts(files: &Files, asked: &Asked) -> Result<Facts> {
     let symbol = match &asked.symbol {
         Some(symbol) => symbol.clone(),
-        None => only_symbol(files)?,
+        None => recording::only_symbol(files, received, |text| {
+            json::<Envelope<'_>>(text).ok().and_then(|frame| frame.symbol.map(str::to_owned))
+        })?,
     };
     let known = Facts::new(VENUE, &symbol).steps_of(STEPS);
     Ok(Facts { day_cut_utc_s: DAY_CUT_UTC_S, recorded_depth: Some(DEPTH), ..known })
-}
-
-/// The symbol of the files, if they hold one only.
-fn only_symbol(files: &Files) -> Result<String> {
-    let mut symbols = BTreeSet::new();
-    for (file, _) in files.iter() {
-        for line in stamped::lines_by(received, files, file, &Progress::default())? {
-            let line = line?;
-            let named = recording::symbols(line.what.json());
-            if !named.is_empty() {
-                symbols.extend(named);
-                break;
-            }
-            if let Ok(Envelope { symbol: Some(symbol), .. }) = json(line.what.json()) {
-                symbols.insert(symbol.to_owned());
-            }
-        }
-    }
-    match symbols.len() {
-        1 => Ok(symbols.pop_first().unwrap_or_default()),
-        0 => Err(Error::Data(format!("{}: no frame tells the symbol; give --symbol", files.names()))),
-        _ => {
-            let there: Vec<_> = symbols.into_iter().collect();
-            Err(Error::Data(format!("the files hold {}; choose one with --symbol", there.join(", "))))
-        }
-    }
 }
 
 fn open(

@@ -26,7 +26,7 @@ mod wire;
 use self::wire::{Board, Channel, Execution, Params, PriceSize, Quote, Rpc, channel, is_zero, plain_levels};
 use crate::adapters::{Adapter, Reading};
 use crate::columns::flag;
-use crate::error::{Error, Parsed, Problem, Result};
+use crate::error::{Parsed, Problem, Result};
 use crate::facts::{Asked, Facts, Instrument, Ours, Steps};
 use crate::merge::{Merged, Timed};
 use crate::message::{Body, ControlKind, Files, Head, Level, Message, MsgKind, Ticker, Trade};
@@ -37,7 +37,7 @@ use crate::stamped::{self, Line};
 use crate::step::Step;
 use crate::text::{json, number, shown};
 use sonic_rs::LazyValue;
-use std::collections::{BTreeSet, HashSet, VecDeque};
+use std::collections::{HashSet, VecDeque};
 
 /// The format.
 pub static ADAPTER: Adapter = Adapter {
@@ -100,7 +100,7 @@ fn ns_of_s(text: &str) -> Parsed<i64> {
 fn facts(files: &Files, asked: &Asked) -> Result<Facts> {
     let symbol = match &asked.symbol {
         Some(symbol) => symbol.clone(),
-        None => only_product(files)?,
+        None => recording::only_symbol(files, received, product)?,
     };
     let known = Facts {
         day_cut_utc_s: DAY_CUT_UTC_S,
@@ -112,33 +112,11 @@ fn facts(files: &Files, asked: &Asked) -> Result<Facts> {
     Ok(Facts { tick, ..known })
 }
 
-/// The product of the files, if they hold one only.
-fn only_product(files: &Files) -> Result<String> {
-    let mut products = BTreeSet::new();
-    for (file, _) in files.iter() {
-        for line in stamped::lines_by(received, files, file, &Progress::default())? {
-            let line = line?;
-            let named = recording::symbols(line.what.json());
-            if !named.is_empty() {
-                products.extend(named);
-                break;
-            }
-            let rpc = json::<Rpc<'_>>(line.what.json()).ok().and_then(|rpc| rpc.params);
-            let params =
-                rpc.as_ref().and_then(|params| json::<Params<'_>>(params.as_raw_str().as_bytes()).ok());
-            if let Some((_, product)) = params.and_then(|params| channel(params.channel)) {
-                products.insert(product.to_owned());
-            }
-        }
-    }
-    match products.len() {
-        1 => Ok(products.pop_first().unwrap_or_default()),
-        0 => Err(Error::Data(format!("{}: no frame tells the product; give --symbol", files.names()))),
-        _ => {
-            let there: Vec<_> = products.into_iter().collect();
-            Err(Error::Data(format!("the files hold {}; choose one with --symbol", there.join(", "))))
-        }
-    }
+/// The product that a frame is about.
+fn product(text: &[u8]) -> Option<String> {
+    let params = json::<Rpc<'_>>(text).ok()?.params?;
+    let params = json::<Params<'_>>(params.as_raw_str().as_bytes()).ok()?;
+    channel(params.channel).map(|(_, product)| product.to_owned())
 }
 
 fn open(
