@@ -17,8 +17,10 @@ FOREVER = (-(2**63), 2**63 - 1)
 
 # What float64 may lose before the value becomes a float32, by column: a difference of two nearly equal
 # numbers keeps the absolute error of its operands. Two imbalances are each off by at most 2^-54; m/VWAP and
-# last/m lie near 1, are off by 2^-53 and count 10^4-fold; a spread can reach 2 10^4 bps;
-# 1 - `ttc_sec_norm` is off by 2^-53 just after the cut; sine and cosine are off by a few 2^-53 near a zero.
+# last/m lie near 1, are off by 2^-53 and count 10^4-fold, as do microprices, whose own quotient is rounded
+# before; the logarithm of two of those, and 1 less a share, keep such an error; a spread can reach 2 10^4
+# bps; 1 - `ttc_sec_norm` is off by 2^-53 just after the cut; sine and cosine are off by a few 2^-53 near a
+# zero.
 FLOAT64_LOSS = {
     "top1_vs_deep": 2.0**-53,
     "vwap_dev_1m_bps": 1e4 * 2.0**-52,
@@ -31,6 +33,10 @@ FLOAT64_LOSS = {
     "tod_cos": 2.0**-50,
     "tk_tod_sin": 2.0**-50,
     "tk_tod_cos": 2.0**-50,
+    "microprice_dev_bps": 1e4 * 2.0**-51,
+    "microprice_top5_dev_bps": 1e4 * 2.0**-51,
+    "microprice_logret_1s": 2.0**-51,
+    "jump_share_300s": 2.0**-51,
 }
 ULPS = 1  # a float64 that is not the nearest one may become the neighbouring float32
 

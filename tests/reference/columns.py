@@ -1,4 +1,4 @@
-"""The 62 columns, at any row of a stretch.
+"""The 62 columns of the plan and the 22 of the further families, at any row of a stretch.
 
 `W` seconds always mean the window (t - W, t]. Names without prefix come from book and prints, those with
 `tk_` from the ticker.
@@ -12,9 +12,10 @@ from fractions import Fraction
 from functools import cache
 from typing import NamedTuple
 
+from .bipower import BIPOWER, bipower
 from .events import DAY_S, SECOND, Spec, Step, Ticker
 from .exact import (
-    Exact,
+    Value,
     ZScore,
     ln,
     nearest_rank,
@@ -25,11 +26,13 @@ from .exact import (
     to_units,
     z_score,
 )
+from .hawkes import HAWKES, hawkes
+from .kyle import KYLE, PriceImpact
+from .microprice import MICROPRICE, microprice
+from .ofi import OFI, OrderFlow
 from .rows import Row, rows_of
 from .state import BookState, Group, State
 from .stretches import Stretch, stretches
-
-Value = Exact | None
 
 LEGACY = (
     "logret_1s", "logret_5s", "logret_30s", "rv_5s", "rv_30s", "trade_count_1s", "trade_vol_1s",
@@ -57,6 +60,7 @@ TICKER_NITS = (
     "tk_logret_1s_z_300s", "tk_logret_5s_z_300s", "tk_spread_bps_z_300s", "tk_rv_30s_z_1800s",
     "tk_vol_1s_log", "tk_tod_sin", "tk_tod_cos", "tk_biz_day_frac",
 )  # fmt: skip
+FURTHER = OFI + MICROPRICE + KYLE + HAWKES + BIPOWER
 COLUMNS = LEGACY + NITS + PHASE2 + GATE + TICKER16 + TICKER_NITS
 
 # A z-score, the column whose values at the rows of the window it standardises, and W in seconds.
@@ -87,6 +91,8 @@ class StretchColumns:
         self.lot = Fraction(spec.lot)
         self.rows = rows_of(stretch, spec, flushed)
         self.state = State(stretch.events, spec)
+        self.order_flow = OrderFlow(self.state)
+        self.price_impact = PriceImpact(self.state)
         # What the row statistics collect is wanted again by every later row of the window.
         self.statistic_input: Callable[[str, int], int | None] = cache(self._statistic_input)
         self.is_big: Callable[[int, Group], bool] = cache(self._is_big)
@@ -99,6 +105,11 @@ class StretchColumns:
         one_unit: dict[str, float] = {}
         for part in (self._calendar(t), self._legacy(t), self._sizes(row), self._phase2(t), self._ticker(t)):
             exact.update(part)
+        for part in (self.order_flow.at(t), microprice(self.state, t), self.price_impact.at(t)):
+            exact.update(part)
+        for part, units in (hawkes(self.state, t), bipower(self.state, t)):
+            exact.update(part)
+            one_unit.update(units)
         exact["mscale_consensus_3sig"] = Fraction(
             _agreement(exact["top1_vs_deep"], exact["cvd_accel"], exact["signed_vpin_5m"])
         )
@@ -110,7 +121,7 @@ class StretchColumns:
         for name in exact:
             if name.startswith(("rv_", "tk_rv_")) and "_z_" not in name:
                 one_unit[name] = 2.0**-40
-        return Values(row, {name: exact[name] for name in COLUMNS}, one_unit)
+        return Values(row, {name: exact[name] for name in COLUMNS + FURTHER}, one_unit)
 
     # Calendar
 

@@ -9,10 +9,12 @@ from functools import lru_cache
 from typing import NamedTuple
 
 Exact = Fraction | Decimal
+Value = Exact | None
 
 FIXED_POINT_BITS = 40
 _DIGITS = Context(prec=50)
 _PI = Decimal("3.14159265358979323846264338327950288419716939937510582097494459")
+HALF_PI = Fraction(_PI) / 2
 
 
 def decimal(x: Exact | int) -> Decimal:
@@ -27,6 +29,10 @@ def decimal(x: Exact | int) -> Decimal:
 def ln(x: Fraction) -> Decimal:
     """Natural logarithm of a positive rational."""
     return _DIGITS.ln(decimal(x))
+
+
+def exp(x: Fraction) -> Decimal:
+    return _DIGITS.exp(decimal(x))
 
 
 def sqrt(x: Fraction) -> Decimal:

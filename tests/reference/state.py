@@ -12,6 +12,8 @@ from .events import CLEAR, SNAP, Book, Event, Spec, Ticker, Trade
 from .exact import ln, to_units
 from .rows import prints_by_group
 
+DEEPEST_LEVEL = 10  # of those that a column names whatever the config
+
 
 class Side(NamedTuple):
     """The levels of one side as (px, qty), the best first; only as many as any column looks at."""
@@ -21,6 +23,10 @@ class Side(NamedTuple):
     @property
     def best(self) -> int | None:
         return self.levels[0][0] if self.levels else None
+
+    def level(self, number: int) -> tuple[int, int] | None:
+        """(px, qty) of a level counted from 1; null if there is no such level."""
+        return self.levels[number - 1] if number <= len(self.levels) else None
 
     def qty(self, first: int, last: int) -> int | None:
         """Lots on levels `first` to `last`, counted from 1, both included; null if there is no such level."""
@@ -90,10 +96,15 @@ class State:
         return times, states
 
     def _looked_at(self, lots: dict[int, dict[int, int]]) -> BookState:
-        deepest = max(5, self.spec.deep_levels[1])
+        deepest = max(DEEPEST_LEVEL, self.spec.deep_levels[1])
         bids = sorted(lots[1], reverse=True)[:deepest]
         asks = sorted(lots[-1])[:deepest]
         return BookState(Side([(px, lots[1][px]) for px in bids]), Side([(px, lots[-1][px]) for px in asks]))
+
+    @cached_property
+    def book_looks(self) -> list[tuple[int, BookState | None]]:
+        """Every closed book timestamp with the book after it; null: not known."""
+        return list(zip(*self._books, strict=True))
 
     def book_at(self, x: int) -> BookState | None:
         """The book, if it is known: a quote is carried forward at most `max_gap`."""
@@ -106,7 +117,7 @@ class State:
         return None if book is None else mid(book.bids.best, book.asks.best)
 
     @cached_property
-    def _mid_changes(self) -> list[MidChange]:
+    def mid_changes(self) -> list[MidChange]:
         return list(self._changes(self._books[0], [self.mid_at(u) for u in self._books[0]]))
 
     # Ticker
@@ -151,7 +162,7 @@ class State:
 
     def square_returns(self, x: int, window_ns: int, *, of_ticker: bool = False) -> int:
         """The sum of the squares of the mid changes in (x - W, x], in units of 2^-80."""
-        changes = self._ticker_mid_changes if of_ticker else self._mid_changes
+        changes = self._ticker_mid_changes if of_ticker else self.mid_changes
         first = bisect_right(changes, x - window_ns, key=lambda change: change.ts)
         last = bisect_right(changes, x, key=lambda change: change.ts)
         return sum(change.units**2 for change in changes[first:last])
