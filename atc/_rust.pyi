@@ -11,14 +11,12 @@ FEATUREGEN_DIGEST: str
 ORACLE_DIGEST: str
 QUALITY_DIGEST: str
 SIM_DIGEST: str
-FEATURE_SCHEMA_VERSION: int
 LABEL_SCHEMA_VERSION: int
 
 __all__ = [
     "BUILD_DIGEST",
     "BUILD_PROFILE",
     "FEATUREGEN_DIGEST",
-    "FEATURE_SCHEMA_VERSION",
     "LABEL_SCHEMA_VERSION",
     "ORACLE_DIGEST",
     "QUALITY_DIGEST",
@@ -31,6 +29,7 @@ __all__ = [
     "__version__",
     "build_rows",
     "feature_declarations",
+    "feature_schemas",
     "ingest_adapters",
     "ingest_facts",
     "label_fwd_logret",
@@ -41,6 +40,7 @@ __all__ = [
 ]
 
 def feature_declarations() -> list[dict[str, Any]]: ...
+def feature_schemas() -> list[dict[str, Any]]: ...
 def build_rows(
     spec_json: str,
     book: pa.RecordBatch,

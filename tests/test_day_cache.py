@@ -20,7 +20,7 @@ from atc.events.catalog import Catalog
 from atc.events.ingest import ensure_ingested
 from atc.events.reader import read_events
 from atc.events.simulate import ensure_simulated, located
-from atc.features.day_cache import Built, Source, days_read, feature_days, label_days
+from atc.features.day_cache import SCHEMAS, Built, Source, days_read, feature_days, label_days
 from atc.features.engine_spec import engine_spec
 
 HORIZON_S = 300.0
@@ -50,7 +50,7 @@ def one_stream(source: Source) -> tuple[pa.Table, pa.Table]:
     """Rows and labels of all events at once."""
     days = days_of(source)
     begin, end = source.span(days[0])[0], source.span(days[-1])[1]
-    spec = engine_spec(source.data, source.sampling, source.engine, begin, end)
+    spec = engine_spec(source.data, source.sampling, source.engine, begin, end, schemas=SCHEMAS)
     events = read_events(source.catalog, source.data.venue, source.data.symbol, *EVER)
     batches = [
         (table.combine_chunks().to_batches() or [pa.RecordBatch.from_pylist([], schema=table.schema)])[0]

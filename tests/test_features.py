@@ -70,5 +70,9 @@ def test_a_set_that_cannot_be_is_refused(words: dict[str, tuple[str, ...]], mess
 
 def test_the_warm_up_covers_the_longest_window() -> None:
     config = atc.compose([])
-    assert max_lookback_ns(config.features.engine) == 1_830 * 10**9
-    assert warm_up_ns(config.sampling, config.features.engine) == (1_830 + 2 * 60 + 60) * 10**9
+    engine = config.features.engine
+    assert max_lookback_ns(engine, ["core", "ticker"]) == 1_830 * 10**9
+    assert warm_up_ns(config.sampling, engine, ["core"]) == (1_830 + 2 * 60 + 60) * 10**9
+    longer = engine.model_copy(update={"big_trade": engine.big_trade.model_copy(update={"window_s": 3600})})
+    assert max_lookback_ns(longer, ["core"]) == 3_630 * 10**9
+    assert max_lookback_ns(longer, ["ticker"]) == 1_830 * 10**9

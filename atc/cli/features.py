@@ -1,4 +1,4 @@
-"""`atc features`: what columns there are."""
+"""`atc features`: what columns there are, and in which schemas."""
 
 from __future__ import annotations
 
@@ -17,16 +17,39 @@ def list_columns(
     typer.echo(markdown_table() if markdown else plain_table(), nl=False)
 
 
+@app.command("schemas")
+def list_schemas(
+    write: Annotated[
+        bool, typer.Option("--write", help="Write tests/golden/feature_schemas.json of this build.")
+    ] = False,
+    same_values: Annotated[
+        bool,
+        typer.Option("--same-values", help="The code has changed, but no value has: no version is raised."),
+    ] = False,
+) -> None:
+    """Every schema: version, digest of its code, how far it looks back, columns."""
+    from atc.features.declarations import schemas
+    from atc.features.golden_schemas import write_golden
+
+    if write:
+        write_golden(same_values=same_values)
+    for schema in schemas():
+        typer.echo(
+            f"{schema.name}-{schema.version}  {schema.code[:12]}  {schema.lookback_s:>5} s  "
+            f"{len(schema.columns):>3} columns"
+        )
+
+
 def markdown_table() -> str:
     """All declarations as a Markdown table, one line a column."""
     from atc.features.declarations import declarations
 
     lines = [
-        "| column | family | from | looks back, s | unit | formula | source |",
-        "|---|---|---|---:|---|---|---|",
+        "| column | schema | family | from | looks back, s | unit | formula | source |",
+        "|---|---|---|---|---:|---|---|---|",
     ]
     lines += [
-        f"| `{d.name}` | {d.family} | {d.inputs} | {'' if d.window_s is None else d.window_s} "
+        f"| `{d.name}` | {d.schema} | {d.family} | {d.inputs} | {'' if d.window_s is None else d.window_s} "
         f"| {d.unit} | {d.formula.replace('|', chr(92) + '|')} | {d.source} |"
         for d in declarations()
     ]

@@ -29,6 +29,7 @@ from atc.events.catalog import Catalog
 from atc.events.reader import read_events
 from atc.events.schema import KEYFRAME_NS
 from atc.features import engine_spec as engine_spec_module
+from atc.features.declarations import feature_schema, known_columns
 from atc.features.engine_spec import engine_spec, warm_up_ns
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 SECOND_NS = 1_000_000_000
+SCHEMAS = ("core", "ticker")
 Progress = Callable[[int], None]
 
 
@@ -131,8 +133,8 @@ def label_days(
 def _feature_job(source: Source, day: date) -> _Job:
     facts, (begin, end) = source.data, source.span(day)
     source.catalog.day(facts.venue, facts.symbol, day)  # refuses a day without events, by name
-    read_from = begin - warm_up_ns(source.sampling, source.engine)
-    spec = engine_spec(facts, source.sampling, source.engine, read_from, end)
+    read_from = begin - warm_up_ns(source.sampling, source.engine, SCHEMAS)
+    spec = engine_spec(facts, source.sampling, source.engine, read_from, end, schemas=SCHEMAS)
     # The event that decides the last row of the day may be far off.
     last = source.catalog.first_event_from(facts.venue, facts.symbol, end) or end
     return _Job(source, day, "features", {"spec": spec}, spec, read_from, last + 2 * source.max_gap_ns)
@@ -140,7 +142,7 @@ def _feature_job(source: Source, day: date) -> _Job:
 
 def _label_job(source: Source, day: date, horizon_s: float, rows: Path | None = None) -> _Job:
     begin, end = source.span(day)
-    spec = engine_spec(source.data, source.sampling, source.engine, begin, end)
+    spec = engine_spec(source.data, source.sampling, source.engine, begin, end, schemas=SCHEMAS)
     horizon_ns = round(horizon_s * SECOND_NS)
     key: dict[str, object] = {"spec": spec, "rows": rows.stem if rows else None, "horizon_ns": horizon_ns}
     # Long enough to know the book at the first row, and whether the last horizon ends in a silence.
@@ -168,7 +170,7 @@ class _Job:
         seen = catalog.days_within(facts.venue, facts.symbol, self.read_from, self.read_to)
         key = {
             **self.key,
-            "schema": [_rust.FEATURE_SCHEMA_VERSION, _rust.LABEL_SCHEMA_VERSION],
+            "schema": [feature_schema(known_columns()), _rust.LABEL_SCHEMA_VERSION],
             "code": [_rust.FEATUREGEN_DIGEST, _python_digest()],
             "events": catalog.content_digest(facts.venue, facts.symbol, seen),
             "read": [self.read_from, self.read_to],

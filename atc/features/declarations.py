@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 
@@ -10,6 +11,8 @@ from functools import cache
 class Declaration:
     """One column: what it is called, what it means, what it is made from."""
 
+    schema: str
+    """The schema that it is computed, versioned and cached with."""
     name: str
     family: str
     inputs: str
@@ -19,6 +22,34 @@ class Declaration:
     unit: str
     formula: str
     source: str
+
+
+@dataclass(frozen=True)
+class Schema:
+    """A group of columns that is computed, versioned and cached as one."""
+
+    name: str
+    version: int
+    """Raised with every change of what one of its columns means or how it is computed."""
+    columns: tuple[str, ...]
+    code: str
+    """Digest of the code behind its columns, comments and layout left out."""
+    lookback_s: int
+    """Its longest declared window, s."""
+
+
+@cache
+def schemas() -> tuple[Schema, ...]:
+    """All schemas in the order of a row."""
+    from atc import _rust
+
+    return tuple(Schema(**{**item, "columns": tuple(item["columns"])}) for item in _rust.feature_schemas())
+
+
+def schemas_of(columns: Iterable[str]) -> tuple[Schema, ...]:
+    """The schemas that `columns` belong to, in order."""
+    wanted = set(columns)
+    return tuple(schema for schema in schemas() if wanted.intersection(schema.columns))
 
 
 @cache
@@ -35,11 +66,9 @@ def known_columns() -> tuple[str, ...]:
     return tuple(item.name for item in declarations())
 
 
-def feature_schema() -> str:
-    """Version of the feature definitions, as records and models name it."""
-    from atc import _rust
-
-    return f"features-{_rust.FEATURE_SCHEMA_VERSION}"
+def feature_schema(columns: Iterable[str]) -> str:
+    """The schemas of `columns` with their versions, as records and models name them: `core-1+ofi-1`."""
+    return "+".join(f"{schema.name}-{schema.version}" for schema in schemas_of(columns))
 
 
 def label_schema() -> str:

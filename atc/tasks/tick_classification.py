@@ -105,7 +105,7 @@ class TickClassification:
             )
         self._digest = self._catalog.content_digest(facts.venue, facts.symbol, read)
         quality = self._demand_quality(sorted(read), desk)
-        return DataIdentity(self._digest, feature_schema(), label_schema(), quality)
+        return DataIdentity(self._digest, feature_schema(self._all_columns()), label_schema(), quality)
 
     def _demand_quality(self, days: list[date], desk: Desk) -> dict[str, object]:
         """The quality of `days`; raises DataError where it is less than the config demands."""
@@ -341,7 +341,7 @@ class TickClassification:
                 train_from=first,
                 train_to=last,
                 train_span_ns=loaded.spans.train,
-                feature_schema=feature_schema(),
+                feature_schema=feature_schema(columns),
                 label={**config.label.model_dump(mode="json"), "threshold_bps": loaded.label.threshold_bps},
                 config_digest=config_digest(config),
                 data_digest=self._digest,

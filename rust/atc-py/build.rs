@@ -1,5 +1,8 @@
 //! Digests of the sources, so that a cache or a run knows which code made it; and the configs that a wheel carries.
 
+#[path = "build/formula_code.rs"]
+mod formula_code;
+
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 use std::{env, fs};
@@ -45,12 +48,26 @@ fn main() {
         println!("cargo:rustc-env={name}={digest}");
     }
     println!("cargo:rerun-if-changed={}", lock.display());
+    write_schema_code(&rust, &lock);
     let bundled = PathBuf::from(env::var("OUT_DIR").expect("cargo sets it")).join("_bundled");
     let project = rust.parent().expect("the project");
     for name in ["conf", "experiments", "sweeps"] {
         copy_tree(&project.join(name), &bundled.join(name));
     }
     println!("cargo:rustc-env=BUILD_PROFILE={}", env::var("PROFILE").unwrap_or_default());
+}
+
+/// `SCHEMA_CODE`: the digest of the code of each feature schema, by name.
+fn write_schema_code(rust: &Path, lock: &Path) {
+    println!("cargo:rerun-if-changed=build");
+    let lock = fs::read_to_string(lock).unwrap_or_default();
+    // The way of a day in and out is part of it.
+    let ways = [rust.join("atc-py/src/tables.rs"), rust.join("atc-py/src/rows.rs")];
+    let digests = formula_code::digests(&rust.join("atc-featuregen/src"), &ways, &lock);
+    let items: String = digests.iter().map(|(name, code)| format!("    ({name:?}, {code:?}),\n")).collect();
+    let text = format!("const SCHEMA_CODE: &[(&str, &str)] = &[\n{items}];\n");
+    let file = PathBuf::from(env::var("OUT_DIR").expect("cargo sets it")).join("schema_code.rs");
+    fs::write(file, text).expect("a generated file");
 }
 
 /// What lies in `folder`, in order, without the entry called `left_out`.

@@ -65,7 +65,7 @@ def main() -> int:
         ]
         for kind in ("trade", "book", "ticker", "clock_1s"):
             sampling = config.sampling.model_copy(update={"kind": kind})
-            spec = engine_spec(data, sampling, config.features.engine, begin, end)
+            spec = engine_spec(data, sampling, config.features.engine, begin, end, schemas=("core", "ticker"))
             made = _rust.build_rows(spec, *batches, begin, end + 1).num_rows
             alone = best(lambda spec=spec: _rust.build_rows(spec, *batches, begin, end + 1))
             whole = best(lambda spec=spec: _rust.build_rows(spec, *tables(), begin, end + 1))

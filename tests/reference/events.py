@@ -107,6 +107,7 @@ class Spec:
     """Everything numeric that the specification leaves to the config, with the defaults of ETH_JPY."""
 
     sampling: str = "trade"
+    schemas: tuple[str, ...] = ("core", "ticker")
     tick: Decimal = Decimal(1)
     lot: Decimal = Decimal("0.01")
     day_cut_utc_s: int = 75_600
@@ -133,6 +134,7 @@ class Spec:
                 "day_cut_utc_s": self.day_cut_utc_s,
                 "tz_offset_s": self.tz_offset_s,
                 "recorded_depth": self.recorded_depth,
+                "schemas": list(self.schemas),
                 "sampling": self.sampling,
                 "group_ns": self.group_ns,
                 "max_gap_ns": self.max_gap_ns,

@@ -1,7 +1,8 @@
 //! Whole tables of canonical events: merged into one stream and pushed, event by event.
 
-use crate::engine::{Engine, Rows};
+use crate::engine::Engine;
 use crate::event::{Control, Event, Kind, Level, MsgKind, Ticker};
+use crate::rows::Rows;
 use crate::spec::Spec;
 
 /// A column that may hold nulls, as Arrow lays it out: values, and a bitmap of the valid ones from a bit offset on.
@@ -174,22 +175,19 @@ pub fn merge(
 /// only close what is open then.
 pub fn build_rows(spec: Spec, tables: &Tables<'_>, emit_from: i64, emit_to: i64) -> Result<Rows, String> {
     let mut engine = Engine::new(spec)?;
-    let mut rows = Rows::new();
-    let mut over = false;
+    let (mut warm, mut over) = (false, false);
     merge(tables, |event| {
         engine.push(event)?;
-        if event.ts_recv >= emit_from {
-            let finished = engine.take_rows();
-            over = event.ts_recv >= emit_to && !engine.waits_before(emit_to);
-            rows.extend_between(&finished, emit_from, emit_to);
-        } else {
-            engine.take_rows();
+        if !warm && event.ts_recv >= emit_from {
+            warm = true;
+            engine.keep_rows(emit_from, i64::MAX);
         }
+        over = event.ts_recv >= emit_to && !engine.waits_before(emit_to);
         Ok(!over)
     })?;
     if !over {
         engine.flush()?;
-        rows.extend_between(&engine.take_rows(), emit_from, emit_to);
     }
-    Ok(rows)
+    engine.keep_rows(emit_from, emit_to);
+    Ok(engine.take_rows())
 }

@@ -3,86 +3,28 @@
 //! `push` is the only way in; a batch is a loop over it, and live serving is the same loop. A timestamp is looked at only when it is closed,
 //! so a row holds exactly what was received up to its t.
 
-use crate::columns::COLUMNS;
 use crate::event::{Control, Event, Kind};
+use crate::families::AnyFamily;
 use crate::groups::Group;
+use crate::market::Market;
+use crate::row::Row;
+use crate::rows::{RowBuffer, Rows};
 use crate::spec::{SECOND, Sampling, Spec};
-use crate::state::{State, Values};
 use serde::{Deserialize, Serialize};
 
-/// Finished rows, column by column.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Rows {
-    /// Time of the row, ns UTC.
-    pub ts_recv: Vec<i64>,
-    /// With `ts_recv` (and the symbol) the key of the row.
-    pub ev_seq: Vec<u64>,
-    /// When the row became known, ns UTC: the time of decision.
-    pub ts_close: Vec<i64>,
-    /// One vector a column; NaN is null.
-    pub columns: Vec<Vec<f32>>,
-}
-
-impl Rows {
-    /// None.
-    pub fn new() -> Self {
-        Self { columns: vec![Vec::new(); COLUMNS], ..Self::default() }
-    }
-
-    /// Number of rows.
-    pub fn len(&self) -> usize {
-        self.ts_recv.len()
-    }
-
-    /// There are none.
-    pub fn is_empty(&self) -> bool {
-        self.ts_recv.is_empty()
-    }
-
-    /// Appends those of `other` whose t lies in `[from, to)`.
-    pub fn extend_between(&mut self, other: &Self, from: i64, to: i64) {
-        let start = other.ts_recv.partition_point(|t| *t < from);
-        let end = other.ts_recv.partition_point(|t| *t < to);
-        if start >= end {
-            return;
-        }
-        self.ts_recv.extend_from_slice(&other.ts_recv[start..end]);
-        self.ev_seq.extend_from_slice(&other.ev_seq[start..end]);
-        self.ts_close.extend_from_slice(&other.ts_close[start..end]);
-        for (mine, theirs) in self.columns.iter_mut().zip(&other.columns) {
-            mine.extend_from_slice(&theirs[start..end]);
-        }
-    }
-
-    fn push(&mut self, t: i64, ev_seq: u64, ts_close: i64, values: &Values) {
-        self.ts_recv.push(t);
-        self.ev_seq.push(ev_seq);
-        self.ts_close.push(ts_close);
-        for (column, x) in self.columns.iter_mut().zip(values) {
-            let x = *x as f32;
-            column.push(if x.is_finite() { x } else { f32::NAN });
-        }
-    }
-}
+/// A row of another sampling than `trade` belongs to the newest taker group, if that is at most so old.
+const GROUP_REACH_NS: i64 = 1_830 * SECOND;
 
 /// A computed row that waits for its group to close.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Candidate {
     t: i64,
     ev_seq: u64,
-    values: Vec<f64>,
-}
-
-impl Candidate {
-    fn values(&self) -> Values {
-        std::array::from_fn(|i| self.values[i])
-    }
 }
 
 /// What happened at the timestamp that is still open.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Current {
-    had_book: bool,
     /// Messages that make a row (samplings `book` and `ticker`).
     sampled: Vec<u64>,
     /// Groups that closed at this timestamp, with a last print at this timestamp.
@@ -95,7 +37,9 @@ struct Current {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Engine {
     spec: Spec,
-    state: State,
+    /// Everything of this stretch: what all families read, and what each keeps.
+    market: Market,
+    families: Vec<AnyFamily>,
     /// `ts_recv` of the last event that was not ignored, and its `ev_seq`.
     now: Option<(i64, u64)>,
     closed: bool,
@@ -105,18 +49,22 @@ pub struct Engine {
     stretch_market: Option<i64>,
     current: Current,
     candidate: Option<Candidate>,
+    /// Values of the row computed last, that of the candidate while there is one.
+    values: Vec<f64>,
     next_second: i64,
-    rows: Rows,
+    rows: RowBuffer,
 }
 
 impl Engine {
     /// An engine that has seen nothing. Fails on a specification out of range.
     pub fn new(spec: Spec) -> Result<Self, String> {
         spec.check()?;
-        let state = State::new(&spec);
+        let families = families_of(&spec);
+        let columns = families.iter().map(|f| f.schema().declarations.len()).sum();
         Ok(Self {
             spec,
-            state,
+            market: Market::default(),
+            families,
             now: None,
             closed: true,
             promised: i64::MIN,
@@ -124,8 +72,9 @@ impl Engine {
             stretch_market: None,
             current: Current::default(),
             candidate: None,
+            values: vec![f64::NAN; columns],
             next_second: i64::MIN,
-            rows: Rows::new(),
+            rows: RowBuffer::new(columns),
         })
     }
 
@@ -136,7 +85,17 @@ impl Engine {
 
     /// Rows finished since the last call, in key order.
     pub fn take_rows(&mut self) -> Rows {
-        std::mem::replace(&mut self.rows, Rows::new())
+        self.rows.take()
+    }
+
+    /// Number of rows finished since then.
+    pub fn finished(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Of the finished rows keeps those whose t lies in `[from, to)`.
+    pub fn keep_rows(&mut self, from: i64, to: i64) {
+        self.rows.keep_between(from, to);
     }
 
     /// Takes one event. Fails, naming the event, when time runs backwards or the event is not a possible one; the engine is then of no further use.
@@ -184,8 +143,7 @@ impl Engine {
     fn apply(&mut self, t: i64, event: &Event<'_>) -> Result<(), String> {
         match event.kind {
             Kind::Book(kind, levels) => {
-                self.state.book(t, kind, levels, &self.spec)?;
-                self.current.had_book = true;
+                self.market.book(t, kind, levels, &self.spec)?;
                 let inserted = crate::event::flag::SNAPSHOT | crate::event::flag::REPEAT;
                 if self.spec.sampling == Sampling::Book && event.flags & inserted != inserted {
                     self.current.sampled.push(event.ev_seq);
@@ -207,7 +165,7 @@ impl Engine {
                 self.print(t, print)?;
             }
             Kind::Ticker(ticker) => {
-                self.state.ticker(ticker)?;
+                self.market.ticker(ticker)?;
                 if self.spec.sampling == Sampling::Ticker {
                     self.current.sampled.push(event.ev_seq);
                 }
@@ -223,14 +181,19 @@ impl Engine {
     }
 
     fn print(&mut self, t: i64, print: Group) -> Result<(), String> {
-        if self.state.groups.joins(print.ts_exch, print.side) {
-            if let Some(candidate) = self.candidate.take() {
-                self.state.take_row_back(&candidate.values());
+        if self.market.groups.joins(print.ts_exch, print.side) {
+            if self.candidate.take().is_some() {
+                for family in &mut self.families {
+                    family.take_row_back();
+                }
             }
         } else {
             self.close_group(t);
         }
-        self.state.groups.print(t, print, &self.spec)?;
+        let print = self.market.groups.print(t, print)?;
+        for family in &mut self.families {
+            family.on_print(&print, &self.spec)?;
+        }
         self.current.printed = true;
         Ok(())
     }
@@ -238,7 +201,7 @@ impl Engine {
     /// A row with a t before `end` may still come out.
     pub fn waits_before(&self, end: i64) -> bool {
         let timestamp_open = !self.closed && self.now.is_some_and(|(now, _)| now < end);
-        let group_open = self.state.groups.open().is_some_and(|(t, _)| *t < end);
+        let group_open = self.market.groups.open().is_some_and(|(t, _)| *t < end);
         timestamp_open || (group_open && self.spec.sampling == Sampling::Trade)
     }
 
@@ -257,7 +220,7 @@ impl Engine {
             return Ok(());
         };
         self.close_timestamp(now)?;
-        if let Some((t, _)) = self.state.groups.open() {
+        if let Some((t, _)) = self.market.groups.open() {
             self.close_group(t + self.spec.group_ns);
         }
         if self.next_second == now {
@@ -272,7 +235,7 @@ impl Engine {
             return Ok(());
         };
         self.close_timestamp(t)?;
-        if let Some((last_print, _)) = self.state.groups.open()
+        if let Some((last_print, _)) = self.market.groups.open()
             && t > last_print + self.spec.group_ns
         {
             self.close_group(t);
@@ -302,7 +265,16 @@ impl Engine {
         if std::mem::replace(&mut self.closed, true) {
             return Ok(());
         }
-        self.state.close_timestamp(t, self.current.had_book, &self.spec)?;
+        if let Some(closed) = self.market.close_book(t, &self.spec)? {
+            for family in &mut self.families {
+                family.on_book(&closed, &self.market, &self.spec)?;
+            }
+        }
+        if let Some(closed) = self.market.close_ticker(t) {
+            for family in &mut self.families {
+                family.on_ticker(&closed, &self.spec)?;
+            }
+        }
         let current = std::mem::take(&mut self.current);
         for ev_seq in current.sampled {
             self.row(t, ev_seq, ts_close)?;
@@ -311,26 +283,26 @@ impl Engine {
             return Ok(());
         }
         for group in &current.closed_groups {
-            let values = self.values_with_statistics(t, Some(group))?;
-            self.rows.push(t, group.ev_seq, t, &values);
+            self.compute(t, Some(group))?;
+            self.rows.push(t, group.ev_seq, t, &self.values);
         }
         if current.printed
-            && let Some((_, group)) = self.state.groups.open().copied()
+            && let Some((_, group)) = self.market.groups.open().copied()
         {
-            let values = self.values_with_statistics(t, Some(&group))?;
-            self.candidate = Some(Candidate { t, ev_seq: group.ev_seq, values: values.to_vec() });
+            self.compute(t, Some(&group))?;
+            self.candidate = Some(Candidate { t, ev_seq: group.ev_seq });
         }
         Ok(())
     }
 
     /// The open group grows no more, decided at `ts_close`; its row comes out, or waits for the end of its timestamp.
     fn close_group(&mut self, ts_close: i64) {
-        let Some((t, group)) = self.state.groups.open().copied() else {
+        let Some((t, group)) = self.market.groups.open().copied() else {
             return;
         };
-        self.state.groups.close();
+        self.market.groups.close();
         if let Some(candidate) = self.candidate.take() {
-            self.rows.push(candidate.t, candidate.ev_seq, ts_close, &candidate.values());
+            self.rows.push(candidate.t, candidate.ev_seq, ts_close, &self.values);
         } else if self.spec.sampling == Sampling::Trade {
             debug_assert_eq!(self.now.map(|(now, _)| now), Some(t));
             self.current.closed_groups.push(group);
@@ -339,28 +311,41 @@ impl Engine {
 
     /// A row of a sampling other than `trade`.
     fn row(&mut self, t: i64, ev_seq: u64, ts_close: i64) -> Result<(), String> {
-        let reach = self.spec.max_lookback_ns();
-        let group = self.state.groups.newest().filter(|(since, _)| t - since <= reach).map(|(_, g)| *g);
-        let values = self.values_with_statistics(t, group.as_ref())?;
-        self.rows.push(t, ev_seq, ts_close, &values);
+        let newest = self.market.groups.newest().copied();
+        let group = newest.filter(|(since, _)| t - since <= GROUP_REACH_NS).map(|(_, group)| group);
+        self.compute(t, group.as_ref())?;
+        self.rows.push(t, ev_seq, ts_close, &self.values);
         Ok(())
     }
 
-    fn values_with_statistics(&mut self, t: i64, group: Option<&Group>) -> Result<Values, String> {
-        let mut values = self.state.values(t, group, &self.spec);
-        self.state.add_row(t, &mut values, &self.spec)?;
-        Ok(values)
+    /// The values of a row at `t`, which enters the row statistics.
+    fn compute(&mut self, t: i64, group: Option<&Group>) -> Result<(), String> {
+        let row = Row::new(t, group);
+        self.values.fill(f64::NAN);
+        let mut rest = &mut self.values[..];
+        for family in &mut self.families {
+            let (values, others) = rest.split_at_mut(family.schema().declarations.len());
+            family.row(&row, &self.market, &self.spec, values)?;
+            rest = others;
+        }
+        Ok(())
     }
 
     /// A new stretch begins at `t`; the timestamps before are closed.
     fn reset(&mut self, t: i64) -> Result<(), String> {
         self.close_group(t);
-        self.state = State::new(&self.spec);
+        self.market = Market::default();
+        self.families = families_of(&self.spec);
         self.current = Current::default();
         self.candidate = None;
         self.stretch_market = None;
         Ok(())
     }
+}
+
+/// The families of the schemas asked for, which the specification's check has found.
+fn families_of(spec: &Spec) -> Vec<AnyFamily> {
+    spec.schemas.iter().filter_map(|name| AnyFamily::new(name, spec)).collect()
 }
 
 fn ceil_second(t: i64) -> i64 {

@@ -2,20 +2,24 @@
 
 pub mod batch;
 pub mod book;
-pub mod columns;
+pub mod declaration;
 pub mod engine;
 pub mod event;
+pub mod families;
 pub mod fixed;
+pub mod flows;
 pub mod groups;
 pub mod label;
+pub mod market;
+pub mod moments;
 pub mod order_stats;
+pub mod prices;
 pub mod quotes;
 pub mod replay;
+pub mod row;
+pub mod rows;
 pub mod spec;
-pub mod state;
 pub mod timeline;
 
-/// Raised with every change of what a column means or how it is computed.
-pub const FEATURE_SCHEMA_VERSION: u32 = 1;
 /// Raised with every change of what a label means or how it is computed.
 pub const LABEL_SCHEMA_VERSION: u32 = 1;

@@ -1,6 +1,6 @@
 //! The path of a mid price: what it was at a time, and its realised volatility.
 
-use crate::fixed::{from_fixed, to_fixed};
+use crate::fixed::{from_fixed, to_f64};
 use crate::timeline::Timeline;
 use serde::{Deserialize, Serialize};
 
@@ -52,32 +52,21 @@ impl<Q> QuotePath<Q> {
 pub struct RealisedVolatility {
     changes: Timeline<i64>,
     windows: Vec<(i64, u64, i128)>,
-    last: Option<(i64, Option<i64>)>,
-    max_gap: i64,
 }
 
 impl RealisedVolatility {
     /// Over `(t − window, t]` for each of `windows`, ns.
-    pub fn new(windows: &[i64], max_gap: i64) -> Self {
+    pub fn new(windows: &[i64]) -> Self {
         let windows = windows.iter().map(|w| (*w, 0, 0)).collect();
-        Self { changes: Timeline::new(), windows, last: None, max_gap }
+        Self { changes: Timeline::new(), windows }
     }
 
-    /// Twice the mid at closed timestamp `t`, if it is defined.
-    pub fn push(&mut self, t: i64, mid2: Option<i64>) -> Result<(), String> {
-        if let (Some((since, Some(before))), Some(now)) = (self.last, mid2)
-            && before != now
-            && t - since <= self.max_gap
-        {
-            let change = libm::log(now as f64 / before as f64);
-            let x = to_fixed(change).ok_or_else(|| format!("mid change {change} is out of range"))?;
-            self.changes.push(t, x);
-            for (_, _, sum) in &mut self.windows {
-                *sum += i128::from(x) * i128::from(x);
-            }
+    /// A mid change at `t`, in units of 2⁻⁴⁰.
+    pub fn push(&mut self, t: i64, change: i64) {
+        self.changes.push(t, change);
+        for (_, _, sum) in &mut self.windows {
+            *sum += i128::from(change) * i128::from(change);
         }
-        self.last = Some((t, mid2));
-        Ok(())
     }
 
     /// Lets go of the changes that left the windows that end at `t`.
@@ -97,13 +86,14 @@ impl RealisedVolatility {
 
     /// Of window `index`, at the time of the last [`Self::advance`].
     pub fn value(&self, index: usize) -> f64 {
-        from_fixed((self.windows[index].2 as f64).sqrt())
+        from_fixed(to_f64(self.windows[index].2).sqrt())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::market::MidChanges;
 
     #[test]
     fn looks_back_no_further_than_max_gap() {
@@ -122,11 +112,13 @@ mod tests {
 
     #[test]
     fn volatility_counts_changes_in_the_window() {
-        let mut rv = RealisedVolatility::new(&[10, 100], 60);
+        let (mut rv, mut changes) = (RealisedVolatility::new(&[10, 100]), MidChanges::default());
         for (t, mid2) in
             [(0, Some(200)), (5, Some(202)), (8, Some(202)), (9, None), (12, Some(300)), (14, Some(303))]
         {
-            rv.push(t, mid2).unwrap();
+            if let Some(change) = changes.next(t, mid2, 60).unwrap() {
+                rv.push(t, change);
+            }
         }
         rv.advance(15);
         let (first, second) = ((1.01_f64).ln(), (1.01_f64).ln());

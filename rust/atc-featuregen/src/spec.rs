@@ -1,12 +1,17 @@
 //! What a caller configures: instrument facts and the constants of the formulas.
 
-use crate::columns::DECLARATIONS;
+use crate::families::{SCHEMAS, lookback_s};
 use serde::{Deserialize, Serialize};
 
 /// Nanoseconds in a second.
 pub const SECOND: i64 = 1_000_000_000;
 /// Nanoseconds in a day.
 pub const DAY: i64 = 86_400 * SECOND;
+
+/// Times in seconds as ns.
+pub fn seconds<const N: usize>(values: [i64; N]) -> [i64; N] {
+    values.map(|s| s * SECOND)
+}
 
 /// Which events make a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,6 +54,8 @@ pub struct Spec {
     pub tz_offset_s: i64,
     /// Levels a side that the feed records; null: all.
     pub recorded_depth: Option<u32>,
+    /// Which schemas' columns a row has, in the order of [`SCHEMAS`].
+    pub schemas: Vec<String>,
     /// Which events make a row.
     pub sampling: Sampling,
     /// Prints at most this far apart may be one taker group.
@@ -87,16 +94,35 @@ impl Spec {
                 return Err(format!("engine spec: '{name}' is out of range"));
             }
         }
+        self.check_schemas()?;
         match self.maintenance.iter().find(|m| m[0] > m[1] || m[1] > m[2]) {
             Some(m) => Err(format!("engine spec: maintenance {m:?} is not start ≤ end ≤ end of pre-open")),
             None => Ok(()),
         }
     }
 
-    /// How far back a row looks, ns: the longest declared window, or the quantile of a trade still fresh.
+    fn check_schemas(&self) -> Result<(), String> {
+        let known: Vec<&str> = SCHEMAS.iter().map(|s| s.name).collect();
+        let mut places = Vec::with_capacity(self.schemas.len());
+        for name in &self.schemas {
+            let place = known.iter().position(|k| k == name);
+            places.push(place.ok_or_else(|| {
+                format!("engine spec: there is no feature schema '{name}'; there are {}", known.join(", "))
+            })?);
+        }
+        if places.is_empty() || !places.is_sorted_by(|a, b| a < b) {
+            return Err(format!(
+                "engine spec: 'schemas' is {:?}, expected some of {}, each once and in this order",
+                self.schemas,
+                known.join(", ")
+            ));
+        }
+        Ok(())
+    }
+
+    /// How far back a row looks, ns: the farthest of its schemas.
     pub fn max_lookback_ns(&self) -> i64 {
-        let declared = DECLARATIONS.iter().filter_map(|d| d.window_s).max().unwrap_or(0);
-        i64::from(declared).max(self.big_trade.window_s + self.big_trade.fresh_s) * SECOND
+        self.schemas.iter().filter_map(|name| lookback_s(name, self)).max().unwrap_or(0) * SECOND
     }
 
     /// ns since the business day began.

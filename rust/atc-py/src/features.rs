@@ -1,21 +1,24 @@
 //! The engine and the labeller in Python.
 
+use crate::rows::to_batch;
 use crate::tables::tables;
-use arrow_array::{ArrayRef, Float32Array, Float64Array, Int64Array, RecordBatch, UInt64Array};
+use arrow_array::{ArrayRef, Float64Array, Int64Array, RecordBatch};
 use arrow_buffer::NullBuffer;
 use arrow_pyarrow::PyArrowType;
 use arrow_schema::{DataType, Field, Schema};
+use atc_featuregen::LABEL_SCHEMA_VERSION;
 use atc_featuregen::batch;
-use atc_featuregen::columns::DECLARATIONS;
-use atc_featuregen::engine::{Engine, Rows};
+use atc_featuregen::engine::Engine;
 use atc_featuregen::event::{Control, Event, Kind, Level, MsgKind, Ticker};
+use atc_featuregen::families::SCHEMAS;
 use atc_featuregen::label;
 use atc_featuregen::spec::Spec;
-use atc_featuregen::{FEATURE_SCHEMA_VERSION, LABEL_SCHEMA_VERSION};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 use std::sync::Arc;
+
+include!(concat!(env!("OUT_DIR"), "/schema_code.rs"));
 
 fn value_error(why: impl std::fmt::Display) -> PyErr {
     PyValueError::new_err(why.to_string())
@@ -28,44 +31,44 @@ fn parse_spec(spec_json: &str) -> PyResult<Spec> {
     Ok(spec)
 }
 
-fn float32(values: Vec<f32>) -> ArrayRef {
-    let nulls: NullBuffer = values.iter().map(|x| !x.is_nan()).collect();
-    let nulls = (nulls.null_count() > 0).then_some(nulls);
-    Arc::new(Float32Array::new(values.into(), nulls))
+/// Digest of the code behind the columns of schema `name`.
+fn code_of(name: &str) -> &'static str {
+    SCHEMA_CODE.iter().find(|(known, _)| *known == name).map_or("", |(_, code)| code)
 }
 
-fn to_batch(rows: Rows) -> PyResult<RecordBatch> {
-    let mut fields = vec![
-        Field::new("ts_recv", DataType::Int64, false),
-        Field::new("ev_seq", DataType::UInt64, false),
-        Field::new("ts_close", DataType::Int64, false),
-    ];
-    let mut arrays: Vec<ArrayRef> = vec![
-        Arc::new(Int64Array::from(rows.ts_recv)),
-        Arc::new(UInt64Array::from(rows.ev_seq)),
-        Arc::new(Int64Array::from(rows.ts_close)),
-    ];
-    for (declaration, column) in DECLARATIONS.iter().zip(rows.columns) {
-        fields.push(Field::new(declaration.name, DataType::Float32, true));
-        arrays.push(float32(column));
-    }
-    RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays).map_err(value_error)
-}
-
-/// Every column: name, family, inputs, window_s, unit, formula, source.
+/// Every column: schema, name, family, inputs, window_s, unit, formula, source.
 #[pyfunction]
 fn feature_declarations(py: Python<'_>) -> PyResult<Vec<Bound<'_, PyDict>>> {
-    DECLARATIONS
+    let all = SCHEMAS.iter().flat_map(|schema| schema.declarations.iter().map(move |d| (schema, d)));
+    all.map(|(schema, d)| {
+        let item = PyDict::new(py);
+        for (key, text) in
+            [("schema", schema.name), ("name", d.name), ("family", d.family), ("inputs", d.inputs)]
+        {
+            item.set_item(key, text)?;
+        }
+        item.set_item("window_s", d.window_s)?;
+        for (key, text) in [("unit", d.unit), ("formula", d.formula), ("source", d.source)] {
+            item.set_item(key, text)?;
+        }
+        Ok(item)
+    })
+    .collect()
+}
+
+/// Every schema: name, version, columns, digest of the code behind them, the longest declared window in s.
+#[pyfunction]
+fn feature_schemas(py: Python<'_>) -> PyResult<Vec<Bound<'_, PyDict>>> {
+    SCHEMAS
         .iter()
-        .map(|d| {
+        .map(|schema| {
             let item = PyDict::new(py);
-            for (key, text) in [("name", d.name), ("family", d.family), ("inputs", d.inputs)] {
-                item.set_item(key, text)?;
-            }
-            item.set_item("window_s", d.window_s)?;
-            for (key, text) in [("unit", d.unit), ("formula", d.formula), ("source", d.source)] {
-                item.set_item(key, text)?;
-            }
+            item.set_item("name", schema.name)?;
+            item.set_item("version", schema.version)?;
+            let columns: Vec<&str> = schema.declarations.iter().map(|d| d.name).collect();
+            item.set_item("columns", columns)?;
+            item.set_item("code", code_of(schema.name))?;
+            item.set_item("lookback_s", schema.window_s())?;
             Ok(item)
         })
         .collect()
@@ -86,8 +89,12 @@ fn build_rows(
 ) -> PyResult<PyArrowType<RecordBatch>> {
     let spec = parse_spec(spec_json)?;
     let tables = tables(&book.0, &trade.0, &ticker.0, &control.0)?;
-    let rows = py.detach(|| batch::build_rows(spec, &tables, emit_from, emit_to)).map_err(value_error)?;
-    Ok(PyArrowType(to_batch(rows)?))
+    let schemas = spec.schemas.clone();
+    let rows = py.detach(|| -> Result<RecordBatch, PyErr> {
+        let rows = batch::build_rows(spec, &tables, emit_from, emit_to).map_err(value_error)?;
+        to_batch(rows, &schemas).map_err(value_error)
+    })?;
+    Ok(PyArrowType(rows))
 }
 
 /// r (bps, null where undefined), t0 and t1 of rows at `times`.
@@ -212,11 +219,13 @@ impl FeatureEngine {
     }
 
     fn take_rows(&mut self) -> PyResult<PyArrowType<RecordBatch>> {
-        Ok(PyArrowType(to_batch(self.engine.take_rows())?))
+        let rows = self.engine.take_rows();
+        Ok(PyArrowType(to_batch(rows, &self.engine.spec().schemas).map_err(value_error)?))
     }
 
     fn state<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
-        let state = postcard::to_stdvec(&(FEATURE_SCHEMA_VERSION, &self.engine)).map_err(value_error)?;
+        let code = spelled_code(&self.engine.spec().schemas);
+        let state = postcard::to_stdvec(&(code, &self.engine)).map_err(value_error)?;
         Ok(PyBytes::new(py, &state))
     }
 
@@ -224,21 +233,33 @@ impl FeatureEngine {
     fn restore(state: &[u8]) -> PyResult<Self> {
         let damaged =
             |why| value_error(format!("engine state of {} bytes cannot be read: {why}", state.len()));
-        let (version, rest) = postcard::take_from_bytes::<u32>(state).map_err(damaged)?;
-        if version != FEATURE_SCHEMA_VERSION {
-            let message =
-                format!("engine state of feature schema {version}, expected {FEATURE_SCHEMA_VERSION}");
-            return Err(value_error(message));
+        let (found, rest) = postcard::take_from_bytes::<String>(state).map_err(damaged)?;
+        let named = found.split('+').filter_map(|schema| schema.split('-').next()).map(str::to_owned);
+        let expected = spelled_code(&named.collect::<Vec<_>>());
+        if found != expected {
+            return Err(value_error(format!(
+                "engine state of other code: it was written by {found}, this build is {expected}; \
+                 feed a new engine the events of its warm-up instead"
+            )));
         }
         Ok(Self { engine: postcard::from_bytes(rest).map_err(damaged)? })
     }
 }
 
+/// Name, version and code of each schema: another code may keep another state.
+fn spelled_code(schemas: &[String]) -> String {
+    let spelled = |name: &String| {
+        let version = SCHEMAS.iter().find(|schema| schema.name == name).map_or(0, |schema| schema.version);
+        format!("{name}-{version} ({})", &code_of(name).get(..12).unwrap_or("unknown"))
+    };
+    schemas.iter().map(spelled).collect::<Vec<_>>().join("+")
+}
+
 /// Adds this module's names to `atc._rust`.
 pub fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
-    m.add("FEATURE_SCHEMA_VERSION", FEATURE_SCHEMA_VERSION)?;
     m.add("LABEL_SCHEMA_VERSION", LABEL_SCHEMA_VERSION)?;
     m.add_function(wrap_pyfunction!(feature_declarations, m)?)?;
+    m.add_function(wrap_pyfunction!(feature_schemas, m)?)?;
     m.add_function(wrap_pyfunction!(build_rows, m)?)?;
     m.add_function(wrap_pyfunction!(label_fwd_logret, m)?)?;
     m.add_class::<FeatureEngine>()

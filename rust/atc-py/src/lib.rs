@@ -5,6 +5,7 @@ mod ingest;
 mod oracle;
 mod quality;
 mod replay;
+mod rows;
 mod sim;
 mod tables;
 

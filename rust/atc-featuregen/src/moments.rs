@@ -1,0 +1,173 @@
+//! z-scores over rows: Σx and Σx² as 128-bit integers.
+//!
+//! Integer sums do not depend on order or on where a stream was cut, and zero variance is exact.
+
+use crate::fixed::to_f64;
+use crate::timeline::Timeline;
+use serde::{Deserialize, Serialize};
+
+/// Stands for a null among the inputs of a row: neither a fixed-point number nor a size is as small.
+pub const NULL: i64 = i64::MIN;
+
+/// Sums of one input over the rows of a window.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+struct Sums {
+    n: u64,
+    sum: i128,
+    squares: i128,
+}
+
+impl Sums {
+    fn remove(&mut self, x: i64) {
+        if x != NULL {
+            self.n -= 1;
+            self.sum -= i128::from(x);
+            self.squares -= i128::from(x) * i128::from(x);
+        }
+    }
+
+    /// (x − mean)/std (ddof 1); `None` with fewer than `min_values` or no variance. Units of the values cancel.
+    ///
+    /// The mean is split into an integer quotient q and remainder r, so that Σ(x−q)² = Σx² − 2qΣx + nq² = Σx² − q(Σx + r) stays exact:
+    /// its parts may wrap, the result fits because it is at most Σx².
+    fn z(&self, x: i64, min_values: u64) -> Option<f64> {
+        let n = self.n;
+        if n < min_values || n < 2 || x == NULL {
+            return None;
+        }
+        // A division of 64 bits takes an instruction, one of 128 bits a library.
+        let (q, r) = match i64::try_from(self.sum) {
+            Ok(sum) => (i128::from(sum.div_euclid(n as i64)), i128::from(sum.rem_euclid(n as i64))),
+            Err(_) => (self.sum.div_euclid(i128::from(n)), self.sum.rem_euclid(i128::from(n))),
+        };
+        let centred = self.squares.wrapping_sub(q.wrapping_mul(self.sum.wrapping_add(r)));
+        if centred == 0 {
+            return None;
+        }
+        let (nf, rf) = (n as f64, r as f64);
+        let variance = (to_f64(centred) - rf * rf / nf) / (nf - 1.0);
+        Some((to_f64(i128::from(x) - q) - rf / nf) / variance.sqrt())
+    }
+}
+
+/// The inputs of the rows in a time window, several a row, with exact moments of each. Nulls are left out.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RowMoments<R> {
+    rows: Timeline<R>,
+    window: i64,
+    first: u64,
+    sums: Vec<Sums>,
+}
+
+impl<R: AsRef<[i64]>> RowMoments<R> {
+    /// Of `inputs` numbers a row, over `(t − window, t]`, in ns.
+    pub fn new(inputs: usize, window: i64) -> Self {
+        Self { rows: Timeline::new(), window, first: 0, sums: vec![Sums::default(); inputs] }
+    }
+
+    /// Adds a row at `t` and lets go of those that left the window. Fails when a Σx² leaves 127 bits.
+    pub fn push(&mut self, t: i64, row: R) -> Result<(), String> {
+        self.evict(t);
+        for (sums, &x) in self.sums.iter_mut().zip(row.as_ref()) {
+            if x != NULL {
+                sums.n += 1;
+                sums.sum += i128::from(x);
+                sums.squares = sums.squares.checked_add(i128::from(x) * i128::from(x)).ok_or_else(|| {
+                    format!("Σx² of a {} s window overflows 128 bits", self.window / 1_000_000_000)
+                })?;
+            }
+        }
+        self.rows.push(t, row);
+        Ok(())
+    }
+
+    /// Takes the newest row back.
+    pub fn pop(&mut self) {
+        if let Some((_, row)) = self.rows.pop() {
+            for (sums, &x) in self.sums.iter_mut().zip(row.as_ref()) {
+                sums.remove(x);
+            }
+        }
+    }
+
+    fn evict(&mut self, t: i64) {
+        let end = self.rows.seek(self.first, t - self.window);
+        for number in self.first..end {
+            let row = self.rows.get(number).as_ref();
+            for (sums, &x) in self.sums.iter_mut().zip(row) {
+                sums.remove(x);
+            }
+        }
+        self.first = end;
+        self.rows.forget_before(end);
+    }
+
+    /// z-score of each input of the newest row among all rows; NaN where it is undefined.
+    pub fn z_scores(&self, min_values: u64) -> impl Iterator<Item = f64> + '_ {
+        let newest = self.rows.last().map_or(&[][..], |(_, row)| row.as_ref());
+        self.sums.iter().zip(newest).map(move |(sums, &x)| sums.z(x, min_values).unwrap_or(f64::NAN))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn z(m: &RowMoments<[i64; 1]>, min_values: u64) -> Option<f64> {
+        m.z_scores(min_values).next().filter(|z| !z.is_nan())
+    }
+
+    #[test]
+    fn z_of_known_numbers() {
+        let mut m = RowMoments::new(1, 100);
+        for x in 1..=4 {
+            m.push(x, [x]).unwrap();
+        }
+        // mean 2.5, std √(5/3)
+        assert!((z(&m, 2).unwrap() - 1.5 / (5.0_f64 / 3.0).sqrt()).abs() < 1e-15);
+        assert_eq!(z(&m, 5), None);
+        m.pop();
+        assert!((z(&m, 2).unwrap() - 1.0).abs() < 1e-15);
+    }
+
+    #[test]
+    fn nulls_are_left_out() {
+        let mut m = RowMoments::new(2, 100);
+        for (t, row) in [[1, 5], [NULL, 6], [3, 7]].into_iter().enumerate() {
+            m.push(t as i64, row).unwrap();
+        }
+        let scores: Vec<f64> = m.z_scores(2).collect();
+        assert!((scores[0] - 1.0 / 2.0_f64.sqrt()).abs() < 1e-15, "mean 2, std √2");
+        assert!((scores[1] - 1.0).abs() < 1e-15);
+        m.push(3, [NULL, 8]).unwrap();
+        assert!(m.z_scores(2).next().unwrap().is_nan());
+    }
+
+    #[test]
+    fn zero_variance_is_exact_at_any_magnitude() {
+        let mut m = RowMoments::new(1, 1_000);
+        for t in 0..30 {
+            m.push(t, [(1 << 60) + 12_345]).unwrap();
+        }
+        assert_eq!(z(&m, 20), None);
+        m.push(30, [(1 << 60) + 12_346]).unwrap();
+        assert!((z(&m, 20).unwrap() - 30.0 / 31.0_f64.sqrt()).abs() < 1e-12);
+    }
+
+    #[test]
+    fn overflow_is_an_error() {
+        let mut m = RowMoments::new(1, 1_000);
+        m.push(0, [i64::MAX]).unwrap();
+        m.push(1, [-i64::MAX]).unwrap();
+        assert!(m.push(2, [-i64::MAX]).is_err());
+    }
+
+    #[test]
+    fn what_left_the_window_is_forgotten() {
+        let mut m = RowMoments::new(1, 10);
+        m.push(0, [1_000_000]).unwrap();
+        m.push(5, [1]).unwrap();
+        m.push(10, [3]).unwrap(); // (0, 10]: the value at 0 is out
+        assert!((z(&m, 2).unwrap() - 1.0 / 2.0_f64.sqrt()).abs() < 1e-15);
+    }
+}
