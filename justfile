@@ -49,6 +49,10 @@ test-rust:
 # every benchmark
 bench: bench-simulate bench-oracle bench-events bench-engine
 
+# each structure of the feature engine, and the whole of it, by criterion; words go to it
+bench-rust *words:
+    {{cargo}} bench --manifest-path rust/Cargo.toml --package atc-featuregen --locked -- {{words}}
+
 # the feature engine, events a second; the table also goes to outputs/bench/engine.json
 bench-engine:
     uv run python tests/benches/engine.py

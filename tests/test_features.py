@@ -10,7 +10,7 @@ import atc
 from atc.cli.features import markdown_table
 from atc.config.schema import Features
 from atc.errors import UsageError
-from atc.features.declarations import declarations, known_columns
+from atc.features.declarations import declarations, known_columns, schemas_of
 from atc.features.engine_spec import max_lookback_ns, warm_up_ns
 from atc.features.sets import set_columns
 
@@ -31,6 +31,7 @@ def columns_of(name: str) -> tuple[str, ...]:
         ("all38", 38),
         ("ticker16", 16),
         ("ticker24", 24),
+        ("plan36_flow", 58),
     ],
 )
 def test_sets_have_the_plans_sizes_in_the_order_of_the_declarations(name: str, count: int) -> None:
@@ -46,6 +47,16 @@ def test_the_two_readings_of_the_plan_differ_as_documented() -> None:
     assert "ob_imbalance_top5" not in plan | strict
 
 
+@pytest.mark.parametrize(
+    ("family", "count"), [("ofi", 9), ("microprice", 3), ("kyle", 2), ("hawkes", 5), ("bipower", 3)]
+)
+def test_a_further_family_is_a_set_of_its_own(family: str, count: int) -> None:
+    features = Features.model_validate({"name": "mine", "families": (family,)})
+    columns = set_columns(features)
+    assert len(columns) == count
+    assert [schema.name for schema in schemas_of(columns)] == [family]
+
+
 def test_the_page_is_made_from_the_declarations() -> None:
     page = (DOCS / "features.md").read_text(encoding="utf-8")
     made = markdown_table()
@@ -59,6 +70,7 @@ def test_the_page_is_made_from_the_declarations() -> None:
         ({"drop": ("ob_imbalance_top_5",)}, "did you mean 'ob_imbalance_top5'"),
         ({"drop": ("tk_count_5s",)}, "is not in the set"),
         ({"columns": ("mid",)}, "not a declared column"),
+        ({"families": ("orderflow",)}, "not a declared family"),
         ({"families": ("gate",), "drop": ("mscale_consensus_3sig",)}, "no column left"),
     ],
 )
@@ -76,3 +88,6 @@ def test_the_warm_up_covers_the_longest_window() -> None:
     longer = engine.model_copy(update={"big_trade": engine.big_trade.model_copy(update={"window_s": 3600})})
     assert max_lookback_ns(longer, ["core"]) == 3_630 * 10**9
     assert max_lookback_ns(longer, ["ticker"]) == 1_830 * 10**9
+    # A warm-up depends on what is asked for alone.
+    assert max_lookback_ns(engine, ["microprice"]) == 1 * 10**9
+    assert max_lookback_ns(engine, ["ofi", "kyle"]) == 1_801 * 10**9

@@ -11,7 +11,7 @@ from engine_face import pushed
 from reference.events import Event, Spec
 from streams import events_of, keyframed_stream
 
-from atc.features.declarations import known_columns
+from atc.features.declarations import known_columns, schemas
 
 Build = Callable[[Sequence[Event]], pa.RecordBatch]
 # Constant in a short stream, or a function of the clock alone: one row later says nothing new.
@@ -24,7 +24,8 @@ SILENT = {
 
 
 def rows_of(events: Sequence[Event]) -> pa.RecordBatch:
-    return pushed(list(events), Spec(sampling="trade"), flush=False)
+    spec = Spec(sampling="trade", schemas=tuple(schema.name for schema in schemas()))
+    return pushed(list(events), spec, flush=False)
 
 
 def leaking(column: str) -> Build:

@@ -62,14 +62,21 @@ def _plain(cfg: DictConfig | Mapping[str, Any]) -> tuple[dict[str, Any], list[Pr
 
 
 def _wrong_columns(config: RunConfig) -> list[Problem]:
-    """Columns that the engine does not declare, and drops of columns that a set does not have."""
-    from atc.features.declarations import known_columns
+    """Families and columns that are not declared, and drops of columns that a set does not have."""
+    from atc.features.declarations import known_columns, known_families
     from atc.features.sets import set_columns
 
-    known = known_columns()
+    known, known_of = known_columns(), known_families()
     problems = []
     for prefix, features in (("features", config.features), ("baseline.features", config.baseline.features)):
         unknown = [
+            Problem(
+                f"{prefix}.families.{place}", f"no feature family '{family}'; {nearest(family, known_of)}"
+            )
+            for place, family in enumerate(features.families)
+            if family not in known_of
+        ]
+        unknown += [
             Problem(f"{prefix}.{field}", f"no feature '{column}'; {nearest(column, known)}")
             for field, columns in (("columns", features.columns), ("drop", features.drop))
             for column in columns

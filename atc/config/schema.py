@@ -273,7 +273,7 @@ class Features(Slice):
     """A feature set: the columns of its families, plus `columns`, minus `drop`, in declared order."""
 
     name: Name
-    families: tuple[Literal["legacy", "nits", "phase2", "gate", "ticker", "ticker_nits"], ...]
+    families: tuple[Name, ...]
     columns: tuple[Column, ...] = ()
     drop: tuple[Column, ...] = ()
     engine: FeatureEngine = FeatureEngine()

@@ -66,6 +66,12 @@ def known_columns() -> tuple[str, ...]:
     return tuple(item.name for item in declarations())
 
 
+@cache
+def known_families() -> tuple[str, ...]:
+    """The names of all families, in the order of their first column."""
+    return tuple(dict.fromkeys(item.family for item in declarations()))
+
+
 def feature_schema(columns: Iterable[str]) -> str:
     """The schemas of `columns` with their versions, as records and models name them: `core-1+ofi-1`."""
     return "+".join(f"{schema.name}-{schema.version}" for schema in schemas_of(columns))

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from atc.config.schema import Features
 from atc.errors import UsageError, nearest
-from atc.features.declarations import declarations, known_columns
+from atc.features.declarations import declarations, known_columns, known_families
 
 
 def set_columns(features: Features) -> tuple[str, ...]:
     """Columns of a set in the order of the declarations: those of its families and `columns`, without `drop`.
 
-    Raises UsageError for a column that is not declared, or dropped without being there.
+    Raises UsageError for a family or column that is not declared, or a column dropped without being there.
     """
     known = known_columns()
+    for family in features.families:
+        if family not in known_families():
+            raise UsageError(
+                f"features.families: '{family}' is not a declared family; {nearest(family, known_families())}"
+            )
     for key, names in (("columns", features.columns), ("drop", features.drop)):
         for name in names:
             if name not in known:

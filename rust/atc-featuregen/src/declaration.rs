@@ -52,7 +52,7 @@ macro_rules! schema {
         pub enum Col { $($id),* }
 
         /// The columns of this module.
-        pub const SCHEMA: $crate::declaration::Schema = $crate::declaration::Schema {
+        pub const SCHEMA: Schema = Schema {
             name: $schema,
             version: $version,
             declarations: &[$($crate::declaration::Declaration {

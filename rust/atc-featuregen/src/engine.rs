@@ -9,7 +9,7 @@ use crate::groups::Group;
 use crate::market::Market;
 use crate::row::Row;
 use crate::rows::{RowBuffer, Rows};
-use crate::spec::{SECOND, Sampling, Spec};
+use crate::spec::{SECOND, Sampling, Spec, ceil_second};
 use serde::{Deserialize, Serialize};
 
 /// A row of another sampling than `trade` belongs to the newest taker group, if that is at most so old.
@@ -346,8 +346,4 @@ impl Engine {
 /// The families of the schemas asked for, which the specification's check has found.
 fn families_of(spec: &Spec) -> Vec<AnyFamily> {
     spec.schemas.iter().filter_map(|name| AnyFamily::new(name, spec)).collect()
-}
-
-fn ceil_second(t: i64) -> i64 {
-    -(-t).div_euclid(SECOND) * SECOND
 }

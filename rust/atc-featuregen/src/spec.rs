@@ -13,6 +13,11 @@ pub fn seconds<const N: usize>(values: [i64; N]) -> [i64; N] {
     values.map(|s| s * SECOND)
 }
 
+/// The first whole second (UTC) at or after `t`.
+pub fn ceil_second(t: i64) -> i64 {
+    -(-t).div_euclid(SECOND) * SECOND
+}
+
 /// Which events make a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -1,6 +1,6 @@
 //! Schema `core`: what the plan's models use of trades and book.
 
-use crate::declaration::schema;
+use crate::declaration::{Schema, schema};
 use crate::families::Family;
 use crate::fixed::{to_f64, to_fixed};
 use crate::flows::GroupWindows;
@@ -94,6 +94,8 @@ pub struct Core {
 }
 
 impl Family for Core {
+    const SCHEMA: &'static Schema = &SCHEMA;
+
     fn new(spec: &Spec) -> Self {
         Self {
             mids: QuotePath::new(&seconds(LAGS_S), spec.max_gap_ns),

@@ -14,11 +14,16 @@ use serde::{Deserialize, Serialize};
 /// Everything is told in order of time, and a stretch ends with the struct: the next one gets a new one. Of the market a family sees
 /// closed timestamps only, so that no row can depend on the middle of one.
 pub trait Family {
+    /// What its columns are.
+    const SCHEMA: &'static Schema;
+
     /// Nothing is known.
     fn new(spec: &Spec) -> Self;
 
-    /// How far back a row of this schema looks, s.
-    fn lookback_s(_spec: &Spec) -> i64;
+    /// How far back a row of this schema looks, s: its longest declared window, unless a constant of the specification reaches farther.
+    fn lookback_s(_spec: &Spec) -> i64 {
+        Self::SCHEMA.window_s()
+    }
 
     /// A print, with the taker group that it opened or joined.
     fn on_print(&mut self, _print: &Print, _spec: &Spec) -> Result<(), String> {
@@ -47,7 +52,7 @@ macro_rules! families {
         $(pub mod $module;)*
 
         /// Every schema, in the order of a row.
-        pub const SCHEMAS: &[Schema] = &[$($module::SCHEMA),*];
+        pub const SCHEMAS: &[Schema] = &[$(*<$module::$family as Family>::SCHEMA),*];
 
         /// One of the families.
         #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -57,7 +62,7 @@ macro_rules! families {
         impl AnyFamily {
             /// The family of schema `name`, which knows nothing yet.
             pub fn new(name: &str, spec: &Spec) -> Option<Self> {
-                $(if name == $module::SCHEMA.name {
+                $(if name == <$module::$family as Family>::SCHEMA.name {
                     return Some(Self::$family(Box::new(Family::new(spec))));
                 })*
                 None
@@ -65,7 +70,7 @@ macro_rules! families {
 
             /// Its declarations.
             pub fn schema(&self) -> &'static Schema {
-                match self { $(Self::$family(_) => &$module::SCHEMA),* }
+                match self { $(Self::$family(_) => <$module::$family as Family>::SCHEMA),* }
             }
 
             /// See [`Family::on_print`].
@@ -96,7 +101,7 @@ macro_rules! families {
 
         /// How far back a row of schema `name` looks, s; `None` for a schema that there is not.
         pub fn lookback_s(name: &str, spec: &Spec) -> Option<i64> {
-            $(if name == $module::SCHEMA.name {
+            $(if name == <$module::$family as Family>::SCHEMA.name {
                 return Some(<$module::$family as Family>::lookback_s(spec));
             })*
             None
@@ -108,6 +113,11 @@ macro_rules! families {
 families! {
     core::Core,
     ticker::TickerQuotes,
+    ofi::Ofi,
+    microprice::Microprice,
+    kyle::Kyle,
+    hawkes::Hawkes,
+    bipower::Bipower,
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Schema `ticker`: what the ticker stream alone says.
 
-use crate::declaration::schema;
+use crate::declaration::{Schema, schema};
 use crate::event::Ticker;
 use crate::families::Family;
 use crate::fixed::to_fixed;
@@ -77,6 +77,8 @@ pub struct TickerQuotes {
 }
 
 impl Family for TickerQuotes {
+    const SCHEMA: &'static Schema = &SCHEMA;
+
     fn new(spec: &Spec) -> Self {
         Self {
             tickers: QuotePath::new(&seconds(LAGS_S), spec.max_gap_ns),
@@ -86,10 +88,6 @@ impl Family for TickerQuotes {
             z_300s: RowMoments::new(Z_300S.len(), 300 * SECOND),
             z_1800s: RowMoments::new(Z_1800S.len(), 1_800 * SECOND),
         }
-    }
-
-    fn lookback_s(_spec: &Spec) -> i64 {
-        SCHEMA.window_s()
     }
 
     fn on_ticker(&mut self, closed: &TickerClosed, spec: &Spec) -> Result<(), String> {
