@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from atc.config.compose import compose
+    from atc.features.stream import FeatureStream
     from atc.opened_run import open_run
 
-__all__ = ["compose", "open_run"]
+__all__ = ["FeatureStream", "compose", "open_run"]
 
 
 def __getattr__(name: str) -> Any:
@@ -21,4 +22,8 @@ def __getattr__(name: str) -> Any:
         from atc.opened_run import open_run
 
         return open_run
+    if name == "FeatureStream":
+        from atc.features.stream import FeatureStream
+
+        return FeatureStream
     raise AttributeError(f"module 'atc' has no attribute {name!r}")

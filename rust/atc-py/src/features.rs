@@ -1,6 +1,8 @@
 //! The engine and the labeller in Python.
 
+use crate::packed::{PackedRow, packed};
 use crate::rows::to_batch;
+use crate::state;
 use crate::tables::tables;
 use arrow_array::{ArrayRef, Float64Array, Int64Array, RecordBatch};
 use arrow_buffer::NullBuffer;
@@ -32,7 +34,7 @@ fn parse_spec(spec_json: &str) -> PyResult<Spec> {
 }
 
 /// Digest of the code behind the columns of schema `name`.
-fn code_of(name: &str) -> &'static str {
+pub fn code_of(name: &str) -> &'static str {
     SCHEMA_CODE.iter().find(|(known, _)| *known == name).map_or("", |(_, code)| code)
 }
 
@@ -223,36 +225,35 @@ impl FeatureEngine {
         Ok(PyArrowType(to_batch(rows, &self.engine.spec().schemas).map_err(value_error)?))
     }
 
+    /// The names of a row's values, in order.
+    fn columns(&self) -> Vec<&'static str> {
+        let asked = &self.engine.spec().schemas;
+        let chosen = SCHEMAS.iter().filter(|schema| asked.iter().any(|name| name == schema.name));
+        chosen.flat_map(|schema| schema.declarations).map(|declaration| declaration.name).collect()
+    }
+
+    /// How many finished rows have not been taken.
+    fn rows_waiting(&self) -> usize {
+        self.engine.finished()
+    }
+
+    /// The finished rows one by one: `ts_recv`, `ev_seq`, `ts_close`, values as native float32 with NaN for null.
+    fn take_packed_rows<'py>(&mut self, py: Python<'py>) -> PyResult<Vec<PackedRow<'py>>> {
+        packed(py, &self.engine.take_rows())
+    }
+
+    /// Everything that the engine knows, rows that have not been taken included.
     fn state<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
-        let code = spelled_code(&self.engine.spec().schemas);
-        let state = postcard::to_stdvec(&(code, &self.engine)).map_err(value_error)?;
-        Ok(PyBytes::new(py, &state))
+        Ok(PyBytes::new(py, &state::written(&self.engine).map_err(value_error)?))
     }
 
+    /// The engine that `state` was taken from; with a specification only if it has that one.
     #[staticmethod]
-    fn restore(state: &[u8]) -> PyResult<Self> {
-        let damaged =
-            |why| value_error(format!("engine state of {} bytes cannot be read: {why}", state.len()));
-        let (found, rest) = postcard::take_from_bytes::<String>(state).map_err(damaged)?;
-        let named = found.split('+').filter_map(|schema| schema.split('-').next()).map(str::to_owned);
-        let expected = spelled_code(&named.collect::<Vec<_>>());
-        if found != expected {
-            return Err(value_error(format!(
-                "engine state of other code: it was written by {found}, this build is {expected}; \
-                 feed a new engine the events of its warm-up instead"
-            )));
-        }
-        Ok(Self { engine: postcard::from_bytes(rest).map_err(damaged)? })
+    #[pyo3(signature = (state, spec_json=None))]
+    fn restore(state: &[u8], spec_json: Option<&str>) -> PyResult<Self> {
+        let expected = spec_json.map(parse_spec).transpose()?;
+        Ok(Self { engine: state::read(state, expected.as_ref()).map_err(value_error)? })
     }
-}
-
-/// Name, version and code of each schema: another code may keep another state.
-fn spelled_code(schemas: &[String]) -> String {
-    let spelled = |name: &String| {
-        let version = SCHEMAS.iter().find(|schema| schema.name == name).map_or(0, |schema| schema.version);
-        format!("{name}-{version} ({})", &code_of(name).get(..12).unwrap_or("unknown"))
-    };
-    schemas.iter().map(spelled).collect::<Vec<_>>().join("+")
 }
 
 /// Adds this module's names to `atc._rust`.

@@ -3,10 +3,12 @@
 mod features;
 mod ingest;
 mod oracle;
+mod packed;
 mod quality;
 mod replay;
 mod rows;
 mod sim;
+mod state;
 mod tables;
 
 use pyo3::prelude::*;
