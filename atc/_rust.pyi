@@ -33,6 +33,7 @@ __all__ = [
     "ingest_adapters",
     "ingest_facts",
     "label_fwd_logret",
+    "measure_push",
     "measure_quality",
     "replay_top",
     "simulator_futures",
@@ -61,6 +62,13 @@ def label_fwd_logret(
 ) -> pa.RecordBatch: ...
 def replay_top(
     book: pa.RecordBatch, control: pa.RecordBatch, depth: int, max_gap_ns: int
+) -> pa.RecordBatch: ...
+def measure_push(
+    spec_json: str,
+    book: pa.RecordBatch,
+    trade: pa.RecordBatch,
+    ticker: pa.RecordBatch,
+    control: pa.RecordBatch,
 ) -> pa.RecordBatch: ...
 def measure_quality(
     params_json: str,

@@ -26,7 +26,8 @@ fn value_error(why: impl std::fmt::Display) -> PyErr {
     PyValueError::new_err(why.to_string())
 }
 
-fn parse_spec(spec_json: &str) -> PyResult<Spec> {
+/// The specification from JSON, checked.
+pub fn parse_spec(spec_json: &str) -> PyResult<Spec> {
     let spec: Spec =
         serde_json::from_str(spec_json).map_err(|why| value_error(format!("engine spec: {why}")))?;
     spec.check().map_err(value_error)?;

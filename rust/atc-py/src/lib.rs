@@ -2,6 +2,7 @@
 
 mod features;
 mod ingest;
+mod measure;
 mod oracle;
 mod packed;
 mod quality;
@@ -23,6 +24,7 @@ fn _rust(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add("SIM_DIGEST", env!("SIM_DIGEST"))?;
     features::register(m)?;
     ingest::register(m)?;
+    measure::register(m)?;
     oracle::register(m)?;
     quality::register(m)?;
     replay::register(m)?;
