@@ -47,7 +47,7 @@ test-rust:
     {{cargo}} test {{rust}} --locked
 
 # every benchmark
-bench: bench-simulate bench-oracle bench-events bench-engine
+bench: bench-simulate bench-oracle bench-events bench-engine bench-features
 
 # each structure of the feature engine, and the whole of it, by criterion; words go to it
 bench-rust *words:
@@ -56,6 +56,10 @@ bench-rust *words:
 # the feature engine, events a second; the table also goes to outputs/bench/engine.json
 bench-engine:
     uv run python tests/benches/engine.py
+
+# features against the clock, the goals, polars, Numba and screamer; the table also goes to outputs/bench/features.json
+bench-features *words:
+    uv run --group peers python tests/benches/features.py {{words}}
 
 # the oracle of a scenario: seconds, and what bounds them; also to outputs/bench/oracle.json
 bench-oracle:

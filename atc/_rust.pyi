@@ -35,6 +35,7 @@ __all__ = [
     "label_fwd_logret",
     "measure_push",
     "measure_quality",
+    "measure_window",
     "replay_top",
     "simulator_futures",
     "simulator_params",
@@ -69,6 +70,9 @@ def measure_push(
     trade: pa.RecordBatch,
     ticker: pa.RecordBatch,
     control: pa.RecordBatch,
+) -> pa.RecordBatch: ...
+def measure_window(
+    statistic: str, rows: pa.RecordBatch, window_ns: int, min_values: int
 ) -> pa.RecordBatch: ...
 def measure_quality(
     params_json: str,

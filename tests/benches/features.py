@@ -31,17 +31,23 @@ SECTIONS = ("rates", "push", "polars", "numba", "screamer", "files", "scale")
 def asked(words: Sequence[str] | None) -> argparse.Namespace:
     """What the command line asks for."""
     parser = argparse.ArgumentParser(prog="just bench-features", description=__doc__.splitlines()[0])
-    parser.add_argument("--root", type=Path, help="folder in which simulated days are kept; else a temporary one")
-    parser.add_argument("--days", default="30,120", help="short and long run of the growth rows; '0' leaves scale out")
+    parser.add_argument(
+        "--root", type=Path, help="folder in which simulated days are kept; else a temporary one"
+    )
+    parser.add_argument(
+        "--days", default="30,120", help="short and long run of the growth rows; '0' leaves scale out"
+    )
     parser.add_argument("--runs", type=int, default=5, help="runs of which the best counts")
     parser.add_argument("--rate", type=float, default=1.0, help="event rate; 1 is the real one")
-    parser.add_argument("--only", nargs="+", choices=SECTIONS, default=list(SECTIONS), help="parts to measure")
+    parser.add_argument(
+        "--only", nargs="+", choices=SECTIONS, default=list(SECTIONS), help="parts to measure"
+    )
     parser.add_argument("--markdown", action="store_true", help="print the table as Markdown")
     return parser.parse_args(words)
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Measures, prints the table, writes the JSON; 2 for a debug build, 1 for a goal that is not reached."""
+    """Measures, prints the table, writes the JSON; 2 for a debug build."""
     wanted = asked(words)
     if _rust.BUILD_PROFILE != "release":
         sys.stderr.write("the extension is a debug build; `just build` makes the release one\n")
@@ -58,11 +64,13 @@ def main(words: Sequence[str] | None = None) -> int:
     return 0
 
 
-def measure(table: FeatureTable, root: Path, wanted: argparse.Namespace) -> None:
-    """All the parts that are asked for."""
+def measure(
+    table: FeatureTable, root: Path, wanted: argparse.Namespace, length_ns: int = 86_400_000_000_000
+) -> None:
+    """All the parts that are asked for, on days of `length_ns`."""
     from features_day import Days, messages, target_config
 
-    days = Days.simulated(target_config(2, wanted.rate), root)
+    days = Days.simulated(target_config(2, wanted.rate), root, length_ns)
     batches = [days.batches(number) for number in range(2)]
     found = messages(batches[0])
     levels = batches[0][0].num_rows

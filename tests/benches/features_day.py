@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -56,13 +55,15 @@ class Days:
 
     config: RunConfig
     root: Path
+    length_ns: int = DAY_NS
+    """Of a day; tests look at its first hours alone."""
 
     @classmethod
-    def simulated(cls, config: RunConfig, root: Path) -> Days:
+    def simulated(cls, config: RunConfig, root: Path, length_ns: int = DAY_NS) -> Days:
         """In `root`, unless they are there."""
         assert isinstance(config.data, SimulatedData)
         ensure_simulated(config.data, root)
-        return cls(config, root)
+        return cls(config, root, length_ns)
 
     @cached_property
     def data(self) -> SimulatedData:
@@ -79,7 +80,7 @@ class Days:
         """Begin and end of business day `number`, from 0, ns."""
         day = self.catalog.days(self.data.venue, self.data.symbol)[number]
         begin = day_start_ns(day, self.data.day_cut_utc_s, self.data.tz_offset_s)
-        return begin, begin + DAY_NS
+        return begin, begin + self.length_ns
 
     def batches(self, number: int) -> list[pa.RecordBatch]:
         """The events of a day, decoded, a batch a kind."""
@@ -95,8 +96,8 @@ class Days:
     def spec(self, number: int, sampling: str, schemas: Sequence[str]) -> str:
         """The engine's specification for a day, with the schemas to compute."""
         kind = self.config.sampling.model_copy(update={"kind": sampling})
-        spec = json.loads(engine_spec(self.data, kind, self.config.features.engine, *self.span(number)))
-        return json.dumps(spec | ({"schemas": list(schemas)} if "schemas" in spec else {}))
+        engine = self.config.features.engine
+        return engine_spec(self.data, kind, engine, *self.span(number), schemas=schemas)
 
     def rows(
         self, number: int, sampling: str, batches: list[pa.RecordBatch], schemas: Sequence[str]
@@ -117,8 +118,8 @@ class Days:
             tasks = zip(numbers, batches, strict=True)
             return list(pool.map(lambda task: self.rows(task[0], sampling, task[1], schemas), tasks))
 
-    def further_schemas(self) -> list[tuple[tuple[str, ...], int]]:
-        """Each schema beyond the plan's, and all together, with their number of columns."""
+    def schemas(self) -> list[tuple[tuple[str, ...], int]]:
+        """Each schema alone, and all together, with their number of columns."""
         found = {item["name"]: len(item["columns"]) for item in _rust.feature_schemas()}
         return [((name,), count) for name, count in found.items()] + [(tuple(found), sum(found.values()))]
 

@@ -35,10 +35,16 @@ def files(table: FeatureTable, days: Days, batches: list[pa.RecordBatch], runs: 
     trade = fastest(lambda: days.rows(0, "trade", batches, PLAN), runs).cpu
     book = fastest(lambda: days.rows(0, "book", batches, PLAN), runs).cpu
     whole = fastest(lambda: days.rows(0, "trade", days.batches(0), PLAN), runs).cpu
-    table.add("reading those columns and nothing else, Parquet to Arrow", events / pure / 1e6, "M events/s a core")
+    table.add(
+        "reading those columns and nothing else, Parquet to Arrow", events / pure / 1e6, "M events/s a core"
+    )
     table.add("features of the day, of the time of reading alone", whole / pure, "×")
     table.add("decode, of the time with features", 100 * decode / whole, "%")
     table.add("replaying the book alone, of the time with features", 100 * replay / whole, "%")
     rows = [days.rows(0, sampling, batches, PLAN).num_rows for sampling in ("trade", "book")]
     table.add("a further row of 62 columns", 1e9 * (book - trade) / (rows[1] - rows[0]), "ns")
-    table.add("an event without its rows", 1e9 * (trade - rows[0] * (book - trade) / (rows[1] - rows[0])) / events, "ns")
+    table.add(
+        "an event without its rows",
+        1e9 * (trade - rows[0] * (book - trade) / (rows[1] - rows[0])) / events,
+        "ns",
+    )

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-import features_numba as peer
+import features_numba_store as peer
 import numpy as np
 import pyarrow as pa
 from features_compare import F32
 from features_day import column, nan_column, refuse_resets
+from features_numba import features
 
 NO_TIME = -(2**63)
 
@@ -65,7 +66,7 @@ class NumbaDay:
 
     def run(self) -> int:
         """The rows of the day; how many."""
-        return peer.features(self.day, self.facts, peer.cleared(self.store), self.ts, self.seq, self.values)
+        return features(self.day, self.facts, peer.cleared(self.store), self.ts, self.seq, self.values)
 
     def by_column(self) -> dict[str, F32]:
         """The values of the last run."""

@@ -12,7 +12,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 FAST = {"error_model": "numpy", "_nrt": False}
-"""No Python errors of division, and no counting of references to the arrays of the day, which outlive the call."""
+"""No Python errors of division; no reference counts of the day's arrays, which outlive the call."""
 
 
 @njit(**FAST)

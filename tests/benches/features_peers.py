@@ -58,7 +58,9 @@ def polars_row(
     against = f"polars, {columns} of them from tables: {theirs.wall:.3f} s"
     table.add(name, atc.wall, "s", against=against, ratio=theirs.wall / atc.wall, goal=Goal(5.0))
     against = f"polars: {theirs.cpu:.3f} s"
-    table.add("the same, CPU seconds of all threads", atc.cpu, "s", against=against, ratio=theirs.cpu / atc.cpu)
+    table.add(
+        "the same, CPU seconds of all threads", atc.cpu, "s", against=against, ratio=theirs.cpu / atc.cpu
+    )
 
 
 def numba_rows(table: FeatureTable, days: Days, batches: list[pa.RecordBatch], runs: int) -> None:
@@ -74,7 +76,9 @@ def numba_rows(table: FeatureTable, days: Days, batches: list[pa.RecordBatch], r
         if peer.run() != ours.num_rows:
             raise AssertionError(f"Numba: {peer.run():,} rows, ATC has {ours.num_rows:,}")
         check("Numba", ours, peer.by_column())
-        atc = fastest(lambda sampling=sampling, schemas=schemas: days.rows(0, sampling, batches, schemas), runs)
+        atc = fastest(
+            lambda sampling=sampling, schemas=schemas: days.rows(0, sampling, batches, schemas), runs
+        )
         theirs = fastest(peer.run, runs)
         name = f"a day, {len(peer.columns)} columns from events, {WORDS[sampling]}, 1 thread"
         against = f"Numba, one pass: {theirs.cpu:.3f} s"
@@ -82,7 +86,9 @@ def numba_rows(table: FeatureTable, days: Days, batches: list[pa.RecordBatch], r
 
 
 def screamer_rows(table: FeatureTable, days: Days, batches: list[pa.RecordBatch], runs: int) -> None:
-    """Operators on rows of whole seconds, where windows of rows are windows of time."""
+    """Operators on values one second apart, where windows of rows are windows of time."""
+    from features_polars import group_sizes
     from features_screamer import compare
 
-    compare(table, days.rows(0, "clock_1s", batches, PLAN), days.spec(0, "clock_1s", PLAN), runs)
+    sizes = group_sizes(batches[1], json.loads(days.spec(0, "trade", PLAN))["group_ns"])
+    compare(table, days.rows(0, "clock_1s", batches, PLAN), sizes, runs)

@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pyarrow as pa
-from features_compare import F32
+from features_compare import F32, F64
 from features_day import column, nan_column
-from features_numba import CORE, TICKER
+from features_numba_store import CORE, TICKER
 
 from atc import _rust
 from atc.errors import UsageError
@@ -73,9 +73,7 @@ def _book(book: pa.RecordBatch, control: pa.RecordBatch, spec: dict[str, Any]) -
     """Touch and depths, lots, a closed book timestamp; a price of 0 where there is no level."""
     deepest = max(5, spec["deep_levels"][1])
     top = _rust.replay_top(book, control, deepest, spec["max_gap_ns"])
-    sizes = {
-        side: top[f"{side}_qty"].flatten().to_numpy().reshape(-1, deepest) for side in ("bid", "ask")
-    }
+    sizes = {side: top[f"{side}_qty"].flatten().to_numpy().reshape(-1, deepest) for side in ("bid", "ask")}
     prices = {side: top[f"{side}_px"].flatten().to_numpy().reshape(-1, deepest)[:, 0] for side in sizes}
     first, last = spec["deep_levels"]
     columns = {"ts": column(top, "ts_recv")}
@@ -87,6 +85,11 @@ def _book(book: pa.RecordBatch, control: pa.RecordBatch, spec: dict[str, Any]) -
             f"{side}_deep": levels[:, first - 1 : last].sum(axis=1),
         }
     return pl.DataFrame(columns).unique("ts", keep="last", maintain_order=True).set_sorted("ts")
+
+
+def group_sizes(trade: pa.RecordBatch, group_ns: int) -> F64:
+    """Of the taker groups, lots."""
+    return _groups(trade, group_ns)["size"].cast(pl.Float64).to_numpy()
 
 
 def _groups(trade: pa.RecordBatch, group_ns: int) -> pl.DataFrame:
@@ -144,7 +147,11 @@ def _big_trades(groups: pl.LazyFrame, spec: dict[str, Any]) -> pl.LazyFrame:
         .with_columns(
             earlier=pl.col("one").rolling_sum_by("apart", window, closed="none").fill_null(0),
             bound=pl.col("size").rolling_quantile_by(
-                "apart", window, quantile=big["quantile_pct"] / 100, interpolation="equiprobable", closed="none"
+                "apart",
+                window,
+                quantile=big["quantile_pct"] / 100,
+                interpolation="equiprobable",
+                closed="none",
             ),
         )
         .with_columns(is_big=(pl.col("earlier") >= spec["min_values"]) & (pl.col("size") > pl.col("bound")))
@@ -177,7 +184,9 @@ def features(tables: Tables) -> pl.DataFrame:
     rows = tables.rows.lazy()
     two_sided = (pl.col("bid") > 0) & (pl.col("ask") > 0)
     book = _with_changes(
-        tables.book.lazy().with_columns(mid2=pl.when(two_sided).then(pl.col("bid") + pl.col("ask")).cast(pl.Float64)),
+        tables.book.lazy().with_columns(
+            mid2=pl.when(two_sided).then(pl.col("bid") + pl.col("ask")).cast(pl.Float64)
+        ),
         gap,
     )
     ticker = _with_changes(tables.ticker.lazy().with_columns(mid2=pl.col("bid") + pl.col("ask")), gap)

@@ -27,7 +27,7 @@ def rates(table: FeatureTable, days: Days, batches: list[list[pa.RecordBatch]], 
     whole = fastest(lambda: days.rows(0, "book", days.batches(0), ("core",)), runs).cpu
     table.add("38 columns (core), a row a frame", made / alone / 1e3, "k rows/s a core", goal=Goal(400))
     table.add("the same, decode included", made / whole / 1e3, "k rows/s a core")
-    for schemas, columns in days.further_schemas():
+    for schemas, columns in days.schemas():
         alone = fastest(lambda schemas=schemas: days.rows(0, "trade", day, schemas), runs).cpu
         name = f"{columns} columns ({', '.join(schemas)}), a row a taker group"
         table.add(name, events / alone / 1e6, "M events/s a core")

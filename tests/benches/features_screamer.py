@@ -1,8 +1,9 @@
 """The screamer peer: where a window of rows is a window of time.
 
-screamer's windows count values. On rows of whole seconds (`sampling=clock_1s`) without nulls the last 300 rows
-are the last 300 s, so its operators give the columns of ATC's row statistics. It is handed the inputs of the
-operator as an array; beside it stand ATC's own structures on the same input, not the engine.
+screamer's windows count values, ATC's are times. On inputs one second apart the last 300 values are those of
+the last 300 s, so both compute the same. Each is handed an array: ATC's structures stand beside screamer's
+operators, not the engine. z-scores are of columns of a row a second, order statistics of the sizes of taker
+groups as if one came every second.
 """
 
 from __future__ import annotations
@@ -13,29 +14,34 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 import screamer
-from features_compare import F32
+from features_compare import F64, check_values
+from features_day import fastest
+from features_table import FeatureTable
 
-FLOATS = np.ndarray
+from atc import _rust
+
+SECOND = 1_000_000_000
 
 
 @dataclass(frozen=True)
 class Operator:
-    """A column of ATC, its input column, and how screamer computes it."""
+    """A row statistic of ATC and how screamer computes it."""
 
-    column: str
+    statistic: str
+    """As `measure_window` calls it."""
     input: str
     rows: int
-    kind: str
-    """`z` or `robust`."""
-    compute: Callable[[FLOATS], FLOATS]
+    compute: Callable[[F64], F64]
+    name: str
+    """Of screamer's operators."""
 
 
-def _z(rows: int) -> Callable[[FLOATS], FLOATS]:
-    return lambda x: screamer.RollingZscore(rows)(x)
+def _z(rows: int) -> Callable[[F64], F64]:
+    return lambda x: screamer.RollingZscore(rows)(x)  # noqa: PLW0108  # a new operator knows nothing yet
 
 
-def _robust(rows: int) -> Callable[[FLOATS], FLOATS]:
-    def compute(x: FLOATS) -> FLOATS:
+def _robust(rows: int) -> Callable[[F64], F64]:
+    def compute(x: F64) -> F64:
         median, mad = screamer.RollingMedian(rows)(x), screamer.RollingMedianAD(rows)(x)
         with np.errstate(invalid="ignore", divide="ignore"):
             return np.where(mad > 0, (x - median) / (1.4826 * mad), np.nan)
@@ -43,11 +49,40 @@ def _robust(rows: int) -> Callable[[FLOATS], FLOATS]:
     return compute
 
 
+def _p95(rows: int) -> Callable[[F64], F64]:
+    return lambda x: screamer.RollingQuantile(rows, 0.95)(x)  # noqa: PLW0108
+
+
 OPERATORS = (
-    *(
-        Operator(f"{name}_z_300s", name, 300, "z", _z(300))
-        for name in ("spread_bps", "ob_imbalance_top1", "ob_imbalance_top5", "tk_spread_bps", "logret_1s")
-    ),
-    Operator("rv_30s_z_1800s", "rv_30s", 1_800, "z", _z(1_800)),
-    Operator("trade_vol_1s_robust_1800s", "trade_vol_1s", 1_800, "robust", _robust(1_800)),
+    Operator("z", "spread_bps", 300, _z(300), "RollingZscore"),
+    Operator("z", "rv_30s", 1_800, _z(1_800), "RollingZscore"),
+    Operator("robust", "group size", 300, _robust(300), "RollingMedian, RollingMedianAD"),
+    Operator("p95", "group size", 1_801, _p95(1_801), "RollingQuantile"),
 )
+"""Of 1,801 values the interpolated 95 % quantile is a value: the nearest rank."""
+
+
+def compare(table: FeatureTable, seconds: pa.RecordBatch, sizes: F64, runs: int) -> None:
+    """`seconds`: rows of whole seconds; `sizes`: of taker groups, lots. One thread, CPU time a value."""
+    for operator in OPERATORS:
+        if operator.input == "group size":
+            x = sizes
+        else:
+            column = seconds.column(operator.input).cast(pa.float64())
+            x = column.drop_null().to_numpy()
+        rows = pa.record_batch({"t": np.arange(len(x)) * SECOND, "x": x})
+        window = operator.rows * SECOND
+
+        def ours(operator: Operator = operator, rows: pa.RecordBatch = rows, window: int = window) -> F64:
+            return _rust.measure_window(operator.statistic, rows, window, operator.rows)["value"].to_numpy()
+
+        check_values(f"screamer: {operator.name} of {operator.input}", ours(), operator.compute(x))
+        atc = fastest(ours, runs)
+        theirs = fastest(lambda operator=operator, x=x: operator.compute(x), runs)
+        table.add(
+            f"{operator.statistic} of the last {operator.rows} values, {operator.input}",
+            1e9 * atc.cpu / len(x),
+            "ns a value",
+            against=f"screamer {operator.name}: {1e9 * theirs.cpu / len(x):,.0f} ns",
+            ratio=theirs.cpu / atc.cpu,
+        )

@@ -50,7 +50,7 @@ class FeatureTable:
         ratio: float | None = None,
         goal: Goal | None = None,
     ) -> None:
-        """`ratio`: how many times better ATC is than `against`. A goal is one of the ratio where there is one."""
+        """`ratio`: how many times better ATC is than `against`; if there is one, the goal is of it."""
         judged = None if goal is None else goal.reached(value if ratio is None else ratio)
         self.rows.append(
             {

@@ -1,12 +1,16 @@
 //! Times that only Rust can take: a call from Python costs more than what is measured.
 
 use crate::features::parse_spec;
-use crate::tables::tables;
-use arrow_array::{Int64Array, RecordBatch};
+use crate::tables::{tables, values};
+use arrow_array::types::{Float64Type, Int64Type};
+use arrow_array::{Float64Array, Int64Array, RecordBatch};
 use arrow_pyarrow::PyArrowType;
 use arrow_schema::{DataType, Field, Schema};
 use atc_featuregen::batch::merge;
 use atc_featuregen::engine::Engine;
+use atc_featuregen::fixed::to_fixed;
+use atc_featuregen::moments::RowMoments;
+use atc_featuregen::order_stats::OrderStats;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use std::hint::black_box;
@@ -37,7 +41,7 @@ fn measure_push(
             engine.push(event)?;
             let finished = black_box(engine.take_rows());
             ns.push(i64::try_from(began.elapsed().as_nanos()).unwrap_or(i64::MAX));
-            rows.push(finished.len() as i64);
+            rows.push(finished.ts_recv.len() as i64);
             Ok(true)
         })
     })
@@ -49,7 +53,68 @@ fn measure_push(
     Ok(PyArrowType(RecordBatch::try_new(Arc::new(schema), arrays).map_err(value_error)?))
 }
 
+/// What a window of rows is asked for.
+enum Statistic {
+    Z(RowMoments<[i64; 1]>),
+    Robust(OrderStats),
+    Quantile(OrderStats, u64),
+}
+
+/// One row statistic of values (float64, without nulls) at times (ns) over `(t − window, t]`, by the engine's
+/// structures: `z`, `robust` (of whole lots) or `p95` (nearest rank); NaN where undefined. For whoever takes the time.
+#[pyfunction]
+fn measure_window(
+    py: Python<'_>,
+    statistic: &str,
+    rows: PyArrowType<RecordBatch>,
+    window_ns: i64,
+    min_values: u64,
+) -> PyResult<PyArrowType<RecordBatch>> {
+    let times = values::<Int64Type>(&rows.0, "window", "t")?;
+    let inputs = values::<Float64Type>(&rows.0, "window", "x")?;
+    let mut statistic = match statistic {
+        "z" => Statistic::Z(RowMoments::new(1, window_ns)),
+        "robust" => Statistic::Robust(OrderStats::default()),
+        "p95" => Statistic::Quantile(OrderStats::default(), 95),
+        other => return Err(value_error(format!("statistic '{other}', expected z, robust or p95"))),
+    };
+    let mut found = Vec::with_capacity(times.len());
+    let mut first = 0;
+    py.detach(|| {
+        for (row, (&t, &x)) in times.iter().zip(inputs).enumerate() {
+            while times[first] <= t - window_ns {
+                if let Statistic::Robust(values) | Statistic::Quantile(values, _) = &mut statistic {
+                    values.remove(inputs[first] as i64);
+                }
+                first += 1;
+            }
+            let value = match &mut statistic {
+                Statistic::Z(moments) => {
+                    let fixed = to_fixed(x).ok_or_else(|| format!("row {row}: {x} is out of range"))?;
+                    moments.push(t, [fixed])?;
+                    moments.z_scores(min_values).next()
+                }
+                Statistic::Robust(values) => {
+                    values.insert(x as i64);
+                    values.robust(x as i64, min_values)
+                }
+                Statistic::Quantile(values, pct) => {
+                    values.insert(x as i64);
+                    (values.len() >= min_values).then(|| values.nearest_rank(*pct) as f64)
+                }
+            };
+            found.push(value.unwrap_or(f64::NAN));
+        }
+        Ok(())
+    })
+    .map_err(|why: String| value_error(why))?;
+    let schema = Schema::new(vec![Field::new("value", DataType::Float64, false)]);
+    let column = Arc::new(Float64Array::from(found));
+    Ok(PyArrowType(RecordBatch::try_new(Arc::new(schema), vec![column]).map_err(value_error)?))
+}
+
 /// Adds this module's names to `atc._rust`.
 pub fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
-    m.add_function(wrap_pyfunction!(measure_push, m)?)
+    m.add_function(wrap_pyfunction!(measure_push, m)?)?;
+    m.add_function(wrap_pyfunction!(measure_window, m)?)
 }

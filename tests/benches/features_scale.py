@@ -1,0 +1,77 @@
+"""Many days: growth, memory, processes, what four years take, and what the cache weighs.
+
+Each build is a program of its own, into an empty cache, from events that were simulated before and lie in the
+system's page cache. Times are by the clock: this is what waits.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from features_day import Days, target_config
+from features_table import FeatureTable, Goal
+
+FOUR_YEARS = 1_508
+PROGRAM = Path(__file__).with_name("features_build.py")
+
+
+def scale(table: FeatureTable, root: Path, lengths: list[int], rate: float) -> None:
+    """`lengths`: a short and a long run, days."""
+    short, long = lengths
+    Days.simulated(target_config(long, rate), root)
+
+    def build(days: int, workers: int) -> dict[str, Any]:
+        with tempfile.TemporaryDirectory(dir=root) as cache:
+            words = [str(root), cache, str(rate), str(long), str(days), str(workers)]
+            done = subprocess.run(
+                [sys.executable, PROGRAM, *words], stdout=subprocess.PIPE, text=True, check=True
+            )
+        return json.loads(done.stdout)  # type: ignore[no-any-return]
+
+    one = {days: build(days, 1) for days in lengths}
+    two = {days: build(days, 2) for days in lengths}
+    cache_rows(table, one[long])
+    for days, found in one.items():
+        name = f"{days} days to cache files, 62 columns, rows on trades, 1 process"
+        table.add(name, found["seconds"], "s")
+        table.add(
+            f"{days} days, 1 process: peak memory", found["peak_mib"], "MiB", goal=Goal(400, at_most=True)
+        )
+    table.add(
+        f"{days} days, 2 processes: peak memory of the larger one",
+        two[long]["peak_mib"],
+        "MiB",
+        goal=Goal(400, at_most=True),
+    )
+    faster = one[long]["seconds"] / two[long]["seconds"]
+    name, against = f"{long} days, 2 processes", f"1 process: {one[long]['seconds']:.1f} s"
+    table.add(name, two[long]["seconds"], "s", against=against, ratio=faster, goal=Goal(1.85))
+    steps = long / short
+    goal = Goal(0.95 * steps, upper=1.05 * steps)
+    growth = one[long]["seconds"] / one[short]["seconds"]
+    table.add(f"time of {long} days by that of {short}, 1 process", growth, "×", goal=goal)
+    memory = one[long]["peak_mib"] / one[short]["peak_mib"]
+    table.add(f"peak memory of {long} days by that of {short}", memory, "×", goal=Goal(0.95, upper=1.05))
+    a_day = (two[long]["seconds"] - two[short]["seconds"]) / (long - short)
+    table.add("a further day, 2 processes", a_day, "s")
+    years = two[short]["seconds"] + a_day * (FOUR_YEARS - short)
+    name = f"{FOUR_YEARS:,} days on the line through {short} and {long}, 2 processes"
+    table.add(name, years / 60, "min", goal=Goal(6.0, at_most=True))
+
+
+def cache_rows(table: FeatureTable, found: dict[str, Any]) -> None:
+    """Files hold the key of a row, 24 bytes raw, and 4 bytes a column."""
+    for name, columns in (("core", 38), ("ticker", 24)):
+        goal = Goal(110, at_most=True) if name == "core" else None
+        value = found["bytes_a_row"][name]
+        table.add(
+            f"cache file of {name}, {columns} columns and key (raw {24 + 4 * columns})",
+            value,
+            "bytes a row",
+            goal=goal,
+        )
