@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from reference.arrow import to_tables
 from reference.columns import COLUMNS, Table, Values
-from reference.events import Advance, Book, Control, Event, Level, Spec, Step, Ticker, Trade
+from reference.events import SECOND, Advance, Book, Control, Event, Level, Spec, Step, Ticker, Trade
 
 from atc import _rust
 
@@ -86,6 +86,15 @@ def built(events: Iterable[Event], spec: Spec, emit: tuple[int, int] = FOREVER) 
     """The rows of the batch, those with t in [emit_from, emit_to)."""
     tables = to_tables(events)
     return _rust.build_rows(spec.json(), *tables, *emit)
+
+
+LOOKBACK_S: dict[str, int] = {item["name"]: item["lookback_s"] for item in _rust.feature_schemas()}
+KEYFRAME_NS = 60 * SECOND
+
+
+def warm_up_ns(spec: Spec) -> int:
+    """How long before a cut a stream has to begin for the schemas of `spec`, with the plan's constants."""
+    return max(LOOKBACK_S[name] for name in spec.schemas) * SECOND + 2 * 60 * SECOND + KEYFRAME_NS
 
 
 def same_bits(left: pa.RecordBatch, right: pa.RecordBatch) -> bool:

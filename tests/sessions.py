@@ -14,7 +14,7 @@ from engine_face import FOREVER, divergences
 from recordings import ROOT
 from reference.arrow import Tables, from_tables
 from reference.columns import Table
-from reference.events import SECOND, Event, Spec
+from reference.events import Event, Spec
 
 import atc
 from atc import _rust
@@ -25,8 +25,6 @@ from atc.events.business_day import DAY_NS, day_start_ns
 from atc.events.ingest import ingest
 from atc.events.reader import Events, read_events
 from atc.events.simulate import ensure_simulated, located
-
-WARM_UP = (1830 + 2 * 60 + 60) * SECOND
 
 _BINANCE_2020 = "binance_ethbtc_2020/ETHBTC_2020-11-01T{hour}-00-00_{kind}.json.gz"
 RECORDED = {

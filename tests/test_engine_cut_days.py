@@ -8,13 +8,11 @@ from dataclasses import replace
 
 import pyarrow as pa
 import pytest
-from engine_face import built, describe_difference, same_bits
+from engine_face import LOOKBACK_S, built, describe_difference, same_bits, warm_up_ns
 from reference.events import RESET, SECOND, STATUS, Control, Event, Spec
 from streams import GAP, SAMPLINGS, SPECS, keyframed_stream
 
-MAX_LOOKBACK = 1830 * SECOND
-KEYFRAMES = 60 * SECOND
-WARM_UP = MAX_LOOKBACK + 2 * GAP + KEYFRAMES
+WARM_UP = warm_up_ns(Spec())
 
 
 def rows_between(batch: pa.RecordBatch, first: int, end: int) -> pa.RecordBatch:
@@ -27,7 +25,7 @@ def assert_cut_days(events: Sequence[Event], spec: Spec, days: Sequence[tuple[in
     whole = built(events, spec)
     compared = 0
     for first, end in days:
-        read = [e for e in events if first - WARM_UP <= e.ts_recv < end + 5 * GAP]
+        read = [e for e in events if first - warm_up_ns(spec) <= e.ts_recv < end + 5 * GAP]
         day, expected = built(read, spec, (first, end)), rows_between(whole, first, end)
         assert same_bits(day, expected), f"day from {first}: {describe_difference(day, expected)}"
         compared += expected.num_rows
@@ -51,6 +49,28 @@ def test_cut_days(sampling: str, seed: int) -> None:
     for config in SPECS[:2]:
         spec = replace(config, sampling=sampling)
         assert assert_cut_days(events, spec, random_days(events, seed, 20)) > 500
+
+
+def test_the_warm_up_of_all_schemas_is_that_of_the_farthest() -> None:
+    assert WARM_UP == (1830 + 2 * 60 + 60) * SECOND
+    assert LOOKBACK_S["core"] == 1830
+    assert LOOKBACK_S["kyle"] == 1801
+
+
+@pytest.mark.parametrize("sampling", SAMPLINGS)
+@pytest.mark.parametrize("schema", Spec().schemas)
+def test_a_schema_alone_is_cut_by_its_own_warm_up(schema: str, sampling: str) -> None:
+    events = keyframed_stream(5, 2)
+    spec = Spec(sampling=sampling, schemas=(schema,))
+    rng = random.Random(5)
+    days = random_days(events, 5, 15)
+    days += [(at + warm_up_ns(spec), at + warm_up_ns(spec) + 60 * SECOND) for at in _times(rng, events, 15)]
+    assert assert_cut_days(events, spec, days) > 300
+
+
+def _times(rng: random.Random, events: Sequence[Event], count: int) -> list[int]:
+    """So that a day's warm-up begins at an event, or just beside one."""
+    return [rng.choice(events).ts_recv + rng.choice((0, 1, -1)) for _ in range(count)]
 
 
 @pytest.mark.slow

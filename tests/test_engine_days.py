@@ -12,10 +12,10 @@ from itertools import pairwise
 import numpy as np
 import pyarrow as pa
 import pytest
-from engine_face import FOREVER, describe_difference, same_bits
+from engine_face import FOREVER, describe_difference, same_bits, warm_up_ns
 from reference.arrow import CONTROL, Tables
 from reference.events import RESET, SECOND, Spec
-from sessions import WARM_UP, Session, batches, recorded, recordings_are_there, simulated
+from sessions import Session, batches, recorded, recordings_are_there, simulated
 from streams import GAP, SAMPLINGS
 
 from atc import _rust
@@ -70,7 +70,7 @@ def joined_parts(tables: Tables, spec: Spec, parts: Sequence[tuple[int, int]]) -
         first, end = part
         following = np.searchsorted(times, end)
         decided = int(times[following]) if following < len(times) else end
-        read = between(tables, first - WARM_UP, decided + 2 * GAP)
+        read = between(tables, first - warm_up_ns(spec), decided + 2 * GAP)
         return _rust.build_rows(spec.json(), *read, first, end)
 
     with ThreadPoolExecutor(max_workers=max(2, os.cpu_count() or 1)) as pool:
@@ -103,6 +103,12 @@ SOME = ["trade", pytest.param("book", marks=pytest.mark.slow), pytest.param("tic
 @pytest.mark.parametrize("sampling", SAMPLINGS)
 def test_days(market: Session, tables: Tables, sampling: str) -> None:
     assert assert_joins(tables, replace(market.spec, sampling=sampling), DAY, DAY) > 1000
+
+
+@pytest.mark.parametrize("schema", Spec().schemas)
+def test_days_of_one_schema(market: Session, tables: Tables, schema: str) -> None:
+    spec = replace(market.spec, sampling="trade", schemas=(schema,))
+    assert assert_joins(tables, spec, 5 * HOUR, 2 * HOUR) > 1000
 
 
 @pytest.mark.slow

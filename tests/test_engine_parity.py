@@ -36,9 +36,8 @@ def assert_parity(steps: Sequence[Step], spec: Spec, numbers: Sequence[int] | No
 
 
 def test_the_engine_declares_the_columns_of_the_reference() -> None:
-    asked = Spec().schemas
-    declared = {item["name"] for item in _rust.feature_declarations() if item["schema"] in asked}
-    assert declared == set(COLUMNS)
+    assert tuple(item["name"] for item in _rust.feature_schemas()) == Spec().schemas
+    assert {declared["name"] for declared in _rust.feature_declarations()} == set(COLUMNS)
     batch = pushed([], Spec())
     assert batch.schema.names[:3] == ["ts_recv", "ev_seq", "ts_close"]
     assert set(batch.schema.names[3:]) == set(COLUMNS)
@@ -146,6 +145,20 @@ def test_a_wrong_value_is_noticed(name: str) -> None:
         found = divergences(spoilt, table, [place])
         assert len(found) == 1
         assert f" {name}: " in found[0]
+
+
+@pytest.mark.parametrize("sampling", SAMPLINGS)
+@pytest.mark.parametrize("seed", range(2))
+def test_a_row_does_not_depend_on_what_else_is_computed(sampling: str, seed: int) -> None:
+    """Each schema alone, and some of them, give the columns that they give among all."""
+    events = events_of(nasty_stream(seed, 800, replace(TASTES[seed], advance=0)))
+    spec = replace(SPECS[1], sampling=sampling)
+    whole = built(events, spec)
+    columns = {item["name"]: item["columns"] for item in _rust.feature_schemas()}
+    for chosen in (*((name,) for name in spec.schemas), ("core", "kyle"), ("ticker", "ofi", "bipower")):
+        part = built(events, replace(spec, schemas=chosen))
+        names = ["ts_recv", "ev_seq", "ts_close", *(name for schema in chosen for name in columns[schema])]
+        assert same_bits(part, whole.select(names)), describe_difference(part, whole.select(names))
 
 
 # One engine, two ways in

@@ -6,14 +6,13 @@ import random
 from dataclasses import replace
 
 import pytest
-from engine_face import FOREVER, describe_difference, same_bits
+from engine_face import FOREVER, describe_difference, same_bits, warm_up_ns
 from recordings import ROOT
 from reference.columns import COLUMNS
 from reference.events import SECOND, Ticker
 from reference.labels import fwd_logret
 from sessions import (
     RECORDED,
-    WARM_UP,
     Session,
     assert_columns,
     batches,
@@ -69,7 +68,7 @@ def test_a_part_from_its_warm_up(recording: Session, sampling: str) -> None:
     spec = replace(recording.spec, sampling=sampling)
     begin, end = recording.events[0].ts_recv, recording.events[-1].ts_recv + 1
     first = begin + (end - begin) * 2 // 3
-    part = recording.rows(spec, first - WARM_UP, end, (first, end))
+    part = recording.rows(spec, first - warm_up_ns(spec), end, (first, end))
     whole = recording.rows(spec, *FOREVER, (first, end))
     assert part.num_rows > 100
     assert same_bits(part, whole), describe_difference(part, whole)

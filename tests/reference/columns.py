@@ -61,7 +61,7 @@ TICKER_NITS = (
     "tk_vol_1s_log", "tk_tod_sin", "tk_tod_cos", "tk_biz_day_frac",
 )  # fmt: skip
 FURTHER = OFI + MICROPRICE + KYLE + HAWKES + BIPOWER
-COLUMNS = LEGACY + NITS + PHASE2 + GATE + TICKER16 + TICKER_NITS
+COLUMNS = LEGACY + NITS + PHASE2 + GATE + TICKER16 + TICKER_NITS + FURTHER
 
 # A z-score, the column whose values at the rows of the window it standardises, and W in seconds.
 Z_SCORES = {
@@ -121,7 +121,7 @@ class StretchColumns:
         for name in exact:
             if name.startswith(("rv_", "tk_rv_")) and "_z_" not in name:
                 one_unit[name] = 2.0**-40
-        return Values(row, {name: exact[name] for name in COLUMNS + FURTHER}, one_unit)
+        return Values(row, {name: exact[name] for name in COLUMNS}, one_unit)
 
     # Calendar
 

@@ -107,7 +107,7 @@ class Spec:
     """Everything numeric that the specification leaves to the config, with the defaults of ETH_JPY."""
 
     sampling: str = "trade"
-    schemas: tuple[str, ...] = ("core", "ticker")
+    schemas: tuple[str, ...] = ("core", "ticker", "ofi", "microprice", "kyle", "hawkes", "bipower")
     tick: Decimal = Decimal(1)
     lot: Decimal = Decimal("0.01")
     day_cut_utc_s: int = 75_600

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from fractions import Fraction
 from functools import lru_cache
 
@@ -23,10 +22,12 @@ def kernel_units(age_ns: int, tau_s: int) -> int:
     return to_units(exp(-Fraction(age_ns, tau_s * SECOND)))
 
 
-def kernel_sum(state: State, t: int, side: int, tau_s: int) -> int:
-    """In units of 2^-40, over the groups of a side at most 30 tau old."""
-    groups = state.groups_at(t, REACH * tau_s * SECOND)
-    return sum(kernel_units(t - group.ts, tau_s) for group in groups if group.side == side)
+def kernel_sums(state: State, t: int, tau_s: int) -> tuple[int, int]:
+    """Of buyers and of sellers, in units of 2^-40, over the groups at most 30 tau old."""
+    sums = {1: 0, -1: 0, 0: 0}
+    for group in state.groups_at(t, REACH * tau_s * SECOND):
+        sums[group.side] += kernel_units(t - group.ts, tau_s)
+    return sums[1], sums[-1]
 
 
 def hawkes(state: State, t: int) -> tuple[dict[str, Value], dict[str, float]]:
@@ -34,10 +35,10 @@ def hawkes(state: State, t: int) -> tuple[dict[str, Value], dict[str, float]]:
     columns: dict[str, Value] = {}
     one_unit: dict[str, float] = {}
     for tau_s in (1, 10):
-        for name, side in (("buy", 1), ("sell", -1)):
-            columns[f"hawkes_{name}_{tau_s}s"] = Fraction(kernel_sum(state, t, side, tau_s), ONE * tau_s)
-            one_unit[f"hawkes_{name}_{tau_s}s"] = float(Decimal(2) ** -FIXED_POINT_BITS) / tau_s
-    buy, sell = kernel_sum(state, t, 1, 10), kernel_sum(state, t, -1, 10)
+        buy, sell = kernel_sums(state, t, tau_s)
+        for name, units in (("buy", buy), ("sell", sell)):
+            columns[f"hawkes_{name}_{tau_s}s"] = Fraction(units, ONE * tau_s)
+            one_unit[f"hawkes_{name}_{tau_s}s"] = 1 / (ONE * tau_s)
     columns["hawkes_imbalance_10s"] = ratio(buy - sell, buy + sell)
     one_unit["hawkes_imbalance_10s"] = 2 / (buy + sell) if buy + sell else 0.0
     return columns, one_unit
