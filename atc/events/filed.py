@@ -31,3 +31,17 @@ def filed_events(config: RunConfig, progress: Progress) -> tuple[Catalog, Instru
     catalog = Catalog(root)
     catalog.instrument(data.venue, data.symbol)  # says so where nothing is filed
     return catalog, data
+
+
+def events_there(config: RunConfig) -> tuple[Catalog, InstrumentFacts]:
+    """As `filed_events`, but nothing is made: the catalog has no days where the events are not there yet."""
+    from atc.events.ingest import filed_ingest
+    from atc.events.simulate import located
+
+    data, paths = config.data, config.paths
+    if isinstance(data, SimulatedData):
+        return Catalog(paths.events_dir), located(data)
+    if isinstance(data, RecordedData):
+        manifest = filed_ingest(data, paths)
+        return Catalog(paths.events_dir, only=[] if manifest is None else [manifest.id]), data
+    return Catalog(paths.events_dir), data

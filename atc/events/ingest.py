@@ -120,6 +120,13 @@ def ensure_ingested(data: RecordedData, paths: Paths, progress: Progress = no_pr
     return ingest(data.adapter, files, paths.events_dir, instrument, progress=progress)
 
 
+def filed_ingest(data: RecordedData, paths: Paths) -> Manifest | None:
+    """The finished ingest of a `recorded` data config, if there is one; no file of the recording is read."""
+    instrument = instrument_of(data)
+    found = [manifest for manifest in _filed(data, paths) if manifest.instrument == instrument]
+    return found[0] if found else None
+
+
 def _filed(data: RecordedData, paths: Paths) -> list[Manifest]:
     """Ingests of files of the same names, by the same adapter, of the same venue and symbol."""
     names = [Path(name).name for name in data.files]

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 
+from atc.errors import UsageError, nearest
+
 
 @dataclass(frozen=True)
 class Declaration:
@@ -44,6 +46,14 @@ def schemas() -> tuple[Schema, ...]:
     from atc import _rust
 
     return tuple(Schema(**{**item, "columns": tuple(item["columns"])}) for item in _rust.feature_schemas())
+
+
+def schema_named(name: str) -> Schema:
+    """The schema called `name`. Raises UsageError with the nearest name."""
+    for schema in schemas():
+        if schema.name == name:
+            return schema
+    raise UsageError(f"there is no feature schema '{name}'; {nearest(name, (s.name for s in schemas()))}")
 
 
 def schemas_of(columns: Iterable[str]) -> tuple[Schema, ...]:

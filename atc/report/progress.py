@@ -139,7 +139,8 @@ def _lines(name: str, total: float | None, unit: str) -> Iterator[Bar]:
         nonlocal last
         if time.monotonic() - last >= _LINE_EVERY_S:
             last = time.monotonic()
-            _print(name, f"{_count(bar.done, bar.total, unit)} {bar.detail}".rstrip(), last - began)
+            left = _left(bar, last - began)
+            _print(name, f"{_count(bar.done, bar.total, unit)} {bar.detail}".rstrip() + left, last - began)
 
     bar = Bar(total, show)
     yield bar
@@ -149,6 +150,13 @@ def _lines(name: str, total: float | None, unit: str) -> Iterator[Bar]:
 def _print(name: str, text: str, seconds: float) -> None:
     sys.stderr.write(f"{name:<{_NAME_WIDTH}} {text:<28} {seconds:7.1f} s\n")
     sys.stderr.flush()
+
+
+def _left(bar: Bar, seconds: float) -> str:
+    """How long it will take at the speed so far, where that is known."""
+    if not bar.total or not bar.done:
+        return ""
+    return f", about {seconds * (bar.total - bar.done) / bar.done:,.0f} s left"
 
 
 def _count(done: float, total: float | None, unit: str) -> str:

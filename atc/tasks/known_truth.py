@@ -244,10 +244,10 @@ def _folder(outputs: Path) -> Path:
 def _code() -> list[str]:
     """What the figures depend on besides the market: the rows, the continuations and the estimator."""
     from atc import _rust
-    from atc.features import day_cache
+    from atc.features.keys import python_digest
 
-    sources = (day_cache.__file__, oracle.__file__, futures_module.__file__, __file__)
-    digests = [_rust.FEATUREGEN_DIGEST, _rust.ORACLE_DIGEST]
+    sources = (oracle.__file__, futures_module.__file__, __file__)
+    digests = [_rust.FEATUREGEN_DIGEST, _rust.ORACLE_DIGEST, python_digest()]
     return [*digests, *(hashlib.sha256(Path(path).read_bytes()).hexdigest() for path in sources)]
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+from atc.errors import DataError
+from atc.features.declarations import schemas
 
 if TYPE_CHECKING:
     import polars as pl
@@ -41,33 +44,45 @@ class LabelledRows:
 
 
 def read_rows(
-    symbol: str, features: Sequence[Path], labels: Sequence[Path], columns: Sequence[str]
+    symbol: str, features: Sequence[Mapping[str, Path]], labels: Sequence[Path], columns: Sequence[str]
 ) -> LabelledRows:
     """The rows of matching feature and label files, `columns` as a float32 matrix filled day by day.
 
-    Nothing but the matrix and the keys is held for more than one day.
+    `features`: of each day the files by schema, which together hold `columns`. Nothing but the matrix and the
+    keys is held for more than one day.
     """
     import polars as pl
     import pyarrow.parquet as pq
 
-    counts = [pq.read_metadata(file).num_rows for file in features]
+    counts = [pq.read_metadata(next(iter(files.values()))).num_rows for files in features]
     total = sum(counts)
     x = np.empty((total, len(columns)), dtype=np.float32)
     r_bps = np.empty(total, dtype=np.float64)
     t0, t1 = np.empty(total, dtype=np.int64), np.empty(total, dtype=np.int64)
     keys: list[pl.DataFrame] = []
     start = 0
-    for count, feature_file, label_file in zip(counts, features, labels, strict=True):
+    places = {name: number for number, name in enumerate(columns)}
+    of_schema = {schema.name: [name for name in schema.columns if name in places] for schema in schemas()}
+    for count, files, label_file in zip(counts, features, labels, strict=True):
         stop = start + count
-        table = pq.read_table(feature_file, columns=[*KEYS, *columns])
-        for number, name in enumerate(columns):
-            x[start:stop, number] = table[name].to_numpy()
-        label = pq.read_table(label_file)
+        day_keys: pl.DataFrame | None = None
+        for schema, file in files.items():
+            # All files of a day repeat the keys; a change of them would change the names of all files.
+            own = [] if day_keys is not None else list(KEYS)
+            table = pq.read_table(file, columns=[*own, *of_schema[schema]], partitioning=None)
+            if table.num_rows != count:
+                raise DataError(f"{file}: {table.num_rows} rows, the other files of the day have {count}")
+            for name in of_schema[schema]:
+                x[start:stop, places[name]] = table[name].to_numpy()
+            if day_keys is None:
+                found = pl.from_arrow(table.select(own))
+                assert isinstance(found, pl.DataFrame)
+                day_keys = found
+        assert day_keys is not None
+        label = pq.read_table(label_file, partitioning=None)
         r_bps[start:stop] = label["r_bps"].to_numpy()
         t0[start:stop] = label["t0"].to_numpy()
         t1[start:stop] = label["t1"].to_numpy()
-        day_keys = pl.from_arrow(table.select(list(KEYS)))
-        assert isinstance(day_keys, pl.DataFrame)
         keys.append(day_keys)
         start = stop
     all_keys = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -17,7 +17,7 @@ from atc.errors import DataError
 from atc.evaluation.report import BASELINE, MODEL, VOLATILITY, VOLATILITY_FEATURES
 from atc.features.declarations import feature_schema, label_schema
 from atc.features.sets import set_columns
-from atc.tasks.base import DataIdentity, Desk, Outcome
+from atc.tasks.base import BarHandle, DataIdentity, Desk, Outcome
 
 if TYPE_CHECKING:
     from datetime import date
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
     from atc.evaluation.report import Scored
     from atc.events.catalog import Catalog
-    from atc.features.day_cache import Built, Source
+    from atc.features.building import Tally
+    from atc.features.day_cache import Features, Labels, Source
     from atc.labels.definitions import BinaryLabel
     from atc.models.base import FitReport, Model
     from atc.protocol.dataset import Block, Dataset
@@ -94,7 +95,7 @@ class TickClassification:
         read = {
             day
             for span_days in (self._days_of(self._spans.train), self._days_of(self._spans.holdout))
-            for day in days_read(source, span_days, self._config.label.horizon_s)
+            for day in days_read(source, span_days, self._all_columns(), self._config.label.horizon_s)
         }
         filed = self._catalog.instrument(facts.venue, facts.symbol, sorted(read))
         wrong = different_facts(filed, instrument_of(facts))
@@ -210,9 +211,9 @@ class TickClassification:
         from atc.tasks.rows import read_rows
 
         config, days = self._config, self._days
-        features, labels = self._build(days, desk)
+        columns = self._all_columns()
+        features, labels = self._build(days, columns, desk)
         with desk.stage("dataset"):
-            columns = self._all_columns()
             rows = read_rows(config.data.symbol, features.files, labels.files, columns)
             if len(rows.x) == 0:
                 raise DataError(
@@ -258,31 +259,29 @@ class TickClassification:
 
         spans = self._spans
         days = self._days_of(spans.holdout) if holdout_only else self._days
-        features, labels = self._build(days, desk)
+        features, labels = self._build(days, (), desk)
         rows = read_rows(self._config.data.symbol, features.files, labels.files, ())
         inside = (rows.t0 >= spans.holdout[0]) & (rows.t0 < spans.holdout[1])
         if not holdout_only:
             inside |= (rows.t0 >= spans.train[0]) & (rows.t0 < spans.train[1])
         return rows.take(np.flatnonzero(inside & ~np.isnan(rows.r_bps))), spans
 
-    def _build(self, days: Sequence[date], desk: Desk) -> tuple[Built, Built]:
-        """The files of features and of labels of `days`, made unless they are there."""
+    def _build(self, days: Sequence[date], columns: Sequence[str], desk: Desk) -> tuple[Features, Labels]:
+        """The files of `columns` and of labels of `days`, made unless they are there."""
         from atc.features.day_cache import feature_days, label_days
 
         source = self._source
         with desk.stage("features") as stage, desk.bar("features", len(days), "days") as bar:
-            features = feature_days(source, days, bar.advance)
+            features = feature_days(source, days, columns, watch=_shown(bar))
             stage.cached = features.cached == len(days)
         with desk.stage("labels") as stage, desk.bar("labels", len(days), "days") as bar:
-            labels = label_days(source, days, features, self._config.label.horizon_s, bar.advance)
+            labels = label_days(source, days, features, self._config.label.horizon_s, watch=_shown(bar))
             stage.cached = labels.cached == len(days)
         return features, labels
 
     def _all_columns(self) -> tuple[str, ...]:
         """Columns of the model first, so that its matrix is a slice; then what only the others need."""
-        own = set_columns(self._config.features)
-        others = (*set_columns(self._config.baseline.features), *VOLATILITY_FEATURES)
-        return own + tuple(dict.fromkeys(name for name in others if name not in own))
+        return run_columns(self._config)
 
     # Models
 
@@ -397,6 +396,22 @@ class TickClassification:
                 for item in named.importance
             ],
         )
+
+
+def run_columns(config: RunConfig) -> tuple[str, ...]:
+    """Columns that a run reads: the model's first, then what only the baseline and volatility alone need."""
+    own = set_columns(config.features)
+    others = (*set_columns(config.baseline.features), *VOLATILITY_FEATURES)
+    return own + tuple(dict.fromkeys(name for name in others if name not in own))
+
+
+def _shown(bar: BarHandle) -> Callable[[Tally], None]:
+    """Shows a build on a progress bar."""
+
+    def show(tally: Tally) -> None:
+        bar.update(tally.done, detail=tally.detail)
+
+    return show
 
 
 def _say_opened(reason: str) -> None:

@@ -1,0 +1,202 @@
+"""A cached file: packing, the manifest in its footer, and the order of steps that makes it whole or
+absent.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from atc.events.commit import sync_folder
+from atc.features.column_statistics import ColumnStatistics, column_statistics
+from atc.features.day_job import Inputs, key_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+FOOTER = b"atc.manifest"
+ENDING = ".parquet"
+_FEW, _MANY = 0.15, 0.87
+"""Shares of distinct values below and above which a column is packed differently."""
+
+
+class Damaged(Exception):
+    """A file that is no whole cached file; the text says why."""
+
+
+@dataclass(frozen=True)
+class FileManifest:
+    """What a cached file says of itself."""
+
+    venue: str
+    symbol: str
+    day: date
+    inputs: Inputs
+    rows: int
+    row_digest: str
+    """SHA-256 over the keys of the rows; equal in all files of the day."""
+    columns: dict[str, ColumnStatistics]
+
+    @property
+    def schema(self) -> str:
+        """The feature schema, or `labels`."""
+        return str(self.inputs["schema"])
+
+    @property
+    def version(self) -> int:
+        """Of the schema."""
+        return int(self.inputs["version"])
+
+    def to_json(self) -> dict[str, Any]:
+        """As the footer holds it."""
+        return {
+            "venue": self.venue,
+            "symbol": self.symbol,
+            "date": self.day.isoformat(),
+            "inputs": dict(self.inputs),
+            "rows": self.rows,
+            "row_digest": self.row_digest,
+            "columns": {name: found.to_json() for name, found in self.columns.items()},
+        }
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> FileManifest:
+        """The inverse of `to_json`. Raises KeyError, TypeError or ValueError for other content."""
+        return cls(
+            venue=content["venue"],
+            symbol=content["symbol"],
+            day=date.fromisoformat(content["date"]),
+            inputs=content["inputs"],
+            rows=content["rows"],
+            row_digest=content["row_digest"],
+            columns={name: ColumnStatistics.from_json(each) for name, each in content["columns"].items()},
+        )
+
+
+def manifest_of(
+    table: pa.Table, place: tuple[str, str, date], inputs: Inputs, keys: Sequence[str]
+) -> FileManifest:
+    """The manifest of a table whose rows are known by `keys`; `place`: venue, symbol, business day."""
+    venue, symbol, day = place
+    return FileManifest(
+        venue=venue,
+        symbol=symbol,
+        day=day,
+        inputs=inputs,
+        rows=table.num_rows,
+        row_digest=row_digest(table, keys),
+        columns={name: column_statistics(table[name]) for name in table.schema.names if name not in keys},
+    )
+
+
+def row_digest(table: pa.Table, keys: Sequence[str]) -> str:
+    """SHA-256 over the columns `keys`, which hold no nulls."""
+    whole = hashlib.sha256()
+    for name in keys:
+        whole.update(table[name].to_numpy().tobytes())
+    return whole.hexdigest()
+
+
+def packed(table: pa.Table, manifest: FileManifest) -> bytes:
+    """The table as one Parquet row group with the manifest in the footer; nothing is lost.
+
+    Keys are written as differences. A column of few values has a dictionary; one of many, which hardly ever
+    come again, is written byte by byte apart, so that zstd finds the exponents together; what lies between is
+    written plainly, so that zstd finds the values that come again (docs/cache.md has the figures).
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    encodings: dict[str, str] = {}
+    few = []
+    for name in table.schema.names:
+        statistics = manifest.columns.get(name)
+        share = statistics.distinct / max(1, table.num_rows) if statistics else None
+        if share is None:
+            encodings[name] = "DELTA_BINARY_PACKED"
+        elif share < _FEW:
+            few.append(name)
+        else:
+            encodings[name] = "BYTE_STREAM_SPLIT" if share > _MANY else "PLAIN"
+    sink = pa.BufferOutputStream()
+    with pq.ParquetWriter(
+        sink,
+        table.schema,
+        compression="zstd",
+        compression_level=3,
+        use_dictionary=few,
+        column_encoding=encodings,
+        write_statistics=["ts_recv"] if "ts_recv" in table.schema.names else False,
+        write_page_checksum=True,
+        store_schema=False,
+    ) as writer:
+        writer.write_table(table, row_group_size=max(1, table.num_rows))
+        writer.add_key_value_metadata({FOOTER: json.dumps(manifest.to_json(), sort_keys=True).encode()})
+    return bytes(sink.getvalue())
+
+
+def read_footer(file: Path) -> FileManifest:
+    """The manifest of a cached file. Raises FileNotFoundError, and Damaged for a file that is not whole."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        metadata = pq.read_metadata(file)
+        manifest = FileManifest.from_json(json.loads((metadata.metadata or {})[FOOTER]))
+    except FileNotFoundError:
+        raise
+    except (pa.ArrowException, OSError) as why:
+        raise Damaged(f"not readable as Parquet ({why})") from why
+    except (ValueError, KeyError, TypeError) as why:
+        raise Damaged(f"no manifest in its footer ({why!r})") from why
+    if manifest.rows != metadata.num_rows:
+        raise Damaged(f"{metadata.num_rows} rows; its manifest says {manifest.rows}")
+    if key_of(manifest.inputs) != file.stem:
+        raise Damaged(f"its manifest has the key {key_of(manifest.inputs)}")
+    return manifest
+
+
+def write_whole(file: Path, content: bytes) -> None:
+    """Writes `content` under a temporary name, makes it durable and renames it. Raises OSError."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    part = file.with_name(f".{file.stem}.{socket.gethostname()}.{os.getpid()}.part")
+    try:
+        with part.open("wb") as handle:
+            handle.write(content)
+            handle.flush()
+            os.fsync(handle.fileno())
+        part.replace(file)
+    finally:
+        part.unlink(missing_ok=True)
+    sync_folder(file.parent)
+
+
+def sweep_parts(folder: Path) -> list[Path]:
+    """Removes what killed processes of this machine left half written; says what."""
+    swept = []
+    for part in folder.glob(".*.part"):
+        if is_abandoned(part):
+            part.unlink(missing_ok=True)
+            swept.append(part)
+    return swept
+
+
+def is_abandoned(part: Path) -> bool:
+    """The process that was writing `part` was one of this machine, and is no more."""
+    *_, host, pid, _ = part.name.rsplit(".", 3)
+    if not host or not part.name.endswith(f".{socket.gethostname()}.{pid}.part") or not pid.isdigit():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False  # another user's process, and alive
+    return False

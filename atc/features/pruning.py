@@ -1,0 +1,87 @@
+"""Removing what nobody can ask for again, past what running builds hold."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from atc.features.day_file import is_abandoned
+from atc.features.day_job import LABELS
+from atc.features.day_lock import LOCKS, DayIsLocked, day_lock
+from atc.features.inventory import Judge, cached_files, half_written
+
+
+@dataclass(frozen=True)
+class Removal:
+    """A file that may go."""
+
+    path: Path
+    bytes: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Pruned:
+    """What a removal came to."""
+
+    removed: int
+    bytes: int
+    held: tuple[str, ...]
+    """Days that were left alone, and who builds them."""
+
+
+def removals(
+    cache_root: Path, judge: Judge, *, keep: Collection[Path] | None = None, schemas: Collection[str] = ()
+) -> list[Removal]:
+    """Stale and abandoned files of the judge's instrument.
+
+    `keep`: every other file goes too, stale or not. `schemas`: only of these.
+    """
+    found = []
+    for file in cached_files(cache_root, judge.venue, judge.symbol):
+        reason = judge.why_stale(file)
+        if reason is None and keep is not None and file.path not in keep and file.schema != LABELS:
+            reason = "other settings"
+        if reason is not None and (not schemas or file.schema in schemas):
+            found.append(Removal(file.path, file.path.stat().st_size, reason))
+    for part in half_written(cache_root, judge.venue, judge.symbol):
+        if is_abandoned(part):
+            found.append(Removal(part, part.stat().st_size, "left by a killed process"))
+    return found
+
+
+def remove(files: Iterable[Removal]) -> Pruned:
+    """Removes the files, each day under its lock; a day that is being built is left alone."""
+    by_day: dict[Path, list[Removal]] = defaultdict(list)
+    for file in files:
+        by_day[_lock_of(file.path)].append(file)
+    removed = size = 0
+    held = []
+    for lock, of_day in sorted(by_day.items()):
+        try:
+            with day_lock(lock):
+                for file in of_day:
+                    file.path.unlink(missing_ok=True)
+                    removed, size = removed + 1, size + file.bytes
+                for folder in {file.path.parent for file in of_day}:
+                    _remove_if_empty(folder)
+        except DayIsLocked as other:
+            held.append(f"{lock.name}, which {other.owner} builds")
+    return Pruned(removed, size, tuple(held))
+
+
+def _lock_of(path: Path) -> Path:
+    """The lock of the day that a cached file belongs to."""
+    day = path.parent
+    above = day.parent
+    instrument = above.parent if above.name.startswith("schema=") else above
+    return instrument / LOCKS / day.name.removeprefix("date=")
+
+
+def _remove_if_empty(folder: Path) -> None:
+    try:
+        folder.rmdir()
+    except OSError:
+        return  # something is left in it, or it went already

@@ -1,0 +1,98 @@
+"""The state of the feature cache as text."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import date
+
+from atc.features.column_statistics import QUANTILES
+from atc.features.pruning import Removal
+from atc.features.state import SchemaState
+from atc.report.aligned import aligned
+
+_DASH = "–"
+
+
+def state_lines(states: Sequence[SchemaState]) -> list[str]:
+    """One line a schema: days, files of no use here, rows, size, time."""
+    rows = [("schema", "days", "missing", "stale", "other", "rows", "MB", "bytes/row", "s/day")]
+    for state in states:
+        rows.append(
+            (
+                f"{state.schema.name}-{state.schema.version}",
+                f"{len(state.built):,}",
+                f"{len(state.missing):,}",
+                f"{state.stale:,}",
+                f"{state.other:,}",
+                f"{state.rows:,}",
+                f"{state.bytes / 1e6:,.1f}",
+                _number(state.bytes_a_row, ".1f"),
+                _number(state.seconds, ".2f"),
+            )
+        )
+    return aligned(rows)
+
+
+def missing_lines(states: Sequence[SchemaState]) -> list[str]:
+    """Which days are missing, as ranges."""
+    return [
+        f"{state.schema.name}-{state.schema.version} misses {_spans(state.missing, state.built)}"
+        for state in states
+        if state.missing and state.built
+    ]
+
+
+def column_lines(states: Sequence[SchemaState]) -> list[str]:
+    """One line a column: null share, range, mean, and the days' median quantiles."""
+    names = [f"p{q * 100:g}" for q in QUANTILES]
+    rows = [["column", "schema", "null %", "min", *names, "max", "mean"]]
+    for state in states:
+        if not state.rows:
+            continue
+        for column in state.columns:
+            quantiles = column.quantiles or [None] * len(QUANTILES)
+            rows.append(
+                [
+                    column.name,
+                    state.schema.name,
+                    f"{100 * column.null_share:.2f}",
+                    *(_number(x, ".4g") for x in (column.min, *quantiles, column.max, column.mean)),
+                ]
+            )
+    return aligned(rows, left=(0, 1))
+
+
+def removal_lines(removals: Sequence[Removal]) -> list[str]:
+    """By folder and reason: files and size."""
+    found: dict[tuple[str, str], list[Removal]] = defaultdict(list)
+    for removal in removals:
+        above = removal.path.parent.parent
+        what = above.name.removeprefix("schema=") if above.name.startswith("schema=") else "labels"
+        found[what, removal.reason].append(removal)
+    rows = [("what", "files", "MB", "why")]
+    rows += [
+        (what, f"{len(files):,}", f"{sum(file.bytes for file in files) / 1e6:,.1f}", reason)
+        for (what, reason), files in sorted(found.items())
+    ]
+    return aligned(rows, left=(0, 3))
+
+
+def _spans(missing: Sequence[date], built: Sequence[date]) -> str:
+    """Runs of missing days, between which there are built ones."""
+    spans: list[list[date]] = []
+    known = sorted([(day, True) for day in missing] + [(day, False) for day in built])
+    fresh = True
+    for day, is_missing in known:
+        if is_missing and fresh:
+            spans.append([day, day])
+        elif is_missing:
+            spans[-1][1] = day
+        fresh = not is_missing
+    texts = [str(first) if first == last else f"{first} to {last}" for first, last in spans]
+    more = f" and {len(texts) - 6} more spans" if len(texts) > 6 else ""
+    return ", ".join(texts[:6]) + more
+
+
+def _number(value: float | None, form: str) -> str:
+    return _DASH if value is None else format(value, form)
