@@ -11,18 +11,22 @@ FEATUREGEN_DIGEST: str
 ORACLE_DIGEST: str
 QUALITY_DIGEST: str
 SIM_DIGEST: str
+LABEL_DIGEST: str
 LABEL_SCHEMA_VERSION: int
 
 __all__ = [
     "BUILD_DIGEST",
     "BUILD_PROFILE",
     "FEATUREGEN_DIGEST",
+    "LABEL_DIGEST",
     "LABEL_SCHEMA_VERSION",
     "ORACLE_DIGEST",
     "QUALITY_DIGEST",
     "SIM_DIGEST",
     "FeatureEngine",
     "IngestReader",
+    "Labeller",
+    "RowBuilder",
     "Simulator",
     "SourceDataError",
     "SourceUsageError",
@@ -81,6 +85,30 @@ def measure_quality(
     ticker: pa.RecordBatch,
     control: pa.RecordBatch,
 ) -> str: ...
+
+@final
+class RowBuilder:
+    def __new__(cls, spec_json: str, emit_from: int, emit_to: int) -> RowBuilder: ...
+    def feed(
+        self,
+        book: pa.RecordBatch,
+        trade: pa.RecordBatch,
+        ticker: pa.RecordBatch,
+        control: pa.RecordBatch,
+    ) -> bool: ...
+    def finish(self) -> pa.RecordBatch: ...
+
+@final
+class Labeller:
+    def __new__(cls, spec_json: str) -> Labeller: ...
+    def feed(
+        self,
+        book: pa.RecordBatch,
+        trade: pa.RecordBatch,
+        ticker: pa.RecordBatch,
+        control: pa.RecordBatch,
+    ) -> None: ...
+    def finish(self, times: Sequence[int], horizon_ns: int) -> pa.RecordBatch: ...
 
 @final
 class FeatureEngine:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import pyarrow as pa
@@ -20,10 +21,15 @@ from atc.events.catalog import Catalog
 from atc.events.ingest import ensure_ingested
 from atc.events.reader import read_events
 from atc.events.simulate import ensure_simulated, located
-from atc.features.day_cache import SCHEMAS, Built, Source, days_read, feature_days, label_days
+from atc.features.building import Tally
+from atc.features.compute import KEYS
+from atc.features.day_cache import Features, Labels, Source, days_read, feature_days, label_days
+from atc.features.day_file import read_footer
+from atc.features.declarations import known_columns, schemas
 from atc.features.engine_spec import engine_spec
 
 HORIZON_S = 300.0
+CORE = ("spread_bps",)
 EVER = (-(2**62), 2**62)
 
 
@@ -42,15 +48,35 @@ def days_of(source: Source) -> list:
     return source.catalog.days(source.data.venue, source.data.symbol)
 
 
-def joined(built: Built) -> pa.Table:
-    return pa.concat_tables([pq.read_table(file) for file in built.files]).combine_chunks()
+def events_of(source: Source, day: date) -> int:
+    """Messages of a business day."""
+    events = read_events(source.catalog, source.data.venue, source.data.symbol, *source.span(day))
+    tables = (events.book, events.trade, events.ticker, events.control)
+    return sum(len(set(table["ev_seq"].to_pylist())) for table in tables)
+
+
+def joined(built: Features | Labels) -> pa.Table:
+    """All days and schemas as one table, in the order of the declarations."""
+    days = []
+    for files in built.files:
+        if isinstance(files, Path):
+            days.append(pq.read_table(files, partitioning=None))
+            continue
+        keys, *others = [pq.read_table(file, partitioning=None) for file in files.values()]
+        for other in others:
+            assert other.select(list(KEYS)).equals(keys.select(list(KEYS)))
+            for name in other.schema.names[len(KEYS) :]:
+                keys = keys.append_column(other.schema.field(name), other[name])
+        days.append(keys)
+    return pa.concat_tables(days).combine_chunks()
 
 
 def one_stream(source: Source) -> tuple[pa.Table, pa.Table]:
     """Rows and labels of all events at once."""
     days = days_of(source)
     begin, end = source.span(days[0])[0], source.span(days[-1])[1]
-    spec = engine_spec(source.data, source.sampling, source.engine, begin, end, schemas=SCHEMAS)
+    names = [schema.name for schema in schemas()]
+    spec = engine_spec(source.data, source.sampling, source.engine, begin, end, schemas=names)
     events = read_events(source.catalog, source.data.venue, source.data.symbol, *EVER)
     batches = [
         (table.combine_chunks().to_batches() or [pa.RecordBatch.from_pylist([], schema=table.schema)])[0]
@@ -65,7 +91,7 @@ def one_stream(source: Source) -> tuple[pa.Table, pa.Table]:
 def assert_days_are_the_stream(source: Source) -> None:
     days = days_of(source)
     assert len(days) > 1
-    features = feature_days(source, days)
+    features = feature_days(source, days, known_columns())
     labels = label_days(source, days, features, HORIZON_S)
     rows, returns = one_stream(source)
     assert joined(features).equals(rows)
@@ -95,25 +121,27 @@ def test_days_of_a_recording_equal_one_stream(tmp_path: Path, symbol: str, sampl
 def test_what_is_there_is_not_built_again(simulated: Source, tmp_path: Path) -> None:
     source = replace(simulated, cache_root=tmp_path)
     days = days_of(source)
-    seen: list[int] = []
-    first = feature_days(source, days, seen.append)
-    assert (first.cached, sum(seen)) == (0, len(days))
-    stamps = [file.stat().st_mtime_ns for file in first.files]
-    second = feature_days(source, days)
-    assert second == Built(first.files, cached=len(days))
-    assert [file.stat().st_mtime_ns for file in second.files] == stamps
+    seen: list[Tally] = []
+    first = feature_days(source, days, CORE, watch=seen.append)
+    assert (first.cached, seen[-1].done, seen[-1].total) == (0, len(days), len(days))
+    assert seen[-1].events == sum(events_of(source, day) for day in days)
+    stamps = [file.stat().st_mtime_ns for files in first.files for file in files.values()]
+    second = feature_days(source, days, CORE)
+    assert second == Features(first.files, cached=len(days))
+    assert [file.stat().st_mtime_ns for files in second.files for file in files.values()] == stamps
 
 
 def test_a_constant_of_a_formula_makes_other_files(simulated: Source, tmp_path: Path) -> None:
     source = replace(simulated, cache_root=tmp_path)
     days = days_of(source)[:1]
-    plan = feature_days(source, days)
-    other = feature_days(replace(source, engine=source.engine.model_copy(update={"min_values": 30})), days)
+    plan = feature_days(source, days, CORE)
+    changed = replace(source, engine=source.engine.model_copy(update={"min_values": 30}))
+    other = feature_days(changed, days, CORE)
     assert plan.files != other.files
     # A horizon belongs to the label alone.
     near, far = (label_days(source, days, plan, horizon) for horizon in (10.0, 300.0))
     assert near.files != far.files
-    assert feature_days(source, days).cached == 1
+    assert feature_days(source, days, CORE).cached == 1
 
 
 def test_a_damaged_day_is_named_and_the_others_are_built(simulated: Source, tmp_path: Path) -> None:
@@ -126,43 +154,121 @@ def test_a_damaged_day_is_named_and_the_others_are_built(simulated: Source, tmp_
     (entry,) = Catalog(root).day(source.data.venue, source.data.symbol, days[-1]).files["book"]
     path = Catalog(root).path(entry)
     path.write_bytes(path.read_bytes()[:5000])
-    with pytest.raises(DataError, match=path.name):
-        feature_days(source, days)
-    assert feature_days(source, days[:1]).cached == 1
+    with pytest.raises(DataError, match=path.name) as refused:
+        feature_days(source, days, CORE)
+    # The last day itself and, for the event that decides its last row, the one before it.
+    assert f"business day {days[-2]}" in str(refused.value)
+    assert f"nor can be built: {days[-1]}" in str(refused.value)
+    assert f"{len(days) - 2} of {len(days)} days are in the cache" in str(refused.value)
+    assert feature_days(source, days[:-2], CORE).cached == len(days) - 2
     assert not list((tmp_path / "cache").rglob("*.part"))
 
 
 def test_a_day_without_events_is_refused_by_name(simulated: Source) -> None:
     after = days_of(simulated)[-1] + timedelta(days=400)
     with pytest.raises(DataError, match=str(after)):
-        feature_days(simulated, [after])
+        feature_days(simulated, [after], CORE)
 
 
 def test_a_file_cut_short_is_built_again(simulated: Source, tmp_path: Path) -> None:
     source = replace(simulated, cache_root=tmp_path)
     days = days_of(source)[:1]
-    (file,) = feature_days(source, days).files
+    ((file,),) = [files.values() for files in feature_days(source, days, CORE).files]
     whole = file.read_bytes()
     file.write_bytes(whole[: len(whole) // 2])
-    assert feature_days(source, days).cached == 0
+    assert feature_days(source, days, CORE).cached == 0
     assert file.read_bytes() == whole
 
 
 def test_what_a_killed_build_left_is_swept(simulated: Source, tmp_path: Path) -> None:
     source = replace(simulated, cache_root=tmp_path)
     days = days_of(source)[:1]
-    (file,) = feature_days(source, days).files
+    ((file,),) = [files.values() for files in feature_days(source, days, CORE).files]
     dead = subprocess.Popen(["true"])
     dead.wait()
-    left = file.with_name(f".{file.name}.{dead.pid}.part")
+    left = file.with_name(f".{file.stem}.{socket.gethostname()}.{dead.pid}.part")
     left.write_bytes(b"half")
     file.unlink()
-    feature_days(source, days)
+    feature_days(source, days, CORE)
     assert [path.name for path in file.parent.iterdir()] == [file.name]
 
 
 def test_what_is_read_reaches_beyond_the_days(simulated: Source) -> None:
     """A run's identity has to hold the neighbours: the warm-up before, the horizon and the event after."""
     days = days_of(simulated)
-    assert days_read(simulated, days[1:2], HORIZON_S) == days
-    assert days_read(simulated, days[:1], HORIZON_S) == days[:2]
+    assert days_read(simulated, days[1:2], CORE, HORIZON_S) == days
+    assert days_read(simulated, days[:1], CORE, HORIZON_S) == days[:2]
+
+
+def test_a_file_says_what_it_holds(simulated: Source, tmp_path: Path) -> None:
+    source = replace(simulated, cache_root=tmp_path)
+    day = days_of(source)[1]
+    (files,) = feature_days(source, [day], known_columns()).files
+    assert list(files) == [schema.name for schema in schemas()]
+    digests = set()
+    for schema in schemas():
+        file = files[schema.name]
+        assert f"schema={schema.name}/date={day}" in str(file)
+        manifest, table = read_footer(file), pq.read_table(file, partitioning=None)
+        assert (manifest.schema, manifest.version, manifest.day) == (schema.name, schema.version, day)
+        assert manifest.inputs["code"][0] == schema.code
+        assert manifest.rows == table.num_rows > 100
+        assert tuple(manifest.columns) == schema.columns == tuple(table.schema.names[len(KEYS) :])
+        digests.add(manifest.row_digest)
+        for name, found in manifest.columns.items():
+            values = [x for x in table[name].to_pylist() if x is not None]
+            assert found.nulls == table.num_rows - len(values)
+            assert found.distinct == len(set(values))
+            if values:
+                ordered = sorted(values)
+                assert (found.min, found.max) == (ordered[0], ordered[-1])
+                assert found.mean == pytest.approx(sum(values) / len(values), rel=1e-6, abs=1e-12)
+                # The nearest-rank median: the smallest value that half of the values do not exceed.
+                assert found.quantiles is not None
+                assert found.quantiles[3] == ordered[-(-len(ordered) // 2) - 1]
+    assert len(digests) == 1
+
+
+def test_only_what_the_columns_need_is_built(simulated: Source, tmp_path: Path) -> None:
+    source = replace(simulated, cache_root=tmp_path)
+    days = days_of(source)[:1]
+    (files,) = feature_days(source, days, ("tk_spread_bps",)).files
+    assert list(files) == ["ticker"]
+    assert [path.name for path in source.folder("features").glob("schema=*")] == ["schema=ticker"]
+    # What is built together is what is built apart.
+    (both,) = feature_days(source, days, ("spread_bps", "tk_spread_bps")).files
+    assert both["ticker"] == files["ticker"]
+    apart = replace(source, cache_root=tmp_path / "apart")
+    (core,) = feature_days(apart, days, ("spread_bps",)).files
+    assert core["core"].read_bytes() == both["core"].read_bytes()
+    together = replace(source, cache_root=tmp_path / "together")
+    (one_pass,) = feature_days(together, days, ("spread_bps", "tk_spread_bps")).files
+    for name, file in both.items():
+        assert one_pass[name].read_bytes() == file.read_bytes()
+
+
+def test_a_changed_version_rebuilds_that_schema_alone(
+    simulated: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from atc.features import declarations, keys
+
+    source = replace(simulated, cache_root=tmp_path)
+    days = days_of(source)[:1]
+    columns = ("spread_bps", "tk_spread_bps")
+    (before,) = feature_days(source, days, columns).files
+    labels = label_days(source, days, feature_days(source, days, columns), HORIZON_S)
+    changed = tuple(
+        replace(schema, version=schema.version + 1, code="changed") if schema.name == "ticker" else schema
+        for schema in schemas()
+    )
+    monkeypatch.setattr(declarations, "schemas", lambda: changed)
+    stamp = before["core"].stat().st_mtime_ns
+    built = feature_days(source, days, columns)
+    (after,) = built.files
+    assert after["core"] == before["core"]
+    assert after["core"].stat().st_mtime_ns == stamp
+    assert after["ticker"] != before["ticker"]
+    assert read_footer(after["ticker"]).version == read_footer(before["ticker"]).version + 1
+    # Labels depend on the rows, not on any column.
+    assert label_days(source, days, built, HORIZON_S) == replace(labels, cached=1)
+    assert keys.label_code() not in {schema.code for schema in changed}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from atc.events.schema import Kind, schema_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
 
 @dataclass(frozen=True)
@@ -52,40 +54,24 @@ def read_events(
     stream has no events at all, or for a file that is missing or is not what its manifest says; a span
     without events gives empty tables.
     """
+    import pyarrow as pa
+
     catalog = root if isinstance(root, Catalog) else Catalog(root)
     if not catalog.days(venue, symbol):
         catalog.instrument(venue, symbol)
-    files: dict[Kind, list[tuple[Path, FileEntry]]] = {kind: [] for kind in kinds}
+    tables: dict[Kind, list[pa.Table]] = {kind: [] for kind in Kind}
     for day in catalog.days_within(venue, symbol, start_ns, end_ns):
-        for kind, entries in catalog.day(venue, symbol, day).files.items():
-            if kind in files:
-                files[kind] += [(catalog.path(entry), entry) for entry in entries]
-    return read_files(files, start_ns, end_ns)
-
-
-def read_files(
-    files: Mapping[Kind, Sequence[tuple[Path, FileEntry]]],
-    start_ns: int,
-    end_ns: int,
-    *,
-    columns: Mapping[Kind, Sequence[str]] | None = None,
-) -> Events:
-    """The events of `files`, in time order, with `start_ns <= ts_recv < end_ns`; `columns`: only these of a
-    kind. Raises DataError as `read_events`.
-    """
-    import pyarrow as pa
-
-    tables: dict[Kind, pa.Table] = {}
-    for kind in Kind:
-        names = None if columns is None else list(columns[kind])
-        parts = [
-            _read_span(path, entry, start_ns, end_ns, names)
-            for path, entry in files.get(kind, ())
-            if entry.first_ts < end_ns and entry.last_ts >= start_ns
-        ]
-        empty = schema_of(kind).empty_table()
-        tables[kind] = pa.concat_tables(parts) if parts else empty if names is None else empty.select(names)
-    return Events(**{kind.value: table for kind, table in tables.items()})
+        files = catalog.day(venue, symbol, day).files
+        for kind in kinds:
+            for entry in files.get(kind, ()):
+                if entry.first_ts < end_ns and entry.last_ts >= start_ns:
+                    tables[kind].append(_read_span(catalog.path(entry), entry, start_ns, end_ns))
+    return Events(
+        **{
+            kind.value: pa.concat_tables(tables[kind]) if tables[kind] else schema_of(kind).empty_table()
+            for kind in Kind
+        }
+    )
 
 
 def read_file(path: Path, entry: FileEntry) -> pa.Table:
@@ -93,10 +79,24 @@ def read_file(path: Path, entry: FileEntry) -> pa.Table:
     return _read_span(path, entry, entry.first_ts, entry.last_ts + 1)
 
 
-def _read_span(
-    path: Path, entry: FileEntry, start_ns: int, end_ns: int, columns: list[str] | None = None
-) -> pa.Table:
+def _read_span(path: Path, entry: FileEntry, start_ns: int, end_ns: int) -> pa.Table:
     import numpy as np
+
+    with opened(path, entry, start_ns, end_ns) as (file, groups):
+        table = file.read_row_groups(groups).replace_schema_metadata(None)
+    ts = table["ts_recv"].to_numpy()
+    first, last = np.searchsorted(ts, [start_ns, end_ns], side="left")
+    return table.slice(int(first), int(last - first))
+
+
+@contextmanager
+def opened(
+    path: Path, entry: FileEntry, start_ns: int, end_ns: int
+) -> Iterator[tuple[pq.ParquetFile, list[int]]]:
+    """A file of the catalog, and the numbers of its row groups that touch `[start_ns, end_ns)`.
+
+    Raises DataError for a file that is missing or not what its manifest says, also where the body reads it.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -113,21 +113,15 @@ def _read_span(
                     f"{path}: {file.metadata.num_rows} rows; its manifest says {entry.rows}; ingest the "
                     "source again"
                 )
-            groups = [
-                group
-                for group in range(file.num_row_groups)
-                if _touches(file.metadata.row_group(group), start_ns, end_ns)
-            ]
-            table = file.read_row_groups(groups, columns=columns).replace_schema_metadata(None)
+            groups = range(file.num_row_groups)
+            metadata = file.metadata
+            yield file, [each for each in groups if _touches(metadata.row_group(each), start_ns, end_ns)]
     except FileNotFoundError as error:
         raise DataError(
             f"{path}: a manifest lists this file but it is not there; ingest the source again"
         ) from error
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{path}: not readable as Parquet ({error}); ingest the source again") from error
-    ts = table["ts_recv"].to_numpy()
-    first, last = np.searchsorted(ts, [start_ns, end_ns], side="left")
-    return table.slice(int(first), int(last - first))
 
 
 def _touches(group: pa.parquet.RowGroupMetaData, start_ns: int, end_ns: int) -> bool:

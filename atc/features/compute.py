@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from atc.events.reader import read_files
+from atc.events.parts import Part, read_parts
 from atc.events.schema import Kind, schema_of
 from atc.features.day_job import DayJob, Output
 
@@ -30,18 +30,22 @@ class Computed:
 
 
 def compute_features(job: DayJob, wanted: Sequence[Output]) -> Computed:
-    """One pass of the engine over the day, split by schema. Raises DataError and ValueError for bad
-    events.
+    """One pass of the engine over the day, split by schema.
+
+    Raises DataError and ValueError for bad events.
     """
     import pyarrow as pa
 
     from atc import _rust
 
     spec = json.dumps({**json.loads(job.spec), "schemas": [output.schema for output in wanted]})
-    read_from = min(output.inputs["read"][0] for output in wanted)
-    batches, events = _read(job, read_from)
-    rows = pa.Table.from_batches([_rust.build_rows(spec, *batches, *job.emit)])
-    return Computed(tuple(rows.select([*KEYS, *output.columns]) for output in wanted), events)
+    builder, messages = _rust.RowBuilder(spec, *job.emit), 0
+    for part in _parts(job, min(output.inputs["read"][0] for output in wanted)):
+        messages += _messages(part, job.emit)
+        if builder.feed(*(part[kind] for kind in Kind)):
+            break
+    rows = pa.Table.from_batches([builder.finish()])
+    return Computed(tuple(rows.select([*KEYS, *output.columns]) for output in wanted), messages)
 
 
 def compute_labels(job: DayJob) -> Computed:
@@ -51,31 +55,26 @@ def compute_labels(job: DayJob) -> Computed:
 
     from atc import _rust
 
-    times = pq.read_table(job.rows, columns=["ts_recv"]).column(0).to_pylist()
-    batches, events = _read(job, job.reads.begin)
-    labels = _rust.label_fwd_logret(job.spec, *batches, times, job.horizon_ns)
-    return Computed((pa.Table.from_batches([labels]),), events)
+    times = pq.read_table(job.rows, columns=["ts_recv"], partitioning=None).column(0).to_pylist()
+    labeller, messages = _rust.Labeller(job.spec), 0
+    for part in _parts(job, job.reads.begin):
+        messages += _messages(part, job.emit)
+        labeller.feed(*(part[kind] for kind in Kind))
+    return Computed((pa.Table.from_batches([labeller.finish(times, job.horizon_ns)]),), messages)
 
 
-def _read(job: DayJob, begin: int) -> tuple[list[pa.RecordBatch], int]:
-    """The events from `begin` on, a batch a kind, and how many messages the business day has."""
+def _parts(job: DayJob, begin: int) -> Iterator[Part]:
     columns = {kind: [n for n in schema_of(kind).names if n not in _NOT_READ] for kind in Kind}
-    events = read_files(job.events, begin, job.reads.end, columns=columns)
-    return [_one_batch(events.of(kind)) for kind in Kind], sum(
-        _messages(events.of(kind), job.emit) for kind in Kind
-    )
+    return read_parts(job.events, begin, job.reads.end, columns)
 
 
-def _messages(table: pa.Table, span: tuple[int, int]) -> int:
+def _messages(part: Part, span: tuple[int, int]) -> int:
+    """How many messages of a part lie in the business day; no message lies in two parts."""
     import numpy as np
 
-    first, last = np.searchsorted(table["ts_recv"].to_numpy(), span, side="left")
-    numbers = table["ev_seq"].slice(int(first), int(last - first)).to_numpy()
-    return int(np.count_nonzero(numbers[1:] != numbers[:-1])) + 1 if len(numbers) else 0
-
-
-def _one_batch(table: pa.Table) -> pa.RecordBatch:
-    import pyarrow as pa
-
-    batches = table.combine_chunks().to_batches()
-    return batches[0] if batches else pa.RecordBatch.from_pylist([], schema=table.schema)
+    count = 0
+    for batch in part.values():
+        first, last = np.searchsorted(batch.column("ts_recv").to_numpy(), span, side="left")
+        numbers = batch.column("ev_seq").to_numpy()[first:last]
+        count += int(np.count_nonzero(numbers[1:] != numbers[:-1])) + 1 if len(numbers) else 0
+    return count

@@ -138,7 +138,7 @@ def packed(table: pa.Table, manifest: FileManifest) -> bytes:
         store_schema=False,
     ) as writer:
         writer.write_table(table, row_group_size=max(1, table.num_rows))
-        writer.add_key_value_metadata({FOOTER: json.dumps(manifest.to_json(), sort_keys=True).encode()})
+        writer.add_key_value_metadata({FOOTER: json.dumps(manifest.to_json()).encode()})
     return bytes(sink.getvalue())
 
 

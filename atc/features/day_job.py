@@ -7,21 +7,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-from atc.events.catalog import FileEntry
-from atc.events.schema import Kind
+from atc.events.parts import Files
 
 FEATURES, LABELS = "features", "labels"
 
 Inputs = Mapping[str, Any]
 """All that decides the content of a file, as JSON."""
-
-EventFiles = Mapping[Kind, Sequence[tuple[Path, FileEntry]]]
 
 
 def key_of(inputs: Inputs) -> str:
@@ -61,7 +58,7 @@ class DayJob:
     reads: Reads
     emit: tuple[int, int]
     """Rows with `emit[0] <= t < emit[1]` are kept, ns."""
-    events: EventFiles
+    events: Files
     outputs: tuple[Output, ...]
     lock: Path
     log: Path

@@ -13,7 +13,7 @@ from datetime import date
 from functools import cache
 from pathlib import Path
 
-from atc.events import reader
+from atc.events import parts, reader
 from atc.events.catalog import Catalog
 from atc.events.schema import KEYFRAME_NS
 from atc.features.code_digest import code_digest
@@ -91,7 +91,7 @@ def label_code() -> str:
     """Digest of the Rust that a label goes through."""
     from atc import _rust
 
-    return getattr(_rust, "LABEL_DIGEST", _rust.FEATUREGEN_DIGEST)
+    return _rust.LABEL_DIGEST
 
 
 @cache
@@ -99,7 +99,7 @@ def python_digest() -> str:
     """Digest of the Python that lies between the events and a cached file."""
     from atc.features import compute
 
-    return code_digest([reader.__file__, compute.__file__])
+    return code_digest([reader.__file__, parts.__file__, compute.__file__])
 
 
 def feature_file(source: Source, day: date, inputs: Inputs) -> Path:

@@ -7,8 +7,9 @@ from datetime import date
 from pathlib import Path
 
 from atc.events.catalog import FileEntry
+from atc.events.parts import Files
 from atc.events.schema import Kind
-from atc.features.day_job import FEATURES, LABELS, DayJob, EventFiles, Output, Reads
+from atc.features.day_job import FEATURES, LABELS, DayJob, Output, Reads
 from atc.features.day_lock import LOCKS
 from atc.features.declarations import Schema, schemas
 from atc.features.engine_spec import engine_spec
@@ -71,7 +72,7 @@ def _whole(reads: Iterable[Sequence[int]]) -> Reads:
     return Reads(min(begins), max(ends))
 
 
-def _event_files(source: Source, reads: Reads) -> EventFiles:
+def _event_files(source: Source, reads: Reads) -> Files:
     """The files of the events in `reads`."""
     facts, catalog = source.data, source.catalog
     found: dict[Kind, list[tuple[Path, FileEntry]]] = {kind: [] for kind in Kind}

@@ -57,13 +57,17 @@ fn main() {
     println!("cargo:rustc-env=BUILD_PROFILE={}", env::var("PROFILE").unwrap_or_default());
 }
 
-/// `SCHEMA_CODE`: the digest of the code of each feature schema, by name.
+/// `SCHEMA_CODE`: the digest of the code of each feature schema, by name; and `LABEL_DIGEST`.
 fn write_schema_code(rust: &Path, lock: &Path) {
     println!("cargo:rerun-if-changed=build");
     let lock = fs::read_to_string(lock).unwrap_or_default();
     // The way of a day in and out is part of it.
-    let ways = [rust.join("atc-py/src/tables.rs"), rust.join("atc-py/src/rows.rs")];
-    let digests = formula_code::digests(&rust.join("atc-featuregen/src"), &ways, &lock);
+    let source = rust.join("atc-featuregen/src");
+    let way_in = rust.join("atc-py/src/tables.rs");
+    let labels = formula_code::digest(&source, &["label".to_owned()], std::slice::from_ref(&way_in), &lock);
+    println!("cargo:rustc-env=LABEL_DIGEST={labels}");
+    let ways = [way_in, rust.join("atc-py/src/rows.rs")];
+    let digests = formula_code::digests(&source, &ways, &lock);
     let items: String = digests.iter().map(|(name, code)| format!("    ({name:?}, {code:?}),\n")).collect();
     let text = format!("const SCHEMA_CODE: &[(&str, &str)] = &[\n{items}];\n");
     let file = PathBuf::from(env::var("OUT_DIR").expect("cargo sets it")).join("schema_code.rs");

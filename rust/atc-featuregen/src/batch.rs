@@ -1,193 +1,62 @@
-//! Whole tables of canonical events: merged into one stream and pushed, event by event.
+//! Whole days from tables of canonical events, pushed event by event.
 
 use crate::engine::Engine;
-use crate::event::{Control, Event, Kind, Level, MsgKind, Ticker};
+pub use crate::merge::*;
 use crate::rows::Rows;
 use crate::spec::Spec;
 
-/// A column that may hold nulls, as Arrow lays it out: values, and a bitmap of the valid ones from a bit offset on.
-#[derive(Clone, Copy, Debug)]
-pub struct Nullable<'a, T> {
-    /// Values, arbitrary where null.
-    pub values: &'a [T],
-    /// Validity bits (least significant first) and the offset of the first.
-    pub valid: Option<(&'a [u8], usize)>,
+/// Builds the rows with `emit_from ≤ t < emit_to` from tables that come in parts, so that a day need not lie in memory.
+/// Events before `emit_from` warm the engine up; events from `emit_to` on only close what is open then.
+#[derive(Debug)]
+pub struct RowBuilder {
+    engine: Engine,
+    emit_from: i64,
+    emit_to: i64,
+    warm: bool,
+    over: bool,
 }
 
-impl<T: Copy> Nullable<'_, T> {
-    fn get(&self, row: usize) -> Option<T> {
-        let valid =
-            self.valid.is_none_or(|(bits, offset)| bits[(offset + row) / 8] >> ((offset + row) % 8) & 1 == 1);
-        valid.then(|| self.values[row])
+impl RowBuilder {
+    /// A builder that has seen nothing.
+    pub fn new(spec: Spec, emit_from: i64, emit_to: i64) -> Result<Self, String> {
+        Ok(Self { engine: Engine::new(spec)?, emit_from, emit_to, warm: false, over: false })
     }
-}
 
-/// Columns that every kind has.
-#[derive(Clone, Copy, Debug)]
-pub struct Common<'a> {
-    /// Counter over all kinds.
-    pub ev_seq: &'a [u64],
-    /// Receive time, ns UTC.
-    pub ts_recv: &'a [i64],
-    /// Exchange time, ns UTC.
-    pub ts_exch: Nullable<'a, i64>,
-    /// Flags.
-    pub flags: &'a [u16],
-}
-
-impl Common<'_> {
-    fn key(&self, row: usize) -> Option<(i64, u64)> {
-        Some((*self.ts_recv.get(row)?, *self.ev_seq.get(row)?))
-    }
-}
-
-/// Book rows, one a level.
-#[derive(Clone, Copy, Debug)]
-pub struct BookTable<'a> {
-    /// Columns of every kind.
-    pub common: Common<'a>,
-    /// 0 SNAP, 1 DELTA, 2 CLEAR.
-    pub msg_kind: &'a [u8],
-    /// +1, −1, 0.
-    pub side: &'a [i8],
-    /// Ticks.
-    pub px: &'a [i32],
-    /// Lots.
-    pub qty: &'a [i64],
-}
-
-/// Prints.
-#[derive(Clone, Copy, Debug)]
-pub struct TradeTable<'a> {
-    /// Columns of every kind.
-    pub common: Common<'a>,
-    /// Ticks.
-    pub px: &'a [i32],
-    /// Lots.
-    pub qty: &'a [i64],
-    /// +1, −1, 0.
-    pub side: &'a [i8],
-}
-
-/// Tickers.
-#[derive(Clone, Copy, Debug)]
-pub struct TickerTable<'a> {
-    /// Columns of every kind.
-    pub common: Common<'a>,
-    /// Ticks.
-    pub bid: Nullable<'a, i32>,
-    /// Ticks.
-    pub ask: Nullable<'a, i32>,
-    /// Ticks.
-    pub last: Nullable<'a, i32>,
-    /// Ticks.
-    pub high: Nullable<'a, i32>,
-    /// Ticks.
-    pub low: Nullable<'a, i32>,
-    /// Lots.
-    pub vol: Nullable<'a, i64>,
-}
-
-/// Controls.
-#[derive(Clone, Copy, Debug)]
-pub struct ControlTable<'a> {
-    /// Columns of every kind.
-    pub common: Common<'a>,
-    /// 0 GAP_START, 1 GAP_END, 2 RESET, 3 STATUS, 4 RULE_CHANGE.
-    pub control_kind: &'a [u8],
-}
-
-/// The tables of one stretch of time, each sorted by (`ts_recv`, `ev_seq`).
-#[derive(Clone, Copy, Debug)]
-pub struct Tables<'a> {
-    /// Book.
-    pub book: BookTable<'a>,
-    /// Trades.
-    pub trade: TradeTable<'a>,
-    /// Tickers.
-    pub ticker: TickerTable<'a>,
-    /// Controls.
-    pub control: ControlTable<'a>,
-}
-
-/// Calls `take` with every event in order of (`ts_recv`, `ev_seq`), until it answers `false`.
-pub fn merge(
-    tables: &Tables<'_>,
-    mut take: impl FnMut(&Event<'_>) -> Result<bool, String>,
-) -> Result<(), String> {
-    let Tables { book, trade, ticker, control } = tables;
-    let commons = [&book.common, &trade.common, &ticker.common, &control.common];
-    let mut at = [0usize; 4];
-    let mut levels: Vec<Level> = Vec::with_capacity(64);
-    loop {
-        let next = (0..4).filter_map(|kind| commons[kind].key(at[kind]).map(|key| (key, kind))).min();
-        let Some(((ts_recv, ev_seq), which)) = next else {
-            return Ok(());
-        };
-        let row = at[which];
-        at[which] += 1;
-        let kind = match which {
-            0 => {
-                while commons[0].key(at[0]) == Some((ts_recv, ev_seq)) {
-                    at[0] += 1;
-                }
-                let code = book.msg_kind[row];
-                let kind = MsgKind::from_code(code)
-                    .ok_or_else(|| format!("book message {ev_seq}: unknown msg_kind {code}"))?;
-                if book.msg_kind[row..at[0]].iter().any(|other| *other != code) {
-                    return Err(format!("book message {ev_seq}: its rows differ in msg_kind"));
-                }
-                levels.clear();
-                levels.extend((row..at[0]).map(|i| Level {
-                    side: book.side[i],
-                    px: book.px[i],
-                    qty: book.qty[i],
-                }));
-                Kind::Book(kind, &levels)
-            }
-            1 => Kind::Trade { px: trade.px[row], qty: trade.qty[row], side: trade.side[row] },
-            2 => Kind::Ticker(Ticker {
-                bid: ticker.bid.get(row),
-                ask: ticker.ask.get(row),
-                last: ticker.last.get(row),
-                high: ticker.high.get(row),
-                low: ticker.low.get(row),
-                vol: ticker.vol.get(row),
-            }),
-            _ => {
-                let code = control.control_kind[row];
-                Kind::Control(
-                    Control::from_code(code)
-                        .ok_or_else(|| format!("control {ev_seq}: unknown control_kind {code}"))?,
-                )
-            }
-        };
-        let common = commons[which];
-        let event =
-            Event { ev_seq, ts_recv, ts_exch: common.ts_exch.get(row), flags: common.flags[row], kind };
-        if !take(&event)? {
-            return Ok(());
+    /// Takes a part. All its events come after those of the part before, and no timestamp lies in two parts. `true`: every
+    /// row is decided, further parts change nothing.
+    pub fn feed(&mut self, tables: &Tables<'_>) -> Result<bool, String> {
+        if self.over {
+            return Ok(true);
         }
+        merge(tables, |event| {
+            self.engine.push(event)?;
+            if !self.warm && event.ts_recv >= self.emit_from {
+                self.warm = true;
+                self.engine.keep_rows(self.emit_from, i64::MAX);
+            }
+            self.over = event.ts_recv >= self.emit_to && !self.engine.waits_before(self.emit_to);
+            Ok(!self.over)
+        })?;
+        if !self.warm {
+            // Rows of the warm-up are not kept from part to part.
+            self.engine.keep_rows(self.emit_from, i64::MAX);
+        }
+        Ok(self.over)
+    }
+
+    /// The rows. Where the parts ended before the last row was decided, the engine is flushed.
+    pub fn finish(mut self) -> Result<Rows, String> {
+        if !self.over {
+            self.engine.flush()?;
+        }
+        self.engine.keep_rows(self.emit_from, self.emit_to);
+        Ok(self.engine.take_rows())
     }
 }
 
-/// Rows with `emit_from ≤ t < emit_to`. Events before `emit_from` warm the engine up; events from `emit_to` on
-/// only close what is open then.
+/// The rows with `emit_from ≤ t < emit_to` from whole tables; see [`RowBuilder`].
 pub fn build_rows(spec: Spec, tables: &Tables<'_>, emit_from: i64, emit_to: i64) -> Result<Rows, String> {
-    let mut engine = Engine::new(spec)?;
-    let (mut warm, mut over) = (false, false);
-    merge(tables, |event| {
-        engine.push(event)?;
-        if !warm && event.ts_recv >= emit_from {
-            warm = true;
-            engine.keep_rows(emit_from, i64::MAX);
-        }
-        over = event.ts_recv >= emit_to && !engine.waits_before(emit_to);
-        Ok(!over)
-    })?;
-    if !over {
-        engine.flush()?;
-    }
-    engine.keep_rows(emit_from, emit_to);
-    Ok(engine.take_rows())
+    let mut builder = RowBuilder::new(spec, emit_from, emit_to)?;
+    builder.feed(tables)?;
+    builder.finish()
 }

@@ -1,8 +1,8 @@
 //! Forward returns of the published mid, the raw material of every label.
 
-use crate::batch::{Tables, merge};
 use crate::book::Book;
-use crate::event::{Control, Kind};
+use crate::event::{Control, Event, Kind};
+use crate::merge::{Tables, merge};
 use crate::spec::Spec;
 
 /// Labels of some rows, in their order.
@@ -17,54 +17,53 @@ pub struct ForwardReturns {
 }
 
 /// Mids at closed timestamps and the places where the stream breaks.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct MidPath {
     mids: Vec<(i64, Option<i64>)>,
     resets: Vec<i64>,
     /// Silences of more than `max_gap` between market events.
     silences: Vec<(i64, i64)>,
     last_market: Option<i64>,
+    book: Book,
+    /// The timestamp of the book that is not closed yet.
+    open: Option<i64>,
 }
 
 impl MidPath {
-    fn read(tables: &Tables<'_>, spec: &Spec) -> Result<Self, String> {
-        let mut path = Self::default();
-        let mut book = Book::default();
-        let mut open: Option<i64> = None;
-        merge(tables, |event| {
-            if event.is_ignored() {
-                return Ok(true);
-            }
-            let t = event.ts_recv;
-            if let Some(since) = open.filter(|since| *since < t) {
-                path.mids.push((since, known_mid(&book, since, spec)));
-                open = None;
-            }
-            if event.is_market() {
-                if let Some(last) = path.last_market.filter(|last| t - last > spec.max_gap_ns) {
-                    path.silences.push((last, t));
-                    book = Book::default();
-                }
-                path.last_market = Some(t);
-            }
-            match event.kind {
-                Kind::Book(kind, levels) => {
-                    book.apply(t, kind, levels, spec.max_gap_ns)?;
-                    open = Some(t);
-                }
-                Kind::Control(Control::Reset) => {
-                    book = Book::default();
-                    path.resets.push(t);
-                    open = Some(t);
-                }
-                _ => {}
-            }
-            Ok(true)
-        })?;
-        if let Some(since) = open {
-            path.mids.push((since, known_mid(&book, since, spec)));
+    fn take(&mut self, event: &Event<'_>, max_gap: i64) -> Result<(), String> {
+        if event.is_ignored() {
+            return Ok(());
         }
-        Ok(path)
+        let t = event.ts_recv;
+        self.close(t, max_gap);
+        if event.is_market() {
+            if let Some(last) = self.last_market.filter(|last| t - last > max_gap) {
+                self.silences.push((last, t));
+                self.book = Book::default();
+            }
+            self.last_market = Some(t);
+        }
+        match event.kind {
+            Kind::Book(kind, levels) => {
+                self.book.apply(t, kind, levels, max_gap)?;
+                self.open = Some(t);
+            }
+            Kind::Control(Control::Reset) => {
+                self.book = Book::default();
+                self.resets.push(t);
+                self.open = Some(t);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// An event at `now` has come: a timestamp before it is closed.
+    fn close(&mut self, now: i64, max_gap: i64) {
+        if let Some(since) = self.open.take_if(|since| *since < now) {
+            let mid2 = self.book.is_known(since, max_gap).then(|| self.book.mid2()).flatten();
+            self.mids.push((since, mid2));
+        }
     }
 
     /// Twice the mid in force at `t`.
@@ -84,8 +83,44 @@ impl MidPath {
     }
 }
 
-fn known_mid(book: &Book, t: i64, spec: &Spec) -> Option<i64> {
-    book.is_known(t, spec.max_gap_ns).then(|| book.mid2()).flatten()
+/// Forward returns from tables that come in parts.
+#[derive(Debug)]
+pub struct Labeller {
+    max_gap: i64,
+    path: MidPath,
+}
+
+impl Labeller {
+    /// A labeller that has seen nothing.
+    pub fn new(spec: &Spec) -> Result<Self, String> {
+        spec.check()?;
+        Ok(Self { max_gap: spec.max_gap_ns, path: MidPath::default() })
+    }
+
+    /// Takes a part. All its events come after those of the part before, and no timestamp lies in two parts.
+    pub fn feed(&mut self, tables: &Tables<'_>) -> Result<(), String> {
+        merge(tables, |event| self.path.take(event, self.max_gap).map(|()| true))
+    }
+
+    /// r over `horizon` ns for rows at `times`.
+    pub fn finish(mut self, times: &[i64], horizon: i64) -> Result<ForwardReturns, String> {
+        if horizon <= 0 {
+            return Err(format!("a horizon of {horizon} ns: expected more than 0"));
+        }
+        self.path.close(i64::MAX, self.max_gap);
+        let mut labels = ForwardReturns::default();
+        for &t0 in times {
+            let t1 = t0 + horizon;
+            let mids = self.path.at(t0, self.max_gap).zip(self.path.at(t1, self.max_gap));
+            let r = mids
+                .filter(|_| !self.path.is_broken(t0, t1))
+                .map(|(m0, m1)| 1e4 * libm::log(m1 as f64 / m0 as f64));
+            labels.r_bps.push(r.unwrap_or(f64::NAN));
+            labels.t0.push(t0);
+            labels.t1.push(t1);
+        }
+        Ok(labels)
+    }
 }
 
 /// r over `horizon` ns for rows at `times`. The tables must hold the quotes in force at the first row and all events up to the
@@ -96,20 +131,7 @@ pub fn forward_returns(
     times: &[i64],
     horizon: i64,
 ) -> Result<ForwardReturns, String> {
-    spec.check()?;
-    if horizon <= 0 {
-        return Err(format!("a horizon of {horizon} ns: expected more than 0"));
-    }
-    let path = MidPath::read(tables, spec)?;
-    let mut labels = ForwardReturns::default();
-    for &t0 in times {
-        let t1 = t0 + horizon;
-        let mids = path.at(t0, spec.max_gap_ns).zip(path.at(t1, spec.max_gap_ns));
-        let r =
-            mids.filter(|_| !path.is_broken(t0, t1)).map(|(m0, m1)| 1e4 * libm::log(m1 as f64 / m0 as f64));
-        labels.r_bps.push(r.unwrap_or(f64::NAN));
-        labels.t0.push(t0);
-        labels.t1.push(t1);
-    }
-    Ok(labels)
+    let mut labeller = Labeller::new(spec)?;
+    labeller.feed(tables)?;
+    labeller.finish(times, horizon)
 }

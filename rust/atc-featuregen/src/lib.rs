@@ -11,6 +11,7 @@ pub mod flows;
 pub mod groups;
 pub mod label;
 pub mod market;
+pub mod merge;
 pub mod moments;
 pub mod order_stats;
 pub mod prices;

@@ -21,13 +21,14 @@ pub fn digests(source: &Path, ways: &[PathBuf], lock: &str) -> BTreeMap<String, 
         .filter(|name| name != "mod")
         .collect();
     families.sort();
-    families.into_iter().map(|name| (name.clone(), digest(source, &name, ways, lock))).collect()
+    let roots = |name: &str| [ROOTS[0].to_owned(), ROOTS[1].to_owned(), format!("families/{name}")];
+    families.into_iter().map(|name| (name.clone(), digest(source, &roots(&name), ways, lock))).collect()
 }
 
-fn digest(source: &Path, family: &str, ways: &[PathBuf], lock: &str) -> String {
+/// Digest of the code that is reached from the modules `roots`.
+pub fn digest(source: &Path, roots: &[String], ways: &[PathBuf], lock: &str) -> String {
     let mut code: BTreeMap<String, String> = BTreeMap::new();
-    let mut open: Vec<String> = ROOTS.iter().map(|name| (*name).to_owned()).collect();
-    open.push(format!("families/{family}"));
+    let mut open: Vec<String> = roots.to_vec();
     while let Some(module) = open.pop() {
         let file = source.join(format!("{module}.rs"));
         if code.contains_key(&module) || !file.exists() {

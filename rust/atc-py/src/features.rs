@@ -22,7 +22,8 @@ use std::sync::Arc;
 
 include!(concat!(env!("OUT_DIR"), "/schema_code.rs"));
 
-fn value_error(why: impl std::fmt::Display) -> PyErr {
+/// A ValueError that says why.
+pub fn value_error(why: impl std::fmt::Display) -> PyErr {
     PyValueError::new_err(why.to_string())
 }
 
@@ -117,6 +118,11 @@ fn label_fwd_logret(
     let tables = tables(&book.0, &trade.0, &ticker.0, &control.0)?;
     let labels =
         py.detach(|| label::forward_returns(&spec, &tables, &times, horizon_ns)).map_err(value_error)?;
+    labels_batch(labels)
+}
+
+/// Labels as Arrow.
+pub fn labels_batch(labels: label::ForwardReturns) -> PyResult<PyArrowType<RecordBatch>> {
     let nulls: NullBuffer = labels.r_bps.iter().map(|r| !r.is_nan()).collect();
     let schema = Schema::new(vec![
         Field::new("r_bps", DataType::Float64, true),
