@@ -153,11 +153,12 @@ def recompute(source: Source, stretch: Stretch, rng: random.Random) -> tuple[int
         source.data, source.sampling, source.engine, begin, source.span(stretch.day)[1], schemas=names
     )
     events = read_events(source.catalog, source.data.venue, source.data.symbol, begin, until)
-    batches = [
+    book, trade, ticker, control = (
         (table.combine_chunks().to_batches() or [pa.RecordBatch.from_pylist([], schema=table.schema)])[0]
         for table in (events.book, events.trade, events.ticker, events.control)
-    ]
-    fresh = pa.Table.from_batches([_rust.build_rows(spec, *batches, stretch.begin, stretch.end)])
+    )
+    rows = _rust.build_rows(spec, book, trade, ticker, control, stretch.begin, stretch.end)
+    fresh = pa.Table.from_batches([rows])
     found = []
     for file in stretch.files.values():
         problem = difference(rows_between(file, stretch.begin, stretch.end), fresh)
