@@ -186,7 +186,7 @@ def test_what_a_killed_build_left_is_swept(simulated: Source, tmp_path: Path) ->
     ((file,),) = [files.values() for files in feature_days(source, days, CORE).files]
     dead = subprocess.Popen(["true"])
     dead.wait()
-    left = file.with_name(f".{file.stem}.{socket.gethostname()}.{dead.pid}.part")
+    left = file.with_name(f".{file.stem}@{socket.gethostname()}@{dead.pid}@0a1b2c3d.part")
     left.write_bytes(b"half")
     file.unlink()
     feature_days(source, days, CORE)

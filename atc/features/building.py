@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from atc.errors import DataError
 from atc.features.build_day import is_there
 from atc.features.day_job import DayJob, DayOutcome
+from atc.features.day_lock import sweep_locks
 from atc.features.executors import Executor, MakeExecutor
 
 _log = logging.getLogger(__name__)
@@ -73,8 +74,12 @@ def build_all(jobs: Sequence[DayJob], make_executor: MakeExecutor, watch: Watch 
     cached = len(jobs) - len(missing)
     watch(Tally(cached, len(jobs), cached))
     if missing:
-        with make_executor(len(missing)) as executor:
-            _Build(executor, dict(missing), Tally(cached, len(jobs), cached), watch).run()
+        try:
+            with make_executor(len(missing)) as executor:
+                _Build(executor, dict(missing), Tally(cached, len(jobs), cached), watch).run()
+        finally:
+            for folder in {job.lock.parent for _, job in missing}:
+                sweep_locks(folder)
     return cached
 
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 from atc.events.commit import sync_folder
@@ -166,7 +167,7 @@ def read_footer(file: Path) -> FileManifest:
 def write_whole(file: Path, content: bytes) -> None:
     """Writes `content` under a temporary name, makes it durable and renames it. Raises OSError."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_name(f".{file.stem}.{socket.gethostname()}.{os.getpid()}.part")
+    part = file.with_name(f".{file.stem}@{socket.gethostname()}@{os.getpid()}@{token_hex(4)}.part")
     try:
         with part.open("wb") as handle:
             handle.write(content)
@@ -190,11 +191,11 @@ def sweep_parts(folder: Path) -> list[Path]:
 
 def is_abandoned(part: Path) -> bool:
     """The process that was writing `part` was one of this machine, and is no more."""
-    *_, host, pid, _ = part.name.rsplit(".", 3)
-    if not host or not part.name.endswith(f".{socket.gethostname()}.{pid}.part") or not pid.isdigit():
+    _, *told = part.name.split("@")
+    if len(told) != 3 or told[0] != socket.gethostname() or not told[1].isdigit():
         return False
     try:
-        os.kill(int(pid), 0)
+        os.kill(int(told[1]), 0)
     except ProcessLookupError:
         return True
     except PermissionError:

@@ -50,6 +50,16 @@ def day_lock(file: Path) -> Iterator[bool]:
         os.close(descriptor)
 
 
+def sweep_locks(folder: Path) -> None:
+    """Removes the files of locks that nobody holds: killed processes leave them."""
+    for file in folder.glob("*"):
+        try:
+            with day_lock(file):
+                continue
+        except DayIsLocked:
+            continue
+
+
 def _acquire(file: Path) -> int | None:
     file.parent.mkdir(parents=True, exist_ok=True)
     while True:

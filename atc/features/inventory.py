@@ -9,9 +9,9 @@ from functools import cached_property
 from pathlib import Path
 
 from atc.events.catalog import Catalog
+from atc.features import declarations
 from atc.features.day_file import Damaged, FileManifest, read_footer
 from atc.features.day_job import FEATURES, LABELS, Reads
-from atc.features.declarations import schemas
 from atc.features.keys import LAYOUT, events_digest, label_code, python_digest
 from atc.features.source import instrument_folder
 
@@ -127,7 +127,9 @@ class Judge:
     def _current(self) -> dict[str, tuple[int, list[str]]]:
         from atc import _rust
 
-        known = {schema.name: (schema.version, [schema.code, python_digest()]) for schema in schemas()}
+        known = {
+            schema.name: (schema.version, [schema.code, python_digest()]) for schema in declarations.schemas()
+        }
         return {**known, LABELS: (_rust.LABEL_SCHEMA_VERSION, [label_code(), python_digest()])}
 
     def _catalogs(self, day: date) -> list[Catalog]:
