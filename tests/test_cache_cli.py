@@ -66,15 +66,39 @@ def test_build_status_and_build_again(settings: list[str]) -> None:
     )
     header, core, *rest = run("status", *settings).splitlines()[1:]
     assert header.split() == [
-        "schema", "days", "missing", "stale", "other", "rows", "MB", "bytes/row", "s/day",
+        "schema", "code", "days", "missing", "stale", "other", "rows", "MB", "bytes/row", "s/day",
     ]  # fmt: skip
-    version = declarations.schema_named("core").version
+    schema = declarations.schema_named("core")
+    version, code = schema.version, schema.code[:12]
     rows = sum(read_footer(file).rows for file in files_of(settings))
-    assert numbers(core)[:6] == [f"core-{version}", "2", "1", "0", "0", f"{rows:,}"]
+    assert numbers(core)[:7] == [f"core-{version}", code, "2", "1", "0", "0", f"{rows:,}"]
     assert rest == [f"core-{version} misses 2025-01-08"]
     assert len(header) == len(core)
     assert "1 days built, 2 were there" in run("build", *settings)
     assert "0 days built, 3 were there" in run("build", *settings)
+
+
+def test_status_lists_the_files(settings: list[str]) -> None:
+    run("build", *settings)
+    lines = run("status", *settings, "--files").splitlines()[3:]
+    assert lines[0].split() == [
+        "date",
+        "schema",
+        "key",
+        "events",
+        "from",
+        "to",
+        "rows",
+        "null",
+        "%",
+        "MB",
+        "s",
+    ]
+    for line, file in zip(lines[1:], files_of(settings), strict=True):
+        day, _, key, begin, end, rows, *_ = line.split()
+        manifest = read_footer(file)
+        assert (day, key, rows) == (manifest.day.isoformat(), file.stem, f"{manifest.rows:,}")
+        assert begin < f"{day}T" < end
 
 
 def test_status_makes_nothing(settings: list[str], tmp_path: Path) -> None:
@@ -153,7 +177,7 @@ def test_prune_says_first_and_removes_then(
     old = newer[1].version - 1
     monkeypatch.setattr(declarations, "schemas", lambda: newer)
     ticker = numbers(run("status", *settings, "--schema", "ticker").splitlines()[2])
-    assert ticker[:5] == [f"ticker-{old + 1}", "0", "3", "3", "0"]
+    assert [ticker[0], *ticker[2:6]] == [f"ticker-{old + 1}", "0", "3", "3", "0"]
     said = run("prune", *settings)
     assert f"version {old}, now {old + 1}" in said
     assert re.search(r"3 files, \d\.\d MB would go; --yes removes them", said)
@@ -195,7 +219,7 @@ def test_prune_keeps_other_settings_unless_told(settings: list[str]) -> None:
     run("build", *settings)
     changed = [*settings, "features.engine.min_values=30"]
     run("build", *changed)
-    assert numbers(run("status", *settings).splitlines()[2])[1:5] == ["3", "0", "0", "3"]
+    assert numbers(run("status", *settings).splitlines()[2])[2:6] == ["3", "0", "0", "3"]
     assert "0 files" in run("prune", *settings)
     said = run("prune", *settings, "--others", "--yes")
     assert "other settings" in said

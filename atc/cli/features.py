@@ -176,6 +176,9 @@ def status(
     columns: Annotated[
         bool, typer.Option("--columns", help="Also the statistics of every column over the built days.")
     ] = False,
+    files: Annotated[
+        bool, typer.Option("--files", help="Also every file: key, span of its events, rows, nulls, size.")
+    ] = False,
 ) -> None:
     """How many days are built, missing, stale, and how large they are; nothing is made.
 
@@ -184,7 +187,7 @@ def status(
     """
     from atc.events.filed import events_there
     from atc.features.state import schema_states
-    from atc.report.feature_cache import column_lines, missing_lines, state_lines
+    from atc.report.feature_cache import column_lines, file_lines, missing_lines, state_lines
 
     config, _ = _composed(settings)
     source = _source(config, *events_there(config))
@@ -192,7 +195,10 @@ def status(
     states = schema_states(source, days, _wanted(config, schema))
     span = f"{days[0]} to {days[-1]}, {len(days)} business days" if days else "no events yet"
     typer.echo(f"{source.data.venue}/{source.data.symbol}, sampling {config.sampling.kind}: {span}")
-    for line in [*state_lines(states), *missing_lines(states), *(column_lines(states) if columns else [])]:
+    lines = [*state_lines(states), *missing_lines(states)]
+    lines += file_lines(states) if files else []
+    lines += column_lines(states) if columns else []
+    for line in lines:
         typer.echo(line)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -33,21 +33,56 @@ class ColumnState:
 
 
 @dataclass(frozen=True)
+class BuiltDay:
+    """One file under the settings of a source."""
+
+    path: Path
+    manifest: FileManifest
+    bytes: int
+    seconds: float | None
+    """That its day took, with what was built in the same pass; None where no log says."""
+
+    @property
+    def null_share(self) -> float:
+        """Of all values."""
+        values = self.manifest.rows * len(self.manifest.columns)
+        return sum(each.nulls for each in self.manifest.columns.values()) / values if values else 0.0
+
+
+@dataclass(frozen=True)
 class SchemaState:
     """The files of one schema under the settings of a source."""
 
     schema: Schema
-    built: tuple[date, ...]
+    days: tuple[BuiltDay, ...]
+    """In order."""
     missing: tuple[date, ...]
     stale: int
     """Files that nobody can ask for again."""
     other: int
     """Files of other settings."""
-    rows: int
-    bytes: int
-    seconds: float | None
-    """To build a day, the mean; None where no log says."""
     columns: tuple[ColumnState, ...]
+
+    @property
+    def built(self) -> list[date]:
+        """Business days that are there."""
+        return [day.manifest.day for day in self.days]
+
+    @property
+    def rows(self) -> int:
+        """Of all days."""
+        return sum(day.manifest.rows for day in self.days)
+
+    @property
+    def bytes(self) -> int:
+        """Of all files."""
+        return sum(day.bytes for day in self.days)
+
+    @property
+    def seconds(self) -> float | None:
+        """To build a day, the mean; None where no log says."""
+        took = [day.seconds for day in self.days if day.seconds is not None]
+        return sum(took) / len(took) if took else None
 
     @property
     def bytes_a_row(self) -> float | None:
@@ -86,31 +121,29 @@ def _state(
     judge: Judge,
     seconds: dict[str, float],
 ) -> SchemaState:
-    there: dict[date, FileManifest] = {}
-    size = stale = other = 0
-    took = []
+    days: list[BuiltDay] = []
+    stale = other = 0
+    wanted = set(expected.values())
     for file in files:
         if file.path in expected and file.manifest is not None:
-            there[expected[file.path]] = file.manifest
-            size += file.path.stat().st_size
-            took += [seconds[file.path.stem]] if file.path.stem in seconds else []
-        elif file.day in expected.values() or judge.why_stale(file):
-            is_stale = judge.why_stale(file) is not None
-            stale, other = stale + is_stale, other + (not is_stale)
+            took = seconds.get(file.path.stem)
+            days.append(BuiltDay(file.path, file.manifest, file.path.stat().st_size, took))
+        elif judge.why_stale(file) is not None:
+            stale += 1
+        elif file.day in wanted:
+            other += 1
+    there = {day.path for day in days}
     return SchemaState(
         schema=schema,
-        built=tuple(sorted(there)),
-        missing=tuple(sorted(day for day in expected.values() if day not in there)),
+        days=tuple(days),
+        missing=tuple(sorted(day for path, day in expected.items() if path not in there)),
         stale=stale,
         other=other,
-        rows=sum(manifest.rows for manifest in there.values()),
-        bytes=size,
-        seconds=sum(took) / len(took) if took else None,
-        columns=tuple(_column(name, there.values()) for name in schema.columns),
+        columns=tuple(_column(name, [day.manifest for day in days]) for name in schema.columns),
     )
 
 
-def _column(name: str, manifests: Iterable[FileManifest]) -> ColumnState:
+def _column(name: str, manifests: Sequence[FileManifest]) -> ColumnState:
     found: list[tuple[int, ColumnStatistics]] = [(each.rows, each.columns[name]) for each in manifests]
     rows, nulls = sum(rows for rows, _ in found), sum(each.nulls for _, each in found)
     known = [(count - each.nulls, each) for count, each in found if each.quantiles is not None]

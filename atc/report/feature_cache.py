@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 
 from atc.features.column_statistics import QUANTILES
 from atc.features.pruning import Removal
@@ -16,12 +16,13 @@ _DASH = "–"
 
 def state_lines(states: Sequence[SchemaState]) -> list[str]:
     """One line a schema: days, files of no use here, rows, size, time."""
-    rows = [("schema", "days", "missing", "stale", "other", "rows", "MB", "bytes/row", "s/day")]
+    rows = [("schema", "code", "days", "missing", "stale", "other", "rows", "MB", "bytes/row", "s/day")]
     for state in states:
         rows.append(
             (
                 f"{state.schema.name}-{state.schema.version}",
-                f"{len(state.built):,}",
+                state.schema.code[:12],
+                f"{len(state.days):,}",
                 f"{len(state.missing):,}",
                 f"{state.stale:,}",
                 f"{state.other:,}",
@@ -31,7 +32,7 @@ def state_lines(states: Sequence[SchemaState]) -> list[str]:
                 _number(state.seconds, ".2f"),
             )
         )
-    return aligned(rows)
+    return aligned(rows, left=(0, 1))
 
 
 def missing_lines(states: Sequence[SchemaState]) -> list[str]:
@@ -41,6 +42,28 @@ def missing_lines(states: Sequence[SchemaState]) -> list[str]:
         for state in states
         if state.missing and state.built
     ]
+
+
+def file_lines(states: Sequence[SchemaState]) -> list[str]:
+    """One line a file: its key, what it reads and holds."""
+    rows = [("date", "schema", "key", "events from", "to", "rows", "null %", "MB", "s")]
+    for state in states:
+        for day in state.days:
+            begin, end = day.manifest.inputs["read"]
+            rows.append(
+                (
+                    day.manifest.day.isoformat(),
+                    f"{state.schema.name}-{day.manifest.version}",
+                    day.path.stem,
+                    _time(begin),
+                    _time(end),
+                    f"{day.manifest.rows:,}",
+                    f"{100 * day.null_share:.2f}",
+                    f"{day.bytes / 1e6:.2f}",
+                    _number(day.seconds, ".2f"),
+                )
+            )
+    return aligned(rows, left=(0, 1, 2))
 
 
 def column_lines(states: Sequence[SchemaState]) -> list[str]:
@@ -92,6 +115,10 @@ def _spans(missing: Sequence[date], built: Sequence[date]) -> str:
     texts = [str(first) if first == last else f"{first} to {last}" for first, last in spans]
     more = f" and {len(texts) - 6} more spans" if len(texts) > 6 else ""
     return ", ".join(texts[:6]) + more
+
+
+def _time(ns: int) -> str:
+    return f"{datetime.fromtimestamp(ns // 1_000_000_000, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _number(value: float | None, form: str) -> str:

@@ -16,12 +16,12 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from atc.features.executors.local import local
 from features_day import Days, target_config
 from features_rates import PLAN
 
 from atc.features.day_cache import Source, build_schemas
 from atc.features.declarations import schemas
+from atc.features.executors.local import local
 
 
 def cpu_seconds() -> float:
