@@ -56,8 +56,11 @@ def main(words: Sequence[str] | None = None) -> int:
     pa.set_io_thread_count(1)
     table = FeatureTable()
     with nullcontext(wanted.root) if wanted.root else tempfile.TemporaryDirectory() as name:
-        measure(table, Path(name), wanted)
-    table.show()
+        try:
+            measure(table, Path(name), wanted)
+        finally:
+            # What was measured before something failed is not lost.
+            table.show()
     if wanted.markdown:
         print(table.markdown())
     table.write(OUT)

@@ -30,6 +30,15 @@ def cpu_seconds() -> float:
     return sum(usage.ru_utime + usage.ru_stime for usage in used)
 
 
+def peak_kib(*, alone: bool) -> int:
+    """Largest resident memory of this process, or of the largest worker."""
+    if not alone:
+        # A worker's count begins with the memory of whoever started it, which is less than a worker's.
+        return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1])
+
+
 def main() -> None:
     """Builds, measures, prints."""
     root, cache, rate, simulated, count, workers = sys.argv[1:]
@@ -52,13 +61,11 @@ def main() -> None:
         rows += pq.read_metadata(next(iter(files.values()))).num_rows
         for name, file in files.items():
             size[name] = size.get(name, 0) + file.stat().st_size
-    # Linux counts ru_maxrss in KiB. A worker inherits nothing: it is a new program.
-    peaks = [resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     found = {
         "seconds": seconds,
         "cpu": cpu,
         "rows": rows,
-        "peak_mib": (peaks[0] if workers == "1" else peaks[1]) / 1024,
+        "peak_mib": peak_kib(alone=workers == "1") / 1024,
         "bytes_a_row": {name: total / rows for name, total in size.items()},
     }
     print(json.dumps(found))

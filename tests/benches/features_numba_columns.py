@@ -79,6 +79,7 @@ def _spread_bps(bid: float, ask: float) -> float:
 
 @njit(**FAST)
 def clock_values(s: Store, f: Facts, t: int, out: NDArray[np.float64]) -> None:
+    """Of the time alone."""
     into_day = (t - f.day_cut_ns) % DAY
     out[11], out[29] = (DAY - into_day) / DAY, into_day / DAY
     no_entry = into_day >= DAY - f.no_entry_ns
@@ -109,6 +110,7 @@ def _vwap_dev(mid2: int, volume: int, paid: int) -> float:
 
 @njit(**FAST)
 def trade_values(s: Store, f: Facts, t: int, group: int, out: NDArray[np.float64]) -> int:
+    """Of the taker groups, `group` the row's own or -1; returns the lots of the last second."""
     leave(s, t)
     groups, volume, signed, _ = _flow(s, G_1, t, SECOND)
     _, _, signed_5, _ = _flow(s, G_5, t, 5 * SECOND)
@@ -137,6 +139,7 @@ def trade_values(s: Store, f: Facts, t: int, group: int, out: NDArray[np.float64
 
 @njit(**FAST)
 def book_values(s: Store, f: Facts, t: int, out: NDArray[np.float64]) -> None:
+    """Of the book and its mids."""
     at, n = s.at, s.n
     at[RV_5] = passed(s.change_t, at[RV_5], n[CHANGES], t - 5 * SECOND)
     at[RV_30] = passed(s.change_t, at[RV_30], n[CHANGES], t - 30 * SECOND)
@@ -177,6 +180,7 @@ def _tick_logret(day: Day, mid2: float, back: int) -> float:
 
 @njit(**FAST)
 def ticker_values(s: Store, day: Day, f: Facts, t: int, out: NDArray[np.float64]) -> None:
+    """Of the tickers."""
     at, n, base, gap = s.at, s.n, N_CORE, f.max_gap_ns
     end = s.tick_change_sum[n[TICK_CHANGES]]
     at[TRV_5] = passed(s.tick_change_t, at[TRV_5], n[TICK_CHANGES], t - 5 * SECOND)
@@ -221,6 +225,7 @@ def ticker_values(s: Store, day: Day, f: Facts, t: int, out: NDArray[np.float64]
 
 @njit(**FAST)
 def z_scores(s: Store, f: Facts, t: int, r: int, out: NDArray[np.float64]) -> None:
+    """Row statistics of row `r`, whose inputs are in `out`: differences of running sums over the rows."""
     s.at[ROW_300] = passed(s.row_t, s.at[ROW_300], r, t - 300 * SECOND)
     s.at[ROW_1800] = passed(s.row_t, s.at[ROW_1800], r, t - 1_800 * SECOND)
     for k in range(N_Z if f.with_ticker else N_Z_CORE):

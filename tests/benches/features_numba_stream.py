@@ -68,6 +68,7 @@ def reset(s: Store) -> None:
 
 @njit(**FAST)
 def book_message(s: Store, day: Day, first: int, end: int, max_gap: int) -> None:
+    """Applies rows `first` to `end` of the book table, one message."""
     n, t = s.n, day.book_ts[first]
     if n[BOOK_AT] != NONE and t - n[BOOK_AT] > max_gap:
         n[KNOWN] = n[BIDS] = n[ASKS] = 0
