@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -87,60 +88,84 @@ def assert_joins(tables: Tables, spec: Spec, length: int, offset: int) -> int:
     return whole.num_rows
 
 
-@pytest.fixture(scope="module", params=["target", "dirty_feed"])
-def market(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Session:
-    return simulated(request.param, tmp_path_factory.mktemp(request.param), days=3, rate=0.05)
+@pytest.fixture(scope="module")
+def clean(tmp_path_factory: pytest.TempPathFactory) -> Session:
+    return simulated("target", tmp_path_factory.mktemp("target"), days=3, rate=0.05)
 
 
 @pytest.fixture(scope="module")
-def tables(market: Session) -> Tables:
-    return batches(market.read(*FOREVER))
+def dirty(tmp_path_factory: pytest.TempPathFactory) -> Session:
+    return simulated("dirty_feed", tmp_path_factory.mktemp("dirty_feed"), days=3, rate=0.05)
 
 
-SOME = ["trade", pytest.param("book", marks=pytest.mark.slow), pytest.param("ticker", marks=pytest.mark.slow)]
+def slow(*values: str) -> object:
+    return pytest.param(*values, marks=pytest.mark.slow)
 
 
-@pytest.mark.parametrize("sampling", SAMPLINGS)
-def test_days(market: Session, tables: Tables, sampling: str) -> None:
-    assert assert_joins(tables, replace(market.spec, sampling=sampling), DAY, DAY) > 1000
+# In the default run a few of each; all of them in the slow one.
+MARKETS_AND_SAMPLINGS = [
+    ("clean", "trade"),
+    ("clean", "book"),
+    ("dirty", "trade"),
+    ("dirty", "clock_1s"),
+    slow("clean", "ticker"),
+    slow("clean", "clock_1s"),
+    slow("dirty", "book"),
+    slow("dirty", "ticker"),
+]
+TRADE_OR_SLOW = ["trade", *(slow(sampling) for sampling in SAMPLINGS if sampling != "trade")]
+
+
+def stored(session: Session) -> Tables:
+    return batches(session.read(*FOREVER))
+
+
+@pytest.mark.parametrize(("market", "sampling"), MARKETS_AND_SAMPLINGS)
+def test_days(request: pytest.FixtureRequest, market: str, sampling: str) -> None:
+    session = request.getfixturevalue(market)
+    assert assert_joins(stored(session), replace(session.spec, sampling=sampling), DAY, DAY) > 1000
 
 
 @pytest.mark.parametrize("schema", Spec().schemas)
-def test_days_of_one_schema(market: Session, tables: Tables, schema: str) -> None:
-    spec = replace(market.spec, sampling="trade", schemas=(schema,))
-    assert assert_joins(tables, spec, 5 * HOUR, 2 * HOUR) > 1000
+def test_parts_of_one_schema(dirty: Session, schema: str) -> None:
+    """By the warm-up of that schema alone."""
+    spec = replace(dirty.spec, sampling="trade", schemas=(schema,))
+    assert assert_joins(stored(dirty), spec, 5 * HOUR, 2 * HOUR) > 1000
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("sampling", SAMPLINGS)
-def test_hours(market: Session, tables: Tables, sampling: str) -> None:
-    assert assert_joins(tables, replace(market.spec, sampling=sampling), 3 * HOUR, 333 * SECOND + 1) > 1000
+@pytest.mark.parametrize("market", ["clean", "dirty"])
+def test_hours(request: pytest.FixtureRequest, market: str, sampling: str) -> None:
+    session = request.getfixturevalue(market)
+    spec = replace(session.spec, sampling=sampling)
+    assert assert_joins(stored(session), spec, 3 * HOUR, 333 * SECOND + 1) > 1000
 
 
-@pytest.mark.parametrize("sampling", [*SOME, pytest.param("clock_1s", marks=pytest.mark.slow)])
-def test_days_around_a_missing_one(market: Session, tables: Tables, sampling: str) -> None:
+@pytest.mark.parametrize("sampling", TRADE_OR_SLOW)
+def test_days_around_a_missing_one(dirty: Session, sampling: str) -> None:
+    tables = stored(dirty)
     first, _ = span(tables)
-    spec = replace(market.spec, sampling=sampling)
+    spec = replace(dirty.spec, sampling=sampling)
     assert assert_joins(without(tables, first + DAY, first + 2 * DAY), spec, DAY, DAY) > 1000
 
 
-@pytest.mark.parametrize("sampling", [*SOME, "clock_1s"])
-def test_days_with_resets_and_missing_hours(market: Session, tables: Tables, sampling: str) -> None:
-    first, _ = span(tables)
+@pytest.mark.parametrize("sampling", TRADE_OR_SLOW)
+def test_days_with_resets_and_missing_hours(dirty: Session, sampling: str) -> None:
+    spoilt = stored(dirty)
+    first, _ = span(spoilt)
     rng = random.Random(7)
-    spoilt = tables
     for _ in range(6):
         begin = first + rng.randrange(3 * DAY)
         spoilt = without(spoilt, begin, begin + rng.choice((GAP, GAP + 1, 20 * 60 * SECOND, 2 * HOUR)))
     spoilt = with_resets(spoilt, 25, seed=7)
-    assert assert_joins(spoilt, replace(market.spec, sampling=sampling), 5 * HOUR, HOUR) > 1000
+    assert assert_joins(spoilt, replace(dirty.spec, sampling=sampling), 5 * HOUR, HOUR) > 1000
 
 
 @pytest.mark.recordings
 @pytest.mark.skipif(not recordings_are_there(), reason="no Binance recordings; set ATC_RECORDINGS")
 @pytest.mark.parametrize("symbol", ["ETHUSDT", "ETHBTC"])
-def test_parts_of_a_recording(tmp_path_factory: pytest.TempPathFactory, symbol: str) -> None:
-    session = recorded(symbol, tmp_path_factory.mktemp(symbol))
-    tables = batches(session.read(*FOREVER))
-    for sampling in SAMPLINGS:
-        assert_joins(tables, replace(session.spec, sampling=sampling), 20 * 60 * SECOND, 100 * SECOND)
+@pytest.mark.parametrize("sampling", TRADE_OR_SLOW)
+def test_parts_of_a_recording(tmp_path: Path, symbol: str, sampling: str) -> None:
+    session = recorded(symbol, tmp_path)
+    assert_joins(stored(session), replace(session.spec, sampling=sampling), 1800 * SECOND, 100 * SECOND)

@@ -28,6 +28,7 @@ from atc.config.schema import RunConfig, SimulatedData
 from atc.errors import DataError, UsageError
 from atc.events.business_day import DAY_NS, day_start_ns
 from atc.events.event import BookEvent, ControlEvent, Event, TickerEvent, TradeEvent, single_events
+from atc.events.reader import Events
 from atc.events.schema import ControlKind, MsgKind
 from atc.events.simulate import located
 from atc.features.declarations import schemas_of
@@ -111,40 +112,50 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Session:
     return simulated("target", tmp_path_factory.mktemp("day"))
 
 
-def built_as_configured(session: Session, config: RunConfig) -> pa.RecordBatch:
+def hours_of(session: Session, hours: int = 5) -> Events:
+    """The first hours: in Python a whole day takes its time."""
+    begin = next(single_events(session.read(*FOREVER))).ts_recv
+    return session.read(begin, begin + hours * 3600 * SECOND)
+
+
+def built_as_configured(events: Events, config: RunConfig) -> pa.RecordBatch:
     """By the engine's specification as the cache makes it."""
     data = config.data
     begin = day_start_ns(data.start_date, data.day_cut_utc_s, data.tz_offset_s)
     schemas = [schema.name for schema in schemas_of(set_columns(config.features))]
     engine = config.features.engine
     text = engine_spec(located(data), config.sampling, engine, begin, begin + DAY_NS, schemas=schemas)
-    return _rust.build_rows(text, *batches(session.read(*FOREVER)), *FOREVER)
+    return _rust.build_rows(text, *batches(events), *FOREVER)
 
 
-@pytest.mark.parametrize("sampling", SAMPLINGS)
-@pytest.mark.parametrize("features", ["plan36", "ticker24"])
-def test_a_simulated_day_from_its_config(session: Session, sampling: str, features: str) -> None:
+@pytest.mark.parametrize(
+    ("features", "sampling"),
+    [*(("plan36_flow", sampling) for sampling in SAMPLINGS), ("plan36", "trade"), ("ticker24", "ticker")],
+)
+def test_a_simulated_day_from_its_config(session: Session, features: str, sampling: str) -> None:
     config = day([f"features={features}", f"sampling={sampling}"])
     stream = atc.FeatureStream.from_config(config)
     assert stream.columns == set_columns(config.features)
-    rows = stream.push_all(single_events(session.read(*FOREVER))) + stream.flush()
-    assert len(rows) > 1000
-    assert_rows_of_batch(rows, built_as_configured(session, config), stream.columns)
+    events = hours_of(session)
+    rows = stream.push_all(single_events(events)) + stream.flush()
+    assert len(rows) > 200
+    assert_rows_of_batch(rows, built_as_configured(events, config), stream.columns)
 
 
 def test_a_row_comes_with_the_event_that_finished_it(session: Session) -> None:
     stream = FeatureStream.from_config(day())
     seen = 0
-    for event in single_events(session.read(*FOREVER)):
+    for event in single_events(hours_of(session)):
         for row in stream.push(event):
             assert row.ts_recv <= row.ts_close == event.ts_recv
             seen += 1
-    assert seen > 1000
+    assert seen > 200
 
 
 def assert_restored(session: Session, spec: Spec, stops: int) -> None:
     """The rows of a stream that is written down and taken up again by a new one at random `stops`."""
-    events = list(single_events(session.read(*FOREVER)))
+    tables = hours_of(session)
+    events = list(single_events(tables))
     places = set(random.Random(4).sample(range(len(events)), stops))
     stream = FeatureStream(spec.json(), COLUMNS)
     rows = []
@@ -155,12 +166,12 @@ def assert_restored(session: Session, spec: Spec, stops: int) -> None:
             stream.restore(state)
         rows += stream.push(event)
     rows += stream.flush()
-    assert_rows_of_batch(rows, session.rows(spec, *FOREVER, FOREVER), COLUMNS)
+    assert_rows_of_batch(rows, _rust.build_rows(spec.json(), *batches(tables), *FOREVER), COLUMNS)
 
 
 @pytest.mark.recordings
 @pytest.mark.skipif(not recordings_are_there(), reason="no Binance recordings; set ATC_RECORDINGS")
-@pytest.mark.parametrize("sampling", ["trade", "book"])
+@pytest.mark.parametrize("sampling", ["trade", pytest.param("book", marks=pytest.mark.slow)])
 def test_a_restored_stream_of_a_recording(tmp_path: Path, sampling: str) -> None:
     session = recorded("ETHUSDT", tmp_path)
     assert_restored(session, replace(session.spec, sampling=sampling), stops=6)
@@ -173,8 +184,7 @@ def test_a_restored_stream_of_a_bad_feed(tmp_path: Path, sampling: str) -> None:
 
 
 def test_events_come_out_of_the_tables_as_they_are(session: Session) -> None:
-    begin = next(single_events(session.read(*FOREVER))).ts_recv
-    tables = session.read(begin, begin + 3600 * SECOND)
+    tables = hours_of(session, 1)
     events = list(single_events(tables))
     assert len(events) > 500
     expected = from_tables(tables.book, tables.trade, tables.ticker, tables.control)
