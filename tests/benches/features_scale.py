@@ -48,6 +48,7 @@ def scale(table: FeatureTable, root: Path, lengths: list[int], rate: float) -> N
         "MiB",
         goal=Goal(400, at_most=True),
     )
+    table.add("CPU time of a day to cache files, 1 process", one[long]["cpu"] / long, "s")
     faster = one[long]["seconds"] / two[long]["seconds"]
     name, against = f"{long} days, 2 processes", f"1 process: {one[long]['seconds']:.1f} s"
     table.add(name, two[long]["seconds"], "s", against=against, ratio=faster, goal=Goal(1.85))
