@@ -160,6 +160,10 @@ def test_headroom_is_a_share_with_the_error_of_a_ratio_of_paired_figures() -> No
     # What moves all three alike moves no share.
     assert found.se == pytest.approx(0.0, abs=1e-9)
     assert headroom_captured(model, best, linear).value is None
+    # Where an oracle is not told apart from a linear model, there is no room to capture a share of.
+    shaken = Jackknifed(0.70, 0.70 + 5.0 * without)
+    assert (shaken.se or 0.0) > 0.08 / 2.0
+    assert headroom_captured(model, linear, shaken).value is None
 
 
 def simulated(name: str) -> SimulatedData:

@@ -175,17 +175,19 @@ def expected_auc(up: Counts, down: Counts, score: Vector) -> Jackknifed:
 
 
 def headroom_captured(model: Jackknifed, linear: Jackknifed, oracle: Jackknifed) -> Jackknifed:
-    """(model − linear) / (oracle − linear), all on the same states; undefined where the oracle is no better
-    than the linear model.
+    """(model − linear) / (oracle − linear), all on the same states; undefined where what lies between oracle and linear
+    model is less than two of its standard errors: a share of nothing is no figure.
     """
-    value = None
-    if model.value is not None and linear.value is not None and oracle.value is not None:
-        room = oracle.value - linear.value
-        value = (model.value - linear.value) / room if room > 0 else None
     room_without = oracle.without - linear.without
+    undefined = Jackknifed(None, np.full_like(room_without, np.nan))
+    if model.value is None or linear.value is None or oracle.value is None:
+        return undefined
+    room = Jackknifed(oracle.value - linear.value, room_without)
+    if room.value is None or room.se is None or room.value <= 2.0 * room.se or room.value <= 0.0:
+        return undefined
     with np.errstate(divide="ignore", invalid="ignore"):
         without = np.where(room_without > 0, (model.without - linear.without) / room_without, np.nan)
-    return Jackknifed(value, without)
+    return Jackknifed((model.value - linear.value) / room.value, without)
 
 
 def _leaving_out(states: int) -> list[NDArray[np.bool_]]:
