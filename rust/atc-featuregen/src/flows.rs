@@ -151,7 +151,7 @@ impl GroupWindows {
     }
 
     /// Robust score of `size` among the sizes of the last 300 s.
-    pub fn robust_size(&self, size: i64, min_values: u64) -> Option<f64> {
+    pub fn robust_size(&mut self, size: i64, min_values: u64) -> Option<f64> {
         self.sizes.1.robust(size, min_values)
     }
 

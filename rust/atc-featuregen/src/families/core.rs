@@ -164,12 +164,12 @@ fn clock_values(row: &Row<'_>, values: &mut Values, spec: &Spec) {
 }
 
 impl Core {
-    fn trade_values(&self, row: &Row<'_>, values: &mut Values, spec: &Spec) {
+    fn trade_values(&mut self, row: &Row<'_>, values: &mut Values, spec: &Spec) {
+        let robust = row.group.and_then(|g| self.groups.robust_size(g.size, spec.min_values));
         let [s1, s5, s30, _, s300, _] = std::array::from_fn(|i| self.groups.flow(i));
         let volume = to_f64(s1.volume) * spec.lot;
         // One difference of integers: two ratios of 10^11 lots would lose the last lot.
         let accel = to_f64(6 * s5.signed - s30.signed) / 30.0;
-        let robust = |size| self.groups.robust_size(size, spec.min_values);
         for (col, x) in [
             (Col::TradeCount1s, Some(s1.count as f64)),
             (Col::TradeVol1s, Some(volume)),
@@ -179,7 +179,7 @@ impl Core {
             (Col::SignedVpin5m, s300.imbalance()),
             (Col::BigTradeFreshSign, self.groups.big_fresh_sign(row.t, spec)),
             (Col::TradeSizeLog, row.group.map(|g| libm::log1p(g.size as f64 * spec.lot))),
-            (Col::TradeSizeRobust300s, row.group.and_then(|g| robust(g.size))),
+            (Col::TradeSizeRobust300s, robust),
         ] {
             values[col as usize] = x.unwrap_or(f64::NAN);
         }
