@@ -33,6 +33,15 @@ struct Current {
     printed: bool,
 }
 
+impl Current {
+    /// Nothing has happened; the memory stays.
+    fn clear(&mut self) {
+        self.sampled.clear();
+        self.closed_groups.clear();
+        self.printed = false;
+    }
+}
+
 /// Turns events into rows.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Engine {
@@ -133,7 +142,7 @@ impl Engine {
             self.stretch_market = Some(t);
         }
         if self.now.is_none_or(|(now, _)| t > now) {
-            self.current = Current::default();
+            self.current.clear();
             self.closed = false;
         }
         self.now = Some((t, event.ev_seq));
@@ -275,9 +284,16 @@ impl Engine {
                 family.on_ticker(&closed, &self.spec)?;
             }
         }
-        let current = std::mem::take(&mut self.current);
-        for ev_seq in current.sampled {
-            self.row(t, ev_seq, ts_close)?;
+        let mut current = std::mem::take(&mut self.current);
+        self.rows_of(&current, t, ts_close)?;
+        current.clear();
+        self.current = current;
+        Ok(())
+    }
+
+    fn rows_of(&mut self, current: &Current, t: i64, ts_close: i64) -> Result<(), String> {
+        for ev_seq in &current.sampled {
+            self.row(t, *ev_seq, ts_close)?;
         }
         if self.spec.sampling != Sampling::Trade {
             return Ok(());
@@ -336,7 +352,7 @@ impl Engine {
         self.close_group(t);
         self.market = Market::default();
         self.families = families_of(&self.spec);
-        self.current = Current::default();
+        self.current.clear();
         self.candidate = None;
         self.stretch_market = None;
         Ok(())

@@ -72,6 +72,8 @@ pub struct GroupWindows {
     sizes: (u64, OrderStats),
     judged: (u64, OrderStats),
     window_judged: i64,
+    /// Before this time no group leaves a window.
+    next_expiry: i64,
     big_before: Option<(i64, i8)>,
     big_newest: Option<(i64, i8)>,
 }
@@ -85,6 +87,7 @@ impl GroupWindows {
             sizes: Default::default(),
             judged: Default::default(),
             window_judged: spec.big_trade.window_s * SECOND,
+            next_expiry: i64::MAX,
             big_before: None,
             big_newest: None,
         }
@@ -105,11 +108,16 @@ impl GroupWindows {
         self.big_newest = big.then_some((t, group.side));
         let item = Item { notional: group.notional, size: group.size, side: group.side };
         self.groups.push(t, item);
+        self.next_expiry = self.next_expiry.min(t + self.shortest_window());
         for (_, flow) in &mut self.flows {
             flow.add(&item);
         }
         self.sizes.1.insert(group.size);
         self.judged.1.insert(group.size);
+    }
+
+    fn shortest_window(&self) -> i64 {
+        self.window_judged.min(FLOW_WINDOWS_S[0] * SECOND)
     }
 
     fn take_newest(&mut self) {
@@ -123,7 +131,11 @@ impl GroupWindows {
 
     /// Lets go of the groups that left the windows that end at `t`.
     pub fn advance(&mut self, t: i64) {
+        if t < self.next_expiry {
+            return;
+        }
         let mut oldest = self.groups.end();
+        self.next_expiry = i64::MAX;
         for ((first, flow), window) in self.flows.iter_mut().zip(FLOW_WINDOWS_S) {
             let end = self.groups.seek(*first, t - window * SECOND);
             for number in *first..end {
@@ -131,6 +143,9 @@ impl GroupWindows {
             }
             *first = end;
             oldest = oldest.min(end);
+            if end < self.groups.end() {
+                self.next_expiry = self.next_expiry.min(self.groups.time(end) + window * SECOND);
+            }
         }
         for ((first, stats), window) in
             [(&mut self.sizes, ROBUST_S * SECOND), (&mut self.judged, self.window_judged)]
@@ -141,6 +156,9 @@ impl GroupWindows {
             }
             *first = end;
             oldest = oldest.min(end);
+            if end < self.groups.end() {
+                self.next_expiry = self.next_expiry.min(self.groups.time(end) + window);
+            }
         }
         self.groups.forget_before(oldest);
     }

@@ -32,12 +32,6 @@ pub struct Common<'a> {
     pub flags: &'a [u16],
 }
 
-impl Common<'_> {
-    fn key(&self, row: usize) -> Option<(i64, u64)> {
-        Some((*self.ts_recv.get(row)?, *self.ev_seq.get(row)?))
-    }
-}
-
 /// Book rows, one a level.
 #[derive(Clone, Copy, Debug)]
 pub struct BookTable<'a> {
@@ -107,6 +101,18 @@ pub struct Tables<'a> {
     pub control: ControlTable<'a>,
 }
 
+/// Where a kind stands: the key of its next event as one number, which orders as (`ts_recv`, `ev_seq`) does.
+fn next_key(common: &Common<'_>, row: usize) -> u128 {
+    match (common.ts_recv.get(row), common.ev_seq.get(row)) {
+        (Some(&ts_recv), Some(&ev_seq)) => {
+            // The sign bit turned over, negative times come first.
+            let since = (ts_recv as u64) ^ (1 << 63);
+            (u128::from(since) << 64) | u128::from(ev_seq)
+        }
+        _ => u128::MAX,
+    }
+}
+
 /// Calls `take` with every event in order of (`ts_recv`, `ev_seq`), until it answers `false`.
 pub fn merge(
     tables: &Tables<'_>,
@@ -115,31 +121,34 @@ pub fn merge(
     let Tables { book, trade, ticker, control } = tables;
     let commons = [&book.common, &trade.common, &ticker.common, &control.common];
     let mut at = [0usize; 4];
+    let mut keys = commons.map(|common| next_key(common, 0));
     let mut levels: Vec<Level> = Vec::with_capacity(64);
     loop {
-        let next = (0..4).filter_map(|kind| commons[kind].key(at[kind]).map(|key| (key, kind))).min();
-        let Some(((ts_recv, ev_seq), which)) = next else {
+        let mut which = 0;
+        for kind in 1..4 {
+            if keys[kind] < keys[which] {
+                which = kind;
+            }
+        }
+        let (common, row) = (commons[which], at[which]);
+        if row >= common.ts_recv.len().min(common.ev_seq.len()) {
             return Ok(());
-        };
-        let row = at[which];
-        at[which] += 1;
+        }
+        let (ts_recv, ev_seq) = (common.ts_recv[row], common.ev_seq[row]);
+        let mut end = row + 1;
         let kind = match which {
             0 => {
-                while commons[0].key(at[0]) == Some((ts_recv, ev_seq)) {
-                    at[0] += 1;
-                }
+                let same = common.ev_seq[end..].iter().zip(&common.ts_recv[end..]);
+                end += same.take_while(|(seq, t)| **seq == ev_seq && **t == ts_recv).count();
                 let code = book.msg_kind[row];
                 let kind = MsgKind::from_code(code)
                     .ok_or_else(|| format!("book message {ev_seq}: unknown msg_kind {code}"))?;
-                if book.msg_kind[row..at[0]].iter().any(|other| *other != code) {
+                if book.msg_kind[row..end].iter().any(|other| *other != code) {
                     return Err(format!("book message {ev_seq}: its rows differ in msg_kind"));
                 }
                 levels.clear();
-                levels.extend((row..at[0]).map(|i| Level {
-                    side: book.side[i],
-                    px: book.px[i],
-                    qty: book.qty[i],
-                }));
+                let rows = book.side[row..end].iter().zip(&book.px[row..end]).zip(&book.qty[row..end]);
+                levels.extend(rows.map(|((&side, &px), &qty)| Level { side, px, qty }));
                 Kind::Book(kind, &levels)
             }
             1 => Kind::Trade { px: trade.px[row], qty: trade.qty[row], side: trade.side[row] },
@@ -159,7 +168,8 @@ pub fn merge(
                 )
             }
         };
-        let common = commons[which];
+        at[which] = end;
+        keys[which] = next_key(common, end);
         let event =
             Event { ev_seq, ts_recv, ts_exch: common.ts_exch.get(row), flags: common.flags[row], kind };
         if !take(&event)? {

@@ -22,6 +22,9 @@ impl<Q> QuotePath<Q> {
     /// The quote of closed timestamp `t`.
     pub fn push(&mut self, t: i64, quote: Q) {
         self.quotes.push(t, quote);
+        if self.quotes.is_due() {
+            self.advance(t);
+        }
     }
 
     /// The quote in force at `t`, which is not before the newest.
@@ -66,6 +69,9 @@ impl RealisedVolatility {
         self.changes.push(t, change);
         for (_, _, sum) in &mut self.windows {
             *sum += i128::from(change) * i128::from(change);
+        }
+        if self.changes.is_due() {
+            self.advance(t);
         }
     }
 

@@ -40,12 +40,13 @@ impl<'a> Row<'a> {
         self.clock.get_or_init(|| {
             let into_day = spec.into_day(self.t);
             let angle = 2.0 * std::f64::consts::PI * (spec.time_of_day(self.t) as f64 / DAY as f64);
+            let (tod_sin, tod_cos) = libm::sincos(angle);
             Clock {
                 to_cut: (DAY - into_day) as f64 / DAY as f64,
                 since_cut: into_day as f64 / DAY as f64,
                 no_new_entry: f64::from(u8::from(spec.no_new_entry(self.t))),
-                tod_sin: libm::sin(angle),
-                tod_cos: libm::cos(angle),
+                tod_sin,
+                tod_cos,
             }
         })
     }

@@ -27,6 +27,11 @@ impl<T> Timeline<T> {
         self.start + self.items.len() as u64
     }
 
+    /// Every so many items a window that nobody asked is moved on all the same, so that it keeps no more than it must.
+    pub fn is_due(&self) -> bool {
+        self.end().is_multiple_of(64)
+    }
+
     /// Appends an item at `t`, which is not before the newest.
     pub fn push(&mut self, t: i64, item: T) {
         debug_assert!(self.items.back().is_none_or(|(last, _)| *last <= t));

@@ -45,9 +45,11 @@ impl Family for Bipower {
     }
 
     fn on_book(&mut self, closed: &BookClosed, _market: &Market, _spec: &Spec) -> Result<(), String> {
-        self.advance(closed.t);
         if let Some(change) = closed.mid_change {
             self.push(closed.t, change.abs());
+            if self.changes.is_due() {
+                self.advance(closed.t);
+            }
         }
         Ok(())
     }
@@ -72,7 +74,7 @@ impl Bipower {
         let x = i128::from(x);
         for sums in &mut self.windows {
             sums.squares += x * x;
-            // The newest change before may have left the window, and is then perhaps forgotten.
+            // The change before may have left the window: then there is no pair that would leave it again.
             if let Some(before) = before.filter(|_| sums.first < end) {
                 sums.pairs += before * x;
             }

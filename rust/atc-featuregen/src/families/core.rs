@@ -14,6 +14,7 @@ use crate::row::Row;
 use crate::spec::{SECOND, Spec, seconds};
 use crate::timeline::Timeline;
 use serde::{Deserialize, Serialize};
+use std::num::NonZeroI64;
 
 schema! {
     "core", version 1;
@@ -85,7 +86,8 @@ fn sign(x: f64) -> i8 {
 /// The columns of trades and book.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Core {
-    mids: QuotePath<Option<i64>>,
+    /// Twice the mid, ticks, where it is defined: prices are positive.
+    mids: QuotePath<Option<NonZeroI64>>,
     volatility: RealisedVolatility,
     groups: GroupWindows,
     z_300s: RowMoments<[i64; Z_300S.len()]>,
@@ -118,12 +120,10 @@ impl Family for Core {
     }
 
     fn on_book(&mut self, closed: &BookClosed, _market: &Market, _spec: &Spec) -> Result<(), String> {
-        self.mids.push(closed.t, closed.mid2);
+        self.mids.push(closed.t, closed.mid2.and_then(NonZeroI64::new));
         if let Some(change) = closed.mid_change {
             self.volatility.push(closed.t, change);
         }
-        self.mids.advance(closed.t);
-        self.volatility.advance(closed.t);
         Ok(())
     }
 
@@ -193,7 +193,7 @@ impl Core {
             return;
         }
         let mid2 = book.mid2();
-        let before = |index| self.mids.back(index, t).copied().flatten();
+        let before = |index| self.mids.back(index, t).copied().flatten().map(NonZeroI64::get);
         let [from, to] = spec.deep_levels;
         let recorded = spec.recorded_depth.is_none_or(|depth| depth >= to);
         let deep = if recorded { book.imbalance(from, to) } else { None };

@@ -47,7 +47,6 @@ impl Family for Microprice {
     fn on_book(&mut self, closed: &BookClosed, market: &Market, _spec: &Spec) -> Result<(), String> {
         let weighted = if closed.known { weighted(&market.book, 1) } else { None };
         self.path.push(closed.t, weighted.map(price));
-        self.path.advance(closed.t);
         Ok(())
     }
 

@@ -94,8 +94,10 @@ impl Family for Ofi {
             && closed.t - since <= spec.max_gap_ns
         {
             self.push(closed.t, &now, &before);
+            if self.flows.is_due() {
+                self.advance(closed.t);
+            }
         }
-        self.advance(closed.t);
         Ok(())
     }
 

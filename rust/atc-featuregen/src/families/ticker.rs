@@ -98,7 +98,9 @@ impl Family for TickerQuotes {
         }
         self.counts.0.push(t, closed.messages);
         self.counts.2 += u64::from(closed.messages);
-        self.advance(t);
+        if self.counts.0.is_due() {
+            self.advance(t);
+        }
         Ok(())
     }
 
