@@ -1,6 +1,6 @@
 //! Each structure of the engine by itself, under the load that a busy day puts on it.
 
-use atc_featuregen::book::Book;
+use atc_featuregen::book::{Book, imbalance};
 use atc_featuregen::event::{Level, MsgKind};
 use atc_featuregen::moments::RowMoments;
 use atc_featuregen::order_stats::OrderStats;
@@ -56,7 +56,7 @@ fn moments(criterion: &mut Criterion) {
             t += SECOND / 2;
             let row = std::array::from_fn(|_| (next() >> 24) as i64 - (1 << 39));
             moments.push(t, row).unwrap();
-            moments.z_scores(20).sum::<f64>()
+            moments.z_scores::<7>(20)
         });
     });
 }
@@ -96,7 +96,7 @@ fn book(criterion: &mut Criterion) {
                 Level { side: if side == 0 { 1 } else { -1 }, px, qty }
             });
             book.apply(0, MsgKind::Delta, &changed, 1).unwrap();
-            black_box((book.imbalance(1, 1), book.imbalance(1, 5), book.imbalance(5, 30)))
+            black_box([(1, 1), (1, 5), (5, 30)].map(|(from, to)| imbalance(book.depths(from, to))))
         });
     });
 }

@@ -1,34 +1,81 @@
 //! The order book by price level.
 
 use crate::event::{Level, MsgKind};
+use crate::fixed::to_f64;
 use serde::{Deserialize, Serialize};
 
 /// One side, best level last, so that changes near the touch move little memory.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Side {
-    levels: Vec<(i32, i64)>,
+    /// They grow towards the touch: the price of a bid, minus the price of an ask.
+    keys: Vec<i32>,
+    lots: Vec<i64>,
 }
 
 impl Side {
-    /// `key` grows towards the touch: the price of a bid, minus the price of an ask.
     fn set(&mut self, key: i32, qty: i64) {
-        match self.levels.binary_search_by_key(&key, |l| l.0) {
+        match self.keys.binary_search(&key) {
             Ok(at) if qty == 0 => {
-                self.levels.remove(at);
+                self.keys.remove(at);
+                self.lots.remove(at);
             }
-            Ok(at) => self.levels[at].1 = qty,
+            Ok(at) => self.lots[at] = qty,
             Err(_) if qty == 0 => {}
-            Err(at) => self.levels.insert(at, (key, qty)),
+            Err(at) => {
+                self.keys.insert(at, key);
+                self.lots.insert(at, qty);
+            }
         }
     }
 
-    /// Σ qty of levels `from` to `to`, counted from 1 at the touch, and how many of them exist.
-    fn sum(&self, from: usize, to: usize) -> (i128, usize) {
-        let n = self.levels.len();
-        let (start, end) = (n.saturating_sub(to), n.saturating_sub(from - 1));
-        let range = &self.levels[start..end];
-        (range.iter().map(|l| i128::from(l.1)).sum(), range.len())
+    /// Takes the levels of a whole side. They mostly come from the touch outwards, and are then only turned over.
+    fn replace(&mut self, levels: impl Iterator<Item = (i32, i64)> + Clone) {
+        self.clear();
+        for (key, qty) in levels.clone() {
+            self.keys.push(key);
+            self.lots.push(qty);
+        }
+        if self.keys.is_sorted_by(|a, b| a > b) && !self.lots.contains(&0) {
+            self.keys.reverse();
+            self.lots.reverse();
+            return;
+        }
+        self.clear();
+        for (key, qty) in levels {
+            self.set(key, qty);
+        }
     }
+
+    fn clear(&mut self) {
+        self.keys.clear();
+        self.lots.clear();
+    }
+
+    /// Of levels `from` to `to`, counted from 1 at the touch.
+    fn depth(&self, from: usize, to: usize) -> Depth {
+        let n = self.lots.len();
+        let range = &self.lots[n.saturating_sub(to)..n.saturating_sub(from - 1)];
+        // Halves of numbers that are not negative cannot overflow, and several are added at once.
+        let (low, high) = range.iter().fold((0u64, 0u64), |(low, high), &lots| {
+            (low + (lots as u64 & 0xFFFF_FFFF), high + (lots as u64 >> 32))
+        });
+        Depth { lots: (i128::from(high) << 32) + i128::from(low), levels: range.len() }
+    }
+}
+
+/// Σ lots of some levels of a side, and how many of them exist.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Depth {
+    /// Σ lots.
+    pub lots: i128,
+    /// Number of levels.
+    pub levels: usize,
+}
+
+/// (Qb − Qa)/(Qb + Qa) of bids and asks; `None` where neither side has a level.
+pub fn imbalance([bids, asks]: [Depth; 2]) -> Option<f64> {
+    let exist = bids.levels + asks.levels > 0;
+    exist.then(|| to_f64(bids.lots - asks.lots) / to_f64(bids.lots + asks.lots))
 }
 
 /// Bids and asks of one instrument, and whether they are known.
@@ -64,6 +111,12 @@ impl Book {
         if kind == MsgKind::Clear {
             return Ok(());
         }
+        if kind == MsgKind::Snap {
+            let of = |side: i8| levels.iter().filter(move |l| l.side == side);
+            self.bids.replace(of(1).map(|l| (l.px, l.qty)));
+            self.asks.replace(of(-1).map(|l| (-l.px, l.qty)));
+            return Ok(());
+        }
         for level in levels {
             match level.side {
                 1 => self.bids.set(level.px, level.qty),
@@ -75,8 +128,8 @@ impl Book {
     }
 
     fn clear(&mut self) {
-        self.bids.levels.clear();
-        self.asks.levels.clear();
+        self.bids.clear();
+        self.asks.clear();
     }
 
     /// Known at `t`: whole since its last start, and not carried further than `max_gap`.
@@ -86,12 +139,12 @@ impl Book {
 
     /// Best bid, ticks.
     pub fn bid(&self) -> Option<i32> {
-        self.bids.levels.last().map(|l| l.0)
+        self.bids.keys.last().copied()
     }
 
     /// Best ask, ticks.
     pub fn ask(&self) -> Option<i32> {
-        self.asks.levels.last().map(|l| -l.0)
+        self.asks.keys.last().map(|key| -key)
     }
 
     /// Best bid + best ask, ticks: twice the mid, crossed or not.
@@ -101,12 +154,12 @@ impl Book {
 
     /// Bids (price in ticks, lots), best first.
     pub fn bids(&self) -> impl Iterator<Item = (i32, i64)> + '_ {
-        self.bids.levels.iter().rev().copied()
+        self.bids.keys.iter().copied().zip(self.bids.lots.iter().copied()).rev()
     }
 
     /// Asks (price in ticks, lots), best first.
     pub fn asks(&self) -> impl Iterator<Item = (i32, i64)> + '_ {
-        self.asks.levels.iter().rev().map(|l| (-l.0, l.1))
+        self.asks.keys.iter().map(|key| -key).zip(self.asks.lots.iter().copied()).rev()
     }
 
     /// Whether the best bid is not below the best ask.
@@ -120,17 +173,9 @@ impl Book {
         self.bids().map(of(1)).chain(self.asks().map(of(-1)))
     }
 
-    /// Σ lots of levels `from` to `to`, counted from 1, both included.
-    pub fn depth(&self, bid: bool, from: u32, to: u32) -> i128 {
-        let side = if bid { &self.bids } else { &self.asks };
-        side.sum(from as usize, to as usize).0
-    }
-
-    /// (Qb − Qa)/(Qb + Qa) over levels `from` to `to` that exist; `None` where neither side has one.
-    pub fn imbalance(&self, from: u32, to: u32) -> Option<f64> {
-        let (bid, bids) = self.bids.sum(from as usize, to as usize);
-        let (ask, asks) = self.asks.sum(from as usize, to as usize);
-        (bids + asks > 0).then(|| (bid - ask) as f64 / (bid + ask) as f64)
+    /// Bids and asks of levels `from` to `to`, counted from 1, both included.
+    pub fn depths(&self, from: u32, to: u32) -> [Depth; 2] {
+        [&self.bids, &self.asks].map(|side| side.depth(from as usize, to as usize))
     }
 }
 
@@ -152,11 +197,35 @@ mod tests {
         assert_eq!((book.bid(), book.ask(), book.mid2()), (Some(100), Some(102), Some(202)));
         book.apply(2, MsgKind::Delta, &[level(1, 100, 0), level(-1, 102, 9)], 60).unwrap();
         assert_eq!(book.bid(), Some(99));
-        assert_eq!(book.imbalance(1, 1), Some((2.0 - 9.0) / 11.0));
-        assert_eq!(book.imbalance(2, 5), Some(-1.0));
-        assert_eq!(book.imbalance(3, 5), None);
+        assert_eq!(imbalance(book.depths(1, 1)), Some((2.0 - 9.0) / 11.0));
+        assert_eq!(imbalance(book.depths(2, 5)), Some(-1.0));
+        assert_eq!(imbalance(book.depths(3, 5)), None);
         book.apply(3, MsgKind::Clear, &[], 60).unwrap();
         assert!(book.is_known(3, 60) && book.mid2().is_none());
+    }
+
+    #[test]
+    fn a_snapshot_in_any_order_is_the_same_book() {
+        let sorted = [(100, 5), (99, 2), (97, 8)];
+        for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0], [1, 0, 2]] {
+            let levels: Vec<Level> = order.map(|i| level(1, sorted[i].0, sorted[i].1)).to_vec();
+            let mut book = Book::default();
+            book.apply(0, MsgKind::Snap, &levels, 60).unwrap();
+            assert!(book.bids().eq(sorted), "{order:?}");
+            let twice: Vec<Level> =
+                levels.iter().chain(&[level(1, 99, 0), level(1, 97, 1)]).copied().collect();
+            book.apply(1, MsgKind::Snap, &twice, 60).unwrap();
+            assert!(book.bids().eq([(100, 5), (97, 1)]), "a later row of a level wins");
+        }
+    }
+
+    #[test]
+    fn depths_of_huge_levels_are_exact() {
+        let mut book = Book::default();
+        let levels: Vec<Level> = (1..=5).map(|px| level(1, px, i64::MAX - i64::from(px))).collect();
+        book.apply(0, MsgKind::Snap, &levels, 60).unwrap();
+        let lots = 5 * i128::from(i64::MAX) - 15;
+        assert_eq!(book.depths(1, 9), [Depth { lots, levels: 5 }, Depth { lots: 0, levels: 0 }]);
     }
 
     #[test]

@@ -26,14 +26,15 @@ impl Sums {
         }
     }
 
-    /// (x − mean)/std (ddof 1); `None` with fewer than `min_values` or no variance. Units of the values cancel.
+    /// n, mean, and Σ(x−mean)² in exact parts; NaN stands for a score that is undefined, which is so with fewer than `min_values`
+    /// and without variance.
     ///
     /// The mean is split into an integer quotient q and remainder r, so that Σ(x−q)² = Σx² − 2qΣx + nq² = Σx² − q(Σx + r) stays exact:
     /// its parts may wrap, the result fits because it is at most Σx².
-    fn z(&self, x: i64, min_values: u64) -> Option<f64> {
+    fn parts(&self, x: i64, min_values: u64) -> Parts {
         let n = self.n;
         if n < min_values || n < 2 || x == NULL {
-            return None;
+            return Parts { n: f64::NAN, remainder: 0.0, centred: 0.0, x: 0.0 };
         }
         // A division of 64 bits takes an instruction, one of 128 bits a library.
         let (q, r) = match i64::try_from(self.sum) {
@@ -41,12 +42,28 @@ impl Sums {
             Err(_) => (self.sum.div_euclid(i128::from(n)), self.sum.rem_euclid(i128::from(n))),
         };
         let centred = self.squares.wrapping_sub(q.wrapping_mul(self.sum.wrapping_add(r)));
-        if centred == 0 {
-            return None;
-        }
-        let (nf, rf) = (n as f64, r as f64);
-        let variance = (to_f64(centred) - rf * rf / nf) / (nf - 1.0);
-        Some((to_f64(i128::from(x) - q) - rf / nf) / variance.sqrt())
+        let centred = if centred == 0 { f64::NAN } else { to_f64(centred) };
+        Parts { n: n as f64, remainder: r as f64, centred, x: to_f64(i128::from(x) - q) }
+    }
+}
+
+/// What a z-score is computed from.
+#[derive(Clone, Copy, Default)]
+struct Parts {
+    n: f64,
+    /// Of Σx divided by n: the mean is q + remainder/n.
+    remainder: f64,
+    /// Σ(x−q)².
+    centred: f64,
+    /// x − q.
+    x: f64,
+}
+
+impl Parts {
+    /// (x − mean)/std, ddof 1. Units of the values cancel.
+    fn z(&self) -> f64 {
+        let variance = (self.centred - self.remainder * self.remainder / self.n) / (self.n - 1.0);
+        (self.x - self.remainder / self.n) / variance.sqrt()
     }
 }
 
@@ -103,9 +120,15 @@ impl<R: AsRef<[i64]>> RowMoments<R> {
     }
 
     /// z-score of each input of the newest row among all rows; NaN where it is undefined.
-    pub fn z_scores(&self, min_values: u64) -> impl Iterator<Item = f64> + '_ {
+    ///
+    /// All divisions and roots come last, so that the machine can do several at once.
+    pub fn z_scores<const N: usize>(&self, min_values: u64) -> [f64; N] {
         let newest = self.rows.last().map_or(&[][..], |(_, row)| row.as_ref());
-        self.sums.iter().zip(newest).map(move |(sums, &x)| sums.z(x, min_values).unwrap_or(f64::NAN))
+        let mut parts = [Parts { n: f64::NAN, ..Parts::default() }; N];
+        for ((part, sums), &x) in parts.iter_mut().zip(&self.sums).zip(newest) {
+            *part = sums.parts(x, min_values);
+        }
+        parts.map(|part| part.z())
     }
 }
 
@@ -114,7 +137,7 @@ mod tests {
     use super::*;
 
     fn z(m: &RowMoments<[i64; 1]>, min_values: u64) -> Option<f64> {
-        m.z_scores(min_values).next().filter(|z| !z.is_nan())
+        Some(m.z_scores::<1>(min_values)[0]).filter(|z| !z.is_nan())
     }
 
     #[test]
@@ -136,11 +159,11 @@ mod tests {
         for (t, row) in [[1, 5], [NULL, 6], [3, 7]].into_iter().enumerate() {
             m.push(t as i64, row).unwrap();
         }
-        let scores: Vec<f64> = m.z_scores(2).collect();
+        let scores: [f64; 2] = m.z_scores(2);
         assert!((scores[0] - 1.0 / 2.0_f64.sqrt()).abs() < 1e-15, "mean 2, std √2");
         assert!((scores[1] - 1.0).abs() < 1e-15);
         m.push(3, [NULL, 8]).unwrap();
-        assert!(m.z_scores(2).next().unwrap().is_nan());
+        assert!(m.z_scores::<2>(2)[0].is_nan());
     }
 
     #[test]

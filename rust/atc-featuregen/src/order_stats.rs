@@ -3,6 +3,7 @@
 //! The values lie sorted in chunks that are split and joined as they grow and shrink: a change moves at most one chunk's
 //! memory, a rank is found by bisection over the chunks' first ranks, and a window of a few hundred values is one piece of memory.
 
+use crate::fixed::to_f64;
 use serde::{Deserialize, Serialize};
 
 /// A chunk is split when it holds so many values.
@@ -152,7 +153,7 @@ impl OrderStats {
         if mad4 == 0 {
             return None;
         }
-        Some((2 * i128::from(x) - median2) as f64 / (1.4826 * (mad4 as f64 / 2.0)))
+        Some(to_f64(2 * i128::from(x) - median2) / (1.4826 * (to_f64(mad4) / 2.0)))
     }
 
     /// The deviations left and right of the middle are two sorted sequences. Of the nearer half of all values a number is taken from

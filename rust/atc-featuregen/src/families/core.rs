@@ -3,12 +3,13 @@
 use crate::declaration::{Schema, schema};
 use crate::families::Family;
 use crate::fixed::{to_f64, to_fixed};
+use crate::book::imbalance;
 use crate::flows::GroupWindows;
 use crate::groups::Print;
 use crate::market::{BookClosed, Market};
 use crate::moments::{NULL, RowMoments};
 use crate::order_stats::OrderStats;
-use crate::prices::{log_ratio, spread_bps};
+use crate::prices::{Log1p, LogRatio, spread_bps};
 use crate::quotes::{QuotePath, RealisedVolatility};
 use crate::row::Row;
 use crate::spec::{SECOND, Spec, seconds};
@@ -93,6 +94,17 @@ pub struct Core {
     z_300s: RowMoments<[i64; Z_300S.len()]>,
     z_1800s: RowMoments<[i64; Z_1800S.len()]>,
     volumes: (Timeline<i64>, u64, OrderStats),
+    #[serde(skip)]
+    logs: Logs,
+}
+
+/// Logarithms of the last row.
+#[derive(Clone, Debug, Default)]
+struct Logs {
+    returns: [LogRatio; LAGS_S.len()],
+    volume: Log1p,
+    size: Log1p,
+    depth: [Log1p; 2],
 }
 
 impl Family for Core {
@@ -106,6 +118,7 @@ impl Family for Core {
             z_300s: RowMoments::new(Z_300S.len(), 300 * SECOND),
             z_1800s: RowMoments::new(Z_1800S.len(), 1_800 * SECOND),
             volumes: (Timeline::new(), 0, OrderStats::default()),
+            logs: Logs::default(),
         }
     }
 
@@ -173,19 +186,19 @@ impl Core {
         for (col, x) in [
             (Col::TradeCount1s, Some(s1.count as f64)),
             (Col::TradeVol1s, Some(volume)),
-            (Col::TradeVol1sLog, Some(libm::log1p(volume))),
+            (Col::TradeVol1sLog, Some(self.logs.volume.of(volume))),
             (Col::TradeImbalance1s, s1.imbalance()),
             (Col::CvdAccel, Some(accel * spec.lot)),
             (Col::SignedVpin5m, s300.imbalance()),
             (Col::BigTradeFreshSign, self.groups.big_fresh_sign(row.t, spec)),
-            (Col::TradeSizeLog, row.group.map(|g| libm::log1p(g.size as f64 * spec.lot))),
+            (Col::TradeSizeLog, row.group.map(|g| self.logs.size.of(g.size as f64 * spec.lot))),
             (Col::TradeSizeRobust300s, robust),
         ] {
             values[col as usize] = x.unwrap_or(f64::NAN);
         }
     }
 
-    fn book_values(&self, t: i64, market: &Market, values: &mut Values, spec: &Spec) {
+    fn book_values(&mut self, t: i64, market: &Market, values: &mut Values, spec: &Spec) {
         values[Col::Rv5s as usize] = self.volatility.value(0);
         values[Col::Rv30s as usize] = self.volatility.value(1);
         let book = &market.book;
@@ -196,18 +209,20 @@ impl Core {
         let before = |index| self.mids.back(index, t).copied().flatten().map(NonZeroI64::get);
         let [from, to] = spec.deep_levels;
         let recorded = spec.recorded_depth.is_none_or(|depth| depth >= to);
-        let deep = if recorded { book.imbalance(from, to) } else { None };
-        let top1 = book.imbalance(1, 1);
-        let depth_log = |bid| libm::log1p(to_f64(book.depth(bid, 1, 5)) * spec.lot);
+        let deep = if recorded { imbalance(book.depths(from, to)) } else { None };
+        let top1 = imbalance(book.depths(1, 1));
+        let top5 = book.depths(1, 5);
+        let [bids, asks] = top5.map(|side| to_f64(side.lots) * spec.lot);
+        let Logs { returns: [return_1s, return_5s, return_30s], depth: [bid_log, ask_log], .. } = &mut self.logs;
         for (col, x) in [
-            (Col::Logret1s, log_ratio(mid2, before(0))),
-            (Col::Logret5s, log_ratio(mid2, before(1))),
-            (Col::Logret30s, log_ratio(mid2, before(2))),
+            (Col::Logret1s, return_1s.of(mid2, before(0))),
+            (Col::Logret5s, return_5s.of(mid2, before(1))),
+            (Col::Logret30s, return_30s.of(mid2, before(2))),
             (Col::SpreadBps, book.bid().zip(book.ask()).and_then(|(b, a)| spread_bps(b, a))),
             (Col::ObImbalanceTop1, top1),
-            (Col::ObImbalanceTop5, book.imbalance(1, 5)),
-            (Col::DepthBidTop5Log, Some(depth_log(true))),
-            (Col::DepthAskTop5Log, Some(depth_log(false))),
+            (Col::ObImbalanceTop5, imbalance(top5)),
+            (Col::DepthBidTop5Log, Some(bid_log.of(bids))),
+            (Col::DepthAskTop5Log, Some(ask_log.of(asks))),
             (Col::ObImbDeep5to30, deep),
             (Col::Top1VsDeep, top1.zip(deep).map(|(top, deep)| top - deep)),
             (Col::VwapDev1mBps, mid2.and_then(|m| self.groups.flow(3).deviation_bps(m))),
@@ -237,8 +252,9 @@ impl Core {
         let long = [fixed(Z_1800S[0].1)?];
         self.z_300s.push(t, short)?;
         self.z_1800s.push(t, long)?;
-        let scores = self.z_300s.z_scores(spec.min_values).chain(self.z_1800s.z_scores(spec.min_values));
-        for ((result, _), z) in Z_300S.iter().chain(&Z_1800S).zip(scores) {
+        let short: [f64; Z_300S.len()] = self.z_300s.z_scores(spec.min_values);
+        let long: [f64; Z_1800S.len()] = self.z_1800s.z_scores(spec.min_values);
+        for ((result, _), z) in Z_300S.iter().chain(&Z_1800S).zip(short.into_iter().chain(long)) {
             values[*result as usize] = z;
         }
         let (rows, first, stats) = &mut self.volumes;

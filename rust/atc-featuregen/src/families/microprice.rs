@@ -23,7 +23,7 @@ const LAG_S: i64 = 1;
 /// `None` where a side is empty or the book crossed.
 fn weighted(book: &Book, depth: u32) -> Option<(i128, i128)> {
     let (bid, ask) = (book.bid()?, book.ask()?);
-    let (bids, asks) = (book.depth(true, 1, depth), book.depth(false, 1, depth));
+    let [bids, asks] = book.depths(1, depth).map(|side| side.lots);
     (bid < ask).then(|| (i128::from(bid) * asks + i128::from(ask) * bids, bids + asks))
 }
 

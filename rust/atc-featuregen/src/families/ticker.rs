@@ -6,7 +6,7 @@ use crate::families::Family;
 use crate::fixed::to_fixed;
 use crate::market::{Market, MidChanges, TickerClosed};
 use crate::moments::{NULL, RowMoments};
-use crate::prices::{log_ratio, spread_bps};
+use crate::prices::{Log1p, LogRatio, spread_bps};
 use crate::quotes::{QuotePath, RealisedVolatility};
 use crate::row::Row;
 use crate::spec::{SECOND, Spec, seconds};
@@ -74,6 +74,17 @@ pub struct TickerQuotes {
     counts: (Timeline<u32>, u64, u64),
     z_300s: RowMoments<[i64; Z_300S.len()]>,
     z_1800s: RowMoments<[i64; Z_1800S.len()]>,
+    #[serde(skip)]
+    logs: Logs,
+}
+
+/// Logarithms of the last row.
+#[derive(Clone, Debug, Default)]
+struct Logs {
+    /// Of the mid against each lag.
+    returns: [LogRatio; LAGS_S.len()],
+    last: LogRatio,
+    volume: Log1p,
 }
 
 impl Family for TickerQuotes {
@@ -87,6 +98,7 @@ impl Family for TickerQuotes {
             counts: (Timeline::new(), 0, 0),
             z_300s: RowMoments::new(Z_300S.len(), 300 * SECOND),
             z_1800s: RowMoments::new(Z_1800S.len(), 1_800 * SECOND),
+            logs: Logs::default(),
         }
     }
 
@@ -144,7 +156,7 @@ impl TickerQuotes {
         counts.forget_before(end);
     }
 
-    fn quote_values(&self, t: i64, values: &mut Values, spec: &Spec) {
+    fn quote_values(&mut self, t: i64, values: &mut Values, spec: &Spec) {
         for (index, col) in [Col::TkRv5s, Col::TkRv30s, Col::TkRv300s].into_iter().enumerate() {
             values[col as usize] = self.volatility.value(index);
         }
@@ -154,28 +166,29 @@ impl TickerQuotes {
         };
         let back = |index| self.tickers.back(index, t);
         let mid2 = mid2_of(now);
-        let mid2_back = |index| back(index).and_then(mid2_of);
+        let Logs { returns, last: last_log, volume } = &mut self.logs;
+        let mut logret = |index: usize| returns[index].of(mid2, back(index).and_then(mid2_of));
         let grown = |index| Some(now.vol? - back(index)?.vol?);
         let spread = spread_of(now);
         let range = || {
             let (m2, low, high) = (mid2?, i64::from(now.low?), i64::from(now.high?));
             (high > low).then(|| (m2 - 2 * low) as f64 / (2 * (high - low)) as f64)
         };
-        let last_return = log_ratio(now.last.map(i64::from), back(1).and_then(|b| b.last).map(i64::from));
+        let last_return = last_log.of(now.last.map(i64::from), back(1).and_then(|b| b.last).map(i64::from));
         let last_deviation =
             mid2.zip(now.last).map(|(m, last)| 1e4 * ((2 * i64::from(last) - m) as f64 / m as f64));
         for (col, x) in [
-            (Col::TkLogret1s, log_ratio(mid2, mid2_back(0))),
-            (Col::TkLogret5s, log_ratio(mid2, mid2_back(1))),
-            (Col::TkLogret30s, log_ratio(mid2, mid2_back(2))),
-            (Col::TkLogret300s, log_ratio(mid2, mid2_back(4))),
+            (Col::TkLogret1s, logret(0)),
+            (Col::TkLogret5s, logret(1)),
+            (Col::TkLogret30s, logret(2)),
+            (Col::TkLogret300s, logret(4)),
             (Col::TkSpreadBps, spread),
             (Col::TkSpreadChg5sBps, spread.zip(back(1).and_then(spread_of)).map(|(s, before)| s - before)),
             (Col::TkLastMidDevBps, last_deviation),
             (Col::TkLastLogret5s, last_return),
             (Col::TkHlRangePos, range()),
             (Col::TkVol24Delta60s, grown(3).map(|lots| lots as f64 * spec.lot)),
-            (Col::TkVol1sLog, grown(0).map(|lots| libm::log1p(lots.max(0) as f64 * spec.lot))),
+            (Col::TkVol1sLog, grown(0).map(|lots| volume.of(lots.max(0) as f64 * spec.lot))),
         ] {
             values[col as usize] = x.unwrap_or(f64::NAN);
         }
@@ -197,8 +210,9 @@ impl TickerQuotes {
         let long = [fixed(Z_1800S[0].1)?];
         self.z_300s.push(t, short)?;
         self.z_1800s.push(t, long)?;
-        let scores = self.z_300s.z_scores(spec.min_values).chain(self.z_1800s.z_scores(spec.min_values));
-        for ((result, _), z) in Z_300S.iter().chain(&Z_1800S).zip(scores) {
+        let short: [f64; Z_300S.len()] = self.z_300s.z_scores(spec.min_values);
+        let long: [f64; Z_1800S.len()] = self.z_1800s.z_scores(spec.min_values);
+        for ((result, _), z) in Z_300S.iter().chain(&Z_1800S).zip(short.into_iter().chain(long)) {
             values[*result as usize] = z;
         }
         Ok(())
