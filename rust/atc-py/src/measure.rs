@@ -95,7 +95,7 @@ fn measure_window(
                 Statistic::Z(moments) => {
                     let fixed = to_fixed(x).ok_or_else(|| format!("row {row}: {x} is out of range"))?;
                     moments.push(t, [fixed])?;
-                    moments.z_scores(min_values).next()
+                    Some(moments.z_scores::<1>(min_values)[0])
                 }
                 Statistic::Robust(values) => {
                     values.insert(x as i64);
