@@ -175,8 +175,8 @@ def expected_auc(up: Counts, down: Counts, score: Vector) -> Jackknifed:
 
 
 def headroom_captured(model: Jackknifed, linear: Jackknifed, oracle: Jackknifed) -> Jackknifed:
-    """(model − linear) / (oracle − linear), all on the same states; undefined where what lies between oracle and linear
-    model is less than two of its standard errors: a share of nothing is no figure.
+    """(model − linear) / (oracle − linear), all on the same states; undefined where what lies between
+    oracle and linear model is less than two of its standard errors: a share of nothing is no figure.
     """
     room_without = oracle.without - linear.without
     undefined = Jackknifed(None, np.full_like(room_without, np.nan))
