@@ -25,7 +25,7 @@ from features_table import FeatureTable
 from atc import _rust
 
 OUT = Path("outputs") / "bench" / "features.json"
-SECTIONS = ("rates", "push", "polars", "numba", "screamer", "files", "scale")
+SECTIONS = ("rates", "push", "polars", "numba", "screamer", "files", "profile", "scale")
 
 
 def asked(words: Sequence[str] | None) -> argparse.Namespace:
@@ -97,6 +97,10 @@ def measure(
         from features_files import files
 
         files(table, days, batches[0], wanted.runs)
+    if "profile" in wanted.only:
+        from features_profile import profile
+
+        profile(table, root, wanted.rate)
     if "scale" in wanted.only and wanted.days != "0":
         from features_scale import scale
 
