@@ -201,9 +201,11 @@ spec, columns, state, events = pickle.load(sys.stdin.buffer)
 stream = FeatureStream(spec, columns)
 stream.restore(state)
 assert stream.state() == state
-rows = stream.push_all(events) + stream.flush()
+rows = stream.push_all(events)
+state = stream.state()
+rows += stream.flush()
 kept = [(row.ts_recv, row.ev_seq, row.ts_close, row.values.tobytes()) for row in rows]
-pickle.dump((kept, stream.state()), sys.stdout.buffer)
+pickle.dump((kept, state), sys.stdout.buffer)
 """
 
 
@@ -215,14 +217,16 @@ def test_another_process_goes_on_with_the_same_bytes() -> None:
     stream = FeatureStream(spec, COLUMNS)
     fed(stream, steps[:1000])
     state, rest = stream.state(), [public(step) for step in steps[1000:]]
-    rows = stream.push_all(rest) + stream.flush()
+    rows = stream.push_all(rest)
+    end = stream.state()
+    rows += stream.flush()
     expected = [(row.ts_recv, row.ev_seq, row.ts_close, row.values.tobytes()) for row in rows]
     assert expected
     told = pickle.dumps((spec, COLUMNS, state, rest))
     done = subprocess.run(
         [sys.executable, "-c", ANOTHER_PROCESS], input=told, capture_output=True, check=True
     )
-    assert pickle.loads(done.stdout) == (expected, stream.state())
+    assert pickle.loads(done.stdout) == (expected, end)
 
 
 def test_a_state_of_another_specification_is_refused_and_nothing_is_changed() -> None:
@@ -263,6 +267,19 @@ def test_a_broken_stream_says_so_until_a_state_is_restored() -> None:
             use()
     stream.restore(state)
     assert [row.ev_seq for row in stream.flush()] == [1]
+
+
+def test_flush_ends_a_stream() -> None:
+    stream = FeatureStream(Spec().json(), ("spread_bps",))
+    stream.push(TradeEvent(1, 100, 1000, 1, 1))
+    state = stream.state()
+    assert [row.ev_seq for row in stream.flush()] == [1]
+    for use in (partial(stream.push, TradeEvent(2, 100, 1000, 1, 1)), stream.flush, stream.state):
+        with pytest.raises(DataError, match=r"no more use since flush\(\)"):
+            use()
+    stream.restore(state)
+    stream.push(TradeEvent(2, 100, 1000, 1, 1))
+    assert [row.ev_seq for row in stream.flush()] == [2]
 
 
 def test_a_promise_that_was_broken() -> None:

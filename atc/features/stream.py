@@ -79,7 +79,7 @@ class FeatureStream:
         self._places = np.array([computed.index(name) for name in columns])
         self._spec_json = spec_json
         self._span_ns = span_ns
-        self._broken_by: str | None = None
+        self._over_since: str | None = None
 
     @classmethod
     def from_config(cls, config: RunConfig, span_ns: tuple[int, int] | None = None) -> Self:
@@ -152,12 +152,16 @@ class FeatureStream:
         return self._finished()
 
     def flush(self) -> list[FeatureRow]:
-        """The rows that were still open at the end of the data. What is pushed afterwards has to be later."""
+        """The rows that are still open at the end of the data, which ends the stream as well.
+
+        In a live feed nothing ends: `advance` closes what the time has passed.
+        """
         engine = self._usable()
         try:
             engine.flush()
         except ValueError as why:
             raise self._broken(f"flush: {why}") from why
+        self._over_since = "flush(), the end of its data"
         return self._finished()
 
     def state(self) -> bytes:
@@ -176,7 +180,7 @@ class FeatureStream:
             self._engine = _rust.FeatureEngine.restore(state, self._spec_json)
         except ValueError as why:
             raise DataError(f"a feature stream cannot go on from this state: {why}") from why
-        self._broken_by = None
+        self._over_since = None
 
     def _finished(self) -> list[FeatureRow]:
         if not self._engine.rows_waiting():
@@ -189,15 +193,15 @@ class FeatureStream:
         ]
 
     def _usable(self) -> _rust.FeatureEngine:
-        if self._broken_by is not None:
+        if self._over_since is not None:
             raise DataError(
-                f"this feature stream is of no more use since {self._broken_by}; restore a state, or make a "
+                f"this feature stream is of no more use since {self._over_since}; restore a state, or make a "
                 "new one"
             )
         return self._engine
 
     def _broken(self, by: str) -> DataError:
-        self._broken_by = by
+        self._over_since = by
         return DataError(by)
 
 
