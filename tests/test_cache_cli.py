@@ -50,6 +50,11 @@ def run(*words: str, code: int = 0) -> str:
     return result.output
 
 
+def build(*words: str) -> str:
+    """In this process: starting others would be most of the time."""
+    return run("build", *words, "--workers", "1")
+
+
 def files_of(settings: list[str]) -> list[Path]:
     folder = next(Path(word.split("=")[1]) for word in settings if word.startswith("paths.outputs"))
     return sorted(folder.rglob("schema=*/*/*.parquet"))
@@ -60,7 +65,7 @@ def numbers(line: str) -> list[str]:
 
 
 def test_build_status_and_build_again(settings: list[str]) -> None:
-    said = run("build", *settings, "--to", "2025-01-07")
+    said = build(*settings, "--to", "2025-01-07")
     assert re.search(
         r"^core-\d+ of simulated-target-\w+/ETH_JPY: 2 days built, 0 were there, \d\.\d MB", said
     )
@@ -74,12 +79,12 @@ def test_build_status_and_build_again(settings: list[str]) -> None:
     assert numbers(core)[:7] == [f"core-{version}", code, "2", "1", "0", "0", f"{rows:,}"]
     assert rest == [f"core-{version} misses 2025-01-08"]
     assert len(header) == len(core)
-    assert "1 days built, 2 were there" in run("build", *settings)
-    assert "0 days built, 3 were there" in run("build", *settings)
+    assert "1 days built, 2 were there" in build(*settings)
+    assert "0 days built, 3 were there" in build(*settings)
 
 
 def test_status_lists_the_files(settings: list[str]) -> None:
-    run("build", *settings)
+    build(*settings)
     lines = run("status", *settings, "--files").splitlines()[3:]
     assert lines[0].split() == [
         "date",
@@ -109,7 +114,7 @@ def test_status_makes_nothing(settings: list[str], tmp_path: Path) -> None:
 
 
 def test_status_tells_the_columns(settings: list[str]) -> None:
-    run("build", *settings, "--schema", "core", "--schema", "ticker")
+    build(*settings, "--schema", "core", "--schema", "ticker")
     lines = run("status", *settings, "--columns", "--schema", "core", "--schema", "ticker").splitlines()
     shown = {line.split()[0]: line.split()[1:] for line in lines}
     assert shown["column"] == [
@@ -125,7 +130,7 @@ def test_status_tells_the_columns(settings: list[str]) -> None:
 
 
 def test_verify_is_clean_and_finds_a_flipped_bit(settings: list[str]) -> None:
-    run("build", *settings)
+    build(*settings)
     words = ["--stretches", "3", "--rows", "0"]
     said = run("verify", *settings, *words)
     assert said.startswith("clean: 3 files read, ")
@@ -139,13 +144,13 @@ def test_verify_is_clean_and_finds_a_flipped_bit(settings: list[str]) -> None:
     assert "1 findings: 3 files read" in found
     assert "removed 1 files" in run("verify", *settings, *words, "--remove", code=1)
     assert not file.exists()
-    assert "1 days built, 2 were there" in run("build", *settings)
+    assert "1 days built, 2 were there" in build(*settings)
     assert run("verify", *settings, *words).startswith("clean: ")
 
 
 def test_verify_finds_a_value_that_the_engine_does_not_give(settings: list[str]) -> None:
     """A forgery with checksums and statistics of its own: only another computation can tell."""
-    run("build", *settings)
+    build(*settings)
     for file in files_of(settings):
         manifest, table = read_footer(file), pq.read_table(file, partitioning=None)
         place = table.schema.names.index("trade_vol_1s")
@@ -159,7 +164,7 @@ def test_verify_finds_a_value_that_the_engine_does_not_give(settings: list[str])
 
 
 def test_verify_asks_the_reference(settings: list[str]) -> None:
-    run("build", *settings, "--to", "2025-01-06")
+    build(*settings, "--to", "2025-01-06")
     said = run("verify", *settings, "--stretches", "1", "--rows", "1")
     assert said.startswith("clean: ")
     assert "1 of them by the reference" in said
@@ -168,7 +173,7 @@ def test_verify_asks_the_reference(settings: list[str]) -> None:
 def test_prune_says_first_and_removes_then(
     settings: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    run("build", *settings, "--schema", "core", "--schema", "ticker")
+    build(*settings, "--schema", "core", "--schema", "ticker")
     assert "0 files, 0.0 MB would go" in run("prune", *settings)
     newer = tuple(
         replace(schema, version=schema.version + 1) if schema.name == "ticker" else schema
@@ -196,7 +201,7 @@ def test_prune_says_first_and_removes_then(
 def test_prune_removes_days_whose_events_are_gone_and_what_killed_processes_left(
     settings: list[str], events: Path, tmp_path: Path
 ) -> None:
-    run("build", *settings)
+    build(*settings)
     other = [*settings, f"paths.events={tmp_path / 'fewer'}"]
     # The same settings over a root where nothing is filed.
     (tmp_path / "fewer").mkdir()
@@ -216,15 +221,15 @@ def test_prune_removes_days_whose_events_are_gone_and_what_killed_processes_left
 
 
 def test_prune_keeps_other_settings_unless_told(settings: list[str]) -> None:
-    run("build", *settings)
+    build(*settings)
     changed = [*settings, "features.engine.min_values=30"]
-    run("build", *changed)
+    build(*changed)
     assert numbers(run("status", *settings).splitlines()[2])[2:6] == ["3", "0", "0", "3"]
     assert "0 files" in run("prune", *settings)
     said = run("prune", *settings, "--others", "--yes")
     assert "other settings" in said
-    assert "0 days built, 3 were there" in run("build", *settings)
-    assert "3 days built, 0 were there" in run("build", *changed)
+    assert "0 days built, 3 were there" in build(*settings)
+    assert "3 days built, 0 were there" in build(*changed)
 
 
 @pytest.mark.parametrize(
@@ -281,5 +286,5 @@ def test_a_run_finds_what_was_built_for_it(settings: list[str], tmp_path: Path) 
 
     config = atc.compose([*settings, "features=ticker24"])
     assert [schema.name for schema in declarations.schemas_of(run_columns(config))] == ["core", "ticker"]
-    said = run("build", *settings, "features=ticker24", "--to", "2025-01-06")
+    said = build(*settings, "features=ticker24", "--to", "2025-01-06")
     assert re.match(r"core-\d+\+ticker-\d+ of ", said)

@@ -7,6 +7,7 @@ it anew elsewhere, and the lock of the dead went with it.
 from __future__ import annotations
 
 import os
+import socket
 from types import TracebackType
 from typing import Any, Self
 
@@ -16,6 +17,7 @@ from atc.features.day_job import DayJob, DayOutcome
 
 _RETRIES = 3
 """So often Ray begins a task anew whose worker or node went away."""
+_ANSWERS_WITHIN_S = 10.0
 
 
 class RayTasks:
@@ -35,13 +37,12 @@ class RayTasks:
         self._numbers: dict[Any, int] = {}
 
     def _connect(self, address: str | None, workers: int | None) -> None:
-        # Ray would pack the checkout and run workers in a copy of it.
-        os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
         address = address or os.environ.get("RAY_ADDRESS")
         own = {} if address else {"num_cpus": workers, "include_dashboard": False}
         try:
+            _knock(address)
             self._ray.init(address=address or "local", log_to_driver=False, configure_logging=False, **own)
-        except (ConnectionError, RuntimeError, ValueError) as why:
+        except (OSError, RuntimeError, ValueError) as why:
             raise UsageError(
                 f"--address {address}: no Ray cluster answers there ({why}); expected HOST:PORT as `ray "
                 "start --head` prints it, or leave --address out for Ray on this machine"
@@ -78,8 +79,18 @@ class RayTasks:
         return outcome
 
 
+def _knock(address: str | None) -> None:
+    """Raises OSError where nobody listens: Ray itself would try for minutes."""
+    host, colon, port = (address or "").removeprefix("ray://").rpartition(":")
+    if colon and port.isdigit():
+        with socket.create_connection((host, int(port)), timeout=_ANSWERS_WITHIN_S):
+            return
+
+
 def require_ray() -> Any:
     """Ray. Raises UsageError where it is not installed."""
+    # Else, under `uv run`, Ray packs the checkout and runs workers in a copy; it looks when it is imported.
+    os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
     try:
         import ray
     except ImportError as why:
