@@ -42,28 +42,31 @@ def polars_row(
 ) -> None:
     """Two days on two threads: polars takes both for each day, ATC a day each."""
     import features_polars as peer
+    from features_polars_tables import decoded
 
     numbers = list(range(len(batches)))
     ours = [days.rows(number, sampling, day, PLAN) for number, day in zip(numbers, batches, strict=True)]
-    tables = [
-        peer.decoded(json.loads(days.spec(number, sampling, PLAN)), day, rows)
-        for number, day, rows in zip(numbers, batches, ours, strict=True)
-    ]
-    for rows, given in zip(ours, tables, strict=True):
-        check("polars", rows, peer.by_column(peer.features(given)))
-    atc = fastest(lambda: days.rows_on_threads(numbers, sampling, batches, PLAN, 2), runs)
-    theirs = fastest(lambda: [peer.features(given) for given in tables], runs)
     specs = [json.loads(days.spec(number, sampling, PLAN)) for number in numbers]
-    made = fastest(lambda: [peer.decoded(*day) for day in zip(specs, batches, ours, strict=True)], runs)
-    columns = len(peer.EXPRESSED)
-    name = f"{len(batches)} days, 62 columns from events, {WORDS[sampling]}, 2 threads"
-    against = f"polars, {columns} columns from tables: {theirs.wall:.3f} s"
-    table.add(name, atc.wall, "s", against=against, ratio=theirs.wall / atc.wall, goal=Goal(5.0))
-    against = f"polars: {theirs.cpu:.3f} s"
-    table.add("the same, CPU time of all threads", atc.cpu, "s", against=against, ratio=theirs.cpu / atc.cpu)
-    against = f"polars with its tables made: {theirs.cpu + made.cpu:.3f} s"
-    ratio = (theirs.cpu + made.cpu) / atc.cpu
-    table.add("the same, from events on both sides", atc.cpu, "s", against=against, ratio=ratio)
+    tables = [decoded(*day) for day in zip(specs, batches, ours, strict=True)]
+    made = fastest(lambda: [decoded(*day) for day in zip(specs, batches, ours, strict=True)], runs)
+    atc = fastest(lambda: days.rows_on_threads(numbers, sampling, batches, PLAN, 2), runs)
+    for by_joins, way in ((False, "rolling_*_by"), (True, "running sums joined")):
+        for rows, given in zip(ours, tables, strict=True):
+            check(f"polars, {way}", rows, peer.by_column(peer.features(given, by_joins=by_joins)))
+
+        def theirs(by_joins: bool = by_joins) -> None:
+            for given in tables:
+                peer.features(given, by_joins=by_joins)
+
+        taken = fastest(theirs, runs)
+        name = f"{len(batches)} days, 62 columns from events, {WORDS[sampling]}, 2 threads"
+        against = f"polars, {way}, {len(peer.EXPRESSED)} columns from tables: {taken.wall:.3f} s"
+        table.add(name, atc.wall, "s", against=against, ratio=taken.wall / atc.wall, goal=Goal(5.0))
+        against = f"polars, {way}: {taken.cpu:.3f} s"
+        table.add("the same, CPU of all threads", atc.cpu, "s", against=against, ratio=taken.cpu / atc.cpu)
+        whole = taken.cpu + made.cpu
+        against = f"polars, {way}, and making its tables: {whole:.3f} s"
+        table.add("the same, from events on both sides", atc.cpu, "s", against=against, ratio=whole / atc.cpu)
 
 
 def numba_rows(table: FeatureTable, days: Days, batches: list[pa.RecordBatch], runs: int) -> None:
@@ -90,7 +93,7 @@ def numba_rows(table: FeatureTable, days: Days, batches: list[pa.RecordBatch], r
 
 def screamer_rows(table: FeatureTable, days: Days, batches: list[pa.RecordBatch], runs: int) -> None:
     """Operators on values one second apart, where windows of rows are windows of time."""
-    from features_polars import group_sizes
+    from features_polars_tables import group_sizes
     from features_screamer import compare
 
     sizes = group_sizes(batches[1], json.loads(days.spec(0, "trade", PLAN))["group_ns"])

@@ -2,27 +2,24 @@
 
 It is given decoded tables: the book as touch and depths a closed timestamp, the taker groups, the tickers.
 Replaying the book, forming groups and reading Parquet are ATC's work alone. Times are integers of ns, because
-`ts - pl.duration(...)` drops to µs. Windows over events of another table are differences of running sums that
-two as-of joins look up; windows over rows are `rolling_*_by`, on a clock that counts rows of one timestamp
-apart by a nanosecond each, because `rolling_*_by` looks at later rows of the same time.
+`ts - pl.duration(...)` drops to µs. Sums over events of another table come in two ways: by `rolling_sum_by`
+over the table with the rows among its events, or as differences of running sums that two as-of joins look up,
+which is faster and what few would write. Windows over rows are `rolling_*_by`, on a clock that counts rows of
+one timestamp apart by a nanosecond each, because `rolling_*_by` looks at later rows of the same time.
 
 Not expressible: medians of absolute deviations (two columns). Not handled: silences that reset the state.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import polars as pl
-import pyarrow as pa
-from features_compare import F32, F64
-from features_day import column, nan_column
+from features_compare import F32
 from features_numba_store import CORE, TICKER
-
-from atc import _rust
-from atc.errors import UsageError
+from features_polars_tables import Tables
+from features_polars_windows import differences, looked_up, rolled, running
 
 SECOND = 1_000_000_000
 DAY = 86_400 * SECOND
@@ -32,109 +29,19 @@ EXPRESSED = tuple(name for name in (*CORE, *TICKER) if name not in MISSING)
 BOOK_LAGS = (0, 1, 5, 30)
 GROUP_LAGS = (0, 1, 5, 30, 60, 300, 1_800)
 TICKER_LAGS = (0, 1, 5, 30, 60, 300)
+BOOK_SUMS = {"squares": (5, 30)}
+TICKER_SUMS = {"squares": (5, 30, 300), "count": (5,)}
+GROUP_SUMS = {
+    "count": (1, 1_800),
+    "volume": (1, 60, 300, 1_800),
+    "signed": (1, 5, 30, 300),
+    "paid": (60, 1_800),
+}
 Z_SCORES = (
     ("logret_1s", 300), ("logret_5s", 300), ("trade_vol_1s", 300), ("trade_imbalance_1s", 300),
     ("ob_imbalance_top1", 300), ("ob_imbalance_top5", 300), ("spread_bps", 300), ("rv_30s", 1_800),
     ("tk_logret_1s", 300), ("tk_logret_5s", 300), ("tk_spread_bps", 300), ("tk_rv_30s", 1_800),
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Tables:
-    """What polars is given for free."""
-
-    rows: pl.DataFrame
-    """`ts`, `seq`, and `size` of the row's group."""
-    book: pl.DataFrame
-    groups: pl.DataFrame
-    ticker: pl.DataFrame
-    spec: dict[str, Any]
-
-
-def decoded(spec: dict[str, Any], batches: list[pa.RecordBatch], rows: pa.RecordBatch) -> Tables:
-    """Tables of a day; `rows`: their keys. Raises UsageError for a day with a silence that resets."""
-    book, trade, ticker, control = batches
-    every = np.sort(np.concatenate([column(batch, "ts_recv") for batch in (book, trade, ticker)]))
-    if len(every) and np.diff(every).max() > spec["max_gap_ns"]:
-        raise UsageError("the polars peer knows no silence that resets the state; choose days without one")
-    groups = _groups(trade, spec["group_ns"])
-    keys = pl.DataFrame({"ts": column(rows, "ts_recv"), "seq": column(rows, "ev_seq")})
-    own = keys.join(groups.select("seq", "size"), on="seq", how="left", maintain_order="left")
-    if spec["sampling"] != "trade":
-        newest = keys.join_asof(groups.select("ts", "size", since="ts"), on="ts")
-        young = pl.col("ts") - pl.col("since") <= 1_830 * SECOND
-        own = newest.with_columns(size=pl.when(young).then("size")).drop("since")
-    return Tables(
-        own.set_sorted("ts"), _book(book, control, spec), groups.set_sorted("ts"), _ticker(ticker), spec
-    )
-
-
-def _book(book: pa.RecordBatch, control: pa.RecordBatch, spec: dict[str, Any]) -> pl.DataFrame:
-    """Touch and depths, lots, a closed book timestamp; a price of 0 where there is no level."""
-    deepest = max(5, spec["deep_levels"][1])
-    top = _rust.replay_top(book, control, deepest, spec["max_gap_ns"])
-    sizes = {side: top[f"{side}_qty"].flatten().to_numpy().reshape(-1, deepest) for side in ("bid", "ask")}
-    prices = {side: top[f"{side}_px"].flatten().to_numpy().reshape(-1, deepest)[:, 0] for side in sizes}
-    first, last = spec["deep_levels"]
-    columns = {"ts": column(top, "ts_recv")}
-    for side, levels in sizes.items():
-        columns |= {
-            f"{side}": prices[side],
-            f"{side}_1": levels[:, 0],
-            f"{side}_5": levels[:, :5].sum(axis=1),
-            f"{side}_deep": levels[:, first - 1 : last].sum(axis=1),
-        }
-    return pl.DataFrame(columns).unique("ts", keep="last", maintain_order=True).set_sorted("ts")
-
-
-def group_sizes(trade: pa.RecordBatch, group_ns: int) -> F64:
-    """Of the taker groups, lots."""
-    return _groups(trade, group_ns)["size"].cast(pl.Float64).to_numpy()
-
-
-def _groups(trade: pa.RecordBatch, group_ns: int) -> pl.DataFrame:
-    prints = pl.DataFrame(
-        {
-            "ts": column(trade, "ts_recv"),
-            "seq": column(trade, "ev_seq"),
-            "exch": trade.column("ts_exch"),
-            "side": column(trade, "side"),
-            "size": column(trade, "qty_lots"),
-            "paid": column(trade, "qty_lots") * column(trade, "px_ticks"),
-            "flags": column(trade, "flags"),
-        }
-    ).filter(pl.col("flags") & 16 == 0)
-    another = pl.col("exch").ne_missing(pl.col("exch").shift()) | (pl.col("side") != pl.col("side").shift())
-    late = pl.col("ts").diff() > group_ns
-    number = (another | late).fill_null(True).cum_sum()
-    return prints.group_by(number.alias("group"), maintain_order=True).agg(
-        pl.col("ts", "seq", "side").last(), pl.col("size", "paid").sum()
-    )
-
-
-def _ticker(ticker: pa.RecordBatch) -> pl.DataFrame:
-    names = ("bid", "ask", "last", "high", "low", "vol")
-    every = pl.DataFrame({"ts": column(ticker, "ts_recv")} | {n: nan_column(ticker, n) for n in names})
-    return (
-        every.with_columns(count=pl.int_range(1, pl.len() + 1))
-        .unique("ts", keep="last", maintain_order=True)
-        .with_columns(pl.col(names).fill_nan(None))
-        .set_sorted("ts")
-    )
-
-
-def _looked_up(rows: pl.LazyFrame, table: pl.LazyFrame, lag_s: int, prefix: str) -> pl.LazyFrame:
-    """The table's row in force `lag_s` before each row, columns named `<prefix><lag>_<name>`."""
-    named = table.rename(lambda name: f"{prefix}{lag_s}_{name}").set_sorted(f"{prefix}{lag_s}_ts")
-    at = rows.select((pl.col("ts") - lag_s * SECOND).alias("at")).set_sorted("at")
-    return at.join_asof(named, left_on="at", right_on=f"{prefix}{lag_s}_ts", coalesce=False).drop("at")
-
-
-def _with_changes(table: pl.LazyFrame, max_gap_ns: int) -> pl.LazyFrame:
-    """`mid2`, and `squares`: the running sum of its squared log changes."""
-    near = pl.col("ts").diff() <= max_gap_ns
-    change = pl.when(near).then(pl.col("mid2").log().diff())
-    return table.with_columns(squares=(change * change).fill_null(0.0).cum_sum())
 
 
 def _big_trades(groups: pl.LazyFrame, spec: dict[str, Any]) -> pl.LazyFrame:
@@ -178,8 +85,15 @@ def _in_force(prefix: str, lag_s: int, name: str, max_gap_ns: int) -> pl.Expr:
     return pl.when(age <= max_gap_ns).then(f"{prefix}{lag_s}_{name}")
 
 
-def features(tables: Tables) -> pl.DataFrame:
-    """All of `EXPRESSED`, a row a row, float32."""
+def _with_changes(table: pl.LazyFrame, max_gap_ns: int) -> pl.LazyFrame:
+    """`squares`: the squared log change of `mid2`, 0 without one."""
+    near = pl.col("ts").diff() <= max_gap_ns
+    change = pl.when(near).then(pl.col("mid2").log().diff())
+    return table.with_columns(squares=(change * change).fill_null(0.0))
+
+
+def features(tables: Tables, *, by_joins: bool) -> pl.DataFrame:
+    """All of `EXPRESSED`, float32; `by_joins`: sums over events as differences of running sums."""
     spec, lot, gap = tables.spec, tables.spec["lot"], tables.spec["max_gap_ns"]
     rows = tables.rows.lazy()
     two_sided = (pl.col("bid") > 0) & (pl.col("ask") > 0)
@@ -190,22 +104,35 @@ def features(tables: Tables) -> pl.DataFrame:
         gap,
     )
     ticker = _with_changes(tables.ticker.lazy().with_columns(mid2=pl.col("bid") + pl.col("ask")), gap)
-    signed = pl.col("size") * pl.col("side")
     groups = _big_trades(tables.groups.lazy(), spec).select(
-        "ts", "big_ts", "big_side", count=pl.int_range(1, pl.len() + 1), volume=pl.col("size").cum_sum(),
-        signed=signed.cum_sum(), paid=pl.col("paid").cum_sum(),
+        "ts", "big_ts", "big_side", "paid", count=pl.lit(1, pl.Int64), volume="size",
+        signed=pl.col("size") * pl.col("side"),
     )  # fmt: skip
+    if by_joins:
+        book = book.with_columns(running(BOOK_SUMS))
+        ticker = ticker.with_columns(running(TICKER_SUMS))
+        groups = groups.with_columns(running(GROUP_SUMS))
     book, ticker, groups = (frame.lazy() for frame in pl.collect_all([book, ticker, groups]))
-    past_book, past_groups = book.select("ts", "mid2", "squares"), groups.drop("big_ts", "big_side")
-    found = pl.collect_all(
-        [
-            *(_looked_up(rows, past_book if lag else book, lag, "b") for lag in BOOK_LAGS),
-            *(_looked_up(rows, past_groups if lag else groups, lag, "g") for lag in GROUP_LAGS),
-            *(_looked_up(rows, ticker, lag, "k") for lag in TICKER_LAGS),
-        ]
-    )
-    whole = pl.concat([tables.rows, *found], how="horizontal").lazy()
-    now = whole.with_columns(**_book_values(gap, lot), **_ticker_values(gap, lot), **_clock_values(spec))
+    past_book = book.select("ts", "mid2", *(["squares"] if by_joins else []))
+    past_groups = groups.drop("big_ts", "big_side")
+    found = [
+        *(looked_up(rows, past_book if lag else book, lag, "b") for lag in BOOK_LAGS),
+        *(
+            looked_up(rows, past_groups if lag else groups, lag, "g")
+            for lag in (GROUP_LAGS if by_joins else (0,))
+        ),
+        *(looked_up(rows, ticker, lag, "k") for lag in TICKER_LAGS),
+    ]
+    if not by_joins:
+        every = ((book, BOOK_SUMS, "b"), (groups, GROUP_SUMS, "g"), (ticker, TICKER_SUMS, "k"))
+        found += [rolled(rows, table, sums, prefix) for table, sums, prefix in every]
+    now = pl.concat([tables.rows, *pl.collect_all(found)], how="horizontal").lazy()
+    if by_joins:
+        every_sum = ((BOOK_SUMS, "b"), (GROUP_SUMS, "g"), (TICKER_SUMS, "k"))
+        now = now.with_columns(
+            **{k: v for sums, prefix in every_sum for k, v in differences(sums, prefix).items()}
+        )
+    now = now.with_columns(**_book_values(gap, lot), **_ticker_values(gap, lot), **_clock_values(spec))
     now = now.with_columns(**_trade_values(spec)).with_columns(top1_vs_deep=_difference())
     return _row_statistics(now, spec).select(pl.col(EXPRESSED).cast(pl.Float32)).collect()
 
@@ -217,11 +144,10 @@ def _difference() -> pl.Expr:
 def _book_values(gap: int, lot: float) -> dict[str, pl.Expr]:
     mid2 = {lag: _in_force("b", lag, "mid2", gap) for lag in BOOK_LAGS}
     known = pl.col("ts") - pl.col("b0_ts") <= gap
-    squares = {lag: pl.col(f"b{lag}_squares").fill_null(0.0) for lag in BOOK_LAGS}
     return {
         "mid2": mid2[0],
         **{f"logret_{lag}s": (mid2[0] / mid2[lag]).log() for lag in (1, 5, 30)},
-        **{f"rv_{lag}s": (squares[0] - squares[lag]).clip(0).sqrt() for lag in (5, 30)},
+        **{f"rv_{w}s": pl.col(f"b_squares_{w}").clip(0).sqrt() for w in (5, 30)},
         "spread_bps": pl.when(known & (pl.col("b0_bid") > 0)).then(_spread("b0_")),
         "ob_imbalance_top1": pl.when(known).then(_imbalance("1")),
         "ob_imbalance_top5": pl.when(known).then(_imbalance("5")),
@@ -235,7 +161,7 @@ def _trade_values(spec: dict[str, Any]) -> dict[str, pl.Expr]:
     lot = spec["lot"]
 
     def total(name: str, window: int) -> pl.Expr:
-        return pl.col(f"g0_{name}").fill_null(0) - pl.col(f"g{window}_{name}").fill_null(0)
+        return pl.col(f"g_{name}_{window}")
 
     def vwap_dev(window: int) -> pl.Expr:
         volume, paid2 = total("volume", window), 2 * total("paid", window)
@@ -267,14 +193,14 @@ def _ticker_values(gap: int, lot: float) -> dict[str, pl.Expr]:
     def back(lag: int, name: str) -> pl.Expr:
         return _in_force("k", lag, name, gap)
 
-    mid2, squares = back(0, "mid2"), {lag: pl.col(f"k{lag}_squares").fill_null(0.0) for lag in TICKER_LAGS}
+    mid2 = back(0, "mid2")
     fresh = pl.col("ts") - pl.col("k0_ts") <= gap
     earlier = pl.when(pl.col("ts") - 5 * SECOND - pl.col("k5_ts") <= gap).then(_spread("k5_"))
     spread = pl.when(fresh).then(_spread("k0_"))
     low, high = back(0, "low"), back(0, "high")
     return {
         **{f"tk_logret_{lag}s": (mid2 / back(lag, "mid2")).log() for lag in (1, 5, 30, 300)},
-        **{f"tk_rv_{lag}s": (squares[0] - squares[lag]).clip(0).sqrt() for lag in (5, 30, 300)},
+        **{f"tk_rv_{w}s": pl.col(f"k_squares_{w}").clip(0).sqrt() for w in (5, 30, 300)},
         "tk_spread_bps": spread,
         "tk_spread_chg_5s_bps": spread - earlier,
         "tk_last_mid_dev_bps": 1e4 * (2 * back(0, "last") - mid2) / mid2,
@@ -282,7 +208,7 @@ def _ticker_values(gap: int, lot: float) -> dict[str, pl.Expr]:
         "tk_hl_range_pos": pl.when(high > low).then((mid2 - 2 * low) / (2 * (high - low))),
         "tk_vol24_delta_60s": (back(0, "vol") - back(60, "vol")) * lot,
         "tk_vol_1s_log": ((back(0, "vol") - back(1, "vol")).clip(0) * lot).log1p(),
-        "tk_count_5s": pl.col("k0_count").fill_null(0) - pl.col("k5_count").fill_null(0),
+        "tk_count_5s": pl.col("k_count_5"),
     }
 
 
