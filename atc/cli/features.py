@@ -227,9 +227,9 @@ def verify(
 ) -> None:
     """Check every cached file of these settings, and compute random stretches again.
 
-    Each file: readable, checksums, keys, statistics. Each stretch: a fresh engine, started elsewhere, gives
-    the same bits; the reference in Python agrees as closely as it promises. Exit code 1 where something is
-    wrong.
+    Each file: readable, checksums, keys, statistics; labels too. Each stretch: a fresh engine, started
+    elsewhere, gives the same bits; the reference in Python agrees as closely as it promises. Exit code 1
+    where something is wrong, or nothing is built.
     """
     from atc.events.filed import events_there
     from atc.features.state import expected_files
@@ -239,15 +239,24 @@ def verify(
     source = _source(config, *events_there(config))
     days = _days(source, first, last)
     expected = expected_files(source, days, _wanted(config, schema))
-    report = verified(source, expected, stretches=stretches, rows=rows, seed=seed, progress=progress)
+    report = verified(
+        source,
+        expected,
+        stretches=stretches,
+        rows=rows,
+        seed=seed,
+        horizon_s=config.label.horizon_s,
+        progress=progress,
+    )
     for finding in report.findings:
         typer.echo(f"{finding.path}: {finding.problem}")
-        if remove:
-            finding.path.unlink(missing_ok=True)
-    if report.findings and remove:
-        typer.echo(f"removed {len({finding.path for finding in report.findings})} files")
+    if remove and report.findings:
+        wrong = {finding.path for finding in report.findings if finding.removable}
+        for path in wrong:
+            path.unlink(missing_ok=True)
+        typer.echo(f"removed {len(wrong)} files")
     typer.echo(report.summary)
-    if report.findings:
+    if report.findings or not report.files:
         raise typer.Exit(1)
 
 
@@ -352,11 +361,12 @@ def _date(option: str, text: str | None) -> date | None:
 
 
 def _wanted(config: RunConfig, names: list[str] | None) -> Sequence[Schema]:
-    from atc.features.declarations import schema_named, schemas_of
+    from atc.features.declarations import schema_named, schemas, schemas_of
     from atc.tasks.tick_classification import run_columns
 
     if names:
-        return [schema_named(name) for name in dict.fromkeys(names)]
+        chosen = [schema_named(name) for name in names]
+        return [schema for schema in schemas() if schema in chosen]
     return schemas_of(run_columns(config))
 
 

@@ -11,6 +11,7 @@ import json
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
+from copy import copy
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
@@ -157,6 +158,14 @@ class Catalog:
         self.root = root
         found = read_manifests(root)
         self.manifests = found if only is None else {name: found[name] for name in only if name in found}
+
+    def only(self, names: Collection[str]) -> Catalog:
+        """The same catalog, with the ingests `names` alone; reads nothing again."""
+        chosen = copy(self)
+        chosen.__dict__.pop("_days", None)
+        chosen.__dict__.pop("_begins", None)
+        chosen.manifests = {name: self.manifests[name] for name in names}
+        return chosen
 
     @cached_property
     def _days(self) -> dict[tuple[str, str], dict[date, DayFiles]]:

@@ -55,6 +55,7 @@ class PartFile:
             self._schema.with_metadata({f"atc.{key}": str(value) for key, value in footer.items()}),
             compression="zstd",
             compression_level=3,
+            write_page_checksum=True,
             use_dictionary=[name for name in self._schema.names if name not in GROWING],
         )
         self._digest = ContentDigest(self._schema)

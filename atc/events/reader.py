@@ -102,7 +102,8 @@ def opened(
 
     schema = schema_of(entry.kind)
     try:
-        with pq.ParquetFile(path) as file:
+        # A flipped bit seldom breaks the compression: without checksums it would be another price.
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
             if not file.schema_arrow.equals(schema):
                 raise DataError(
                     f"{path}: found columns {file.schema_arrow.names}; expected {schema.names} of the "

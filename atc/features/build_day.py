@@ -21,7 +21,8 @@ from atc.features.day_lock import DayIsLocked, day_lock
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS})
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_NOT_OURS = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
 _LABEL_KEYS = ("t0", "t1")
 
 
@@ -35,7 +36,7 @@ def build_day(job: DayJob) -> DayOutcome:
     except (DataError, ValueError) as why:
         return DayOutcome(failure=f"{job.title}: {why}")
     except OSError as why:
-        return DayOutcome(failure=_writing_failed(job, why), stops_all=why.errno in _FULL)
+        return DayOutcome(failure=_writing_failed(job, why), stops_all=why.errno in _FULL | _NOT_OURS)
     except Exception:
         return DayOutcome(crash=f"{job.title}:\n{traceback.format_exc()}")
 
@@ -110,5 +111,10 @@ def _writing_failed(job: DayJob, why: OSError) -> str:
         return (
             f"{job.title}: writing to {place} failed: {reason}; days that are built stay. Make room "
             "(`atc features prune`), or name another folder with paths.outputs, and build again"
+        )
+    if why.errno in _NOT_OURS:
+        return (
+            f"{job.title}: nothing can be written to {why.filename or place}: {reason}; what is built there "
+            "can be read. Name another folder with paths.outputs, or build with an account that may write"
         )
     return f"{job.title}: {why.filename or place}: {reason}"

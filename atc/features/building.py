@@ -10,7 +10,9 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from atc.errors import DataError
 from atc.features.build_day import is_there
@@ -22,6 +24,8 @@ _log = logging.getLogger(__name__)
 
 TRIES = 3
 """So often a day whose worker was killed is begun."""
+SEEN_WITHIN_S = 60.0
+"""A network file system may say for so long that a new file is not there."""
 _POLL_S = 0.2
 _SHOW_EVERY_S = 1.0
 
@@ -78,8 +82,9 @@ def build_all(jobs: Sequence[DayJob], make_executor: MakeExecutor, watch: Watch 
             with make_executor(len(missing)) as executor:
                 _Build(executor, dict(missing), Tally(cached, len(jobs), cached), watch).run()
         finally:
-            for folder in {job.lock.parent for _, job in missing}:
-                sweep_locks(folder)
+            with suppress(OSError):  # a cache that cannot be written has said so
+                for folder in {job.lock.parent for _, job in missing}:
+                    sweep_locks(folder)
     return cached
 
 
@@ -121,6 +126,7 @@ class _Build:
                 self._show(shown - began)
         if self.failures:
             raise DataError(self._message())
+        _see([output.file for job in self.jobs.values() for output in job.outputs])
 
     def _take(self, number: int, outcome: DayOutcome) -> None:
         for note in outcome.notes:
@@ -167,6 +173,19 @@ class _Build:
         more = f", … ({len(others)} days)" if len(others) > 5 else ""
         also = f"\nnor can be built: {days}{more}" if others else ""
         return f"{self.failures[first]}{also}\n{self.tally.done} of {self.tally.total} days are in the cache"
+
+
+def _see(files: Sequence[Path]) -> None:
+    """Raises DataError where workers have built files that are not here."""
+    unseen, until = list(files), time.monotonic() + SEEN_WITHIN_S
+    while unseen := [file for file in unseen if not file.exists()]:
+        if time.monotonic() > until:
+            raise DataError(
+                f"{unseen[0]}: built by a worker, and not here ({len(unseen)} files): the worker is on a "
+                "machine with another folder under that path, or something has removed it. Give "
+                "paths.outputs and paths.events folders that all machines share"
+            )
+        time.sleep(_POLL_S)
 
 
 def _killed(job: DayJob, ends: Sequence[str]) -> str:

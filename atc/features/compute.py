@@ -7,8 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from atc.errors import DataError
 from atc.events.parts import Part, read_parts
 from atc.events.schema import Kind, schema_of
+from atc.features.day_file import Damaged, not_to_be_used, read_table
 from atc.features.day_job import DayJob, Output
 
 if TYPE_CHECKING:
@@ -51,11 +53,15 @@ def compute_features(job: DayJob, wanted: Sequence[Output]) -> Computed:
 def compute_labels(job: DayJob) -> Computed:
     """Forward returns of the rows of `job.rows`, in their order."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     from atc import _rust
 
-    times = pq.read_table(job.rows, columns=["ts_recv"], partitioning=None).column(0).to_pylist()
+    if job.rows is None:
+        raise ValueError("labels need the file of their rows")
+    try:
+        times = read_table(job.rows, ["ts_recv"]).column(0).to_pylist()
+    except (Damaged, FileNotFoundError) as why:
+        raise DataError(not_to_be_used(job.rows, why)) from why
     labeller, messages = _rust.Labeller(job.spec), 0
     for part in _parts(job, job.reads.begin):
         messages += _messages(part, job.emit)

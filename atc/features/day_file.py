@@ -164,6 +164,35 @@ def read_footer(file: Path) -> FileManifest:
     return manifest
 
 
+def read_table(file: Path, columns: Sequence[str] | None = None) -> pa.Table:
+    """The columns of a cached file, or all, page by page against their checksums. Raises FileNotFoundError,
+    and Damaged.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return pq.read_table(
+            file,
+            columns=None if columns is None else list(columns),
+            page_checksum_verification=True,
+            partitioning=None,
+        )
+    except FileNotFoundError:
+        raise
+    except (pa.ArrowException, OSError) as why:
+        raise Damaged(f"not readable ({why})") from why
+
+
+def not_to_be_used(file: Path, why: Exception) -> str:
+    """What is said of a cached file that turns out to be damaged or gone where its values are needed."""
+    reason = "it was removed meanwhile" if isinstance(why, FileNotFoundError) else str(why)
+    return (
+        f"{file}: {reason}; `atc features verify --remove` removes damaged files, and what is missing is "
+        "built again by the next run"
+    )
+
+
 def write_whole(file: Path, content: bytes) -> None:
     """Writes `content` under a temporary name, makes it durable and renames it. Raises OSError."""
     file.parent.mkdir(parents=True, exist_ok=True)

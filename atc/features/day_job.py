@@ -89,7 +89,7 @@ class DayOutcome:
     failure: str | None = None
     """Why it could not be built, with the way out."""
     stops_all: bool = False
-    """The failure will meet every day: a full disk."""
+    """The failure will meet every day: a full disk, a cache that cannot be written."""
     crash: str | None = None
     """A traceback: a mistake in ATC."""
     lost: str | None = None

@@ -92,6 +92,8 @@ class Judge:
         """The reason; None for a file that may still be wanted."""
         if file.manifest is None:
             return f"damaged: {file.damage}"
+        if file.manifest.day != file.day or file.manifest.schema != file.schema:
+            return "in the folder of another day or schema"
         reason = self._code(file.manifest) or self._events(file.manifest)
         if reason is None and file.kind == FEATURES:
             self.row_digests.setdefault(file.day, set()).add(file.manifest.row_digest)
@@ -135,20 +137,28 @@ class Judge:
     def _catalogs(self, day: date) -> list[Catalog]:
         """The views of the events in which the day occurs: all that is filed, and its ingest alone."""
         found = [self._whole] if day in self._whole.days(self.venue, self.symbol) else []
-        return found + [catalog for catalog in self._single if day in catalog.days(self.venue, self.symbol)]
+        return found + self._single_by_day.get(day, [])
 
     @cached_property
     def _whole(self) -> Catalog:
         return Catalog(self.events_root)
 
     @cached_property
-    def _single(self) -> list[Catalog]:
-        ids = [
+    def _single_by_day(self) -> dict[date, list[Catalog]]:
+        """Each ingest of the instrument alone, by the days that it has; with a single one there is nothing to
+        tell apart.
+        """
+        names = [
             name
             for name, manifest in self._whole.manifests.items()
             if (manifest.instrument.venue, manifest.instrument.symbol) == (self.venue, self.symbol)
         ]
-        return [Catalog(self.events_root, only=[name]) for name in ids] if len(ids) > 1 else []
+        found: dict[date, list[Catalog]] = {}
+        for name in names if len(names) > 1 else []:
+            alone = self._whole.only([name])
+            for day in alone.days(self.venue, self.symbol):
+                found.setdefault(day, []).append(alone)
+        return found
 
 
 def _has_events(catalog: Catalog, manifest: FileManifest) -> bool:

@@ -11,9 +11,10 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from atc.events.reader import read_events
+from atc.errors import DataError
+from atc.events.reader import Events, read_events
 from atc.features.compute import KEYS
-from atc.features.day_file import FileManifest, manifest_of, read_footer, row_digest
+from atc.features.day_file import Damaged, FileManifest, manifest_of, read_footer, read_table, row_digest
 from atc.features.day_job import FEATURES
 from atc.features.declarations import schema_named
 from atc.features.engine_spec import engine_spec, warm_up_ns
@@ -41,6 +42,8 @@ class Finding:
 
     path: Path
     problem: str
+    removable: bool = True
+    """Building it again would help; not so where the events are damaged."""
 
 
 def check_files(files: Sequence[CachedFile]) -> Iterator[Finding | None]:
@@ -50,15 +53,14 @@ def check_files(files: Sequence[CachedFile]) -> Iterator[Finding | None]:
 
 
 def _check_file(file: CachedFile) -> Finding | None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     if file.manifest is None:
         return Finding(file.path, file.damage)
     try:
-        table = pq.read_table(file.path, page_checksum_verification=True, partitioning=None)
-    except (pa.ArrowException, OSError) as why:
-        return Finding(file.path, f"not readable ({why})")
+        table = read_table(file.path)
+    except Damaged as why:
+        return Finding(file.path, str(why))
+    except FileNotFoundError:
+        return None  # pruned meanwhile
     problem = _wrong(table, file.manifest)
     return None if problem is None else Finding(file.path, problem)
 
@@ -153,11 +155,7 @@ def recompute(source: Source, stretch: Stretch, rng: random.Random) -> tuple[int
         source.data, source.sampling, source.engine, begin, source.span(stretch.day)[1], schemas=names
     )
     events = read_events(source.catalog, source.data.venue, source.data.symbol, begin, until)
-    book, trade, ticker, control = (
-        (table.combine_chunks().to_batches() or [pa.RecordBatch.from_pylist([], schema=table.schema)])[0]
-        for table in (events.book, events.trade, events.ticker, events.control)
-    )
-    rows = _rust.build_rows(spec, book, trade, ticker, control, stretch.begin, stretch.end)
+    rows = _rust.build_rows(spec, *batches_of(events), stretch.begin, stretch.end)
     fresh = pa.Table.from_batches([rows])
     found = []
     for file in stretch.files.values():
@@ -165,6 +163,21 @@ def recompute(source: Source, stretch: Stretch, rng: random.Random) -> tuple[int
         if problem:
             found.append(Finding(file, f"{problem}, in a fresh run from {begin} on"))
     return fresh.num_rows, found
+
+
+Batches = tuple["pa.RecordBatch", "pa.RecordBatch", "pa.RecordBatch", "pa.RecordBatch"]
+
+
+def batches_of(events: Events) -> Batches:
+    """The events as one batch a kind, also where there are none: book, trade, ticker, control."""
+    return _batch(events.book), _batch(events.trade), _batch(events.ticker), _batch(events.control)
+
+
+def _batch(table: pa.Table) -> pa.RecordBatch:
+    import pyarrow as pa
+
+    batches = table.combine_chunks().to_batches()
+    return batches[0] if batches else pa.RecordBatch.from_pylist([], schema=table.schema)
 
 
 def rows_between(file: Path, begin: int, end: int) -> pa.Table:
@@ -206,6 +219,10 @@ class Report:
     """What a verification came to."""
 
     files: int
+    labels: int
+    """Of `files`."""
+    not_built: int
+    """Files of features that are not there."""
     stretches: int
     rows: int
     reference_rows: int | None
@@ -220,10 +237,17 @@ class Report:
             if self.reference_rows is None
             else f"{self.reference_rows} of them by the reference"
         )
+        if not self.files:
+            return (
+                f"nothing to verify: none of the {self.not_built:,} files of these settings is built; "
+                "`atc features build` with the same settings makes them"
+            )
         verdict = f"{len(self.findings)} findings" if self.findings else "clean"
+        of_labels = f" ({self.labels:,} of labels)" if self.labels else ""
+        missing = f"; {self.not_built:,} files are not built yet" if self.not_built else ""
         return (
-            f"{verdict}: {self.files:,} files read, {self.rows:,} rows of {self.stretches} stretches "
-            f"computed again, {by_reference}"
+            f"{verdict}: {self.files:,} files{of_labels} read, {self.rows:,} rows of {self.stretches} "
+            f"stretches computed again, {by_reference}{missing}"
         )
 
 
@@ -234,10 +258,11 @@ def verified(
     stretches: int,
     rows: int,
     seed: int,
+    horizon_s: float,
     progress: Progress,
 ) -> Report:
-    """Checks those of the `expected` files (with their days) that are there."""
-    from atc.features import reference_check
+    """Checks those of the `expected` files (with their days) that are there, and labels over `horizon_s`."""
+    from atc.features import label_check, reference_check
 
     there = set(expected)
     facts = source.data
@@ -255,18 +280,44 @@ def verified(
     for file in files:
         if file.path not in wrong:
             by_day.setdefault(file.day, {})[file.schema] = file.path
+    labels = label_check.label_files(source, by_day, horizon_s)
+    of_labels = len(labels)
+    for finding in check_files([*labels.values()]):
+        findings += [finding] if finding else []
+    wrong = {finding.path for finding in findings}
+    labels = {day: file for day, file in labels.items() if file.path not in wrong}
+    for day, labelled in labels.items():
+        beside = label_check.check_rows(next(iter(by_day[day].values())), labelled.path, horizon_s)
+        findings += [beside] if beside else []
     rng = random.Random(seed)
     chosen = list(random_stretches(by_day, stretches, rng))
     again = by_reference = 0
-    has_reference = rows > 0 and reference_check.is_there()
+    has_reference = reference_check.is_there()
     with progress.bar("stretches", len(chosen), "stretches") as bar:
         for stretch in chosen:
-            count, found = recompute(source, stretch, rng)
-            again += count
-            findings += found
-            if has_reference and not found:
-                count, found = reference_check.check_against_reference(source, stretch, rows, rng)
-                by_reference += count
+            try:
+                count, found = recompute(source, stretch, rng)
+                again += count
                 findings += found
+                if has_reference and rows and not found:
+                    count, found = reference_check.check_against_reference(source, stretch, rows, rng)
+                    by_reference += count
+                    findings += found
+                if stretch.day in labels:
+                    path = labels[stretch.day].path
+                    wrong_label = label_check.recompute_labels(source, stretch, path, horizon_s, rng)
+                    findings += [wrong_label] if wrong_label else []
+            except DataError as why:
+                # What was built from these events before they were damaged is right as it is.
+                kept = next(iter(stretch.files.values()))
+                findings.append(Finding(kept, f"cannot be computed again: {why}", removable=False))
             bar.advance()
-    return Report(len(files), len(chosen), again, by_reference if has_reference else None, tuple(findings))
+    return Report(
+        files=len(files) + of_labels,
+        labels=of_labels,
+        not_built=len(there) - len(files),
+        stretches=len(chosen),
+        rows=again,
+        reference_rows=by_reference if has_reference else None,
+        findings=tuple(dict.fromkeys(findings)),
+    )

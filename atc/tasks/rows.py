@@ -11,10 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atc.errors import DataError
+from atc.features.day_file import Damaged, FileManifest, not_to_be_used, read_footer, read_table
 from atc.features.declarations import schemas
 
 if TYPE_CHECKING:
     import polars as pl
+    import pyarrow as pa
 
 KEYS = ("ts_recv", "ev_seq", "ts_close")
 
@@ -49,12 +51,15 @@ def read_rows(
     """The rows of matching feature and label files, `columns` as a float32 matrix filled day by day.
 
     `features`: of each day the files by schema, which together hold `columns`. Nothing but the matrix and the
-    keys is held for more than one day.
+    keys is held for more than one day. Raises DataError for a file that is damaged, gone, or not of the same
+    rows as the others of its day.
     """
     import polars as pl
-    import pyarrow.parquet as pq
 
-    counts = [pq.read_metadata(next(iter(files.values()))).num_rows for files in features]
+    counts = [
+        _rows_in_common([*files.values()], label_file)
+        for files, label_file in zip(features, labels, strict=True)
+    ]
     total = sum(counts)
     x = np.empty((total, len(columns)), dtype=np.float32)
     r_bps = np.empty(total, dtype=np.float64)
@@ -67,11 +72,9 @@ def read_rows(
         stop = start + count
         day_keys: pl.DataFrame | None = None
         for schema, file in files.items():
-            # All files of a day repeat the keys; a change of them would change the names of all files.
+            # All files of a day repeat the keys.
             own = [] if day_keys is not None else list(KEYS)
-            table = pq.read_table(file, columns=[*own, *of_schema[schema]], partitioning=None)
-            if table.num_rows != count:
-                raise DataError(f"{file}: {table.num_rows} rows, the other files of the day have {count}")
+            table = _read(file, [*own, *of_schema[schema]])
             for name in of_schema[schema]:
                 x[start:stop, places[name]] = table[name].to_numpy()
             if day_keys is None:
@@ -79,7 +82,7 @@ def read_rows(
                 assert isinstance(found, pl.DataFrame)
                 day_keys = found
         assert day_keys is not None
-        label = pq.read_table(label_file, partitioning=None)
+        label = _read(label_file)
         r_bps[start:stop] = label["r_bps"].to_numpy()
         t0[start:stop] = label["t0"].to_numpy()
         t1[start:stop] = label["t1"].to_numpy()
@@ -91,3 +94,36 @@ def read_rows(
         else pl.DataFrame(schema={"ts_recv": pl.Int64, "ev_seq": pl.UInt64, "ts_close": pl.Int64})
     )
     return LabelledRows(all_keys.select(pl.lit(symbol).alias("symbol"), *KEYS), x, r_bps, t0, t1)
+
+
+def _rows_in_common(features: Sequence[Path], labels: Path) -> int:
+    """How many rows the files of a day have, which have to be the same ones. Raises DataError."""
+    first = _manifest(features[0])
+    for file in features[1:]:
+        if _manifest(file).row_digest != first.row_digest:
+            raise DataError(_other_rows(file, features[0]))
+    of_labels = _manifest(labels)
+    if of_labels.inputs["rows"] != first.row_digest or of_labels.rows != first.rows:
+        raise DataError(_other_rows(labels, features[0]))
+    return first.rows
+
+
+def _other_rows(file: Path, first: Path) -> str:
+    return (
+        f"{file}: its rows are not those of {first}; expected the same rows in all files of a day: remove "
+        "both, and the next run builds them anew"
+    )
+
+
+def _manifest(file: Path) -> FileManifest:
+    try:
+        return read_footer(file)
+    except (Damaged, FileNotFoundError) as why:
+        raise DataError(not_to_be_used(file, why)) from why
+
+
+def _read(file: Path, columns: Sequence[str] | None = None) -> pa.Table:
+    try:
+        return read_table(file, columns)
+    except (Damaged, FileNotFoundError) as why:
+        raise DataError(not_to_be_used(file, why)) from why
