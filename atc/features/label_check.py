@@ -36,21 +36,20 @@ def label_files(
     return found
 
 
-def check_rows(features: Path, labels: Path, horizon_s: float) -> Finding | None:
-    """Every label stands beside its row and looks `horizon_s` ahead."""
+def check_rows(features: Path, labels: Path) -> Finding | None:
+    """Every label stands beside its row and looks as far ahead as its manifest says."""
     times = read_table(features, ["ts_recv"])["ts_recv"].to_numpy()
     table = read_table(labels, ["t0", "t1"])
     begins, ends = table["t0"].to_numpy(), table["t1"].to_numpy()
     if len(times) != len(begins) or (times != begins).any():
         return Finding(labels, f"its rows are not those of {features}")
-    if (ends - begins != round(horizon_s * SECOND_NS)).any():
-        return Finding(labels, f"its labels do not look {horizon_s:g} s ahead")
+    horizon_ns = read_footer(labels).inputs["horizon_ns"]
+    if (ends - begins != horizon_ns).any():
+        return Finding(labels, f"its labels do not look {horizon_ns} ns ahead")
     return None
 
 
-def recompute_labels(
-    source: Source, stretch: Stretch, labels: Path, horizon_s: float, rng: random.Random
-) -> Finding | None:
+def recompute_labels(source: Source, stretch: Stretch, labels: Path, rng: random.Random) -> Finding | None:
     """What differs in a bit from the labels of a stretch that a fresh labeller gives. Raises DataError for
     bad events.
     """
@@ -59,7 +58,7 @@ def recompute_labels(
 
     from atc import _rust
 
-    horizon_ns = round(horizon_s * SECOND_NS)
+    horizon_ns = int(read_footer(labels).inputs["horizon_ns"])
     kept = read_table(labels)
     first, last = np.searchsorted(kept["t0"].to_numpy(), [stretch.begin, stretch.end], side="left")
     kept = kept.slice(int(first), int(last - first))

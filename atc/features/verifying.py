@@ -258,10 +258,12 @@ def verified(
     stretches: int,
     rows: int,
     seed: int,
-    horizon_s: float,
     progress: Progress,
+    horizon_s: float | None = None,
 ) -> Report:
-    """Checks those of the `expected` files (with their days) that are there, and labels over `horizon_s`."""
+    """Checks those of the `expected` files (with their days) that are there, and their labels over
+    `horizon_s` (None: no labels).
+    """
     from atc.features import label_check, reference_check
 
     there = set(expected)
@@ -280,14 +282,14 @@ def verified(
     for file in files:
         if file.path not in wrong:
             by_day.setdefault(file.day, {})[file.schema] = file.path
-    labels = label_check.label_files(source, by_day, horizon_s)
+    labels = {} if horizon_s is None else label_check.label_files(source, by_day, horizon_s)
     of_labels = len(labels)
     for finding in check_files([*labels.values()]):
         findings += [finding] if finding else []
     wrong = {finding.path for finding in findings}
     labels = {day: file for day, file in labels.items() if file.path not in wrong}
     for day, labelled in labels.items():
-        beside = label_check.check_rows(next(iter(by_day[day].values())), labelled.path, horizon_s)
+        beside = label_check.check_rows(next(iter(by_day[day].values())), labelled.path)
         findings += [beside] if beside else []
     rng = random.Random(seed)
     chosen = list(random_stretches(by_day, stretches, rng))
@@ -305,7 +307,7 @@ def verified(
                     findings += found
                 if stretch.day in labels:
                     path = labels[stretch.day].path
-                    wrong_label = label_check.recompute_labels(source, stretch, path, horizon_s, rng)
+                    wrong_label = label_check.recompute_labels(source, stretch, path, rng)
                     findings += [wrong_label] if wrong_label else []
             except DataError as why:
                 # What was built from these events before they were damaged is right as it is.
