@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import time
 
 import numpy as np
 import pyarrow as pa
@@ -11,6 +10,7 @@ from features_compare import F64
 from features_day import Days
 from features_rates import PLAN
 from features_table import FeatureTable, Goal
+from stream_push import StreamCost, stream_cost
 
 from atc import _rust
 from atc.events.event import single_events
@@ -35,22 +35,20 @@ def push(table: FeatureTable, days: Days, batches: list[pa.RecordBatch]) -> None
         _rows(table, f"push in Rust, a row a {word}", every, Goal(10.0, at_most=True))
         value = _best(finishing, 99.9)
         table.add(f"push in Rust, a row a {word}, p99.9 of events that finish a row", value, "µs")
-    _rows(table, "FeatureStream.push in Python, a row a taker group", [_python(days)], None)
+    cost = _python(days)
+    _rows(table, "FeatureStream.push in Python, a row a taker group", [cost.push_ns / 1e3], None)
+    table.add("state of a FeatureStream", cost.state_bytes / 1024, "KiB")
+    table.add("state written", cost.state_s * 1e3, "ms")
+    table.add("state read", cost.restore_s * 1e3, "ms")
 
 
-def _python(days: Days) -> F64:
-    """µs of each push; the events are made before."""
+def _python(days: Days) -> StreamCost:
+    """Of each push, and of the state after them; the events are made before."""
     columns = [name for schema in schemas() if schema.name in PLAN for name in schema.columns]
     tables = read_events(days.catalog, days.data.venue, days.data.symbol, *days.span(0))
     events = list(itertools.islice(single_events(tables), PYTHON_EVENTS))
     stream = FeatureStream(days.spec(0, "trade", PLAN), columns)
-    times = np.zeros(len(events), np.int64)
-    clock = time.perf_counter_ns
-    for number, event in enumerate(events):
-        began = clock()
-        stream.push(event)
-        times[number] = clock() - began
-    return times / 1e3
+    return stream_cost(stream, events)
 
 
 def _rows(table: FeatureTable, name: str, runs: list[F64], goal: Goal | None) -> None:

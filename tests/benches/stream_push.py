@@ -1,4 +1,4 @@
-"""How long a `FeatureStream.push` takes, and what its state weighs; `just bench-features` prints both.
+"""How long a `FeatureStream.push` takes, and what its state weighs; `just bench-features` prints it.
 
 `python tests/benches/stream_push.py` prints them alone, for one simulated day.
 """
@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 import atc
-from atc.config.schema import RunConfig, SimulatedData
+from atc.config.schema import SimulatedData
 from atc.events.event import Event, single_events
 from atc.events.reader import read_events
 from atc.events.simulate import ensure_simulated, located
@@ -43,9 +43,8 @@ class StreamCost:
         return {name: float(np.percentile(self.push_ns, q)) / 1e3 for name, q in wanted.items()}
 
 
-def stream_cost(config: RunConfig, events: Sequence[Event], runs: int = 5) -> StreamCost:
-    """Pushes `events`, those of the config's simulated days, through a new stream."""
-    stream = FeatureStream.from_config(config)
+def stream_cost(stream: FeatureStream, events: Sequence[Event], runs: int = 5) -> StreamCost:
+    """Pushes `events` through a new stream, then writes and reads its state."""
     push, clock = stream.push, time.perf_counter_ns
     spent = np.empty(len(events), np.int64)
     finished = np.zeros(len(events), bool)
@@ -80,7 +79,7 @@ def main() -> int:
             ensure_simulated(config.data, Path(folder))
             data = located(config.data)
             events = list(single_events(read_events(Path(folder), data.venue, data.symbol, 0, 2**63 - 1)))
-            cost = stream_cost(config, events)
+            cost = stream_cost(FeatureStream.from_config(config), events)
             told = ", ".join(f"{name} {value:.1f}" for name, value in cost.percentiles_us().items())
             print(
                 f"push from Python, a row a {sampling}: {told} µs over {len(events):,} events, "
