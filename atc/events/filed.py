@@ -23,6 +23,7 @@ def filed_events(config: RunConfig, progress: Progress) -> tuple[Catalog, Instru
     if isinstance(data, SimulatedData):
         with progress.bar("simulate", data.days, "days") as bar:
             ensure_simulated(data, root, bar.update)
+            bar.update(data.days)
         return Catalog(root), located(data)
     if isinstance(data, RecordedData):
         with progress.bar("ingest", None, "bytes") as bar:
