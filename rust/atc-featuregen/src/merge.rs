@@ -113,7 +113,8 @@ fn next_key(common: &Common<'_>, row: usize) -> u128 {
     }
 }
 
-/// Calls `take` with every event in order of (`ts_recv`, `ev_seq`), until it answers `false`.
+/// Calls `take` with every event in order of (`ts_recv`, `ev_seq`), until it answers `false`. Prints alone bring their `ts_exch`,
+/// which taker groups are told by.
 pub fn merge(
     tables: &Tables<'_>,
     mut take: impl FnMut(&Event<'_>) -> Result<bool, String>,
@@ -170,8 +171,9 @@ pub fn merge(
         };
         at[which] = end;
         keys[which] = next_key(common, end);
-        let event =
-            Event { ev_seq, ts_recv, ts_exch: common.ts_exch.get(row), flags: common.flags[row], kind };
+        // Of prints alone is it asked; of the book it would be one more column to go through.
+        let ts_exch = if which == 1 { common.ts_exch.get(row) } else { None };
+        let event = Event { ev_seq, ts_recv, ts_exch, flags: common.flags[row], kind };
         if !take(&event)? {
             return Ok(());
         }

@@ -34,21 +34,21 @@ impl Sums {
     fn parts(&self, x: i64, min_values: u64) -> Parts {
         let n = self.n;
         if n < min_values || n < 2 || x == NULL {
-            return Parts { n: f64::NAN, remainder: 0.0, centred: 0.0, x: 0.0 };
+            return Parts::UNDEFINED;
         }
         // A division of 64 bits takes an instruction, one of 128 bits a library.
         let (q, r) = match i64::try_from(self.sum) {
-            Ok(sum) => (i128::from(sum.div_euclid(n as i64)), i128::from(sum.rem_euclid(n as i64))),
-            Err(_) => (self.sum.div_euclid(i128::from(n)), self.sum.rem_euclid(i128::from(n))),
+            Ok(sum) => (i128::from(sum.div_euclid(n as i64)), sum.rem_euclid(n as i64)),
+            Err(_) => (self.sum.div_euclid(i128::from(n)), self.sum.rem_euclid(i128::from(n)) as i64),
         };
-        let centred = self.squares.wrapping_sub(q.wrapping_mul(self.sum.wrapping_add(r)));
+        let centred = self.squares.wrapping_sub(q.wrapping_mul(self.sum.wrapping_add(i128::from(r))));
         let centred = if centred == 0 { f64::NAN } else { to_f64(centred) };
-        Parts { n: n as f64, remainder: r as f64, centred, x: to_f64(i128::from(x) - q) }
+        Parts { n: n as i64 as f64, remainder: r as f64, centred, x: to_f64(i128::from(x) - q) }
     }
 }
 
 /// What a z-score is computed from.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 struct Parts {
     n: f64,
     /// Of Σx divided by n: the mean is q + remainder/n.
@@ -60,11 +60,7 @@ struct Parts {
 }
 
 impl Parts {
-    /// (x − mean)/std, ddof 1. Units of the values cancel.
-    fn z(&self) -> f64 {
-        let variance = (self.centred - self.remainder * self.remainder / self.n) / (self.n - 1.0);
-        (self.x - self.remainder / self.n) / variance.sqrt()
-    }
+    const UNDEFINED: Self = Self { n: f64::NAN, remainder: 0.0, centred: 0.0, x: 0.0 };
 }
 
 /// The inputs of the rows in a time window, several a row, with exact moments of each. Nulls are left out.
@@ -124,11 +120,17 @@ impl<R: AsRef<[i64]>> RowMoments<R> {
     /// All divisions and roots come last, so that the machine can do several at once.
     pub fn z_scores<const N: usize>(&self, min_values: u64) -> [f64; N] {
         let newest = self.rows.last().map_or(&[][..], |(_, row)| row.as_ref());
-        let mut parts = [Parts { n: f64::NAN, ..Parts::default() }; N];
-        for ((part, sums), &x) in parts.iter_mut().zip(&self.sums).zip(newest) {
-            *part = sums.parts(x, min_values);
+        let (mut n, mut remainder, mut centred, mut z) = ([f64::NAN; N], [0.0; N], [0.0; N], [0.0; N]);
+        for (i, (sums, &x)) in self.sums.iter().zip(newest).enumerate().take(N) {
+            let parts = sums.parts(x, min_values);
+            (n[i], remainder[i], centred[i], z[i]) = (parts.n, parts.remainder, parts.centred, parts.x);
         }
-        parts.map(|part| part.z())
+        // (x − mean)/std, ddof 1; units of the values cancel.
+        for i in 0..N {
+            let variance = (centred[i] - remainder[i] * remainder[i] / n[i]) / (n[i] - 1.0);
+            z[i] = (z[i] - remainder[i] / n[i]) / variance.sqrt();
+        }
+        z
     }
 }
 

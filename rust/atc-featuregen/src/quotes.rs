@@ -32,14 +32,26 @@ impl<Q> QuotePath<Q> {
         self.quotes.last().filter(|(since, _)| t - since <= self.max_gap).map(|(_, quote)| quote)
     }
 
-    /// Moves the look-ups to `t`, which never goes back.
-    pub fn advance(&mut self, t: i64) {
+    /// Moves the look-ups to `t`, which never goes back; `true` if one of them finds another quote than before.
+    pub fn advance(&mut self, t: i64) -> bool {
+        let mut moved = false;
         for (cursor, lag) in self.cursors.iter_mut().zip(&self.lags) {
-            *cursor = self.quotes.seek(*cursor, t - lag);
+            let before = std::mem::replace(cursor, self.quotes.seek(*cursor, t - lag));
+            moved |= before != *cursor;
         }
         if let Some(oldest) = self.cursors.iter().min() {
             self.quotes.forget_before(oldest.saturating_sub(1));
         }
+        moved
+    }
+
+    /// Until when, from `t` on, every quote that is in force stays so, as far as none comes and no look-up moves.
+    pub fn in_force_until(&self, t: i64) -> i64 {
+        let newest = self.quotes.last().map(|(since, _)| since + self.max_gap);
+        let looked = self.cursors.iter().zip(&self.lags).filter_map(|(cursor, lag)| {
+            cursor.checked_sub(1).map(|number| self.quotes.time(number) + self.max_gap + lag)
+        });
+        looked.chain(newest).filter(|until| *until >= t).min().unwrap_or(i64::MAX)
     }
 
     /// The quote in force `lags[index]` before the time of the last [`Self::advance`] to `t`.
@@ -54,21 +66,32 @@ impl<Q> QuotePath<Q> {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RealisedVolatility {
     changes: Timeline<i64>,
-    windows: Vec<(i64, u64, i128)>,
+    windows: Vec<Window>,
+}
+
+/// The changes of a window, ns, and Σx² with its root as it was last asked for.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct Window {
+    length: i64,
+    first: u64,
+    squares: i128,
+    #[serde(skip)]
+    kept: (i128, f64),
 }
 
 impl RealisedVolatility {
     /// Over `(t − window, t]` for each of `windows`, ns.
     pub fn new(windows: &[i64]) -> Self {
-        let windows = windows.iter().map(|w| (*w, 0, 0)).collect();
+        let windows =
+            windows.iter().map(|w| Window { length: *w, first: 0, squares: 0, kept: (0, 0.0) }).collect();
         Self { changes: Timeline::new(), windows }
     }
 
     /// A mid change at `t`, in units of 2⁻⁴⁰.
     pub fn push(&mut self, t: i64, change: i64) {
         self.changes.push(t, change);
-        for (_, _, sum) in &mut self.windows {
-            *sum += i128::from(change) * i128::from(change);
+        for window in &mut self.windows {
+            window.squares += i128::from(change) * i128::from(change);
         }
         if self.changes.is_due() {
             self.advance(t);
@@ -78,21 +101,25 @@ impl RealisedVolatility {
     /// Lets go of the changes that left the windows that end at `t`.
     pub fn advance(&mut self, t: i64) {
         let mut oldest = self.changes.end();
-        for (window, first, sum) in &mut self.windows {
-            let end = self.changes.seek(*first, t - *window);
-            for number in *first..end {
+        for window in &mut self.windows {
+            let end = self.changes.seek(window.first, t - window.length);
+            for number in window.first..end {
                 let x = i128::from(*self.changes.get(number));
-                *sum -= x * x;
+                window.squares -= x * x;
             }
-            *first = end;
+            window.first = end;
             oldest = oldest.min(end);
         }
         self.changes.forget_before(oldest);
     }
 
     /// Of window `index`, at the time of the last [`Self::advance`].
-    pub fn value(&self, index: usize) -> f64 {
-        from_fixed(to_f64(self.windows[index].2).sqrt())
+    pub fn value(&mut self, index: usize) -> f64 {
+        let Window { squares, kept, .. } = &mut self.windows[index];
+        if kept.0 != *squares {
+            *kept = (*squares, from_fixed(to_f64(*squares).sqrt()));
+        }
+        kept.1
     }
 }
 
@@ -114,6 +141,20 @@ mod tests {
         assert_eq!(path.back(0, 86), None);
         assert_eq!(path.at(75), Some(&'b'));
         assert_eq!(path.at(76), None);
+    }
+
+    #[test]
+    fn what_is_in_force_is_so_until_the_first_of_them_ends() {
+        let mut path = QuotePath::new(&[10, 30], 60);
+        assert!(!path.advance(0));
+        path.push(0, 'a');
+        path.push(15, 'b');
+        assert!(path.advance(25) && !path.advance(26));
+        // The newest until 75, the one 10 back (b) until 85; 30 back there is none yet.
+        assert_eq!(path.in_force_until(26), 75);
+        assert_eq!(path.in_force_until(76), 85);
+        assert_eq!(path.in_force_until(86), i64::MAX);
+        assert!(path.advance(45), "30 back there is one now");
     }
 
     #[test]

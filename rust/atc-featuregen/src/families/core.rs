@@ -259,13 +259,22 @@ impl Core {
         }
         let (rows, first, stats) = &mut self.volumes;
         let end = rows.seek(*first, t - ROBUST_VOLUME_S * SECOND);
+        // Often the same comes as goes, no volume above all: then nothing has changed.
+        let mut stays = false;
         for number in *first..end {
-            stats.remove(*rows.get(number));
+            let gone = *rows.get(number);
+            if gone == lots && !stays {
+                stays = true;
+            } else {
+                stats.remove(gone);
+            }
         }
         *first = end;
         rows.forget_before(end);
         rows.push(t, lots);
-        stats.insert(lots);
+        if !stays {
+            stats.insert(lots);
+        }
         values[Col::TradeVol1sRobust1800s as usize] = stats.robust(lots, spec.min_values).unwrap_or(f64::NAN);
         Ok(())
     }

@@ -55,6 +55,21 @@ const Z_300S: [(Col, Col); 3] = [
 /// The same of 1 800 s.
 const Z_1800S: [(Col, Col); 1] = [(Col::TkRv30sZ1800s, Col::TkRv30s)];
 
+/// Columns that stay as they are while no quote comes, goes or is looked up anew.
+const QUOTES: [Col; 11] = [
+    Col::TkLogret1s,
+    Col::TkLogret5s,
+    Col::TkLogret30s,
+    Col::TkLogret300s,
+    Col::TkSpreadBps,
+    Col::TkSpreadChg5sBps,
+    Col::TkLastMidDevBps,
+    Col::TkLastLogret5s,
+    Col::TkHlRangePos,
+    Col::TkVol24Delta60s,
+    Col::TkVol1sLog,
+];
+
 type Values = [f64; COLUMNS];
 
 fn mid2_of(ticker: &Ticker) -> Option<i64> {
@@ -76,6 +91,9 @@ pub struct TickerQuotes {
     z_1800s: RowMoments<[i64; Z_1800S.len()]>,
     #[serde(skip)]
     logs: Logs,
+    /// The columns of [`QUOTES`] as they were computed last, and until when they stand.
+    #[serde(skip)]
+    kept: Option<(i64, [f64; QUOTES.len()])>,
 }
 
 /// Logarithms of the last row.
@@ -99,12 +117,14 @@ impl Family for TickerQuotes {
             z_300s: RowMoments::new(Z_300S.len(), 300 * SECOND),
             z_1800s: RowMoments::new(Z_1800S.len(), 1_800 * SECOND),
             logs: Logs::default(),
+            kept: None,
         }
     }
 
     fn on_ticker(&mut self, closed: &TickerClosed, spec: &Spec) -> Result<(), String> {
         let t = closed.t;
         self.tickers.push(t, closed.ticker);
+        self.kept = None;
         if let Some(change) = self.mid_changes.next(t, mid2_of(&closed.ticker), spec.max_gap_ns)? {
             self.volatility.push(t, change);
         }
@@ -120,7 +140,21 @@ impl Family for TickerQuotes {
         let values: &mut Values = values.try_into().expect("a place for every column of the schema");
         self.advance(row.t);
         clock_values(row, values, spec);
-        self.quote_values(row.t, values, spec);
+        let quotes = match self.kept {
+            Some((until, quotes)) if row.t <= until => quotes,
+            _ => {
+                let quotes = self.quote_values(row.t, spec);
+                self.kept = Some((self.tickers.in_force_until(row.t), quotes));
+                quotes
+            }
+        };
+        for (col, x) in QUOTES.into_iter().zip(quotes) {
+            values[col as usize] = x;
+        }
+        for (index, col) in [Col::TkRv5s, Col::TkRv30s, Col::TkRv300s].into_iter().enumerate() {
+            values[col as usize] = self.volatility.value(index);
+        }
+        values[Col::TkCount5s as usize] = self.counts.2 as f64;
         self.row_statistics(row.t, values, spec)
     }
 
@@ -145,7 +179,9 @@ fn clock_values(row: &Row<'_>, values: &mut Values, spec: &Spec) {
 
 impl TickerQuotes {
     fn advance(&mut self, t: i64) {
-        self.tickers.advance(t);
+        if self.tickers.advance(t) {
+            self.kept = None;
+        }
         self.volatility.advance(t);
         let (counts, first, sum) = &mut self.counts;
         let end = counts.seek(*first, t - COUNT_S * SECOND);
@@ -156,13 +192,10 @@ impl TickerQuotes {
         counts.forget_before(end);
     }
 
-    fn quote_values(&mut self, t: i64, values: &mut Values, spec: &Spec) {
-        for (index, col) in [Col::TkRv5s, Col::TkRv30s, Col::TkRv300s].into_iter().enumerate() {
-            values[col as usize] = self.volatility.value(index);
-        }
-        values[Col::TkCount5s as usize] = self.counts.2 as f64;
+    /// What the quotes say that are in force: the columns of [`QUOTES`], in their order.
+    fn quote_values(&mut self, t: i64, spec: &Spec) -> [f64; QUOTES.len()] {
         let Some(now) = self.tickers.at(t) else {
-            return;
+            return [f64::NAN; QUOTES.len()];
         };
         let back = |index| self.tickers.back(index, t);
         let mid2 = mid2_of(now);
@@ -177,21 +210,20 @@ impl TickerQuotes {
         let last_return = last_log.of(now.last.map(i64::from), back(1).and_then(|b| b.last).map(i64::from));
         let last_deviation =
             mid2.zip(now.last).map(|(m, last)| 1e4 * ((2 * i64::from(last) - m) as f64 / m as f64));
-        for (col, x) in [
-            (Col::TkLogret1s, logret(0)),
-            (Col::TkLogret5s, logret(1)),
-            (Col::TkLogret30s, logret(2)),
-            (Col::TkLogret300s, logret(4)),
-            (Col::TkSpreadBps, spread),
-            (Col::TkSpreadChg5sBps, spread.zip(back(1).and_then(spread_of)).map(|(s, before)| s - before)),
-            (Col::TkLastMidDevBps, last_deviation),
-            (Col::TkLastLogret5s, last_return),
-            (Col::TkHlRangePos, range()),
-            (Col::TkVol24Delta60s, grown(3).map(|lots| lots as f64 * spec.lot)),
-            (Col::TkVol1sLog, grown(0).map(|lots| volume.of(lots.max(0) as f64 * spec.lot))),
-        ] {
-            values[col as usize] = x.unwrap_or(f64::NAN);
-        }
+        [
+            logret(0),
+            logret(1),
+            logret(2),
+            logret(4),
+            spread,
+            spread.zip(back(1).and_then(spread_of)).map(|(s, before)| s - before),
+            last_deviation,
+            last_return,
+            range(),
+            grown(3).map(|lots| lots as f64 * spec.lot),
+            grown(0).map(|lots| volume.of(lots.max(0) as f64 * spec.lot)),
+        ]
+        .map(|x| x.unwrap_or(f64::NAN))
     }
 
     /// Adds the row to the row statistics and fills in the columns that come from them.
