@@ -52,6 +52,18 @@ fn comments_layout_and_tests_do_not_count() {
 }
 
 #[test]
+#[should_panic(expected = "belongs before `mod tests` alone")]
+fn a_formula_behind_the_tests_would_not_count() {
+    normalised("fn f() {}\n\n#[cfg(test)]\nmod tests {\n    fn t() {}\n}\n\nfn g() {}\n");
+}
+
+#[test]
+#[should_panic(expected = "belongs before `mod tests` alone")]
+fn an_item_for_tests_alone_hides_nothing() {
+    normalised("#[cfg(test)]\nuse super::f;\n\nfn g() {\n}\n");
+}
+
+#[test]
 fn a_formula_is_of_its_own_schema() {
     assert_eq!(
         changed_by("own", "families/hawkes.rs", "const CUT: i64 = 30;", "const CUT: i64 = 40;"),

@@ -66,8 +66,19 @@ fn locked(lock: &str) -> &str {
 }
 
 /// `text` without comments, blank space and the test module, which is the last item of a file.
+///
+/// # Panics
+///
+/// Where code follows the first `#[cfg(test)]` that is no such module: it would not count.
 pub fn normalised(text: &str) -> String {
-    let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+    let (code, tests) = text.split_once("#[cfg(test)]").unwrap_or((text, ""));
+    let body = tests.trim_start().strip_prefix("mod tests {");
+    let after =
+        body.and_then(|body| body.strip_prefix('}').or(body.split_once("\n}").map(|(_, after)| after)));
+    assert!(
+        tests.is_empty() || after.is_some_and(|after| after.trim().is_empty()),
+        "`#[cfg(test)]` belongs before `mod tests` alone, at the end of the file: what follows it is not part of the digest"
+    );
     let mut out = String::with_capacity(code.len());
     let mut rest = code;
     while let Some(c) = rest.chars().next() {
