@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import random
+import re
 import shutil
 from functools import partial
 from pathlib import Path
@@ -194,6 +195,22 @@ def test_verify_names_damaged_events_and_keeps_what_was_built_from_them(root: Pa
     assert "kind=book" in said
     assert "removed 0 files" in said
     assert {file: file.read_bytes() for file in (root / "cache").rglob("*.parquet")} == before
+
+
+def test_the_way_out_of_damaged_events_is_one(root: Path) -> None:
+    """What the message says to remove is enough for the next build to make the events anew."""
+    shutil.rmtree(root / "cache")
+    file = next((root / "data").rglob("kind=book/date=2025-01-07/*.parquet"))
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-100])
+    with pytest.raises(DataError, match=r"business day 2025-01-06: .*kind=book/date=2025-01-07") as caught:
+        run("build", root, code=0)
+    told = re.search(r"remove (\S+),", str(caught.value))
+    assert told is not None
+    for manifest in Path("/").glob(told[1].removeprefix("/")):
+        manifest.unlink()
+    assert f"{DAYS} days built" in run("build", root, code=0)
+    assert file.read_bytes() == whole
 
 
 def test_schemas_are_named_in_any_order(root: Path) -> None:

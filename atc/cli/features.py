@@ -149,14 +149,18 @@ def build(
     config, progress = _composed(settings)
     source = _source(config, *filed_events(config, progress))
     days, wanted = _days(source, first, last), _wanted(config, schema)
-    with progress.bar("features", len(days), "days") as bar:
-        built = build_schemas(
-            source,
-            days,
-            wanted,
-            watch=lambda tally: bar.update(tally.done, detail=tally.detail),
-            make_executor=make_executor,
-        )
+    try:
+        with progress.bar("features", len(days), "days") as bar:
+            built = build_schemas(
+                source,
+                days,
+                wanted,
+                watch=lambda tally: bar.update(tally.done, detail=tally.detail),
+                make_executor=make_executor,
+            )
+    except KeyboardInterrupt:
+        typer.echo("stopped: whole days stay, and the same command goes on from there", err=True)
+        raise typer.Exit(130) from None
     files = [file for of_day in built.files for file in of_day.values()]
     size = sum(file.stat().st_size for file in files)
     typer.echo(

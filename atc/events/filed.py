@@ -22,13 +22,15 @@ def filed_events(config: RunConfig, progress: Progress) -> tuple[Catalog, Instru
     data, root = config.data, config.paths.events_dir
     if isinstance(data, SimulatedData):
         with progress.bar("simulate", data.days, "days") as bar:
-            ensure_simulated(data, root, bar.update)
-            bar.update(data.days)
+            if not ensure_simulated(data, root, bar.update):
+                bar.update(data.days, detail="were there")
         return Catalog(root), located(data)
     if isinstance(data, RecordedData):
         with progress.bar("ingest", None, "bytes") as bar:
-            manifest = ensure_ingested(data, config.paths, bar.advance).manifest
-        return Catalog(root, only=[manifest.id]), data
+            ingest = ensure_ingested(data, config.paths, bar.advance)
+            if ingest.already:
+                bar.update(0, detail="was there")
+        return Catalog(root, only=[ingest.manifest.id]), data
     catalog = Catalog(root)
     catalog.instrument(data.venue, data.symbol)  # says so where nothing is filed
     return catalog, data

@@ -111,18 +111,24 @@ def opened(
                 )
             if file.metadata.num_rows != entry.rows:
                 raise DataError(
-                    f"{path}: {file.metadata.num_rows} rows; its manifest says {entry.rows}; ingest the "
-                    "source again"
+                    f"{path}: {file.metadata.num_rows} rows; its manifest says {entry.rows}; {_way_out(path)}"
                 )
             groups = range(file.num_row_groups)
             metadata = file.metadata
             yield file, [each for each in groups if _touches(metadata.row_group(each), start_ns, end_ns)]
     except FileNotFoundError as error:
         raise DataError(
-            f"{path}: a manifest lists this file but it is not there; ingest the source again"
+            f"{path}: a manifest lists this file but it is not there; {_way_out(path)}"
         ) from error
     except (pa.ArrowException, OSError) as error:
-        raise DataError(f"{path}: not readable as Parquet ({error}); ingest the source again") from error
+        raise DataError(f"{path}: not readable as Parquet ({error}); {_way_out(path)}") from error
+
+
+def _way_out(path: Path) -> str:
+    """Of a file of the catalog that is not what it was: without its manifest its events are made anew."""
+    manifests = path.parents[5] / "_ingests" if len(path.parents) > 5 else Path("_ingests")
+    ingest = path.stem.removeprefix("part-")
+    return f"remove {manifests}/{ingest}*.json, and ingest the source again (the next run does, or simulates)"
 
 
 def _touches(group: pa.parquet.RowGroupMetaData, start_ns: int, end_ns: int) -> bool:

@@ -11,6 +11,8 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -61,6 +63,18 @@ class InProcess:
         """What was built since the last call."""
         done, self._done = self._done, []
         return done
+
+
+@contextmanager
+def _ctrl_c_waits() -> Iterator[None]:
+    """A process that is started here is deaf to Ctrl-C from its first moment on, before it can say so itself;
+    and one that has been started is known before Ctrl-C ends us.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @dataclass
@@ -133,15 +147,15 @@ class LocalProcesses:
         ours, theirs = socket.socketpair()
         package = str(Path(atc.__file__).parents[1])
         path = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
-        with theirs:
+        with theirs, _ctrl_c_waits():
             process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "atc.features.executors.worker", str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 env={**os.environ, "PYTHONPATH": path},
             )
-        worker = _Worker(process, Connection(ours.detach()))
-        self._workers.append(worker)
+            worker = _Worker(process, Connection(ours.detach()))
+            self._workers.append(worker)
         return worker
 
     def _bury(self, worker: _Worker) -> str:
