@@ -10,6 +10,7 @@ import shutil
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -19,7 +20,7 @@ from typer.testing import CliRunner
 import atc
 from atc.cli import application
 from atc.config.schema import SimulatedData
-from atc.errors import DataError
+from atc.errors import DataError, UsageError
 from atc.events import catalog as catalog_module
 from atc.events.catalog import Catalog
 from atc.events.reader import read_events
@@ -31,7 +32,7 @@ from atc.features.day_file import manifest_of, packed, read_footer
 from atc.features.declarations import schema_named
 from atc.features.executors.local import local
 from atc.features.inventory import Judge, cached_files
-from atc.features.pruning import removals
+from atc.features.pruning import removals, remove
 from atc.features.verifying import LABEL_KEYS
 from atc.tasks.rows import read_rows
 
@@ -226,6 +227,40 @@ def test_a_file_in_the_folder_of_another_day_is_pruned(root: Path) -> None:
     of = source(root)
     found = removals(of.cache_root, Judge(of.catalog.root, of.data.venue, of.data.symbol))
     assert [(each.path, each.reason) for each in found] == [(copy, "in the folder of another day or schema")]
+
+
+def test_what_was_mended_meanwhile_is_not_pruned(root: Path) -> None:
+    of = source(root)
+    file = next((root / "cache").rglob("schema=core/date=2025-01-06/*.parquet"))
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-9])
+    found = removals(of.cache_root, Judge(of.catalog.root, of.data.venue, of.data.symbol))
+    (damaged,) = (each for each in found if each.path == file)
+    assert damaged.reason.startswith("damaged: ")
+    file.write_bytes(whole)  # another process builds it again
+    assert remove([damaged]).removed == 0
+    assert file.read_bytes() == whole
+    file.write_bytes(whole[:-9])
+    assert remove([damaged]).removed == 1
+    assert not file.exists()
+
+
+@pytest.mark.parametrize(
+    "words", [("--schema", "cor"), ("--from", "06.01.2025"), ("--from", "2025-02-01", "--to", "2025-01-01")]
+)
+def test_wrong_words_are_refused_before_events_are_made(words: tuple[str, ...], tmp_path: Path) -> None:
+    with pytest.raises(UsageError):
+        run("build", tmp_path, *words, code=2)
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_horizon_beyond_the_data_has_no_labels(root: Path) -> None:
+    of = source(root)
+    features, _ = build(of)
+    far = label_days(of, of.days, features, 3 * 86_400.0, make_executor=HERE)
+    read = read_rows("X", features.files, far.files, COLUMNS)
+    assert len(read.r_bps) > 0
+    assert np.isnan(read.r_bps).all()
 
 
 def test_a_day_that_only_its_worker_sees_is_told(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -147,8 +147,11 @@ def build(
 
     make_executor = _executor(on, address, workers)
     config, progress = _composed(settings)
+    # Before events are made, which may take long.
+    wanted = _wanted(config, schema)
+    _dates(first, last)
     source = _source(config, *filed_events(config, progress))
-    days, wanted = _days(source, first, last), _wanted(config, schema)
+    days = _days(source, first, last)
     try:
         with progress.bar("features", len(days), "days") as bar:
             built = build_schemas(
@@ -345,9 +348,7 @@ def _source(config: RunConfig, catalog: object, facts: object) -> Source:
 
 def _days(source: Source, first: str | None, last: str | None) -> list[date]:
     """Business days with events from `first` to `last`. Raises UsageError for a date that is none."""
-    begin, end = _date("--from", first), _date("--to", last)
-    if begin and end and begin > end:
-        raise UsageError(f"--from {begin} is after --to {end}")
+    begin, end = _dates(first, last)
     days = [day for day in source.days if (not begin or day >= begin) and (not end or day <= end)]
     if source.days and not days:
         raise UsageError(
@@ -355,6 +356,13 @@ def _days(source: Source, first: str | None, last: str | None) -> list[date]:
             f"{end or 'the last'}; there are {len(source.days)} from {source.days[0]} to {source.days[-1]}"
         )
     return days
+
+
+def _dates(first: str | None, last: str | None) -> tuple[date | None, date | None]:
+    begin, end = _date("--from", first), _date("--to", last)
+    if begin and end and begin > end:
+        raise UsageError(f"--from {begin} is after --to {end}")
+    return begin, end
 
 
 def _date(option: str, text: str | None) -> date | None:

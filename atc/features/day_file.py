@@ -184,6 +184,14 @@ def read_table(file: Path, columns: Sequence[str] | None = None) -> pa.Table:
         raise Damaged(f"not readable ({why})") from why
 
 
+def size_of(path: Path) -> int:
+    """Bytes of a file; 0 where it went meanwhile."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
 def not_to_be_used(file: Path, why: Exception) -> str:
     """What is said of a cached file that turns out to be damaged or gone where its values are needed."""
     reason = "it was removed meanwhile" if isinstance(why, FileNotFoundError) else str(why)

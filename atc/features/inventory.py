@@ -15,6 +15,9 @@ from atc.features.day_job import FEATURES, LABELS, Reads
 from atc.features.keys import LAYOUT, events_digest, label_code, python_digest
 from atc.features.source import instrument_folder
 
+DAMAGED = "damaged"
+"""How the reason of a file begins that is not whole."""
+
 
 @dataclass(frozen=True)
 class CachedFile:
@@ -91,7 +94,7 @@ class Judge:
     def why_stale(self, file: CachedFile) -> str | None:
         """The reason; None for a file that may still be wanted."""
         if file.manifest is None:
-            return f"damaged: {file.damage}"
+            return f"{DAMAGED}: {file.damage}"
         if file.manifest.day != file.day or file.manifest.schema != file.schema:
             return "in the folder of another day or schema"
         reason = self._code(file.manifest) or self._events(file.manifest)

@@ -7,10 +7,10 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from atc.features.day_file import is_abandoned
+from atc.features.day_file import Damaged, is_abandoned, read_footer, size_of
 from atc.features.day_job import LABELS
 from atc.features.day_lock import LOCKS, DayIsLocked, day_lock
-from atc.features.inventory import Judge, cached_files, half_written
+from atc.features.inventory import DAMAGED, Judge, cached_files, half_written
 
 
 @dataclass(frozen=True)
@@ -45,10 +45,10 @@ def removals(
         if reason is None and keep is not None and file.path not in keep and file.schema != LABELS:
             reason = "other settings"
         if reason is not None and (not schemas or file.schema in schemas):
-            found.append(Removal(file.path, file.path.stat().st_size, reason))
+            found.append(Removal(file.path, size_of(file.path), reason))
     for part in half_written(cache_root, judge.venue, judge.symbol):
         if is_abandoned(part):
-            found.append(Removal(part, part.stat().st_size, "left by a killed process"))
+            found.append(Removal(part, size_of(part), "left by a killed process"))
     return found
 
 
@@ -63,6 +63,8 @@ def remove(files: Iterable[Removal]) -> Pruned:
         try:
             with day_lock(lock):
                 for file in of_day:
+                    if file.reason.startswith(DAMAGED) and _is_whole(file.path):
+                        continue  # built again since it was looked at
                     file.path.unlink(missing_ok=True)
                     removed, size = removed + 1, size + file.bytes
                 for folder in {file.path.parent for file in of_day}:
@@ -78,6 +80,14 @@ def _lock_of(path: Path) -> Path:
     above = day.parent
     instrument = above.parent if above.name.startswith("schema=") else above
     return instrument / LOCKS / day.name.removeprefix("date=")
+
+
+def _is_whole(path: Path) -> bool:
+    try:
+        read_footer(path)
+    except (Damaged, FileNotFoundError):
+        return False
+    return True
 
 
 def _remove_if_empty(folder: Path) -> None:

@@ -11,7 +11,7 @@ from statistics import median
 from typing import Any
 
 from atc.features.column_statistics import QUANTILES, ColumnStatistics
-from atc.features.day_file import FileManifest
+from atc.features.day_file import FileManifest, size_of
 from atc.features.day_job import FEATURES
 from atc.features.declarations import Schema
 from atc.features.inventory import CachedFile, Judge, cached_files
@@ -127,7 +127,7 @@ def _state(
     for file in files:
         if file.path in expected and file.manifest is not None:
             took = seconds.get(file.path.stem)
-            days.append(BuiltDay(file.path, file.manifest, file.path.stat().st_size, took))
+            days.append(BuiltDay(file.path, file.manifest, size_of(file.path), took))
         elif judge.why_stale(file) is not None:
             stale += 1
         elif file.day in wanted:
