@@ -9,6 +9,7 @@ import re
 import shutil
 from functools import partial
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import pyarrow as pa
@@ -29,6 +30,7 @@ from atc.features import build_day as build_day_module
 from atc.features import building
 from atc.features.day_cache import Features, Labels, Source, feature_days, label_days
 from atc.features.day_file import manifest_of, packed, read_footer
+from atc.features.day_job import DayJob, DayOutcome
 from atc.features.declarations import schema_named
 from atc.features.executors.local import local
 from atc.features.inventory import Judge, cached_files
@@ -261,6 +263,48 @@ def test_a_horizon_beyond_the_data_has_no_labels(root: Path) -> None:
     read = read_rows("X", features.files, far.files, COLUMNS)
     assert len(read.r_bps) > 0
     assert np.isnan(read.r_bps).all()
+
+
+class Scripted:
+    """An executor that tells for each day in turn what a test says, one at a time."""
+
+    capacity = 2
+
+    def __init__(self, *outcomes: DayOutcome) -> None:
+        self.outcomes = list(outcomes)
+        self.under_way: list[int] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def submit(self, number: int, job: DayJob) -> None:
+        self.under_way.append(number)
+
+    def wait(self, seconds: float) -> list[tuple[int, DayOutcome]]:
+        return [(self.under_way.pop(0), self.outcomes.pop(0))]
+
+
+@pytest.mark.parametrize("late", [DayOutcome(locked_by="process 1 on here"), DayOutcome(lost="killed")])
+def test_after_what_stops_all_nothing_is_waited_for(root: Path, late: DayOutcome) -> None:
+    """Another builder may hold its day for long; a full disk is told at once."""
+    of = source(root)
+    executor = Scripted(DayOutcome(failure="the disk is full", stops_all=True), late)
+    with pytest.raises(DataError, match="the disk is full"):
+        feature_days(of, of.days, ("kyle_lambda_300s",), make_executor=lambda _: executor)
+    assert executor.outcomes == executor.under_way == []
+
+
+def test_each_reason_is_told_once(root: Path) -> None:
+    of = source(root)
+    first, second = (f"features of {of.data.symbol}, business day {day}" for day in of.days)
+    for others, said in (("spoilt", "nor can be built: 2025-01-07"), ("gone", f"{second}: gone")):
+        executor = Scripted(DayOutcome(failure=f"{first}: spoilt"), DayOutcome(failure=f"{second}: {others}"))
+        with pytest.raises(DataError) as caught:
+            feature_days(of, of.days, ("kyle_lambda_300s",), make_executor=lambda _, it=executor: it)
+        assert str(caught.value).splitlines()[:2] == [f"{first}: spoilt", said]
 
 
 def test_a_day_that_only_its_worker_sees_is_told(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,6 +26,8 @@ TRIES = 3
 """So often a day whose worker was killed is begun."""
 SEEN_WITHIN_S = 60.0
 """A network file system may say for so long that a new file is not there."""
+REASONS_TOLD = 5
+"""So many different reasons are told at the end."""
 _POLL_S = 0.2
 _SHOW_EVERY_S = 1.0
 
@@ -101,6 +103,8 @@ class _Build:
     lost: dict[int, list[str]] = field(default_factory=dict)
     """How the workers of a day ended."""
     failures: dict[int, str] = field(default_factory=dict)
+    stopped: bool = False
+    """What has failed would fail everywhere: nothing is begun any more."""
 
     def run(self) -> None:
         """Until every day is built, by us or by others, or has failed."""
@@ -134,6 +138,8 @@ class _Build:
         self.locked.pop(number, None)
         if outcome.crash is not None:
             raise RuntimeError(outcome.crash)
+        if self.stopped and (outcome.locked_by is not None or outcome.lost is not None):
+            return
         if outcome.locked_by is not None:
             self.locked[number] = outcome.locked_by
         elif outcome.lost is not None:
@@ -147,6 +153,7 @@ class _Build:
         elif outcome.failure is not None:
             self._fail(number, outcome.failure)
             if outcome.stops_all:
+                self.stopped = True
                 self.pending.clear()
                 self.locked.clear()
         else:
@@ -167,12 +174,22 @@ class _Build:
         self.watch(self.tally)
 
     def _message(self) -> str:
-        """The first day that failed, in order of days, and how many others did."""
-        first, *others = sorted(self.failures)
-        days = ", ".join(str(self.jobs[number].day) for number in others[:5])
-        more = f", … ({len(others)} days)" if len(others) > 5 else ""
-        also = f"\nnor can be built: {days}{more}" if others else ""
-        return f"{self.failures[first]}{also}\n{self.tally.done} of {self.tally.total} days are in the cache"
+        """Of each reason the first day that failed and how many others did, in order of days."""
+        reasons: dict[str, list[int]] = {}
+        for number in sorted(self.failures):
+            reason = self.failures[number].removeprefix(self.jobs[number].title)
+            reasons.setdefault(reason, []).append(number)
+        lines = []
+        for first, *others in list(reasons.values())[:REASONS_TOLD]:
+            lines.append(self.failures[first])
+            if others:
+                days = ", ".join(str(self.jobs[number].day) for number in others[:5])
+                more = f", … ({len(others)} days)" if len(others) > 5 else ""
+                lines.append(f"nor can be built: {days}{more}")
+        if len(reasons) > REASONS_TOLD:
+            lines.append(f"and {len(reasons) - REASONS_TOLD} more reasons for other days")
+        lines.append(f"{self.tally.done} of {self.tally.total} days are in the cache")
+        return "\n".join(lines)
 
 
 def _see(files: Sequence[Path]) -> None:
