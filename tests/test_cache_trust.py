@@ -31,7 +31,7 @@ from atc.features import building
 from atc.features.day_cache import Features, Labels, Source, feature_days, label_days
 from atc.features.day_file import manifest_of, packed, read_footer
 from atc.features.day_job import DayJob, DayOutcome
-from atc.features.declarations import schema_named
+from atc.features.declarations import schema_named, schemas
 from atc.features.executors.local import local
 from atc.features.inventory import Judge, cached_files
 from atc.features.pruning import removals, remove
@@ -176,6 +176,16 @@ def test_verify_reads_labels_and_finds_a_forged_one(root: Path) -> None:
     said = run("verify", root, *words, code=1)
     assert "r_bps at " in said
     assert "the labeller gives" in said
+
+
+def test_verify_takes_every_schema_whatever_its_name(root: Path) -> None:
+    """Folders come in the order of the alphabet, the engine's list does not."""
+    words = [word for schema in schemas() for word in ("--schema", schema.name)]
+    run("build", root, *words, "--from", "2025-01-07", code=0)
+    words += ["--from", "2025-01-07", "--stretches", "2", "--rows", "1"]
+    said = run("verify", root, *words, code=0)
+    assert said.startswith(f"clean: {len(schemas()) + 1} files (1 of labels) read")
+    assert "2 of them by the reference" in said
 
 
 def test_verify_says_what_is_not_built_and_fails_where_nothing_is(root: Path) -> None:

@@ -16,7 +16,7 @@ from atc.events.reader import Events, read_events
 from atc.features.compute import KEYS
 from atc.features.day_file import Damaged, FileManifest, manifest_of, read_footer, read_table, row_digest
 from atc.features.day_job import FEATURES
-from atc.features.declarations import schema_named
+from atc.features.declarations import schema_named, schemas
 from atc.features.engine_spec import engine_spec, warm_up_ns
 from atc.features.executors.local import cores
 from atc.features.inventory import CachedFile, cached_files
@@ -282,6 +282,9 @@ def verified(
     for file in files:
         if file.path not in wrong:
             by_day.setdefault(file.day, {})[file.schema] = file.path
+    # The engine wants the order of its list; folders have that of the alphabet.
+    in_order = [schema.name for schema in schemas()]
+    by_day = {day: {name: of[name] for name in in_order if name in of} for day, of in by_day.items()}
     labels = {} if horizon_s is None else label_check.label_files(source, by_day, horizon_s)
     of_labels = len(labels)
     for finding in check_files([*labels.values()]):
