@@ -47,15 +47,11 @@ test-rust:
     {{cargo}} test {{rust}} --locked
 
 # every benchmark
-bench: bench-simulate bench-oracle bench-events bench-engine bench-features
+bench: bench-simulate bench-oracle bench-events bench-features
 
 # each structure of the feature engine, and the whole of it, by criterion; words go to it
 bench-rust *words:
     {{cargo}} bench --manifest-path rust/Cargo.toml --package atc-featuregen --locked -- {{words}}
-
-# the feature engine, events a second; the table also goes to outputs/bench/engine.json
-bench-engine:
-    uv run python tests/benches/engine.py
 
 # features against the clock, the goals, polars, Numba and screamer; the table also goes to outputs/bench/features.json
 bench-features *words:
