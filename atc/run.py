@@ -82,6 +82,8 @@ def make(config: RunConfig, task: Task[Any, Any], record: RunRecord, desk: Any) 
     outcome = task.evaluate(loaded, fitted, desk)
     record.describe(spans=outcome.spans, notes=list(outcome.notes))
     record.write_predictions(outcome.predictions)
+    for name, table in outcome.tables.items():
+        record.write_table(name, table)
     for name, curves in outcome.curves.items():
         sink.curves(name, curves)
     if outcome.importance:

@@ -226,6 +226,22 @@ def test_predictions_need_their_key(tmp_path: Path) -> None:
     assert polars.read_parquet(record.run_folder / "predictions.parquet")["score"].to_list() == [0.5]
 
 
+def test_further_tables_are_files_of_the_run(tmp_path: Path) -> None:
+    import polars
+
+    frame = polars.DataFrame({"lots": [1, 2]})
+    with opened(tmp_path) as record:
+        record.write_table("orders", frame)
+        with pytest.raises(FileExistsError, match="written already"):
+            record.write_table("orders", frame)
+        for name in ("../orders", "Orders", "", "a.b"):
+            with pytest.raises(ValueError, match="table name"):
+                record.write_table(name, frame)
+        fill(record)
+    assert polars.read_parquet(record.run_folder / "orders.parquet").equals(frame)
+    assert "orders.parquet" in manifest_of(record.run_folder)["files"]
+
+
 # force
 
 

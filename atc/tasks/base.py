@@ -72,6 +72,8 @@ class Outcome:
     """By model, then by name: one value an iteration."""
     importance: Sequence[Mapping[str, object]] = ()
     """Rows of the importance table."""
+    tables: Mapping[str, pl.DataFrame] = field(default_factory=dict)
+    """Further tables by name; each becomes `<name>.parquet` in the run folder."""
 
 
 L = TypeVar("L")

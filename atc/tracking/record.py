@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import signal
 import threading
 from collections.abc import Iterator, Mapping
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+_TABLE_NAME = re.compile(r"[a-z][a-z0-9_]*")
 _KEY_COLUMNS = ["symbol", "ts_recv", "ev_seq", "ts_close", "split"]
 
 
@@ -311,7 +313,20 @@ class RunRecord:
             raise ValueError(
                 f"predictions begin with {frame.columns[: len(_KEY_COLUMNS)]}, not {_KEY_COLUMNS}"
             )
-        with self.writing(PREDICTIONS) as path:
+        self._write_parquet(PREDICTIONS, frame)
+
+    def write_table(self, name: str, frame: polars.DataFrame) -> None:
+        """Writes `<name>.parquet`.
+
+        Raises ValueError for a name that is not lower-case letters, digits and `_`, FileExistsError for one
+        that is taken.
+        """
+        if not _TABLE_NAME.fullmatch(name):
+            raise ValueError(f"table name {name!r}: lower-case letters, digits and '_' were expected")
+        self._write_parquet(f"{name}.parquet", frame)
+
+    def _write_parquet(self, file: str, frame: polars.DataFrame) -> None:
+        with self.writing(file) as path:
             frame.write_parquet(path, compression="zstd", compression_level=3)
 
     def finish(self, metrics: Mapping[str, object]) -> None:
