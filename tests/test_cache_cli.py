@@ -282,7 +282,7 @@ def test_the_help_tells_the_options(command: str, words: list[str], monkeypatch:
 
 def test_a_run_finds_what_was_built_for_it(settings: list[str], tmp_path: Path) -> None:
     """The columns of a run are those of its model and of what it is compared with."""
-    from atc.tasks.tick_classification import run_columns
+    from atc.tasks.market_data import run_columns
 
     config = atc.compose([*settings, "features=ticker24"])
     assert [schema.name for schema in declarations.schemas_of(run_columns(config))] == ["core", "ticker"]

@@ -18,7 +18,8 @@ from atc.evaluation.controls import shuffled_control
 from atc.protocol.dataset import Block
 from atc.report.progress import Progress
 from atc.tasks.base import Desk
-from atc.tasks.tick_classification import Loaded, TickClassification
+from atc.tasks.loaded import Loaded
+from atc.tasks.tick_classification import TickClassification
 from atc.tracking.stages import Stages
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -108,7 +109,7 @@ def test_the_holdout_decides_nothing(outputs: Path, monkeypatch: pytest.MonkeyPa
         config = atc.compose(["+experiment=gbdt_36feat", *words, f"paths.outputs={outputs}"])
         task, desk = TickClassification(config), Desk(Stages().stage, Progress("off").bar)
         task.prepare(desk)
-        holdout_start = task._spans.holdout[0]
+        holdout_start = task.market.spans.holdout[0]
         data = task.load(desk)
         models = task.fit(data, desk)
         named = models.by_name["model"].model

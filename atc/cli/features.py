@@ -374,7 +374,7 @@ def _date(option: str, text: str | None) -> date | None:
 
 def _wanted(config: RunConfig, names: list[str] | None) -> Sequence[Schema]:
     from atc.features.declarations import schema_named, schemas, schemas_of
-    from atc.tasks.tick_classification import run_columns
+    from atc.tasks.market_data import run_columns
 
     if names:
         chosen = [schema_named(name) for name in names]

@@ -28,8 +28,8 @@ from atc.events.futures import Futures, futures_of
 if TYPE_CHECKING:
     from atc.protocol.window import Spans
     from atc.tasks.base import Desk
+    from atc.tasks.market_data import MarketData
     from atc.tasks.rows import LabelledRows
-    from atc.tasks.tick_classification import TickClassification
 
 _log = logging.getLogger(__name__)
 SECOND_NS = 1_000_000_000
@@ -171,15 +171,15 @@ class _RowsOf:
         self._config, self._desk = config, desk
 
     @cached_property
-    def _task(self) -> TickClassification:
-        from atc.tasks.tick_classification import TickClassification
+    def _market(self) -> MarketData:
+        from atc.tasks.market_data import MarketData
 
-        task = TickClassification(self._config)
-        task.prepare(self._desk)
-        return task
+        market = MarketData(self._config)
+        market.prepare(self._desk)
+        return market
 
     def __call__(self, part: Part) -> tuple[LabelledRows, Spans]:
-        return self._task.labelled_rows(self._desk, holdout_only=part == "holdout")
+        return self._market.labelled_rows(self._desk, holdout_only=part == "holdout")
 
 
 def _own_threshold(config: RunConfig, rows_of: _RowsOf) -> float:

@@ -1,0 +1,115 @@
+"""The rows of an experiment, split so that no fit can reach the holdout."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from atc.config.schema import RunConfig
+from atc.errors import DataError
+from atc.protocol.dataset import Dataset, labelled
+from atc.protocol.sealed_holdout import Parts, Split, seal, split
+from atc.protocol.window import Spans
+from atc.tasks.base import Desk
+
+if TYPE_CHECKING:
+    from atc.labels.definitions import BinaryLabel
+    from atc.tasks.market_data import MarketData
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """The rows of an experiment, split."""
+
+    parts: Parts
+    """Two blocks to fit and select on, and the sealed holdout."""
+    valid: Dataset
+    """The validation rows with their keys and returns."""
+    split: Split
+    described: Mapping[str, Mapping[str, object]]
+    """By part: `from`, `to`, `days`, `rows`."""
+    label: BinaryLabel
+    spans: Spans
+
+
+def load_rows(market: MarketData, config: RunConfig, desk: Desk) -> Loaded:
+    """Rows with the columns of all models, labels, and the holdout behind its seal."""
+    from atc.events.business_day import days_of
+    from atc.labels.definitions import fit_label
+    from atc.tasks.market_data import run_columns
+    from atc.tasks.rows import read_rows
+
+    days, spans = market.days, market.spans
+    columns = run_columns(config)
+    features, labels = market.build(days, columns, desk)
+    with desk.stage("dataset"):
+        rows = read_rows(config.data.symbol, features.files, labels.files, columns)
+        if len(rows.x) == 0:
+            raise DataError(
+                f"{config.data.name}: no rows at all from {len(days)} business days: sampling.kind="
+                f"{config.sampling.kind} makes a row of events that these data do not have"
+            )
+        parts_of = split(
+            rows.t0,
+            rows.t1,
+            spans,
+            config.protocol.valid_fraction,
+            labelled=labelled(rows.r_bps),
+        )
+        label = fit_label(config.label, rows.r_bps[parts_of.train])
+        dataset = Dataset(
+            keys=rows.keys,
+            x=rows.x,
+            features=columns,
+            y=np.ascontiguousarray(label.classes(rows.r_bps)[:, None]),
+            r_bps=rows.r_bps,
+            t0=rows.t0,
+            t1=rows.t1,
+            days=days_of(rows.t0, config.data.day_cut_utc_s, config.data.tz_offset_s),
+        )
+        parts = seal(dataset, parts_of, sealed=bool(config.protocol.sealed), on_open=_say_opened)
+        return Loaded(
+            parts=parts,
+            valid=dataset.take(parts_of.valid),
+            split=parts_of,
+            described=_described(dataset, parts_of),
+            label=label,
+            spans=spans,
+        )
+
+
+def _say_opened(reason: str) -> None:
+    logging.getLogger(__name__).info("the holdout is opened: %s", reason)
+
+
+def _described(dataset: Dataset, split: Split) -> dict[str, dict[str, object]]:
+    """Of each part: first and last time, days, rows."""
+    described: dict[str, dict[str, object]] = {}
+    for name, rows in (("train", split.train), ("valid", split.valid), ("holdout", split.holdout)):
+        first, last = (
+            datetime.fromtimestamp(int(t) // 1_000_000_000, UTC) for t in dataset.t0[rows[[0, -1]]]
+        )
+        described[name] = {
+            "from": first.isoformat(timespec="seconds"),
+            "to": last.isoformat(timespec="seconds"),
+            "days": len(np.unique(dataset.days[rows])),
+            "rows": len(rows),
+        }
+    return described
+
+
+def row_notes(loaded: Loaded) -> list[str]:
+    split = loaded.split
+    notes = [
+        f"{split.unlabelled:,} rows have no label (a gap, or the end of the data, within the horizon); "
+        f"{split.purged_train:,} training and {split.purged_valid:,} validation rows were purged: a label "
+        "of theirs overlaps a later part's"
+    ]
+    if loaded.parts.holdout.sealed:
+        notes.append(f"sealed: {loaded.parts.holdout.n_rows:,} holdout rows were not looked at")
+    return notes

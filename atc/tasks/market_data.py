@@ -1,0 +1,198 @@
+"""The events and the cached files that a run's rows come from, made unless they are there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from atc.config.schema import InstrumentFacts, RecordedData, RunConfig, SimulatedData
+from atc.errors import DataError
+from atc.evaluation.report import VOLATILITY_FEATURES
+from atc.features.declarations import feature_schema, label_schema
+from atc.features.sets import set_columns
+from atc.tasks.base import BarHandle, DataIdentity, Desk
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from atc.events.catalog import Catalog
+    from atc.features.building import Tally
+    from atc.features.day_cache import Features, Labels, Source
+    from atc.protocol.window import Spans
+    from atc.tasks.rows import LabelledRows
+
+
+class MarketData:
+    """What the config's data, window and columns name."""
+
+    def __init__(self, config: RunConfig) -> None:
+        self._config = config
+        self.digest = ""
+        """Of all that the rows depend on; known after `prepare`."""
+        # Ids of the ingests that are this data set; None: all that is filed.
+        self._only: tuple[str, ...] | None = None
+
+    def prepare(self, desk: Desk) -> DataIdentity:
+        """Simulates or ingests the events unless they are there; digests all that the rows depend on.
+
+        Raises DataError where the filed events are of another instrument than the config says.
+        """
+        from atc.events.instrument import different_facts, instrument_of
+        from atc.features.day_cache import days_read
+
+        with desk.stage("events") as stage:
+            stage.cached = self._ensure_events(desk)
+        facts, source = self._facts, self._source
+        read = {
+            day
+            for span_days in (self.days_of(self.spans.train), self.days_of(self.spans.holdout))
+            for day in days_read(source, span_days, run_columns(self._config), self._config.label.horizon_s)
+        }
+        filed = self._catalog.instrument(facts.venue, facts.symbol, sorted(read))
+        wrong = different_facts(filed, instrument_of(facts))
+        if wrong:
+            raise DataError(
+                f"the events of {facts.venue} {facts.symbol} are filed with {wrong}, as data={facts.name} "
+                "has it: prices, sizes and days would be misread; give data.* the filed values"
+            )
+        self.digest = self._catalog.content_digest(facts.venue, facts.symbol, read)
+        quality = self._demand_quality(sorted(read), desk)
+        return DataIdentity(self.digest, feature_schema(run_columns(self._config)), label_schema(), quality)
+
+    def _demand_quality(self, days: list[date], desk: Desk) -> dict[str, object]:
+        """The quality of `days`; raises DataError where it is less than the config demands."""
+        from atc.events.quality.cache import cached_quality
+        from atc.events.quality.day import Stream
+        from atc.events.quality.demand import misses, refuse
+        from atc.events.quality.document import document
+        from atc.events.quality.measure import Yardsticks
+
+        config, facts = self._config, self._facts
+        stream = Stream(self._catalog, facts, Yardsticks.of(config.quality.measure))
+        with desk.stage("quality") as stage, desk.bar("quality", len(days), "days") as bar:
+            found = cached_quality(stream, days, config.paths.outputs_dir / "cache", bar.advance)
+            stage.cached = found.cached == len(days)
+        missing = [day for day in stream.missing_days if days[0] < day < days[-1]]
+        refuse(misses(found.days, missing, config.quality), config.data.name)
+        return document(facts, found.days, missing)
+
+    def _ensure_events(self, desk: Desk) -> bool:
+        """True if the events were there."""
+        data, paths = self._config.data, self._config.paths
+        if isinstance(data, SimulatedData):
+            from atc.events.simulate import ensure_simulated
+
+            with desk.bar("simulate", data.days, "days") as bar:
+                made = ensure_simulated(data, paths.events_dir, bar.update)
+                bar.update(data.days)
+            return not made
+        if isinstance(data, RecordedData):
+            from atc.events.ingest import ensure_ingested
+
+            with desk.bar("ingest", None, "bytes") as bar:
+                found = ensure_ingested(data, paths, bar.advance)
+            # Whatever else is filed of this symbol is another data set.
+            self._only = (found.manifest.id,)
+            return found.already
+        return True
+
+    @cached_property
+    def _facts(self) -> InstrumentFacts:
+        """The instrument as its events are filed: a simulation has a venue of its own."""
+        data = self._config.data
+        if isinstance(data, SimulatedData):
+            from atc.events.simulate import located
+
+            return located(data)
+        return data
+
+    @cached_property
+    def _catalog(self) -> Catalog:
+        from atc.events.catalog import Catalog
+
+        return Catalog(self._config.paths.events_dir, only=self._only)
+
+    @cached_property
+    def spans(self) -> Spans:
+        from atc.protocol.window import spans_of
+
+        facts = self._facts
+        days = self._catalog.days(facts.venue, facts.symbol)
+        time_range = self._catalog.span_ns(facts.venue, facts.symbol)
+        return spans_of(
+            self._config.window,
+            days,
+            time_range,
+            day_cut_utc_s=facts.day_cut_utc_s,
+            tz_offset_s=facts.tz_offset_s,
+        )
+
+    def days_of(self, span: tuple[int, int]) -> list[date]:
+        """Business days with events that `span` touches."""
+        return self._catalog.days_within(self._facts.venue, self._facts.symbol, *span)
+
+    @property
+    def days(self) -> list[date]:
+        """Business days with events that the window touches."""
+        return sorted({*self.days_of(self.spans.train), *self.days_of(self.spans.holdout)})
+
+    @property
+    def _source(self) -> Source:
+        from atc.features.day_cache import Source
+
+        config = self._config
+        return Source(
+            self._facts,
+            self._catalog,
+            config.paths.outputs_dir / "cache",
+            config.sampling,
+            config.features.engine,
+        )
+
+    def labelled_rows(self, desk: Desk, *, holdout_only: bool) -> tuple[LabelledRows, Spans]:
+        """Keys and returns of the rows that have a label, without a column; of the window or of its holdout.
+
+        For what asks about the market itself. No model is near, so no seal is needed.
+        """
+        import numpy as np
+
+        from atc.tasks.rows import read_rows
+
+        spans = self.spans
+        days = self.days_of(spans.holdout) if holdout_only else self.days
+        features, labels = self.build(days, (), desk)
+        rows = read_rows(self._config.data.symbol, features.files, labels.files, ())
+        inside = (rows.t0 >= spans.holdout[0]) & (rows.t0 < spans.holdout[1])
+        if not holdout_only:
+            inside |= (rows.t0 >= spans.train[0]) & (rows.t0 < spans.train[1])
+        return rows.take(np.flatnonzero(inside & ~np.isnan(rows.r_bps))), spans
+
+    def build(self, days: Sequence[date], columns: Sequence[str], desk: Desk) -> tuple[Features, Labels]:
+        """The files of `columns` and of labels of `days`, made unless they are there."""
+        from atc.features.day_cache import feature_days, label_days
+
+        source = self._source
+        with desk.stage("features") as stage, desk.bar("features", len(days), "days") as bar:
+            features = feature_days(source, days, columns, watch=_shown(bar))
+            stage.cached = features.cached == len(days)
+        with desk.stage("labels") as stage, desk.bar("labels", len(days), "days") as bar:
+            labels = label_days(source, days, features, self._config.label.horizon_s, watch=_shown(bar))
+            stage.cached = labels.cached == len(days)
+        return features, labels
+
+
+def run_columns(config: RunConfig) -> tuple[str, ...]:
+    """Columns that a run reads: the model's first, then what only the baseline and volatility alone need."""
+    own = set_columns(config.features)
+    others = (*set_columns(config.baseline.features), *VOLATILITY_FEATURES)
+    return own + tuple(dict.fromkeys(name for name in others if name not in own))
+
+
+def _shown(bar: BarHandle) -> Callable[[Tally], None]:
+    """Shows a build on a progress bar."""
+
+    def show(tally: Tally) -> None:
+        bar.update(tally.done, detail=tally.detail)
+
+    return show

@@ -1,0 +1,87 @@
+"""What a run says: figures, notes and predictions of the models on the rows that judge."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from atc.config.schema import RunConfig
+from atc.evaluation.report import MODEL, Outcomes, Scored, evaluate
+from atc.protocol.dataset import Block, Dataset
+from atc.tasks.base import Desk, Outcome
+from atc.tasks.fitting import Fitted, FittedModel
+from atc.tasks.loaded import Loaded, row_notes
+
+
+def outcome_of(config: RunConfig, loaded: Loaded, fitted: Fitted, desk: Desk) -> Outcome:
+    """Scores all three models and compares them on the holdout, unless the run is sealed."""
+    with desk.stage("evaluate"):
+        train, valid = loaded.parts.train, loaded.parts.valid
+        holdout = None if loaded.parts.holdout.sealed else loaded.parts.holdout.open("metrics of the run")
+        scores = {
+            name: Scored(
+                train=scores_of(one, train),
+                valid=scores_of(one, valid),
+                holdout=None if holdout is None else scores_of(one, holdout),
+            )
+            for name, one in fitted.by_name.items()
+        }
+        report = evaluate(
+            train_y=train.y[:, 0],
+            valid_y=valid.y[:, 0],
+            holdout=None if holdout is None else Outcomes.of(holdout),
+            scores=scores,
+            config=config.evaluation,
+            horizon_ns=round(config.label.horizon_s * 1_000_000_000),
+            exit_bps=loaded.label.exit_bps,
+            seed=config.seed,
+        )
+    named = fitted.by_name[MODEL].report
+    return Outcome(
+        metrics=report.metrics,
+        predictions=_predictions(loaded.valid, holdout, scores),
+        spans=loaded.described,
+        notes=(*row_notes(loaded), *_fit_notes(fitted), *report.notes),
+        curves={name: one.report.curves for name, one in fitted.by_name.items() if one.report.curves},
+        importance=[
+            {"feature": item.feature, named.importance_kind: item.value, "splits": item.splits}
+            for item in named.importance
+        ],
+    )
+
+
+def scores_of(fitted: FittedModel, rows: Block | Dataset) -> NDArray[np.float64]:
+    """(n,) the model's one score."""
+    column: NDArray[np.float64] = fitted.model.predict(rows.select(fitted.model.features).x)[:, 0]
+    return column
+
+
+def _predictions(valid: Dataset, holdout: Dataset | None, scores: Mapping[str, Scored]) -> pl.DataFrame:
+    """Rows that selected nothing or only when to stop, with every model's score."""
+    frames = []
+    for split, part in (("valid", valid), ("holdout", holdout)):
+        if part is None:
+            continue
+        columns = [pl.lit(split).alias("split"), pl.Series("y", part.y[:, 0])]
+        columns += [pl.Series("t0", part.t0), pl.Series("t1", part.t1), pl.Series("r_bps", part.r_bps)]
+        for name, scored in scores.items():
+            values = scored.valid if split == "valid" else scored.holdout
+            columns.append(pl.Series("p_hold" if name == MODEL else f"{name}_p_hold", values))
+        frames.append(part.keys.with_columns(columns))
+    return pl.concat(frames)
+
+
+def _fit_notes(fitted: Fitted) -> list[str]:
+    notes = []
+    for name, one in fitted.by_name.items():
+        notes += [f"{name}: {note}" for note in one.report.notes]
+        if one.report.null_columns:
+            notes.append(
+                f"{name}: null in every training row, kept as missing: {', '.join(one.report.null_columns)}"
+            )
+        if one.report.constant_columns:
+            notes.append(f"{name}: constant in the training rows: {', '.join(one.report.constant_columns)}")
+    return notes
