@@ -57,9 +57,9 @@ def planted_rows(
         x=x,
         features=FEATURES,
         y=y[:, None],
-        r_bps=r_bps,
+        r_bps=r_bps[:, None],
         t0=t0,
-        t1=t0 + horizon,
+        t1=(t0 + horizon)[:, None],
         days=t0.astype("datetime64[ns]").astype("datetime64[D]"),
     )
 

@@ -43,7 +43,7 @@ def data() -> Dataset:
 
 @pytest.fixture(scope="module")
 def rows(data: Dataset) -> Split:
-    return split(data.t0, data.t1, halves(data), 0.25, labelled=labelled(data.y))
+    return split(data.t0, data.last_t1, halves(data), 0.25, labelled=labelled(data.y))
 
 
 def draws_of(data: Dataset, rows: Split) -> Resampling:
@@ -62,7 +62,7 @@ def leaks_of(data: Dataset) -> dict[str, NDArray[np.float64]]:
     label = leaked_by(data.y[:, 0])
     return {
         "the label of the next event": label,
-        "the return of the next event": leaked_by(data.r_bps),
+        "the return of the next event": leaked_by(data.r_bps[:, 0]),
         "null unless the next event holds": np.where(label == 1.0, 1.0, np.nan),
     }
 
@@ -70,7 +70,7 @@ def leaks_of(data: Dataset) -> dict[str, NDArray[np.float64]]:
 def drowned(data: Dataset) -> NDArray[np.float64]:
     """The return of the next event under noise of its own size."""
     noise = np.random.default_rng(1).standard_normal(data.n_rows)
-    return leaked_by(data.r_bps) + np.nanstd(data.r_bps) * noise
+    return leaked_by(data.r_bps[:, 0]) + np.nanstd(data.r_bps) * noise
 
 
 LEAKS = sorted(leaks_of(planted_rows(10)))
@@ -80,7 +80,7 @@ SEEDS = range(8)
 def case(seed: int) -> tuple[Dataset, Split, int]:
     """Rows, their split, and how many disjoint label windows validation has."""
     rows = planted_rows(6000, seed=seed)
-    parts = split(rows.t0, rows.t1, halves(rows), 0.25, labelled=labelled(rows.y))
+    parts = split(rows.t0, rows.last_t1, halves(rows), 0.25, labelled=labelled(rows.y))
     return rows, parts, disjoint_windows(rows.t0[parts.valid], HORIZON)
 
 
@@ -145,7 +145,7 @@ def test_few_windows_raise_no_alarm_in_the_screen() -> None:
 
 
 def test_columns_that_rank_backwards_are_seen_too(data: Dataset, rows: Split) -> None:
-    valid = plant_column(data.block(rows.valid), -leaked_by(data.r_bps)[rows.valid])
+    valid = plant_column(data.block(rows.valid), -leaked_by(data.r_bps[:, 0])[rows.valid])
     windows = disjoint_windows(data.t0[rows.valid], HORIZON)
     (found,) = screen_features(valid, windows)
     assert found.auc < 0.25

@@ -100,7 +100,7 @@ def test_the_holdout_decides_nothing(outputs: Path, monkeypatch: pytest.MonkeyPa
             held = rows.t0 >= holdout_start
             rng = np.random.default_rng(1)
             rows.x[held] = rng.normal(size=(int(held.sum()), rows.x.shape[1]))
-            rows.r_bps[held] = rng.normal(scale=500.0, size=int(held.sum()))
+            rows.r_bps[held] = rng.normal(scale=500.0, size=(int(held.sum()), 1))
         return rows
 
     monkeypatch.setattr(rows_module, "read_rows", spoiled)

@@ -44,7 +44,7 @@ PROVENANCE = Provenance(
 
 def train_block() -> Block:
     data = planted_rows(1500)
-    known = np.flatnonzero(~np.isnan(data.r_bps))
+    known = np.flatnonzero(~np.isnan(data.r_bps[:, 0]))
     return data.block(known)
 
 

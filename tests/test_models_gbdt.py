@@ -28,7 +28,7 @@ CONFIG = Gbdt(
 @pytest.fixture(scope="module")
 def blocks() -> tuple[Block, Block]:
     data = planted_rows(3000)
-    known = np.flatnonzero(~np.isnan(data.r_bps))
+    known = np.flatnonzero(~np.isnan(data.r_bps[:, 0]))
     cut = int(len(known) * 0.8)
     return data.block(known[:cut]), data.block(known[cut:])
 

@@ -22,7 +22,7 @@ from atc.protocol.dataset import Block
 
 def blocks(n: int = 4000, seed: int = 0) -> tuple[Block, Block]:
     data = planted_rows(n, seed=seed)
-    known = np.flatnonzero(~np.isnan(data.r_bps))
+    known = np.flatnonzero(~np.isnan(data.r_bps[:, 0]))
     cut = int(len(known) * 0.8)
     return data.block(known[:cut]), data.block(known[cut:])
 

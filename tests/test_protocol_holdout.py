@@ -27,7 +27,7 @@ LINEAR = Logistic(kind="logistic")
 
 
 def parts_of(data: Dataset, *, sealed: bool = False) -> Parts:
-    rows = split(data.t0, data.t1, halves(data), 0.1, labelled=labelled(data.y))
+    rows = split(data.t0, data.last_t1, halves(data), 0.1, labelled=labelled(data.y))
     return seal(data, rows, sealed=sealed)
 
 
@@ -83,7 +83,7 @@ def test_a_sealed_run_never_opens_and_reasons_come_first() -> None:
     with pytest.raises(UsageError, match=r"sealed \(protocol\.sealed=true\)"):
         parts_of(data, sealed=True).holdout.open("evaluation")
     asked: list[str] = []
-    rows = split(data.t0, data.t1, halves(data), 0.1, labelled=labelled(data.y))
+    rows = split(data.t0, data.last_t1, halves(data), 0.1, labelled=labelled(data.y))
     holdout = SealedHoldout(data, rows.holdout, sealed=False, on_open=asked.append)
     with pytest.raises(ValueError, match="stated reason"):
         holdout.open(" ")
@@ -105,14 +105,14 @@ def test_no_holdout_value_reaches_the_fit(config: ModelConfig, tmp_path: Path) -
     byte.
     """
     data = planted_rows(3000)
-    rows = split(data.t0, data.t1, halves(data), 0.1, labelled=labelled(data.y))
+    rows = split(data.t0, data.last_t1, halves(data), 0.1, labelled=labelled(data.y))
     rng = np.random.default_rng(7)
     x, y, r_bps = data.x.copy(), data.y.copy(), data.r_bps.copy()
     after = slice(int(rows.holdout[0]), None)
     x[after] = rng.choice(np.array([np.nan, -1e30, 3e8, 0.0], dtype=np.float32), x[after].shape)
     y[after] = rng.choice([0.0, 1.0, np.nan], y[after].shape)
     y[rows.holdout[0]] = 1.0  # the first label is where the purge ends
-    r_bps[after] = rng.standard_normal(len(r_bps[after])) * 1e6
+    r_bps[after] = rng.standard_normal(r_bps[after].shape) * 1e6
     changed = replace(data, x=x, y=y, r_bps=r_bps)
 
     results = []

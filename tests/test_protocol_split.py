@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -84,13 +85,13 @@ def test_too_few_rows_says_where_they_went() -> None:
     with pytest.raises(
         DataError, match=r"needs \(20 a part\): validation has \d+.*null label.*purged.*valid_fraction"
     ):
-        split(data.t0, data.t1, halves(data), 0.1, labelled=labelled(data.y))
+        split(data.t0, data.last_t1, halves(data), 0.1, labelled=labelled(data.y))
 
 
 def test_labels_null_throughout_are_named() -> None:
     data = planted_rows(200)
     with pytest.raises(DataError, match=r"every label is null \(200 rows\).*label\.horizon_s"):
-        split(data.t0, data.t1, halves(data), 0.1, labelled=np.zeros(200, dtype=np.bool_))
+        split(data.t0, data.last_t1, halves(data), 0.1, labelled=np.zeros(200, dtype=np.bool_))
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0])
@@ -122,3 +123,16 @@ def test_select_names_the_nearest_feature() -> None:
     assert data.select(data.features).x is data.x
     with pytest.raises(UsageError, match=r"'linaer' is not in this dataset; did you mean 'linear'"):
         data.select(("linaer",))
+
+
+def test_a_row_is_purged_for_the_label_that_looks_furthest() -> None:
+    """Of two heads the longer one decides, whichever column it stands in."""
+    data = planted_rows(50)
+    t1 = np.column_stack([data.t0 + 10, data.t0 + 30, data.t0 + 20])
+    y, r_bps = (np.repeat(column, 3, axis=1) for column in (data.y, data.r_bps))
+    heads = replace(data, y=y, r_bps=r_bps, t1=t1, heads=("a", "b", "c"))
+    np.testing.assert_array_equal(heads.last_t1, data.t0 + 30)
+    np.testing.assert_array_equal(heads.take(np.arange(5)).last_t1, data.t0[:5] + 30)
+    assert heads.take(np.arange(5)).heads == ("a", "b", "c")
+    with pytest.raises(ValueError, match=r"t1 has shape \(50, 1\), \(50, 3\) was expected"):
+        replace(heads, t1=data.t1)

@@ -47,7 +47,7 @@ class Outcomes:
     @classmethod
     def of(cls, rows: Dataset, head: int = 0) -> Outcomes:
         """The outcomes of one head of `rows`."""
-        return cls(y=rows.y[:, head], r_bps=rows.r_bps, t0=rows.t0, days=rows.days)
+        return cls(y=rows.y[:, head], r_bps=rows.r_bps[:, head], t0=rows.t0, days=rows.days)
 
 
 @dataclass(frozen=True)

@@ -62,13 +62,15 @@ class Dataset:
     y: NDArray[np.float64]
     """(n, heads); NaN for null."""
     r_bps: NDArray[np.float64]
-    """(n,) forward return, bps; NaN for null."""
+    """(n, heads) return that the label of the head is made of, bps; NaN for null."""
     t0: NDArray[np.int64]
-    """(n,) ns: the label's first instant."""
+    """(n,) ns: the labels' first instant."""
     t1: NDArray[np.int64]
-    """(n,) ns: its last instant, included."""
+    """(n, heads) ns: their last instants, included."""
     days: NDArray[np.datetime64]
     """(n,) business day of t0, unit D."""
+    heads: tuple[str, ...] = ("",)
+    """Names of the heads, suffixes of columns and keys: a horizon such as `300s`; empty for the only one."""
 
     def __post_init__(self) -> None:
         _check_matrix(self.x, self.features)
@@ -76,14 +78,15 @@ class Dataset:
         if missing:
             raise ValueError(f"keys lack {', '.join(missing)}; they have {', '.join(self.keys.columns)}")
         n = len(self.x)
-        if self.y.ndim != 2:
-            raise ValueError(f"y has shape {self.y.shape}, ({n}, heads) was expected")
+        for name, table in (("y", self.y), ("r_bps", self.r_bps), ("t1", self.t1)):
+            if table.shape != (n, len(self.heads)):
+                raise ValueError(
+                    f"{name} has shape {table.shape}, ({n}, {len(self.heads)}) was expected: {n} rows of the "
+                    f"heads {', '.join(map(repr, self.heads))}"
+                )
         columns: dict[str, pl.DataFrame | NDArray[Any]] = {
             "keys": self.keys,
-            "y": self.y,
-            "r_bps": self.r_bps,
             "t0": self.t0,
-            "t1": self.t1,
             "days": self.days,
         }
         for name, column in columns.items():
@@ -94,6 +97,11 @@ class Dataset:
     def n_rows(self) -> int:
         """Number of rows."""
         return len(self.x)
+
+    @property
+    def last_t1(self) -> NDArray[np.int64]:
+        """(n,) ns: the last instant that any label of the row looks at."""
+        return latest(self.t1)
 
     def take(self, rows: Rows) -> Dataset:
         """The rows of these positions, in this order; x is a view where they are one run, everything else a
@@ -108,6 +116,7 @@ class Dataset:
             t0=self.t0[rows],
             t1=self.t1[rows],
             days=self.days[rows],
+            heads=self.heads,
         )
 
     def select(self, features: Sequence[str]) -> Dataset:
@@ -124,6 +133,11 @@ class Dataset:
 def labelled(y: NDArray[np.float64]) -> NDArray[np.bool_]:
     """(n,) true where at least one head of `y` (n,) or (n, heads) is not null."""
     return np.asarray(~np.isnan(y if y.ndim == 2 else y[:, None]).all(axis=1))
+
+
+def latest(t1: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(n,) the latest of `t1` (n, heads), ns: a row is purged for the label of it that looks furthest."""
+    return t1[:, 0] if t1.shape[1] == 1 else np.asarray(t1.max(axis=1))
 
 
 def require_two_classes(y: NDArray[np.float64], part: str) -> None:

@@ -184,13 +184,14 @@ class _RowsOf:
 
 def _own_threshold(config: RunConfig, rows_of: _RowsOf) -> float:
     from atc.labels.definitions import fit_label
+    from atc.protocol.dataset import latest
     from atc.protocol.sealed_holdout import split
 
     if isinstance(config.label, Hold10Oracle):
         return fit_label(config.label, np.empty(0)).threshold_bps
     rows, spans = rows_of("window")
-    parts = split(rows.t0, rows.t1, spans, config.protocol.valid_fraction)
-    return fit_label(config.label, rows.r_bps[parts.train]).threshold_bps
+    parts = split(rows.t0, latest(rows.t1), spans, config.protocol.valid_fraction)
+    return fit_label(config.label, rows.r_bps[parts.train, 0]).threshold_bps
 
 
 def _spread(rows: int, effort: Effort) -> NDArray[np.int64]:
@@ -213,7 +214,7 @@ def _truth(  # noqa: PLR0917  # all of them are different things
     exit_bps = abs(threshold_bps)
     label = oracle.label_outcomes(r, threshold_bps)
     direction = oracle.direction_outcomes(r, exit_bps)
-    published = at.r_bps > threshold_bps
+    published = at.r_bps[:, 0] > threshold_bps
     return KnownTruth(
         scenario=data.scenario.name,
         label=config.label.kind,

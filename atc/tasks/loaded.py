@@ -12,7 +12,7 @@ import numpy as np
 
 from atc.config.schema import RunConfig
 from atc.errors import DataError
-from atc.protocol.dataset import Dataset, labelled
+from atc.protocol.dataset import Dataset, labelled, latest
 from atc.protocol.sealed_holdout import Parts, Split, seal, split
 from atc.protocol.window import Spans
 from atc.tasks.base import Desk
@@ -56,17 +56,17 @@ def load_rows(market: MarketData, config: RunConfig, desk: Desk) -> Loaded:
             )
         parts_of = split(
             rows.t0,
-            rows.t1,
+            latest(rows.t1),
             spans,
             config.protocol.valid_fraction,
             labelled=labelled(rows.r_bps),
         )
-        label = fit_label(config.label, rows.r_bps[parts_of.train])
+        label = fit_label(config.label, rows.r_bps[parts_of.train, 0])
         dataset = Dataset(
             keys=rows.keys,
             x=rows.x,
             features=columns,
-            y=np.ascontiguousarray(label.classes(rows.r_bps)[:, None]),
+            y=np.ascontiguousarray(label.classes(rows.r_bps)),
             r_bps=rows.r_bps,
             t0=rows.t0,
             t1=rows.t1,

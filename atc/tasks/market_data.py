@@ -157,6 +157,7 @@ class MarketData:
         """
         import numpy as np
 
+        from atc.protocol.dataset import labelled
         from atc.tasks.rows import read_rows
 
         spans = self.spans
@@ -166,7 +167,7 @@ class MarketData:
         inside = (rows.t0 >= spans.holdout[0]) & (rows.t0 < spans.holdout[1])
         if not holdout_only:
             inside |= (rows.t0 >= spans.train[0]) & (rows.t0 < spans.train[1])
-        return rows.take(np.flatnonzero(inside & ~np.isnan(rows.r_bps))), spans
+        return rows.take(np.flatnonzero(inside & labelled(rows.r_bps))), spans
 
     def build(self, days: Sequence[date], columns: Sequence[str], desk: Desk) -> tuple[Features, Labels]:
         """The files of `columns` and of labels of `days`, made unless they are there."""

@@ -65,8 +65,12 @@ def _predictions(valid: Dataset, holdout: Dataset | None, scores: Mapping[str, S
     for split, part in (("valid", valid), ("holdout", holdout)):
         if part is None:
             continue
-        columns = [pl.lit(split).alias("split"), pl.Series("y", part.y[:, 0])]
-        columns += [pl.Series("t0", part.t0), pl.Series("t1", part.t1), pl.Series("r_bps", part.r_bps)]
+        columns: list[pl.Expr | pl.Series] = [pl.lit(split).alias("split")]
+        for head, name in enumerate(part.heads):
+            of_head = {"y": part.y[:, head], "t0": part.t0, "t1": part.t1[:, head]}
+            of_head["r_bps"] = part.r_bps[:, head]
+            ending = f"_{name}" if name else ""
+            columns += [pl.Series(f"{column}{ending}", values) for column, values in of_head.items()]
         for name, scored in scores.items():
             values = scored.valid if split == "valid" else scored.holdout
             columns.append(pl.Series("p_hold" if name == MODEL else f"{name}_p_hold", values))

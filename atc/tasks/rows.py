@@ -30,9 +30,11 @@ class LabelledRows:
     x: NDArray[np.float32]
     """(n, k), NaN for null."""
     r_bps: NDArray[np.float64]
-    """(n,) forward return, NaN for null."""
+    """(n, heads) forward return, NaN for null."""
     t0: NDArray[np.int64]
+    """(n,) ns."""
     t1: NDArray[np.int64]
+    """(n, heads) ns."""
 
     def take(self, rows: NDArray[np.int64]) -> LabelledRows:
         """The rows with these numbers."""
@@ -93,7 +95,9 @@ def read_rows(
         if keys
         else pl.DataFrame(schema={"ts_recv": pl.Int64, "ev_seq": pl.UInt64, "ts_close": pl.Int64})
     )
-    return LabelledRows(all_keys.select(pl.lit(symbol).alias("symbol"), *KEYS), x, r_bps, t0, t1)
+    return LabelledRows(
+        all_keys.select(pl.lit(symbol).alias("symbol"), *KEYS), x, r_bps[:, None], t0, t1[:, None]
+    )
 
 
 def _rows_in_common(features: Sequence[Path], labels: Path) -> int:
