@@ -100,7 +100,14 @@ def test_the_predictions_carry_the_key_and_agree_with_the_metrics(gbdt: Path) ->
     assert rows.columns[:5] == ["symbol", "ts_recv", "ev_seq", "ts_close", "split"]
     assert rows.select(pl.struct("symbol", "ts_recv", "ev_seq").is_duplicated().any()).item() is False
     assert rows.select((pl.col("ts_close") >= pl.col("ts_recv")).all()).item()
+    # Every row of their time is there: a label that the end of the data makes null is null.
+    unlabelled = rows.filter(pl.col("y").is_null())
+    assert unlabelled.height > 0
+    assert not unlabelled["judged"].any()
+    assert unlabelled["p_hold"].is_not_null().all()
+    rows = rows.filter("judged")
     held = rows.filter(pl.col("split") == "holdout")
+    assert held.height == run.metrics["holdout/rows"]
     assert roc_auc_score(held["y"], held["p_hold"]) == pytest.approx(run.metrics["holdout/auc"], abs=1e-12)
     # Purged: no validation label reaches into the holdout.
     valid = rows.filter(pl.col("split") == "valid")

@@ -84,13 +84,16 @@ def test_a_sealed_run_never_opens_and_reasons_come_first() -> None:
         parts_of(data, sealed=True).holdout.open("evaluation")
     asked: list[str] = []
     rows = split(data.t0, data.last_t1, halves(data), 0.1, labelled=labelled(data.y))
-    holdout = SealedHoldout(data, rows.holdout, sealed=False, on_open=asked.append)
+    holdout = seal(data, rows, sealed=False, on_open=asked.append).holdout
     with pytest.raises(ValueError, match="stated reason"):
         holdout.open(" ")
     assert asked == []
     opened = holdout.open("auc")
     assert asked == ["auc"]
-    np.testing.assert_array_equal(opened.t0, data.t0[rows.holdout])
+    # With the rows whose label the end of the data makes null: nobody could have left them out.
+    np.testing.assert_array_equal(opened.t0, data.t0[rows.holdout_decisions])
+    assert len(rows.holdout) < opened.n_rows
+    np.testing.assert_array_equal(opened.t0[labelled(opened.y)], data.t0[rows.holdout])
 
     def refuse(reason: str) -> None:
         raise OSError("the ledger is full")

@@ -59,6 +59,9 @@ def test_split_equals_the_definition(rows: list[tuple[int, int]], data: st.DataO
     assert (found.train.tolist(), found.valid.tolist(), found.holdout.tolist()) == (train, valid, holdout)
     assert found.purged_train == len(in_train) - len(train)
     assert found.purged_valid == len(in_valid) - len(valid)
+    decisions = [i for i, (a, _) in enumerate(rows) if border <= a < end]
+    assert found.valid_decisions.tolist() == decisions
+    assert found.holdout_decisions.tolist() == [i for i, (a, _) in enumerate(rows) if held[0] <= a < held[1]]
     kept = len(in_train) + len(in_valid) + len(holdout)
     assert kept + found.unlabelled + found.outside == len(rows)
 

@@ -42,6 +42,11 @@ class Split:
     """Validation rows whose label overlaps one of the holdout."""
     outside: int
     """Rows in neither span."""
+    valid_decisions: Rows
+    """Every row of the validation's time, with a label or without: which of them have one is known later
+    only, so a strategy decides at all of them."""
+    holdout_decisions: Rows
+    """Every row of the holdout's time."""
 
 
 def split(
@@ -73,9 +78,13 @@ def split(
     valid_start = end - round((end - start) * Fraction(str(valid_fraction)))
 
     def within(first: int, last: int) -> Rows:
-        return np.flatnonzero(usable & (t0 >= first) & (t0 < last))
+        return np.flatnonzero((t0 >= first) & (t0 < last))
 
-    in_train, in_valid, holdout = within(start, valid_start), within(valid_start, end), within(*spans.holdout)
+    in_train, valid_decisions = within(start, valid_start), within(valid_start, end)
+    holdout_decisions = within(*spans.holdout)
+    in_train, in_valid, holdout = (
+        rows[usable[rows]] for rows in (in_train, valid_decisions, holdout_decisions)
+    )
     late = overlaps_any(t0[in_valid], t1[in_valid], t0[holdout], t1[holdout])
     valid = in_valid[~late]
     judges = np.concatenate([valid, holdout])
@@ -92,6 +101,8 @@ def split(
         purged_train=int(np.count_nonzero(overlapping)),
         purged_valid=int(np.count_nonzero(late)),
         outside=int(np.count_nonzero(~inside)),
+        valid_decisions=valid_decisions,
+        holdout_decisions=holdout_decisions,
     )
     _require_rows(result, min_rows)
     return result
@@ -136,8 +147,8 @@ def fit_in_progress() -> Iterator[None]:
 
 
 class SealedHoldout:
-    """Rows that no fit can read: not a `Block`, without x, y, length or iteration, closed while anything is
-    fitted.
+    """Rows that no fit can read, those without a label among them: not a `Block`, without x, y, length or
+    iteration, closed while anything is fitted.
 
     The seal keeps honest code honest, by type and at run time; it does not pretend to stop code that goes
     through private names.
@@ -208,5 +219,5 @@ def seal(
     return Parts(
         train=dataset.block(rows.train),
         valid=dataset.block(rows.valid),
-        holdout=SealedHoldout(dataset, rows.holdout, sealed=sealed, on_open=on_open),
+        holdout=SealedHoldout(dataset, rows.holdout_decisions, sealed=sealed, on_open=on_open),
     )

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from atc.config.schema import RunConfig
 from atc.errors import DataError
@@ -29,7 +30,9 @@ class Loaded:
     parts: Parts
     """Two blocks to fit and select on, and the sealed holdout."""
     valid: Dataset
-    """The validation rows with their keys and returns."""
+    """Every row of the validation's time with its key and return, with a label or without."""
+    valid_judged: NDArray[np.bool_]
+    """(n,) those that select and that figures are made of: with a label, and not purged."""
     split: Split
     described: Mapping[str, Mapping[str, object]]
     """By part: `from`, `to`, `days`, `rows`."""
@@ -75,7 +78,8 @@ def load_rows(market: MarketData, config: RunConfig, desk: Desk) -> Loaded:
         parts = seal(dataset, parts_of, sealed=bool(config.protocol.sealed), on_open=_say_opened)
         return Loaded(
             parts=parts,
-            valid=dataset.take(parts_of.valid),
+            valid=dataset.take(parts_of.valid_decisions),
+            valid_judged=np.isin(parts_of.valid_decisions, parts_of.valid, assume_unique=True),
             split=parts_of,
             described=_described(dataset, parts_of),
             label=label,
@@ -88,9 +92,13 @@ def _say_opened(reason: str) -> None:
 
 
 def _described(dataset: Dataset, split: Split) -> dict[str, dict[str, object]]:
-    """Of each part: first and last time, days, rows."""
+    """Of each part: first and last time, days and rows of those with a label; decisions: with or without."""
     described: dict[str, dict[str, object]] = {}
-    for name, rows in (("train", split.train), ("valid", split.valid), ("holdout", split.holdout)):
+    for name, rows, decisions in (
+        ("train", split.train, None),
+        ("valid", split.valid, split.valid_decisions),
+        ("holdout", split.holdout, split.holdout_decisions),
+    ):
         first, last = (
             datetime.fromtimestamp(int(t) // 1_000_000_000, UTC) for t in dataset.t0[rows[[0, -1]]]
         )
@@ -100,13 +108,16 @@ def _described(dataset: Dataset, split: Split) -> dict[str, dict[str, object]]:
             "days": len(np.unique(dataset.days[rows])),
             "rows": len(rows),
         }
+        if decisions is not None:
+            described[name]["decisions"] = len(decisions)
     return described
 
 
 def row_notes(loaded: Loaded) -> list[str]:
     split = loaded.split
     notes = [
-        f"{split.unlabelled:,} rows have no label (a gap, or the end of the data, within the horizon); "
+        f"{split.unlabelled:,} rows have no label (a gap, or the end of the data, within the horizon): a "
+        "decision is taken there as everywhere, and no figure is made of them; "
         f"{split.purged_train:,} training and {split.purged_valid:,} validation rows were purged: a label "
         "of theirs overlaps a later part's"
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
@@ -10,30 +11,59 @@ from numpy.typing import NDArray
 
 from atc.config.schema import RunConfig
 from atc.evaluation.report import MODEL, Outcomes, Scored, evaluate
-from atc.protocol.dataset import Block, Dataset
+from atc.protocol.dataset import Block, Dataset, labelled
 from atc.tasks.base import Desk, Outcome
 from atc.tasks.fitting import Fitted, FittedModel
 from atc.tasks.loaded import Loaded, row_notes
 
 
+@dataclass(frozen=True)
+class Judged:
+    """Rows at which a decision is taken, and which of them figures are made of."""
+
+    rows: Dataset
+    judged: NDArray[np.bool_]
+    """(n,)."""
+
+    @classmethod
+    def labelled(cls, rows: Dataset) -> Judged:
+        """All rows that have a label are judged."""
+        return cls(rows, labelled(rows.y))
+
+    def outcomes(self, head: int = 0) -> Outcomes:
+        """What happened in the judged rows."""
+        rows, chosen = self.rows, self.judged
+        return Outcomes(
+            y=rows.y[chosen, head], r_bps=rows.r_bps[chosen, head], t0=rows.t0[chosen], days=rows.days[chosen]
+        )
+
+
 def outcome_of(config: RunConfig, loaded: Loaded, fitted: Fitted, desk: Desk) -> Outcome:
     """Scores all three models and compares them on the holdout, unless the run is sealed."""
     with desk.stage("evaluate"):
-        train, valid = loaded.parts.train, loaded.parts.valid
-        holdout = None if loaded.parts.holdout.sealed else loaded.parts.holdout.open("metrics of the run")
+        train, valid = loaded.parts.train, Judged(loaded.valid, loaded.valid_judged)
+        sealed = loaded.parts.holdout
+        holdout = None if sealed.sealed else Judged.labelled(sealed.open("metrics of the run"))
         scores = {
             name: Scored(
                 train=scores_of(one, train),
-                valid=scores_of(one, valid),
-                holdout=None if holdout is None else scores_of(one, holdout),
+                valid=scores_of(one, valid.rows),
+                holdout=None if holdout is None else scores_of(one, holdout.rows),
             )
             for name, one in fitted.by_name.items()
         }
         report = evaluate(
             train_y=train.y[:, 0],
-            valid_y=valid.y[:, 0],
-            holdout=None if holdout is None else Outcomes.of(holdout),
-            scores=scores,
+            valid_y=valid.rows.y[valid.judged, 0],
+            holdout=None if holdout is None else holdout.outcomes(),
+            scores={
+                name: Scored(
+                    train=of.train,
+                    valid=of.valid[valid.judged],
+                    holdout=None if holdout is None or of.holdout is None else of.holdout[holdout.judged],
+                )
+                for name, of in scores.items()
+            },
             config=config.evaluation,
             horizon_ns=round(config.label.horizon_s * 1_000_000_000),
             exit_bps=loaded.label.exit_bps,
@@ -42,7 +72,7 @@ def outcome_of(config: RunConfig, loaded: Loaded, fitted: Fitted, desk: Desk) ->
     named = fitted.by_name[MODEL].report
     return Outcome(
         metrics=report.metrics,
-        predictions=_predictions(loaded.valid, holdout, scores),
+        predictions=_predictions(valid, holdout, scores),
         spans=loaded.described,
         notes=(*row_notes(loaded), *_fit_notes(fitted), *report.notes),
         curves={name: one.report.curves for name, one in fitted.by_name.items() if one.report.curves},
@@ -59,18 +89,26 @@ def scores_of(fitted: FittedModel, rows: Block | Dataset) -> NDArray[np.float64]
     return column
 
 
-def _predictions(valid: Dataset, holdout: Dataset | None, scores: Mapping[str, Scored]) -> pl.DataFrame:
-    """Rows that selected nothing or only when to stop, with every model's score."""
+def _predictions(valid: Judged, holdout: Judged | None, scores: Mapping[str, Scored]) -> pl.DataFrame:
+    """Rows that selected nothing or only when to stop, with every model's score.
+
+    All rows of their time: a label that a gap makes null is null here too, and `judged` is false for rows
+    that no figure is made of.
+    """
     frames = []
-    for split, part in (("valid", valid), ("holdout", holdout)):
-        if part is None:
+    for split, place in (("valid", valid), ("holdout", holdout)):
+        if place is None:
             continue
+        part = place.rows
         columns: list[pl.Expr | pl.Series] = [pl.lit(split).alias("split")]
         for head, name in enumerate(part.heads):
             of_head = {"y": part.y[:, head], "t0": part.t0, "t1": part.t1[:, head]}
             of_head["r_bps"] = part.r_bps[:, head]
             ending = f"_{name}" if name else ""
-            columns += [pl.Series(f"{column}{ending}", values) for column, values in of_head.items()]
+            columns += [
+                pl.Series(f"{column}{ending}", values, nan_to_null=True) for column, values in of_head.items()
+            ]
+        columns.append(pl.Series("judged", place.judged))
         for name, scored in scores.items():
             values = scored.valid if split == "valid" else scored.holdout
             columns.append(pl.Series("p_hold" if name == MODEL else f"{name}_p_hold", values))
