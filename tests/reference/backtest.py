@@ -1,0 +1,468 @@
+"""The backtest once more, from its definitions (docs/backtest.md) alone: dictionaries, loops, and no hurry.
+
+The market is a list of moments: what the book was after each timestamp that touched it. A strategy is walked
+through its decisions, which gives its fills; everything else (cash, carry, curve, split) is summed from the
+fills anew wherever it is asked for.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+from .events import CLEAR, DELTA, REPEAT, SNAP, SNAPSHOT, SYNTH_DIFF, Book, Control, Event, is_reset
+
+E10 = 10**10
+E9 = 10**9
+OUTCOMES = (
+    "filled",
+    "partial",
+    "thin",
+    "maintenance",
+    "stale_book",
+    "no_book",
+    "crossed",
+    "end_of_data",
+    "no_new_entry",
+)
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Moment:
+    """The book after all messages of one timestamp."""
+
+    ts: int
+    known: bool
+    bids: Mapping[int, int]
+    asks: Mapping[int, int]
+    messages: tuple[Book, ...]
+    """Of this timestamp; none at a RESET alone."""
+
+    @property
+    def bid(self) -> int | None:
+        return max(self.bids) if self.known and self.bids else None
+
+    @property
+    def ask(self) -> int | None:
+        return min(self.asks) if self.known and self.asks else None
+
+
+class Market:
+    """What the events before `end_ns` say of the book, at any time."""
+
+    def __init__(self, events: Iterable[Event], max_gap_ns: int, end_ns: int) -> None:
+        self.max_gap_ns = max_gap_ns
+        mine = [event for event in events if event.ts_recv < end_ns and isinstance(event, Book | Control)]
+        self.last_event_ts = mine[-1].ts_recv if mine else None
+        self.moments = _moments(mine, max_gap_ns)
+        self._ts = [moment.ts for moment in self.moments]
+        self.book_moments = [moment for moment in self.moments if moment.messages]
+        self._book_ts = [moment.ts for moment in self.book_moments]
+
+    def at(self, t: int) -> Moment | None:
+        """The known book at `t`, everything up to and with `t` included; None: unknown."""
+        last = self.last_message(t)
+        number = bisect_right(self._ts, t) - 1
+        if last is None or t - last > self.max_gap_ns or not self.moments[number].known:
+            return None
+        return self.moments[number]
+
+    def last_message(self, t: int) -> int | None:
+        number = bisect_right(self._book_ts, t) - 1
+        return None if number < 0 else self._book_ts[number]
+
+    def execution(self, arrival: int, wait_ns: int) -> int | None:
+        """When an order that arrives then is executed; None: beyond the data."""
+        number = bisect_left(self._book_ts, arrival)
+        if number < len(self._book_ts) and self._book_ts[number] <= arrival + wait_ns:
+            return self._book_ts[number]
+        beyond = self.last_event_ts is None or arrival + wait_ns > self.last_event_ts
+        return None if beyond else arrival + wait_ns
+
+    def messages_between(self, after: int, until: int) -> list[Book]:
+        """Of the timestamps in (after, until]."""
+        first, last = bisect_right(self._book_ts, after), bisect_right(self._book_ts, until)
+        return [message for moment in self.book_moments[first:last] for message in moment.messages]
+
+    def marks(self, before: int) -> tuple[int | None, int | None]:
+        """The best bid and ask that were last there, each side for itself, as of all before that time."""
+        number = bisect_left(self._book_ts, before) - 1
+        return (None, None) if number < 0 else self._marks[number]
+
+    @cached_property
+    def _marks(self) -> list[tuple[int | None, int | None]]:
+        bid, ask, found = None, None, []
+        for moment in self.book_moments:
+            bid = bid if moment.bid is None else moment.bid
+            ask = ask if moment.ask is None else moment.ask
+            found.append((bid, ask))
+        return found
+
+    def mark(self, position: int, before: int) -> int:
+        """Where a position would be closed, as of everything before that time."""
+        if position == 0:
+            return 0
+        found = self.marks(before)[0 if position > 0 else 1]
+        assert found is not None, "no fill without a mark"
+        return found
+
+    def mid2(self, before: int) -> int | None:
+        bid, ask = self.marks(before)
+        return None if bid is None or ask is None else bid + ask
+
+    def mid2_path(self, before: int) -> list[tuple[int, int]]:
+        """Each book timestamp before that time, with twice the mid after it; from the first that has one."""
+        times = [ts for ts in self._book_ts if ts < before]
+        return [(ts, mid2) for ts in times if (mid2 := self.mid2(ts + 1)) is not None]
+
+
+def _there(value: int | None) -> int:
+    assert value is not None
+    return value
+
+
+def _moments(events: Sequence[Event], max_gap_ns: int) -> list[Moment]:
+    touching = [event for event in events if isinstance(event, Book) or is_reset(event)]
+    found: list[Moment] = []
+    lots: dict[int, dict[int, int]] = {1: {}, -1: {}}
+    known, last_message = False, None
+    here: list[Book] = []
+    for number, event in enumerate(touching):
+        if isinstance(event, Book):
+            if last_message is not None and event.ts_recv - last_message > max_gap_ns:
+                known = False
+            last_message = event.ts_recv
+            here.append(event)
+            if event.msg_kind in (SNAP, CLEAR):
+                known, lots = True, {1: {}, -1: {}}
+            if known:
+                for level in event.levels:
+                    if level.side:
+                        lots[level.side].pop(level.px, None)
+                        if level.qty:
+                            lots[level.side][level.px] = level.qty
+        else:
+            known = False
+        if number + 1 == len(touching) or touching[number + 1].ts_recv > event.ts_recv:
+            found.append(Moment(event.ts_recv, known, dict(lots[1]), dict(lots[-1]), tuple(here)))
+            here = []
+    return found
+
+
+@dataclass(frozen=True)
+class Fill:
+    """One level that an order took; `lots` > 0 whichever the side."""
+
+    order: int
+    e: int
+    side: int
+    px: int
+    lots: int
+    fee: int
+
+
+@dataclass(frozen=True)
+class Execution:
+    """What became of an order on its way."""
+
+    e: int | None
+    outcome: str
+    fills: tuple[tuple[int, int], ...] = ()
+    """(price, lots), best first."""
+
+    @property
+    def filled(self) -> int:
+        return sum(lots for _, lots in self.fills)
+
+
+class Wanted(NamedTuple):
+    """An order before it is sent; quantity 0: there is none."""
+
+    side: int
+    qty: int
+    reduced: bool
+    capped: bool
+
+
+@dataclass
+class Rules:
+    """What the specification of a backtest says, and the market that it is about."""
+
+    spec: Mapping[str, Any]
+    market: Market
+
+    @property
+    def x(self) -> Mapping[str, int]:
+        return self.spec["execution"]
+
+    def within(self, key: str, t: int) -> bool:
+        return any(begin <= t < end for begin, end in self.spec[key])
+
+    def wanted(self, d: int, position: int, target: int) -> Wanted:
+        """The order that a decision makes."""
+        change = target - position
+        side, whole = (1 if change > 0 else -1), abs(change)
+        allowed = whole
+        if self.within("no_new_entry", d):
+            allowed = min(whole, abs(position)) if position * side < 0 else 0
+        largest = self.x["max_order_lots"]
+        return Wanted(side, min(allowed, largest), reduced=allowed < whole, capped=allowed > largest)
+
+    def execute(
+        self,
+        strategy: Mapping[str, Any],
+        d: int,
+        side: int,
+        qty: int,
+        before: Sequence[Fill] = (),
+    ) -> Execution:
+        """The order of a decision at `d`; `before`: what the strategy took from the book already."""
+        e = self.market.execution(d + strategy["latency_ns"], self.x["wait_ns"])
+        if e is None:
+            return Execution(None, "end_of_data")
+        if self.within("closed", e):
+            return Execution(e, "maintenance")
+        last = self.market.last_message(e)
+        if last is not None and e - last > self.x["max_book_age_ns"]:
+            return Execution(e, "stale_book")
+        book = self.market.at(e)
+        needed = None if book is None else book.ask if side > 0 else book.bid
+        if book is None or needed is None or self.market.mid2(e + 1) is None:
+            return Execution(e, "no_book")
+        if book.bid is not None and book.ask is not None and book.bid >= book.ask:
+            return Execution(e, "crossed")
+        levels = sorted(book.asks.items()) if side > 0 else sorted(book.bids.items(), reverse=True)
+        there = []
+        for px, lots in levels:
+            taken = sum(f.lots for f in before if (f.side, f.px) == (side, px) and not self.refilled(f, e))
+            left = lots * strategy["depth_num"] // strategy["depth_den"] - taken
+            if left > 0:
+                there.append((px, left))
+        fills, slip = [], self.x["max_slippage_bps_e6"]
+        for px, left in there:
+            best = there[0][0]
+            fine = px * E10 <= best * (E10 + slip) if side > 0 else px * E10 >= best * (E10 - slip)
+            if fine and qty > 0:
+                fills.append((px, min(left, qty)))
+                qty -= fills[-1][1]
+        outcome = "thin" if not fills else "partial" if qty else "filled"
+        return Execution(e, outcome, tuple(fills))
+
+    def refilled(self, fill: Fill, now: int) -> bool:
+        """Whether what a fill took is displayed anew."""
+        whole = SNAPSHOT | SYNTH_DIFF | REPEAT
+        return any(
+            message.msg_kind != DELTA
+            or message.flags & whole
+            or any((level.side, level.px) == (-fill.side, fill.px) for level in message.levels)
+            for message in self.market.messages_between(fill.e, now)
+        )
+
+    def fee(self, strategy: Mapping[str, Any], e: int, px: int, lots: int) -> int:
+        rate = strategy["fee_bps_e6"]
+        if not isinstance(rate, int):
+            rate = [fee for begin, fee in rate if begin <= e][-1]
+        return -(-px * lots * rate // E10)
+
+    def carry(self, position: int, cut: int) -> int:
+        """What a position pays at a cut: whole units of the quote currency, rounded up."""
+        rate = self.spec["carry_rate_e9"][self.spec["day_cuts_ns"].index(cut)]
+        unit = self.spec["tick_lot_per_quote"]
+        worth = abs(position) * self.market.mark(position, cut)
+        return -(-worth * rate // (E9 * unit)) * unit
+
+
+@dataclass
+class Account:
+    """A strategy after its decisions: its fills, and all that follows from them."""
+
+    rules: Rules
+    strategy: Mapping[str, Any]
+    fills: list[Fill] = field(default_factory=list)
+    orders: list[Row] = field(default_factory=list)
+
+    def position(self, before: int) -> int:
+        return sum(fill.side * fill.lots for fill in self.fills if fill.e < before)
+
+    def fees(self, before: int) -> int:
+        return sum(fill.fee for fill in self.fills if fill.e < before)
+
+    def carry(self, until: int) -> int:
+        """Of the cuts up to and with `until`."""
+        cuts = [cut for cut in self.rules.spec["day_cuts_ns"] if cut <= until]
+        return sum(self.rules.carry(self.position(cut), cut) for cut in cuts)
+
+    def cash(self, at: int) -> int:
+        """After the cut at `at`, if there is one, and before anything else of that instant."""
+        flows = -sum(fill.side * fill.lots * fill.px for fill in self.fills if fill.e < at)
+        return flows - self.fees(at) - self.carry(at)
+
+    def equity(self, at: int) -> int:
+        position = self.position(at)
+        return self.cash(at) + position * self.rules.market.mark(position, at)
+
+    def split(self, at: int) -> Row:
+        """Where the equity came from, in half units, as of everything before `at`."""
+        market = self.rules.market
+        path = market.mid2_path(at)
+        price = sum(self.position(ts) * (after - before) for (_, before), (ts, after) in pairwise(path))
+        impact = 0
+        for fill in self.fills:
+            if fill.e < at:
+                impact -= fill.side * fill.lots * (2 * fill.px - _there(market.mid2(fill.e + 1)))
+        position = self.position(at)
+        if position:
+            impact += position * (2 * market.mark(position, at) - path[-1][1])
+        return {
+            "price_half": price,
+            "spread_impact_half": impact,
+            "fees_half": -2 * self.fees(at),
+            "carry_half": -2 * self.carry(at),
+        }
+
+    def days(self) -> list[Row]:
+        """A row at each cut, and at the end where it is none."""
+        spec = self.rules.spec
+        rows = []
+        for cut in sorted({*spec["day_cuts_ns"], spec["end_ns"]}):
+            carry = self.rules.carry(self.position(cut), cut) if cut in spec["day_cuts_ns"] else 0
+            row = {"strategy": self.strategy["name"], "cut": cut, "equity": self.equity(cut), "carry": carry}
+            rows.append(row | self.split(cut))
+        return rows
+
+    def curve(self) -> list[Row]:
+        spec = self.rules.spec
+        step = spec["curve_ns"]
+        inside = range((spec["begin_ns"] // step + 1) * step, spec["end_ns"], step)
+        return [
+            {
+                "strategy": self.strategy["name"],
+                "ts": g,
+                "position": self.position(g),
+                "cash": self.cash(g),
+                "equity": self.equity(g),
+            }
+            for g in (*inside, spec["end_ns"])
+        ]
+
+    def totals(self) -> Row:
+        spec = self.rules.spec
+        begin, end = spec["begin_ns"], spec["end_ns"]
+        split = self.split(end)
+        assert sum(split.values()) == 2 * self.equity(end)
+        changes = sorted({begin, end, *(fill.e for fill in self.fills)})
+        time_by_sign = Counter[int]()
+        for since, until in pairwise(changes):
+            position = self.position(until)
+            time_by_sign[(position > 0) - (position < 0)] += until - since
+        outcomes = Counter(order["outcome"] for order in self.orders)
+        return {
+            "strategy": self.strategy["name"],
+            "equity": self.equity(end),
+            "cash": self.cash(end),
+            "position": self.position(end),
+            **split,
+            "turnover_lots": sum(fill.lots for fill in self.fills),
+            "fills": sum(order["filled"] > 0 for order in self.orders),
+            "submissions": len(self.orders) - outcomes["no_new_entry"],
+            "long_ns": time_by_sign[1],
+            "short_ns": time_by_sign[-1],
+            "flat_ns": time_by_sign[0],
+            **{f"n_{outcome}": outcomes[outcome] for outcome in OUTCOMES},
+        }
+
+
+@dataclass
+class ReferenceBacktest:
+    """One backtest of many strategies over the same decisions."""
+
+    spec: Mapping[str, Any]
+    events: Sequence[Event]
+    decisions: Sequence[tuple[int, Mapping[str, int]]]
+    """`ts_close`, ascending, and the target of each policy, lots."""
+
+    def __post_init__(self) -> None:
+        begin, end = self.spec["begin_ns"], self.spec["end_ns"]
+        assert all(begin <= d < end for d, _ in self.decisions)
+        assert all(a <= b for (a, _), (b, _) in pairwise(self.decisions))
+        for strategy in self.spec["strategies"]:
+            x = self.rules.x
+            need = x["max_book_age_ns"] + strategy["latency_ns"] + x["wait_ns"]
+            assert x["min_interval_ns"] >= need
+
+    @cached_property
+    def rules(self) -> Rules:
+        market = Market(self.events, self.spec["max_gap_ns"], self.spec["end_ns"])
+        return Rules(self.spec, market)
+
+    def account(self, strategy: Mapping[str, Any]) -> Account:
+        """A strategy that follows a policy, or the benchmark."""
+
+        def target(number: int, _position: int) -> int:
+            if number == 0 or strategy["policy"] == "benchmark":
+                return int(strategy["size_lots"])
+            return self.decisions[number][1][strategy["policy"]]
+
+        return self.walked(strategy, target)
+
+    def walked(self, strategy: Mapping[str, Any], target: Callable[[int, int], int]) -> Account:
+        """`target(number, position)`: of each decision that is free to submit."""
+        rules, market = self.rules, self.rules.market
+        account = Account(rules, strategy)
+        last_submission: int | None = None
+        for number, (d, _) in enumerate(self.decisions):
+            if last_submission is not None and d - last_submission < rules.x["min_interval_ns"]:
+                continue
+            position = account.position(d + 1)
+            goal = target(number, position)
+            if goal == position:
+                continue
+            side, qty, reduced, capped = rules.wanted(d, position, goal)
+            done = Execution(None, "no_new_entry")
+            if qty:
+                last_submission = d
+                done = rules.execute(strategy, d, side, qty, account.fills)
+                assert done.e is None or done.e >= d
+            made = []
+            for px, lots in done.fills:
+                assert done.e is not None
+                fee = rules.fee(strategy, done.e, px, lots)
+                made.append(Fill(len(account.orders), done.e, side, px, lots, fee))
+            account.fills += made
+            book = market.at(d)
+            last = market.last_message(d)
+            account.orders.append(
+                {
+                    "strategy": strategy["name"],
+                    "decision": number,
+                    "ts_decision": d,
+                    "bid": book.bid if book else None,
+                    "ask": book.ask if book else None,
+                    "book_age_ns": None if last is None else d - last,
+                    "target": goal,
+                    "position_before": position,
+                    "side": side,
+                    "qty": qty,
+                    "reduced": reduced,
+                    "capped": capped,
+                    "ts_arrival": d + strategy["latency_ns"] if qty else None,
+                    "ts_exec": done.e,
+                    "outcome": done.outcome,
+                    "expected_px": None if book is None else book.ask if side > 0 else book.bid,
+                    "filled": done.filled,
+                    "cash_flow": -sum(f.side * f.px * f.lots for f in made),
+                    "fees": sum(f.fee for f in made),
+                    "position_after": position + side * done.filled,
+                }
+            )
+        for order in account.orders:
+            e = order["ts_exec"]
+            at = (order["ts_decision"] if e is None else e) + 1
+            order["cash_after"], order["equity_after"] = account.cash(at), account.equity(at)
+        return account
