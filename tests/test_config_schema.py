@@ -22,8 +22,8 @@ from atc.config.schema import (
     RecordedData,
     RunConfig,
     SimulatedData,
-    Slice,
 )
+from atc.config.slices import Slice
 
 GROUPS = (
     "data",

@@ -12,7 +12,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from atc.config.plugins import PRESET_GROUPS
-from atc.config.schema import Mismatch, RunConfig
+from atc.config.schema import RunConfig
+from atc.config.slices import Mismatch
 from atc.errors import UsageError, nearest
 
 Origin = Callable[[str], str | None]
