@@ -75,19 +75,11 @@ def run_reference(spec: Mapping[str, Any], events: Sequence[Event], decisions: D
         tables["totals"].append(account.totals())
         tables["days"] += account.days()
         if one["log"]:
+            first = len(tables["orders"])
             tables["orders"] += account.orders
-            tables["fills"] += [
-                {
-                    "strategy": one["name"],
-                    "decision": account.orders[fill.order]["decision"],
-                    "ts_exec": fill.e,
-                    "side": fill.side,
-                    "px": fill.px,
-                    "lots": fill.lots,
-                    "fee": fill.fee,
-                }
-                for fill in account.fills
-            ]
+            for fill in account.fills:
+                row = {"order": first + fill.order, "px": fill.px, "lots": fill.lots, "fee": fill.fee}
+                tables["fills"].append({"strategy": one["name"], **row})
         if one["curve"]:
             tables["curve"] += account.curve()
     return tables
@@ -100,7 +92,7 @@ def run_rust(spec: Mapping[str, Any], events: Sequence[Event], decisions: Decisi
     return {name: batch.to_pylist() for name, batch in engine.finish().items()}
 
 
-ENGINES = {"reference": run_reference, "rust": run_rust}
+ENGINES = {"reference": run_reference} | ({"rust": run_rust} if hasattr(_rust, "Backtest") else {})
 
 
 def decision_batch(decisions: Decisions) -> pa.RecordBatch:

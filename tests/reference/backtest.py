@@ -52,6 +52,10 @@ class Moment:
     def ask(self) -> int | None:
         return min(self.asks) if self.known and self.asks else None
 
+    @property
+    def mid2(self) -> int | None:
+        return None if self.bid is None or self.ask is None else self.bid + self.ask
+
 
 class Market:
     """What the events before `end_ns` say of the book, at any time."""
@@ -90,36 +94,27 @@ class Market:
         first, last = bisect_right(self._book_ts, after), bisect_right(self._book_ts, until)
         return [message for moment in self.book_moments[first:last] for message in moment.messages]
 
-    def marks(self, before: int) -> tuple[int | None, int | None]:
-        """The best bid and ask that were last there, each side for itself, as of all before that time."""
-        number = bisect_left(self._book_ts, before) - 1
-        return (None, None) if number < 0 else self._marks[number]
-
-    @cached_property
-    def _marks(self) -> list[tuple[int | None, int | None]]:
-        bid, ask, found = None, None, []
-        for moment in self.book_moments:
-            bid = bid if moment.bid is None else moment.bid
-            ask = ask if moment.ask is None else moment.ask
-            found.append((bid, ask))
-        return found
+    def last_known(self, what: Callable[[Moment], int | None], before: int) -> int | None:
+        """The last value that the book timestamps before that time gave; those without one say nothing."""
+        for moment in reversed(self.book_moments[: bisect_left(self._book_ts, before)]):
+            value = what(moment)
+            if value is not None:
+                return value
+        return None
 
     def mark(self, position: int, before: int) -> int:
         """Where a position would be closed, as of everything before that time."""
         if position == 0:
             return 0
-        found = self.marks(before)[0 if position > 0 else 1]
-        assert found is not None, "no fill without a mark"
-        return found
+        return _there(self.last_known((lambda m: m.bid) if position > 0 else (lambda m: m.ask), before))
 
-    def mid2(self, before: int) -> int | None:
-        bid, ask = self.marks(before)
-        return None if bid is None or ask is None else bid + ask
+    def mid2(self, before: int) -> int:
+        """Twice the mid that was last known."""
+        return _there(self.last_known(lambda m: m.mid2, before))
 
     def mid2_path(self, before: int) -> list[tuple[int, int]]:
-        """Each book timestamp before that time, with twice the mid after it; from the first that has one."""
-        times = [ts for ts in self._book_ts if ts < before]
-        return [(ts, mid2) for ts in times if (mid2 := self.mid2(ts + 1)) is not None]
+        """Each timestamp before that time that had a mid, with twice its mid."""
+        return [(m.ts, m.mid2) for m in self.book_moments if m.ts < before and m.mid2 is not None]
 
 
 def _there(value: int | None) -> int:
@@ -232,10 +227,9 @@ class Rules:
         if last is not None and e - last > self.x["max_book_age_ns"]:
             return Execution(e, "stale_book")
         book = self.market.at(e)
-        needed = None if book is None else book.ask if side > 0 else book.bid
-        if book is None or needed is None or self.market.mid2(e + 1) is None:
+        if book is None or book.bid is None or book.ask is None:
             return Execution(e, "no_book")
-        if book.bid is not None and book.ask is not None and book.bid >= book.ask:
+        if book.bid >= book.ask:
             return Execution(e, "crossed")
         levels = sorted(book.asks.items()) if side > 0 else sorted(book.bids.items(), reverse=True)
         there = []
@@ -308,22 +302,22 @@ class Account:
         return self.cash(at) + position * self.rules.market.mark(position, at)
 
     def split(self, at: int) -> Row:
-        """Where the equity came from, in half units, as of everything before `at`."""
+        """Where the equity came from, as of everything before `at`: the first two in half units."""
         market = self.rules.market
         path = market.mid2_path(at)
         price = sum(self.position(ts) * (after - before) for (_, before), (ts, after) in pairwise(path))
         impact = 0
         for fill in self.fills:
             if fill.e < at:
-                impact -= fill.side * fill.lots * (2 * fill.px - _there(market.mid2(fill.e + 1)))
+                impact -= fill.side * fill.lots * (2 * fill.px - market.mid2(fill.e + 1))
         position = self.position(at)
         if position:
             impact += position * (2 * market.mark(position, at) - path[-1][1])
         return {
             "price_half": price,
             "spread_impact_half": impact,
-            "fees_half": -2 * self.fees(at),
-            "carry_half": -2 * self.carry(at),
+            "fees": self.fees(at),
+            "carry": self.carry(at),
         }
 
     def days(self) -> list[Row]:
@@ -331,15 +325,18 @@ class Account:
         spec = self.rules.spec
         rows = []
         for cut in sorted({*spec["day_cuts_ns"], spec["end_ns"]}):
-            carry = self.rules.carry(self.position(cut), cut) if cut in spec["day_cuts_ns"] else 0
-            row = {"strategy": self.strategy["name"], "cut": cut, "equity": self.equity(cut), "carry": carry}
-            rows.append(row | self.split(cut))
+            split = self.split(cut)
+            carry_total = split.pop("carry")
+            paid = self.rules.carry(self.position(cut), cut) if cut in spec["day_cuts_ns"] else 0
+            state = {"position": self.position(cut), "cash": self.cash(cut), "equity": self.equity(cut)}
+            row = {"strategy": self.strategy["name"], "ts": cut, **state, "carry": paid}
+            rows.append(row | split | {"carry_total": carry_total})
         return rows
 
     def curve(self) -> list[Row]:
         spec = self.rules.spec
         step = spec["curve_ns"]
-        inside = range((spec["begin_ns"] // step + 1) * step, spec["end_ns"], step)
+        grid = range(-(-spec["begin_ns"] // step) * step, spec["end_ns"], step)
         return [
             {
                 "strategy": self.strategy["name"],
@@ -348,14 +345,15 @@ class Account:
                 "cash": self.cash(g),
                 "equity": self.equity(g),
             }
-            for g in (*inside, spec["end_ns"])
+            for g in grid
         ]
 
     def totals(self) -> Row:
         spec = self.rules.spec
         begin, end = spec["begin_ns"], spec["end_ns"]
         split = self.split(end)
-        assert sum(split.values()) == 2 * self.equity(end)
+        whole = split["price_half"] + split["spread_impact_half"] - 2 * split["fees"] - 2 * split["carry"]
+        assert whole == 2 * self.equity(end)
         changes = sorted({begin, end, *(fill.e for fill in self.fills)})
         time_by_sign = Counter[int]()
         for since, until in pairwise(changes):
@@ -369,6 +367,9 @@ class Account:
             "position": self.position(end),
             **split,
             "turnover_lots": sum(fill.lots for fill in self.fills),
+            "turnover": sum(fill.lots * fill.px for fill in self.fills),
+            "capped": sum(order["capped"] for order in self.orders),
+            "reduced": sum(order["reduced"] for order in self.orders),
             "fills": sum(order["filled"] > 0 for order in self.orders),
             "submissions": len(self.orders) - outcomes["no_new_entry"],
             "long_ns": time_by_sign[1],
