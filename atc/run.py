@@ -26,6 +26,7 @@ def run(config: RunConfig) -> Path:
     from atc.report.summary import print_summary
     from atc.tasks.base import Desk
     from atc.tasks.tick_classification import TickClassification
+    from atc.tracking.looks import looks_of
     from atc.tracking.record import Prelude, RunIdentity, RunRecord
     from atc.tracking.run_files import QUALITY
 
@@ -53,7 +54,8 @@ def run(config: RunConfig) -> Path:
             if not record.finished:
                 with record.writing(QUALITY) as path:
                     path.write_text(json.dumps(data.quality, indent=1) + "\n", encoding="utf-8")
-                make(config, task, record, Desk(record.stage, progress.bar))
+                look = looks_of(record, config.paths.events_dir)
+                make(config, task, record, Desk(record.stage, progress.bar, look))
     print_summary(record.folder)
     return record.folder
 

@@ -55,7 +55,7 @@ def loaded(outputs: Path, *words: str) -> tuple[RunConfig, Loaded]:
         ["+experiment=gbdt_36feat", *words, f"paths.outputs={outputs}", "runtime.progress=off"]
     )
     task = TickClassification(config)
-    desk = Desk(Stages().stage, Progress("off").bar)
+    desk = Desk(Stages().stage, Progress("off").bar, look=lambda _holdout, _reason: None)
     task.prepare(desk)
     return config, task.load(desk)
 

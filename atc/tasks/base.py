@@ -13,8 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from atc.errors import UsageError
+
 if TYPE_CHECKING:
     import polars as pl
+
+    from atc.protocol.ledger import EnterLook, Holdout
 
 
 @dataclass(frozen=True)
@@ -41,14 +45,23 @@ class BarHandle(Protocol):
         """`done` units of `total` are done."""
 
 
+def _no_ledger(holdout: Holdout, reason: str) -> None:
+    raise UsageError(
+        f"no ledger is at hand to enter a look at the holdout of {holdout.venue} {holdout.symbol} in "
+        f"({reason!r}), and a look that is not entered does not happen: pass Desk(…, look=…)"
+    )
+
+
 @dataclass(frozen=True)
 class Desk:
-    """What a task is handed to report with: timed stages and progress bars."""
+    """What a task is handed to report with: timed stages, progress bars, the holdout ledger."""
 
     stage: Callable[[str], AbstractContextManager[Any]]
     """`with desk.stage(name) as stage` times the body; `stage.cached = True` says a cache answered."""
     bar: Callable[[str, float | None, str], AbstractContextManager[Any]]
     """`with desk.bar(name, total, unit) as bar` shows progress; see `BarHandle`."""
+    look: EnterLook = _no_ledger
+    """Enters a look at the holdout in the ledger; without a ledger nobody looks."""
 
 
 Curves = Mapping[str, Sequence[float]]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -75,7 +75,8 @@ def load_rows(market: MarketData, config: RunConfig, desk: Desk) -> Loaded:
             t1=rows.t1,
             days=days_of(rows.t0, config.data.day_cut_utc_s, config.data.tz_offset_s),
         )
-        parts = seal(dataset, parts_of, sealed=bool(config.protocol.sealed), on_open=_say_opened)
+        look = partial(desk.look, market.holdout)
+        parts = seal(dataset, parts_of, sealed=bool(config.protocol.sealed), on_open=look)
         return Loaded(
             parts=parts,
             valid=dataset.take(parts_of.valid_decisions),
@@ -85,10 +86,6 @@ def load_rows(market: MarketData, config: RunConfig, desk: Desk) -> Loaded:
             label=label,
             spans=spans,
         )
-
-
-def _say_opened(reason: str) -> None:
-    logging.getLogger(__name__).info("the holdout is opened: %s", reason)
 
 
 def _described(dataset: Dataset, split: Split) -> dict[str, dict[str, object]]:

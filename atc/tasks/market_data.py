@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from atc.events.catalog import Catalog
     from atc.features.building import Tally
     from atc.features.day_cache import Features, Labels, Source
+    from atc.protocol.ledger import Holdout
     from atc.protocol.window import Spans
     from atc.tasks.rows import LabelledRows
 
@@ -136,6 +137,15 @@ class MarketData:
     def days(self) -> list[date]:
         """Business days with events that the window touches."""
         return sorted({*self.days_of(self.spans.train), *self.days_of(self.spans.holdout)})
+
+    @property
+    def holdout(self) -> Holdout:
+        """The holdout as the ledger knows it: by its time and its events, whatever a run reads."""
+        from atc.protocol.ledger import Holdout
+
+        venue, symbol, span = self._facts.venue, self._facts.symbol, self.spans.holdout
+        digest = self._catalog.content_digest(venue, symbol, self.days_of(span))
+        return Holdout(venue, symbol, span, digest)
 
     @property
     def _source(self) -> Source:
