@@ -9,8 +9,8 @@ import pytest
 from numpy.typing import NDArray
 from planted_rows import SECOND, halves, planted_rows, planted_signal
 
-from atc.config.schema import Gbdt, Logistic
-from atc.config.schema import Model as ModelConfig
+from atc.config.model import Gbdt, Logistic
+from atc.config.model import Model as ModelConfig
 from atc.evaluation.blocks import blocks_of, disjoint_windows
 from atc.evaluation.bootstrap import Interval
 from atc.evaluation.controls import (

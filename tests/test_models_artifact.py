@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from planted_rows import FEATURES, planted_rows
 
-from atc.config.schema import Gbdt, Logistic
-from atc.config.schema import Model as ModelConfig
+from atc.config.model import Gbdt, Logistic
+from atc.config.model import Model as ModelConfig
 from atc.errors import DataError, UsageError
 from atc.models.artifact import Provenance, load_model, save_model
 from atc.models.base import Model, fit_model

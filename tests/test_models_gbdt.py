@@ -8,7 +8,7 @@ import pytest
 from planted_rows import planted_rows
 from sklearn.metrics import log_loss, roc_auc_score
 
-from atc.config.schema import Gbdt
+from atc.config.model import Gbdt
 from atc.errors import DataError
 from atc.models.base import FitReport, fit_model
 from atc.models.gbdt import GbdtModel, parameters

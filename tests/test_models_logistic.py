@@ -11,7 +11,7 @@ from planted_rows import planted_rows
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
-from atc.config.schema import Logistic
+from atc.config.model import Logistic
 from atc.errors import DataError
 from atc.models import base
 from atc.models.base import FitReport, fit_model

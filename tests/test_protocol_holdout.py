@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from planted_rows import halves, planted_rows
 
-from atc.config.schema import Gbdt, Logistic
-from atc.config.schema import Model as ModelConfig
+from atc.config.model import Gbdt, Logistic
+from atc.config.model import Model as ModelConfig
 from atc.errors import UsageError
 from atc.evaluation.metrics import auc
 from atc.models.base import FitReport, Progress, fit_model

@@ -259,7 +259,7 @@ def settled(config: RunConfig, *, sealed: bool, group: str | None = None) -> Run
     """The config with what only the whole command knows; an explicit value stays."""
     protocol, tracking = config.protocol, config.tracking
     if protocol.sealed is None:
-        protocol = protocol.model_copy(update={"sealed": sealed})
+        protocol = protocol.model_copy(update={"sealed": sealed or protocol.kind == "random_split"})
     if tracking.group is None:
         tracking = tracking.model_copy(update={"group": group})
     return config.model_copy(update={"protocol": protocol, "tracking": tracking})

@@ -22,18 +22,18 @@ from pydantic import (
 )
 
 from atc.config.maintenance import Day, Maintenance
+from atc.config.model import Model
+from atc.config.protocol import Cpcv, Protocol
 from atc.config.root import project_root
 from atc.config.scenario import simulator_fields
 from atc.config.slices import (
     Column,
-    Count,
     Float,
     Fraction,
     Horizon,
     Int,
     Mismatch,
     Name,
-    Share,
     Slice,
     Step,
     Text,
@@ -273,52 +273,6 @@ class FwdLogret(Slice):
 Label = Annotated[Hold10Oracle | Hold10OracleQ14 | FwdLogret, Field(discriminator="kind")]
 
 
-# models
-
-
-class Gbdt(Slice):
-    """LightGBM; the names are LightGBM's."""
-
-    kind: Literal["gbdt"]
-    n_estimators: Count = 500
-    max_depth: Int = Field(default=8, ge=-1, le=1000)
-    """−1: no limit."""
-    num_leaves: Int = Field(default=63, ge=2, le=131_072)
-    min_child_samples: Int = Field(default=1000, ge=1, lt=2**31)
-    learning_rate: Share = 0.05
-    feature_fraction: Share = 0.9
-    bagging_fraction: Share = 0.8
-    bagging_freq: Int = Field(default=5, ge=0, le=1_000_000)
-    early_stopping: Count = 50
-    """Rounds without a better loss on the internal validation."""
-    max_bin: Int = Field(default=255, ge=2, le=65_535)
-    histogram: Literal["row", "col"] = "col"
-    """Fixed, not chosen by a timing at run time, which would not repeat."""
-    num_threads: Int = Field(default=2, ge=1, le=1024)
-    """Fixed: the sums of a histogram depend on it."""
-
-
-class Logistic(Slice):
-    """Logistic regression on standardised inputs."""
-
-    kind: Literal["logistic"]
-    solver: Literal["newton", "adam"] = "newton"
-    l2: Float = Field(default=1e-4, ge=0)
-    """λ of λ/2·‖w‖² on the mean loss, bias excluded."""
-    epochs: Count = 40
-    """Of `adam`, like learning_rate and batch_size."""
-    learning_rate: Share = 0.05
-    batch_size: Int = Field(default=65_536, ge=1, lt=2**31)
-    tol: Float = Field(default=1e-8, gt=0)
-    """Of `newton`: stop when the largest gradient entry is below it."""
-    max_iter: Count = 50
-    clip: Float = Field(default=10.0, gt=0)
-    """Standardised inputs are clipped to ±clip."""
-
-
-Model = Annotated[Gbdt | Logistic, Field(discriminator="kind")]
-
-
 class Baseline(Slice):
     """A second model on the same rows, for the lift."""
 
@@ -327,19 +281,6 @@ class Baseline(Slice):
 
 
 # protocol, evaluation
-
-
-class SealedHoldout(Slice):
-    """Train, internal validation, and a holdout that selects nothing."""
-
-    kind: Literal["sealed_holdout"]
-    valid_fraction: Fraction = 0.1
-    """The last part of the train window's time."""
-    sealed: bool | None = None
-    """Leave the holdout alone. null: true in a multirun that varies model, features, label or sampling."""
-
-
-Protocol = SealedHoldout
 
 
 class Evaluation(Slice):
@@ -491,6 +432,24 @@ class RunConfig(Slice):
                     "features.engine.… instead, which the baseline follows",
                 )
             )
+        found += self._embargo_too_short()
         if found:
             raise Mismatch(found)
         return self
+
+    def _embargo_too_short(self) -> list[tuple[str, str]]:
+        if not isinstance(self.protocol, Cpcv) or self.protocol.embargo_s is None:
+            return []
+        from atc.tasks.market_data import look_back_ns
+
+        least_s = look_back_ns(self) / 1e9
+        if self.protocol.embargo_s >= least_s:
+            return []
+        return [
+            (
+                "protocol.embargo_s",
+                f"{self.protocol.embargo_s:g} s after a test block, but the columns of this run look "
+                f"{least_s:g} s back: rows from then on would carry what the test labels looked at into the "
+                f"fit. Set null, or at least {least_s:g}",
+            )
+        ]

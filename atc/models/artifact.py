@@ -10,7 +10,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from atc.config.schema import Model as ModelConfig
+from atc.config.model import Model as ModelConfig
 from atc.errors import DataError, UsageError, nearest
 from atc.models.base import FitReport, Model
 from atc.models.gbdt import GbdtModel

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from atc.config.schema import Gbdt
-from atc.config.schema import Model as ModelConfig
+from atc.config.model import Gbdt
+from atc.config.model import Model as ModelConfig
 from atc.models.base import Model
 from atc.models.gbdt import GbdtModel
 from atc.models.logistic import LogisticModel

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from atc.config.schema import Gbdt
+from atc.config.model import Gbdt
 from atc.errors import DataError
 from atc.models.base import (
     FitReport,

@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from atc.config.schema import Logistic
+from atc.config.model import Logistic
 from atc.errors import DataError
 from atc.models.base import (
     FitReport,

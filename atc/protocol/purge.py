@@ -22,3 +22,17 @@ def overlaps_any(t0: Instants, t1: Instants, other_t0: Instants, other_t1: Insta
     latest_end = np.maximum.accumulate(other_t1[order])
     begun = np.searchsorted(starts, t1, side="right")
     return (begun > 0) & (latest_end[np.maximum(begun - 1, 0)] >= t0)
+
+
+def embargoed(t0: Instants, test_t1: Instants, embargo_ns: int) -> NDArray[np.bool_]:
+    """(n,) true where a row at `t0` comes after the end of a test label, by at most `embargo_ns`.
+
+    Such a row's features look back to t0 − `embargo_ns` (at least `max_lookback`), into what the label
+    looked at. The row itself need not overlap any label, so the purge does not see it. All ns.
+    """
+    if len(test_t1) == 0 or embargo_ns <= 0:
+        return np.zeros(len(t0), dtype=np.bool_)
+    ends = np.sort(test_t1)
+    # The latest end before t0 is the nearest one.
+    before = np.searchsorted(ends, t0, side="left")
+    return (before > 0) & (t0 - ends[np.maximum(before - 1, 0)] <= embargo_ns)

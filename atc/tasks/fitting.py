@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from atc.config.schema import Model as ModelConfig
+from atc.config.model import Model as ModelConfig
 from atc.config.schema import RunConfig
 from atc.evaluation.report import BASELINE, MODEL, VOLATILITY, VOLATILITY_FEATURES
 from atc.features.sets import set_columns

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from atc.config.schema import InstrumentFacts, RecordedData, RunConfig, SimulatedData
 from atc.errors import DataError
 from atc.evaluation.report import VOLATILITY_FEATURES
-from atc.features.declarations import feature_schema, label_schema
+from atc.features.declarations import feature_schema, label_schema, schemas_of
 from atc.features.sets import set_columns
 from atc.tasks.base import BarHandle, DataIdentity, Desk
 
@@ -198,6 +198,14 @@ def run_columns(config: RunConfig) -> tuple[str, ...]:
     own = set_columns(config.features)
     others = (*set_columns(config.baseline.features), *VOLATILITY_FEATURES)
     return own + tuple(dict.fromkeys(name for name in others if name not in own))
+
+
+def look_back_ns(config: RunConfig) -> int:
+    """`max_lookback` of the columns of a run, ns: how far back of a row an event can still show in it."""
+    from atc.features.engine_spec import max_lookback_ns
+
+    schemas = [schema.name for schema in schemas_of(run_columns(config))]
+    return max_lookback_ns(config.features.engine, schemas)
 
 
 def _shown(bar: BarHandle) -> Callable[[Tally], None]:

@@ -1,0 +1,52 @@
+"""Models and their hyper-parameters."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from atc.config.slices import Count, Float, Int, Share, Slice
+
+
+class Gbdt(Slice):
+    """LightGBM; the names are LightGBM's."""
+
+    kind: Literal["gbdt"]
+    n_estimators: Count = 500
+    max_depth: Int = Field(default=8, ge=-1, le=1000)
+    """−1: no limit."""
+    num_leaves: Int = Field(default=63, ge=2, le=131_072)
+    min_child_samples: Int = Field(default=1000, ge=1, lt=2**31)
+    learning_rate: Share = 0.05
+    feature_fraction: Share = 0.9
+    bagging_fraction: Share = 0.8
+    bagging_freq: Int = Field(default=5, ge=0, le=1_000_000)
+    early_stopping: Count = 50
+    """Rounds without a better loss on the internal validation."""
+    max_bin: Int = Field(default=255, ge=2, le=65_535)
+    histogram: Literal["row", "col"] = "col"
+    """Fixed, not chosen by a timing at run time, which would not repeat."""
+    num_threads: Int = Field(default=2, ge=1, le=1024)
+    """Fixed: the sums of a histogram depend on it."""
+
+
+class Logistic(Slice):
+    """Logistic regression on standardised inputs."""
+
+    kind: Literal["logistic"]
+    solver: Literal["newton", "adam"] = "newton"
+    l2: Float = Field(default=1e-4, ge=0)
+    """λ of λ/2·‖w‖² on the mean loss, bias excluded."""
+    epochs: Count = 40
+    """Of `adam`, like learning_rate and batch_size."""
+    learning_rate: Share = 0.05
+    batch_size: Int = Field(default=65_536, ge=1, lt=2**31)
+    tol: Float = Field(default=1e-8, gt=0)
+    """Of `newton`: stop when the largest gradient entry is below it."""
+    max_iter: Count = 50
+    clip: Float = Field(default=10.0, gt=0)
+    """Standardised inputs are clipped to ±clip."""
+
+
+Model = Annotated[Gbdt | Logistic, Field(discriminator="kind")]
