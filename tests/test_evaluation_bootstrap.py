@@ -15,6 +15,7 @@ from atc.evaluation.blocks import auc_standard_error, blocks_of, chance_standard
 from atc.evaluation.bootstrap import concordance, multiplicities, percentile_interval, resampled_aucs
 from atc.evaluation.lift import resampling
 from atc.evaluation.metrics import auc
+from atc.models.ranking import rank
 
 SECOND = 1_000_000_000
 HOUR = 3600 * SECOND
@@ -40,7 +41,7 @@ def test_the_trick_is_resampling_exactly(rows: list[tuple[bool, int, int]], seed
     score = np.array([b / 7 for _, b, _ in rows])
     block = np.array([c for _, _, c in rows])
     times = multiplicities(5, 20, seed)
-    found = resampled_aucs(concordance(positive, score, block, 5), times)
+    found = resampled_aucs(concordance(positive, rank(score), block, 5), times)
     expected = by_rows(positive, score, block, times)
     assert [None if np.isnan(value) else value for value in found.tolist()] == expected
 
@@ -56,7 +57,7 @@ def test_the_trick_over_chunks_and_base_rates(
     score = np.round(rng.standard_normal(600) + positive, 1)
     block = rng.integers(0, 9, 600)
     times = multiplicities(9, 30, 1)
-    pairs = concordance(positive, score, block, 9)
+    pairs = concordance(positive, rank(score), block, 9)
     assert pairs.positives.sum() == positive.sum()
     assert (pairs.positives + pairs.negatives).tolist() == np.bincount(block, minlength=9).tolist()
     assert resampled_aucs(pairs, times).tolist() == by_rows(positive, score, block, times)
@@ -91,7 +92,7 @@ def test_results_do_not_depend_on_threads() -> None:
     found = []
     for threads in (1, 2):
         with threadpool_limits(threads):
-            pairs = concordance(positive, score, block, blocks)
+            pairs = concordance(positive, rank(score), block, blocks)
             found.append(resampled_aucs(pairs, multiplicities(blocks, 500, 1)).tobytes())
     assert found[0] == found[1]
 
@@ -125,7 +126,7 @@ def test_intervals_cover_a_worthless_score_of_dependent_rows() -> None:
         score = np.repeat(rng.standard_normal(80), 10) + 0.01 * rng.standard_normal(800)
 
         def covers(block: NDArray[np.int64], seed: int = seed) -> bool:
-            pairs = concordance(positive, score, block, int(block[-1]) + 1)  # noqa: B023  # called at once
+            pairs = concordance(positive, rank(score), block, int(block[-1]) + 1)  # noqa: B023  # called at once
             areas = resampled_aucs(pairs, multiplicities(int(block[-1]) + 1, 200, seed))
             interval = percentile_interval(areas, 0.95)
             assert interval is not None

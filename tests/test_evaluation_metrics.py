@@ -7,19 +7,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from sklearn.metrics import accuracy_score, average_precision_score, brier_score_loss, roc_auc_score
+from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
 from sklearn.metrics import log_loss as sklearn_log_loss
 
+from atc.evaluation.confusion import class_shares, prior_adjusted_argmax
 from atc.evaluation.metrics import (
-    accuracy,
     auc,
-    average_precision,
     brier,
     direction_auc,
     expected_calibration_error,
     log_loss,
-    prior_adjusted_threshold,
+    two_classes,
 )
+from atc.evaluation.precision_recall import average_precision
+from atc.models.ranking import rank
 
 rows = st.lists(
     st.tuples(st.booleans(), st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0])), min_size=2, max_size=60
@@ -37,7 +38,7 @@ def test_ranking_figures_with_ties_equal_scikit_learn(pairs: list[tuple[bool, fl
         assert auc(positive, score) is None
         return
     assert auc(positive, score) == pytest.approx(roc_auc_score(positive, score), abs=1e-12)
-    assert average_precision(positive, score) == pytest.approx(
+    assert average_precision(positive, rank(score)) == pytest.approx(
         average_precision_score(positive, score), abs=1e-12
     )
 
@@ -51,7 +52,6 @@ def test_probability_figures_equal_scikit_learn(pairs: list[tuple[bool, float]])
     assert brier(positive, p) == pytest.approx(
         brier_score_loss(positive, p, labels=[False, True], pos_label=True)
     )
-    assert accuracy(positive, p, 0.5) == pytest.approx(accuracy_score(positive, p >= 0.5))
 
 
 @given(rows)
@@ -75,9 +75,9 @@ def test_nan_scores_are_an_error() -> None:
 
 def test_no_rows_give_no_figures() -> None:
     nobody, nothing = np.zeros(0, dtype=np.bool_), np.zeros(0)
-    for figure in (auc, average_precision, log_loss, brier, expected_calibration_error):
+    for figure in (auc, log_loss, brier, expected_calibration_error):
         assert figure(nobody, nothing) is None
-    assert accuracy(nobody, nothing, 0.5) is None
+    assert average_precision(nobody, rank(nothing)) is None
 
 
 def test_calibration_error_as_written_out() -> None:
@@ -117,9 +117,9 @@ def test_direction_auc_sees_through_the_volatility_trap() -> None:
     assert direction_auc(r_bps, calm, 20.0) == pytest.approx(0.5, abs=0.02)
 
 
-def test_the_threshold_is_the_prior_of_validation() -> None:
-    valid = np.arange(50) < 43
-    assert prior_adjusted_threshold(valid) == 0.86
+def test_two_classes_are_called_by_the_share_of_validation() -> None:
+    shares = class_shares((np.arange(50) < 43).astype(np.int64), 2)
+    assert shares.tolist() == [0.14, 0.86]
     # argmax of p/π against (1 − p)/(1 − π)
     p = np.linspace(0.001, 0.999, 999)
-    np.testing.assert_array_equal(p / 0.86 >= (1 - p) / 0.14, p >= 0.86)
+    np.testing.assert_array_equal(prior_adjusted_argmax(two_classes(p), shares) == 1, p >= 0.86)

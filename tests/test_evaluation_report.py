@@ -11,31 +11,40 @@ from sklearn.metrics import roc_auc_score
 from threadpoolctl import threadpool_limits
 
 from atc.config.schema import Evaluation
+from atc.evaluation.head import Head, Outcomes
 from atc.evaluation.report import (
     BASELINE,
     MODEL,
+    TRIVIAL,
     VOLATILITY,
     EvaluationReport,
-    Outcomes,
     Scored,
     evaluate,
 )
 from atc.tracking.metrics_file import metrics_bytes
 
+CONFIG = Evaluation(resamples=200)
+FIGURES = (
+    *("auc", "direction_auc", "pr_auc", "log_loss", "brier", "ece", "accuracy", "macro_f1"),
+    *("f1/FLAT", "f1/HOLD", "pearson", "spearman"),
+)
 PROMISED = [
-    *("train/auc", "valid/auc", "holdout/auc", "holdout/auc/lo", "holdout/auc/hi"),
-    *("holdout/direction_auc", "holdout/direction_auc/lo", "holdout/direction_auc/hi"),
-    *("holdout/pr_auc", "holdout/log_loss", "holdout/brier", "holdout/ece", "holdout/base_rate"),
-    *("holdout/always_hold_accuracy", "holdout/accuracy", "holdout/rows", "holdout/blocks"),
+    *("train/auc", "valid/auc", "holdout/base_rate", "holdout/always_hold_accuracy"),
+    *("holdout/rows", "holdout/blocks", "holdout/direction_rows", "holdout/independent_windows"),
 ]
+BOUNDED = [f"holdout/{name}{end}" for name in FIGURES for end in ("", "/lo", "/hi")]
+POINTS = ["holdout/pearson/t", "holdout/spearman/t", "holdout/confusion/FLAT/HOLD"]
 LIFTS = [
     f"{lift}/holdout/{name}{end}"
     for lift in ("lift", "lift_over_volatility")
-    for name in ("auc", "direction_auc")
+    for name in FIGURES
     for end in ("", "/lo", "/hi")
 ]
 NULL_HERE = ["gate/verdict", "gate/gap", "gate/gap/lo", "gate/gap/hi", "fallback/holdout/auc"]
-CONFIG = Evaluation(resamples=200)
+
+
+def hold(exit_bps: float = 2.0, horizon_s: int = 300) -> Head:
+    return Head("", ("FLAT", "HOLD"), (0,), horizon_s * SECOND, exit_bps)
 
 
 def outcomes(n: int = 4000, spacing_s: float = 30.0, seed: int = 0) -> Outcomes:
@@ -43,8 +52,8 @@ def outcomes(n: int = 4000, spacing_s: float = 30.0, seed: int = 0) -> Outcomes:
     t0 = START + (np.arange(n) * spacing_s * SECOND).astype(np.int64)
     r_bps = rng.standard_normal(n) * 4 + 1
     return Outcomes(
-        y=(r_bps > -2.0).astype(np.float64),
-        r_bps=r_bps,
+        y=(r_bps > -2.0).astype(np.float64)[:, None],
+        r_bps=r_bps[:, None],
         t0=t0,
         days=t0.astype("datetime64[ns]").astype("datetime64[D]"),
     )
@@ -57,8 +66,8 @@ def scores(
     n = len(holdout.y)
 
     def scored(weight: float) -> Scored:
-        margin = weight * holdout.r_bps / 4 + rng.standard_normal(n)
-        p = 1 / (1 + np.exp(-margin))
+        margin = weight * holdout.r_bps[:, 0] / 4 + rng.standard_normal(n)
+        p = (1 / (1 + np.exp(-margin)))[:, None]
         return Scored(train=p, valid=p, holdout=None if sealed else p)
 
     return {MODEL: scored(skill), BASELINE: scored(skill / 4), VOLATILITY: scored(0.0)}
@@ -68,13 +77,12 @@ def report_on(
     holdout: Outcomes, scored: dict[str, Scored], *, sealed: bool = False, seed: int = 1
 ) -> EvaluationReport:
     return evaluate(
+        heads=[hold(2.0, 300)],
         train_y=holdout.y,
-        valid_y=holdout.y,
+        valid=holdout,
         holdout=None if sealed else holdout,
         scores=scored,
         config=CONFIG,
-        horizon_ns=300 * SECOND,
-        exit_bps=2.0,
         seed=seed,
     )
 
@@ -84,22 +92,21 @@ def test_every_promised_figure_is_there_and_right() -> None:
     scored = scores(rows)
     report = report_on(rows, scored)
     figures = report.metrics
-    holdout_names = [name for name in PROMISED if name.startswith("holdout/")]
-    for name in (
-        PROMISED + LIFTS + [f"{who}/{name}" for who in (BASELINE, VOLATILITY) for name in holdout_names]
-    ):
+    of_each = [f"{who}/{name}" for who in (BASELINE, VOLATILITY) for name in BOUNDED + POINTS]
+    for name in PROMISED + BOUNDED + POINTS + LIFTS + of_each:
         assert isinstance(figures[name], int | float), name
     for name in NULL_HERE:
         assert figures[name] is None
     p, base = scored[MODEL].holdout, scored[BASELINE].holdout
     assert p is not None
     assert base is not None
-    expected = roc_auc_score(rows.y, p)
+    y, r_bps = rows.y[:, 0], rows.r_bps[:, 0]
+    expected = roc_auc_score(y, p)
     assert figures["holdout/auc"] == pytest.approx(expected, abs=1e-12)
-    assert figures["lift/holdout/auc"] == pytest.approx(expected - roc_auc_score(rows.y, base), abs=1e-12)
-    moved = np.abs(rows.r_bps) > 2.0
+    assert figures["lift/holdout/auc"] == pytest.approx(expected - roc_auc_score(y, base), abs=1e-12)
+    moved = np.abs(r_bps) > 2.0
     assert figures["holdout/direction_auc"] == pytest.approx(
-        roc_auc_score(rows.r_bps[moved] > 0, p[moved]), abs=1e-12
+        roc_auc_score(r_bps[moved] > 0, p[moved]), abs=1e-12
     )
     assert figures["holdout/direction_rows"] == moved.sum()
     for key in (
@@ -113,6 +120,13 @@ def test_every_promised_figure_is_there_and_right() -> None:
         assert lo is not None
         assert hi is not None
         assert lo < value < hi
+    share = float(np.mean(y))
+    assert figures[f"{TRIVIAL}/holdout/auc"] == 0.5
+    assert figures[f"{TRIVIAL}/holdout/log_loss"] == pytest.approx(
+        -share * np.log(share) - (1 - share) * np.log(1 - share)
+    )
+    assert figures[f"{TRIVIAL}/holdout/accuracy"] == figures["holdout/base_rate"]
+    assert figures[f"{TRIVIAL}/holdout/pearson"] is None
     lo = figures["lift/holdout/auc/lo"]
     assert lo is not None
     assert lo > 0
@@ -138,19 +152,18 @@ def test_a_sealed_run_has_the_same_keys_and_no_holdout_figure() -> None:
 def test_too_few_blocks_give_no_interval_and_say_so() -> None:
     rows = replace(outcomes(390, 0.5), y=outcomes(390, 0.5).y)
     report = evaluate(
+        heads=[hold(2.0, 10)],
         train_y=rows.y,
-        valid_y=rows.y,
+        valid=rows,
         holdout=rows,
         scores=scores(rows),
         config=CONFIG,
-        horizon_ns=10 * SECOND,
-        exit_bps=2.0,
         seed=1,
     )
     assert report.metrics["holdout/auc"] is not None
     assert report.metrics["lift/holdout/auc"] is not None
     bounds = [name for name in report.metrics if name.endswith(("/lo", "/hi"))]
-    assert len(bounds) == 22
+    assert len(bounds) == 2 * len(FIGURES) * (4 + 2) + 2  # of four scores, two lifts and the gate
     assert all(report.metrics[name] is None for name in bounds)
     assert report.metrics["holdout/blocks"] == 9
     assert report.notes[0].startswith("interval null: 9 blocks of 20 s, 20 needed")
@@ -161,13 +174,12 @@ def test_one_class_gives_null_and_a_note() -> None:
     rows = outcomes()
     rows = replace(rows, y=np.ones_like(rows.y), r_bps=np.abs(rows.r_bps))
     report = evaluate(
+        heads=[hold(2.0, 300)],
         train_y=outcomes().y,
-        valid_y=outcomes().y,
+        valid=outcomes(),
         holdout=rows,
         scores=scores(rows),
         config=CONFIG,
-        horizon_ns=300 * SECOND,
-        exit_bps=2.0,
         seed=1,
     )
     for name in ("auc", "auc/lo", "direction_auc", "direction_auc/hi"):
@@ -183,13 +195,12 @@ def test_rare_classes_give_a_figure_without_an_interval() -> None:
     y = np.ones_like(rows.y)
     y[100:103] = 0.0  # in one block: a third of the resamples miss it
     report = evaluate(
+        heads=[hold(2.0, 300)],
         train_y=outcomes().y,
-        valid_y=outcomes().y,
+        valid=outcomes(),
         holdout=replace(rows, y=y),
         scores=scores(rows),
         config=CONFIG,
-        horizon_ns=300 * SECOND,
-        exit_bps=2.0,
         seed=1,
     )
     assert report.metrics["holdout/auc"] is not None
@@ -214,16 +225,16 @@ def test_a_score_of_volatility_alone_is_named() -> None:
     rows = outcomes(12_000)
     spread = rng.uniform(0.2, 3.0, 12_000)
     r_bps = spread * rng.standard_normal(12_000) * 2
-    rows = replace(rows, r_bps=r_bps, y=(r_bps > -3.0).astype(np.float64))
-    calm = Scored(train=1 / spread, valid=1 / (1 + spread), holdout=1 / (1 + spread))
+    rows = replace(rows, r_bps=r_bps[:, None], y=(r_bps > -3.0).astype(np.float64)[:, None])
+    p = (1 / (1 + spread))[:, None]
+    calm = Scored(train=p, valid=p, holdout=p)
     report = evaluate(
+        heads=[hold(3.0, 300)],
         train_y=rows.y,
-        valid_y=rows.y,
+        valid=rows,
         holdout=rows,
         scores={**scores(rows), MODEL: calm},
         config=CONFIG,
-        horizon_ns=300 * SECOND,
-        exit_bps=3.0,
         seed=1,
     )
     assert any("without knowing which way" in note for note in report.notes)

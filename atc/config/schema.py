@@ -290,6 +290,8 @@ class Evaluation(Slice):
     confidence: Fraction = 0.95
     min_blocks: Int = Field(default=20, ge=2)
     """With fewer blocks, however short, an interval is null."""
+    hac_horizons: Float = Field(default=5.0, ge=2, le=1000)
+    """Bandwidth of the t of a correlation, in horizons of the label."""
 
 
 # what does not change a result

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from atc.models.ranking import dense_ranks
+from atc.models.ranking import Ranked
 
 Counts = NDArray[np.int64]
 
@@ -50,22 +50,19 @@ class Interval:
         return self.lo <= value <= self.hi
 
 
-def concordance(
-    positive: NDArray[np.bool_], score: NDArray[np.float64], block: Counts, n_blocks: int
-) -> Concordance:
+def concordance(positive: NDArray[np.bool_], score: Ranked, block: Counts, n_blocks: int) -> Concordance:
     """Count the pairs of `positive` and other rows (n,) by their blocks (n,), from 0 to `n_blocks` − 1.
 
     O(n log n + n · blocks) time, a fixed amount of memory beyond O(n + blocks²).
     """
     if 2 * np.count_nonzero(positive) > len(positive):
         # The rarer class is the one that is gone through row by row.
-        mirrored = concordance(~positive, -score, block, n_blocks)
+        mirrored = concordance(~positive, score.reversed(), block, n_blocks)
         return Concordance(
             twice=mirrored.twice.T.copy(), positives=mirrored.negatives, negatives=mirrored.positives
         )
-    ranks, n_ranks = dense_ranks(score)
-    order = np.argsort(ranks, kind="stable")
-    ranks, blocks, positive = ranks[order], block[order], positive[order]
+    n_ranks = score.distinct
+    ranks, blocks, positive = score.ranks[score.order], block[score.order], positive[score.order]
     twice = np.zeros((n_blocks, n_blocks), dtype=np.int64)
     below = np.zeros(n_blocks, dtype=np.int64)
     step = max(1, _CELLS // n_blocks)

@@ -1,7 +1,8 @@
-"""AUCs of several scores on the same rows, and their paired differences, from one set of resamples."""
+"""Figures of several scores on the same rows, and their paired differences, from one set of resamples."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +15,14 @@ from atc.evaluation.bootstrap import (
     percentile_interval,
     resampled_aucs,
 )
-from atc.evaluation.metrics import auc
+from atc.models.ranking import Ranked, rank
+
+Vector = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+Cells = NDArray[np.int64]
+
+_NUMBERS = 4_000_000
+"""Sums of resamples that are held at once."""
 
 
 @dataclass(frozen=True)
@@ -28,23 +36,23 @@ class Estimate:
 
 
 @dataclass(frozen=True)
-class AucSample:
-    """The AUC of one score on some rows, and on each resample of their blocks."""
+class Sample:
+    """A figure of one score on some rows, and on each resample of their blocks."""
 
     value: float | None
-    resampled: NDArray[np.float64] | None
-    """(resamples,); None without enough blocks."""
+    resampled: Vector | None
+    """(resamples,), NaN where undefined; None without enough blocks."""
     confidence: float
 
     @property
     def estimate(self) -> Estimate:
-        """The AUC with its interval."""
+        """The figure with its interval."""
         if self.value is None or self.resampled is None:
             return Estimate(self.value, None)
         return Estimate(self.value, percentile_interval(self.resampled, self.confidence))
 
-    def minus(self, other: AucSample) -> Estimate:
-        """This AUC minus `other`'s on the same rows and resamples."""
+    def minus(self, other: Sample) -> Estimate:
+        """This figure minus `other`'s on the same rows and resamples."""
         if self.value is None or other.value is None:
             return Estimate(None, None)
         difference = self.value - other.value
@@ -57,26 +65,90 @@ class AucSample:
 class Resampling:
     """How the blocks of a set of rows are drawn; the same draws for every score make differences paired."""
 
-    block: NDArray[np.int64]
+    block: Cells
     """(n,) block of each row."""
     times: NDArray[np.int64] | None
     """(resamples, blocks); None: too few blocks, no intervals."""
     confidence: float
 
-    def auc(
-        self, positive: NDArray[np.bool_], score: NDArray[np.float64], rows: NDArray[np.bool_] | None = None
-    ) -> AucSample:
-        """The AUC of `score` (n,) on `rows` (n,), all of them if None."""
-        chosen = np.ones(len(score), dtype=np.bool_) if rows is None else rows
-        value = auc(positive[chosen], score[chosen])
+    @property
+    def n_blocks(self) -> int:
+        """Blocks that are told apart: one where none are drawn."""
+        return 1 if self.times is None else self.times.shape[1]
+
+    def auc(self, positive: Mask, score: Vector | Ranked, rows: Mask | None = None) -> Sample:
+        """The AUC of `score` (n,) on `rows` (n,), all of them if None. O(n · blocks) beyond the sort."""
+        ranked = score if isinstance(score, Ranked) else rank(score)
+        if rows is not None:
+            ranked, positive = ranked.take(rows), positive[rows]
+        pairs = concordance(positive, ranked, self._block(rows), self.n_blocks)
+        both = 2 * int(pairs.positives.sum()) * int(pairs.negatives.sum())
+        value = int(pairs.twice.sum()) / both if both else None
         if self.times is None or value is None:
-            return AucSample(value, None, self.confidence)
-        pairs = concordance(positive[chosen], score[chosen], self.block[chosen], self.times.shape[1])
-        return AucSample(value, resampled_aucs(pairs, self.times), self.confidence)
+            return Sample(value, None, self.confidence)
+        return Sample(value, resampled_aucs(pairs, self.times), self.confidence)
+
+    def mean(self, values: Vector, rows: Mask | None = None) -> Sample:
+        """The mean of `values` (n,)."""
+        return self.figure(
+            np.column_stack([self.sums(values, rows), self.sums(np.ones_like(values), rows)]), ratio
+        )
+
+    def sums(self, values: Vector, rows: Mask | None = None) -> Vector:
+        """(blocks,) sums of `values` (n,)."""
+        weights = values if rows is None else values[rows]
+        return np.asarray(np.bincount(self._block(rows), weights, self.n_blocks), dtype=np.float64)
+
+    def cell_sums(self, cell: Cells, cells: int, values: Vector) -> NDArray[np.float64]:
+        """(blocks, cells) sums of `values` (n,) over the rows of each block and each `cell` (n,)."""
+        flat = self._block(None) * cells + cell
+        summed = np.bincount(flat, values, self.n_blocks * cells)
+        return np.asarray(summed, dtype=np.float64).reshape(self.n_blocks, cells)
+
+    def counts(self, cell: Cells, cells: int, rows: Mask | None = None) -> Cells:
+        """(blocks, cells) how many `rows` (n,) of each block lie in each `cell` (n,)."""
+        flat = self._block(rows) * cells + (cell if rows is None else cell[rows])
+        return np.bincount(flat, minlength=self.n_blocks * cells).reshape(self.n_blocks, cells)
+
+    def figure(
+        self, sums: NDArray[np.float64] | Cells, of: Callable[[NDArray[np.float64]], Vector]
+    ) -> Sample:
+        """A figure that is a function of sums over the rows, given the `sums` of each block (blocks, k).
+
+        `of` takes sums (m, k) of m resamples and gives their figures (m,), NaN where undefined.
+        """
+        whole = float(of(sums.sum(axis=0, keepdims=True).astype(np.float64))[0])
+        if np.isnan(whole) or self.times is None:
+            return Sample(None if np.isnan(whole) else whole, None, self.confidence)
+        step = max(1, _NUMBERS // sums.shape[1])
+        found = [
+            of(_drawn(self.times[start : start + step], sums)) for start in range(0, len(self.times), step)
+        ]
+        return Sample(whole, np.concatenate(found), self.confidence)
+
+    def _block(self, rows: Mask | None) -> Cells:
+        block = np.zeros_like(self.block) if self.times is None else self.block
+        return block if rows is None else block[rows]
+
+
+def _drawn(times: Cells, sums: NDArray[np.float64] | Cells) -> NDArray[np.float64]:
+    """(m, k) sums of the resamples that draw the blocks `times` (m, blocks)."""
+    if sums.dtype == np.int64:
+        # Counts stay below 2⁵³: exact, in whatever order BLAS adds them.
+        return times.astype(np.float64) @ sums.astype(np.float64)
+    # einsum and not BLAS, whose sums depend on the number of threads.
+    return np.asarray(np.einsum("rb,bk->rk", times.astype(np.float64), sums))
+
+
+def ratio(sums: NDArray[np.float64]) -> Vector:
+    """First column of `sums` (m, 2) over the second, (m,); NaN where that is 0."""
+    out = np.full(len(sums), np.nan)
+    np.divide(sums[:, 0], sums[:, 1], out=out, where=sums[:, 1] != 0)
+    return out
 
 
 def resampling(
-    block: NDArray[np.int64], n_blocks: int, *, enough: bool, resamples: int, confidence: float, seed: int
+    block: Cells, n_blocks: int, *, enough: bool, resamples: int, confidence: float, seed: int
 ) -> Resampling:
     """Draw `resamples` times from `n_blocks` blocks, if they are `enough`."""
     times = multiplicities(n_blocks, resamples, seed) if enough else None

@@ -1,28 +1,30 @@
-"""Point figures of a binary score (SPEC 5); None where undefined, never an accidental number."""
+"""Point figures of probabilities (SPEC 5); None where undefined, never an accidental number."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from atc.models.ranking import auc, dense_ranks
+from atc.evaluation.rank_bins import rank_bins
+from atc.models.ranking import Ranked, auc, rank
 
 Vector = NDArray[np.float64]
+Matrix = NDArray[np.float64]
 Mask = NDArray[np.bool_]
+Codes = NDArray[np.int64]
 
 ECE_BINS = 20
 
 __all__ = [
     "ECE_BINS",
-    "accuracy",
     "auc",
-    "average_precision",
     "brier",
     "direction_auc",
     "direction_rows",
     "expected_calibration_error",
     "log_loss",
-    "prior_adjusted_threshold",
+    "log_losses",
+    "squared_errors",
 ]
 
 
@@ -41,63 +43,50 @@ def direction_auc(r_bps: Vector, score: Vector, exit_bps: float) -> float | None
     return auc(r_bps[rows] > 0.0, score[rows])
 
 
-def average_precision(positive: Mask, score: Vector) -> float | None:
-    """Area under the precision-recall curve as Σ (Rₙ − Rₙ₋₁)·Pₙ over falling thresholds; None without a
-    positive.
-    """
-    if not positive.any():
-        return None
-    ranks, n_ranks = dense_ranks(score)
-    hits = np.cumsum(np.bincount(ranks[positive], minlength=n_ranks)[::-1])
-    called = np.cumsum(np.bincount(ranks, minlength=n_ranks)[::-1])
-    gained = np.diff(hits, prepend=0)
-    return float(np.sum(gained / hits[-1] * (hits / called)))
-
-
-def log_loss(positive: Mask, p: Vector) -> float | None:
-    """Mean −ln of the probability that was given to what happened; None without rows.
+def log_losses(code: Codes, p: Matrix) -> Vector:
+    """(n,) −ln of the probability `p` (n, classes) that was given to what happened, `code` (n,).
 
     Probabilities are kept one float64 epsilon away from 0 and 1, as scikit-learn does.
     """
-    if len(p) == 0:
-        return None
     epsilon = np.finfo(np.float64).eps
-    kept = np.clip(p, epsilon, 1.0 - epsilon)
-    return float(np.mean(-np.log(np.where(positive, kept, 1.0 - kept))))
+    given: Vector = p[np.arange(len(p)), code]
+    return np.asarray(-np.log(np.clip(given, epsilon, 1.0 - epsilon)))
+
+
+def squared_errors(code: Codes, p: Matrix) -> Vector:
+    """(n,) Brier's squared errors Σ_c (p_c − y_c)², of two classes half of that: (p − y)² (Brier 1950)."""
+    errors = np.zeros(len(p))
+    for one in range(p.shape[1]):
+        errors += (p[:, one] - (code == one)) ** 2
+    return errors / 2 if p.shape[1] == 2 else errors
+
+
+def log_loss(positive: Mask, p: Vector) -> float | None:
+    """Mean `log_losses` of two classes; None without rows."""
+    return float(np.mean(log_losses(positive.astype(np.int64), two_classes(p)))) if len(p) else None
 
 
 def brier(positive: Mask, p: Vector) -> float | None:
     """Mean squared error of the probability; None without rows."""
-    return float(np.mean((p - positive) ** 2)) if len(p) else None
+    return float(np.mean(squared_errors(positive.astype(np.int64), two_classes(p)))) if len(p) else None
+
+
+def two_classes(p: Vector) -> Matrix:
+    """(n, 2) probabilities of both classes from `p` (n,) of the second."""
+    return np.column_stack([1.0 - p, p])
 
 
 def expected_calibration_error(positive: Mask, p: Vector, bins: int = ECE_BINS) -> float | None:
     """Σ_b n_b/n·|mean p − share of positives| over `bins` bins of equal count; None without rows.
 
-    Bins go by the middle rank, so equal probabilities share a bin and the order of the rows does not
-    matter. Equal counts, because base rates near 0.86 leave most bins of equal width empty.
+    Equal counts, because base rates near 0.86 leave most bins of equal width empty.
     """
-    n = len(p)
-    if n == 0:
+    if len(p) == 0:
         return None
-    ranks, n_ranks = dense_ranks(p)
-    counts = np.bincount(ranks, minlength=n_ranks)
-    twice_middle = 2 * np.cumsum(counts) - counts  # of the tied rows, counted from half a row
-    bin_of_rank = np.minimum(twice_middle * bins // (2 * n), bins - 1)
-    members = bin_of_rank[ranks]
-    gap = np.bincount(members, weights=p - positive, minlength=bins)
-    return float(np.sum(np.abs(gap)) / n)
+    gap = np.bincount(calibration_bins(rank(p), bins), weights=p - positive, minlength=bins)
+    return float(np.sum(np.abs(gap)) / len(p))
 
 
-def prior_adjusted_threshold(valid_positive: Mask) -> float:
-    """The threshold of the prior-adjusted argmax, fitted on validation: its share π of positives.
-
-    The class with the larger p_c/π_c wins, which for two classes is p ≥ π. With a base rate of 0.86 the
-    plain argmax would call every row HOLD.
-    """
-    return float(np.mean(valid_positive))
-
-
-def accuracy(positive: Mask, p: Vector, threshold: float) -> float | None:
-    """Share of rows where (p ≥ `threshold`) is what happened; None without rows."""
-    return float(np.mean((p >= threshold) == positive)) if len(p) else None
+def calibration_bins(score: Ranked, bins: int = ECE_BINS) -> Codes:
+    """(n,) bin of each row, from 0 to `bins` − 1: equal counts, equal probabilities together."""
+    return rank_bins(score, bins)

@@ -2,62 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from atc.config.schema import Evaluation
-from atc.evaluation import metrics
-from atc.evaluation.blocks import Blocks, blocks_of, chance_standard_error, disjoint_windows
-from atc.evaluation.lift import AucSample, Estimate, Resampling, resampling
-from atc.protocol.dataset import Dataset
+from atc.evaluation.blocks import blocks_of, disjoint_windows
+from atc.evaluation.confusion import class_shares
+from atc.evaluation.correlation import pearson
+from atc.evaluation.head import Head, HeadRows, Outcomes
+from atc.evaluation.headline import Headline, figure_names, headline, mean_of, trivial_headline
+from atc.evaluation.lift import Estimate, Resampling, resampling
+from atc.evaluation.notes import notes_on_data, notes_on_figures
 
 Vector = NDArray[np.float64]
+Matrix = NDArray[np.float64]
 Metrics = dict[str, float | None]
 
 VOLATILITY_FEATURES = ("rv_5s", "rv_30s", "tod_sin", "tod_cos")
 """Inputs of the volatility baseline: how much the price moves and when, nothing of which way."""
 
 MODEL, BASELINE, VOLATILITY = "model", "baseline", "volatility"
+TRIVIAL = "trivial"
+"""Who knows the shares of the classes in training and nothing else, and always holds."""
 
-_HOLDOUT_FIGURES = (
-    *("auc", "auc/lo", "auc/hi", "direction_auc", "direction_auc/lo", "direction_auc/hi"),
-    *("pr_auc", "log_loss", "brier", "ece", "base_rate", "always_hold_accuracy", "accuracy"),
-    *("rows", "blocks", "direction_rows", "independent_windows"),
-)
-_LIFTS = (("lift", BASELINE), ("lift_over_volatility", VOLATILITY))
+LIFTS = (("lift", BASELINE), ("lift_over_volatility", VOLATILITY))
+_COUNTS = ("rows", "blocks", "direction_rows", "independent_windows")
+_RATES = ("base_rate", "always_hold_accuracy")
 _WITHOUT_FOLDS = ("gate/verdict", "gate/gap", "gate/gap/lo", "gate/gap/hi", "fallback/holdout/auc")
 
 
 @dataclass(frozen=True)
-class Outcomes:
-    """What happened in a set of rows; no inputs."""
+class Scored:
+    """One model's scores (rows, columns) of the rows of each part."""
 
-    y: Vector
-    """(n,) 1 or 0."""
-    r_bps: Vector
-    """(n,) forward return."""
-    t0: NDArray[np.int64]
-    """(n,) ns, start of the label."""
-    days: NDArray[np.datetime64]
-    """(n,) business day."""
-
-    @classmethod
-    def of(cls, rows: Dataset, head: int = 0) -> Outcomes:
-        """The outcomes of one head of `rows`."""
-        return cls(y=rows.y[:, head], r_bps=rows.r_bps[:, head], t0=rows.t0, days=rows.days)
+    train: Matrix
+    valid: Matrix
+    holdout: Matrix | None
+    """None in a sealed run."""
 
 
 @dataclass(frozen=True)
-class Scored:
-    """One model's probabilities of class 1 on the rows of each part."""
+class _Fitted:
+    """The training rows that have the label of a head, of which nothing is known but that."""
 
-    train: Vector
-    valid: Vector
-    holdout: Vector | None
-    """None in a sealed run."""
+    rows: NDArray[np.int64]
+    y: Vector
+
+    @classmethod
+    def of(cls, y: Vector) -> _Fitted:
+        rows = np.flatnonzero(~np.isnan(y))
+        return cls(rows, y[rows])
 
 
 @dataclass(frozen=True)
@@ -70,47 +67,47 @@ class EvaluationReport:
 
 def evaluate(
     *,
-    train_y: Vector,
-    valid_y: Vector,
+    heads: Sequence[Head],
+    train_y: Matrix,
+    valid: Outcomes,
     holdout: Outcomes | None,
     scores: Mapping[str, Scored],
     config: Evaluation,
-    horizon_ns: int,
-    exit_bps: float,
     seed: int,
 ) -> EvaluationReport:
-    """All figures of the run.
+    """All figures of the run, of each head on the rows that have its label.
 
-    `train_y` (n,), `valid_y` (m,): labels of the fitted rows. `holdout`: None in a sealed run, whose
-    holdout figures are all null. `scores`: of MODEL, BASELINE and VOLATILITY. `exit_bps`: |r| above which a
-    row counts for the direction AUC; of a fitted label its fitted threshold.
+    `train_y` (rows, heads): labels of the fitted rows. `holdout`: None in a sealed run, whose holdout
+    figures are all null. `scores`: of MODEL, BASELINE and VOLATILITY.
     """
     figures: Metrics = {}
     notes: list[str] = []
-    for name, scored in scores.items():
-        prefix = _prefix(name)
-        figures[f"{prefix}train/auc"] = metrics.auc(train_y == 1.0, scored.train)
-        figures[f"{prefix}valid/auc"] = metrics.auc(valid_y == 1.0, scored.valid)
-        figures[f"{prefix}valid/log_loss"] = metrics.log_loss(valid_y == 1.0, scored.valid)
-    for lift, other in _LIFTS:
-        figures[f"{lift}/valid/auc"] = _minus(figures["valid/auc"], figures[f"{_prefix(other)}valid/auc"])
-    figures |= {"train/rows": len(train_y), "valid/rows": len(valid_y)}
-    figures |= {"train/base_rate": float(np.mean(train_y)), "valid/base_rate": float(np.mean(valid_y))}
+    for number, head in enumerate(heads):
+        fitted = _Fitted.of(train_y[:, number])
+        chosen = HeadRows.of(valid, head, number)
+        shares = class_shares(chosen.codes, len(head.classes)) if head.classes else np.zeros(0)
+        figures |= _before_the_holdout(fitted, chosen, scores, shares, config)
+        if holdout is None:
+            figures |= _sealed(head, tuple(scores))
+            continue
+        held = HeadRows.of(holdout, head, number)
+        found, said = _on_holdout(held, scores, train_y=fitted.y, shares=shares, config=config, seed=seed)
+        figures |= found
+        notes += said
     figures |= dict.fromkeys(_WITHOUT_FOLDS)
-
     if holdout is None:
-        for name in scores:
-            figures |= {f"{_prefix(name)}holdout/{figure}": None for figure in _HOLDOUT_FIGURES}
-        for lift, _ in _LIFTS:
-            figures |= dict.fromkeys(
-                f"{lift}/holdout/{figure}{end}"
-                for figure in ("auc", "direction_auc")
-                for end in ("", "/lo", "/hi")
-            )
         notes.append("sealed: the holdout was not opened, its figures are null")
-        return EvaluationReport(figures, tuple(notes))
+    return EvaluationReport(figures, tuple(notes))
 
-    blocks = blocks_of(holdout.t0, holdout.days, horizon_ns, min_blocks=config.min_blocks)
+
+def prefix_of(name: str) -> str:
+    """What the keys of a model's figures begin with; the named model's with nothing."""
+    return "" if name == MODEL else f"{name}/"
+
+
+def draws_of(rows: HeadRows, config: Evaluation, seed: int) -> tuple[Resampling, int, str]:
+    """The resamples of the blocks of `rows`, the number of blocks, and what they are."""
+    blocks = blocks_of(rows.t0, rows.days, rows.head.horizon_ns, min_blocks=config.min_blocks)
     draws = resampling(
         blocks.index,
         blocks.count,
@@ -119,134 +116,136 @@ def evaluate(
         confidence=config.confidence,
         seed=seed,
     )
-    threshold = metrics.prior_adjusted_threshold(valid_y == 1.0)
-    windows = disjoint_windows(holdout.t0, horizon_ns)
-    areas: dict[str, AucSample] = {}
-    directions: dict[str, AucSample] = {}
+    return draws, blocks.count, blocks.described
+
+
+def bandwidth_ns(head: Head, config: Evaluation) -> int:
+    """Of the HAC t of a correlation with the returns of `head`."""
+    return round(config.hac_horizons * head.horizon_ns)
+
+
+def _before_the_holdout(
+    fitted: _Fitted,
+    chosen: HeadRows,
+    scores: Mapping[str, Scored],
+    shares: Vector,
+    config: Evaluation,
+) -> Metrics:
+    """Of training how well the rows are ranked; of validation every figure, without intervals."""
+    head = chosen.head
+    figures: Metrics = {}
+    ranking = "auc" if head.classes else "pearson"
+    of_valid: dict[str, Headline] = {}
+    for name, scored in scores.items():
+        prefix = prefix_of(name)
+        figures[head.key(f"{prefix}train/{ranking}")] = ranking_of(
+            head, fitted.y, head.own(scored.train[fitted.rows])
+        )
+        of_valid[name] = headline(
+            chosen, chosen.scores(scored.valid), shares, _undrawn(chosen), bandwidth_ns(head, config)
+        )
+        figures |= {
+            head.key(f"{prefix}valid/{figure}"): sample.value
+            for figure, sample in of_valid[name].samples.items()
+        }
+    for lift, other in LIFTS:
+        difference = of_valid[MODEL].samples[ranking].minus(of_valid[other].samples[ranking])
+        figures[head.key(f"{lift}/valid/{ranking}")] = difference.value
+    for part, y in (("train", fitted.y), ("valid", chosen.y)):
+        figures[head.key(f"{part}/rows")] = len(y)
+        if head.classes:
+            figures[head.key(f"{part}/base_rate")] = float(np.mean(y == len(head.classes) - 1))
+    return figures
+
+
+def ranking_of(head: Head, y: Vector, scores: Matrix) -> float | None:
+    """The AUC (of three classes the mean one against the rest; of a return Pearson's ρ) of the head's own
+    `scores` (n, classes) or (n, 1): what train, valid and test are compared by.
+    """
+    draws = Resampling(np.zeros(len(y), dtype=np.int64), None, 0.0)
+    if not head.classes:
+        return pearson(draws, scores[:, 0], y).value
+    judged = [1] if len(head.classes) == 2 else range(len(head.classes))
+    return mean_of([draws.auc(y == one, scores[:, one]) for one in judged]).value
+
+
+def _undrawn(rows: HeadRows) -> Resampling:
+    return Resampling(np.zeros(len(rows.y), dtype=np.int64), None, 0.0)
+
+
+def _sealed(head: Head, names: Sequence[str]) -> Metrics:
+    """The keys that an open holdout would fill."""
+    samples, points = figure_names(head)
+    figures: Metrics = {}
+    for name in (*names, TRIVIAL):
+        prefix = f"{prefix_of(name)}holdout"
+        figures |= _nulls(head, prefix, samples, ("", "/lo", "/hi"))
+        figures |= _nulls(head, prefix, points, ("",))
+    rates = _RATES if head.classes else ()
+    figures |= _nulls(head, "holdout", (*_COUNTS, *rates), ("",))
+    for lift, _ in LIFTS:
+        figures |= _nulls(head, f"{lift}/holdout", samples, ("", "/lo", "/hi"))
+    return figures
+
+
+def _nulls(head: Head, prefix: str, names: Sequence[str], ends: Sequence[str]) -> Metrics:
+    return {f"{head.key(f'{prefix}/{name}')}{end}": None for name in names for end in ends}
+
+
+def _on_holdout(
+    rows: HeadRows,
+    scores: Mapping[str, Scored],
+    *,
+    train_y: Vector,
+    shares: Vector,
+    config: Evaluation,
+    seed: int,
+) -> tuple[Metrics, list[str]]:
+    head = rows.head
+    draws, blocks, described = draws_of(rows, config, seed)
+    windows = disjoint_windows(rows.t0, head.horizon_ns)
+    found: dict[str, Headline] = {}
     for name, scored in scores.items():
         if scored.holdout is None:
             raise ValueError(f"{name} has no holdout scores, the holdout is open")
-        prefix = f"{_prefix(name)}holdout/"
-        areas[name], directions[name] = _areas(draws, holdout, scored.holdout, exit_bps)
-        figures |= _estimate(f"{prefix}auc", areas[name].estimate)
-        figures |= _estimate(f"{prefix}direction_auc", directions[name].estimate)
-        figures |= {
-            f"{prefix}{figure}": value
-            for figure, value in _point_figures(holdout, scored.holdout, threshold, exit_bps).items()
-        }
-        figures |= {f"{prefix}blocks": blocks.count, f"{prefix}independent_windows": windows}
-    for lift, other in _LIFTS:
-        figures |= _estimate(f"{lift}/holdout/auc", areas[MODEL].minus(areas[other]))
-        figures |= _estimate(f"{lift}/holdout/direction_auc", directions[MODEL].minus(directions[other]))
-
-    notes += _notes_on_data(holdout, blocks, windows, horizon_ns=horizon_ns, config=config, exit_bps=exit_bps)
-    notes += _notes_on_figures(figures, areas, directions)
-    return EvaluationReport(figures, tuple(notes))
-
-
-def _prefix(name: str) -> str:
-    return "" if name == MODEL else f"{name}/"
+        found[name] = headline(rows, rows.scores(scored.holdout), shares, draws, bandwidth_ns(head, config))
+    figures: Metrics = {}
+    for name, of in (*found.items(), (TRIVIAL, trivial_headline(rows, train_y, draws))):
+        prefix = f"{prefix_of(name)}holdout"
+        for figure, sample in of.samples.items():
+            figures |= estimate_figures(head.key(f"{prefix}/{figure}"), sample.estimate)
+        figures |= {head.key(f"{prefix}/{point}"): value for point, value in of.points.items()}
+    for lift, other in LIFTS:
+        for figure, sample in found[MODEL].samples.items():
+            difference = sample.minus(found[other].samples[figure])
+            figures |= estimate_figures(head.key(f"{lift}/holdout/{figure}"), difference)
+    figures |= {head.key(f"holdout/{name}"): value for name, value in _facts(rows, blocks, windows).items()}
+    notes = notes_on_data(rows, described, windows, drawn=draws.times is not None, config=config)
+    notes += notes_on_figures(head, figures, found, LIFTS)
+    return figures, notes
 
 
-def _minus(a: float | None, b: float | None) -> float | None:
-    return None if a is None or b is None else a - b
-
-
-def _areas(draws: Resampling, rows: Outcomes, score: Vector, exit_bps: float) -> tuple[AucSample, AucSample]:
-    moved = metrics.direction_rows(rows.r_bps, exit_bps)
-    return draws.auc(rows.y == 1.0, score), draws.auc(rows.r_bps > 0.0, score, moved)
-
-
-def _point_figures(rows: Outcomes, p: Vector, threshold: float, exit_bps: float) -> Metrics:
-    positive = rows.y == 1.0
-    base_rate = float(np.mean(positive)) if len(positive) else None
-    return {
-        "pr_auc": metrics.average_precision(positive, p),
-        "log_loss": metrics.log_loss(positive, p),
-        "brier": metrics.brier(positive, p),
-        "ece": metrics.expected_calibration_error(positive, p),
-        "base_rate": base_rate,
-        # Whoever always holds is right as often as HOLD is: one number for two classes, two for three.
-        "always_hold_accuracy": base_rate,
-        "accuracy": metrics.accuracy(positive, p, threshold),
-        "rows": len(positive),
-        "direction_rows": int(np.count_nonzero(metrics.direction_rows(rows.r_bps, exit_bps))),
+def _facts(rows: HeadRows, blocks: int, windows: int) -> Metrics:
+    """What these rows are, whoever scores them."""
+    moved = np.abs(rows.r_bps) > rows.head.exit_bps
+    facts: Metrics = {
+        "rows": len(rows.y),
+        "blocks": blocks,
+        "direction_rows": int(np.count_nonzero(moved)),
+        "independent_windows": windows,
     }
+    if rows.head.classes:
+        held = float(np.mean(rows.codes == len(rows.head.classes) - 1)) if len(rows.y) else None
+        # Whoever always holds is right as often as HOLD is.
+        facts |= {"base_rate": held, "always_hold_accuracy": held}
+    return facts
 
 
-def _estimate(key: str, estimate: Estimate) -> Metrics:
+def estimate_figures(key: str, estimate: Estimate) -> Metrics:
+    """A figure and its interval under their keys."""
     interval = estimate.interval
     return {
         key: estimate.value,
         f"{key}/lo": None if interval is None else interval.lo,
         f"{key}/hi": None if interval is None else interval.hi,
     }
-
-
-def _notes_on_data(
-    rows: Outcomes, blocks: Blocks, windows: int, *, horizon_ns: int, config: Evaluation, exit_bps: float
-) -> list[str]:
-    """What these rows can say, whoever scores them."""
-    notes = []
-    if blocks.enough:
-        notes.append(
-            f"intervals: {config.confidence:.0%}, {config.resamples} resamples of {blocks.described} of "
-            "the holdout"
-        )
-    else:
-        notes.append(
-            f"interval null: {blocks.described}, {config.min_blocks} needed; the figures stand without a "
-            "measure "
-            "of chance, so no comparison is decided here"
-        )
-    base_rate = float(np.mean(rows.y))
-    error = chance_standard_error(windows, base_rate)
-    if error is None:
-        notes.append(
-            f"single class: all {len(rows.y):,} holdout labels are {int(base_rate)}, so the AUC is null"
-        )
-    else:
-        notes.append(
-            f"{len(rows.y):,} holdout rows are {windows:,} disjoint label windows of {horizon_ns / 1e9:g} "
-            "s: by "
-            f"chance alone the AUC of a worthless score lies {error:.3f} (1 s.e.) from 0.5"
-        )
-    moved = metrics.direction_rows(rows.r_bps, exit_bps)
-    up = int(np.count_nonzero(rows.r_bps[moved] > 0.0))
-    down = int(np.count_nonzero(moved)) - up
-    if up == 0 or down == 0:
-        notes.append(
-            f"direction AUC null: of the rows with |r| > {exit_bps:g} bps {up:,} go up and {down:,} down, "
-            "both are "
-            "needed"
-        )
-    return notes
-
-
-def _notes_on_figures(
-    figures: Metrics, areas: Mapping[str, AucSample], directions: Mapping[str, AucSample]
-) -> list[str]:
-    """Claims that the intervals do not carry."""
-    notes = []
-    for kind, samples in (("AUC", areas), ("direction AUC", directions)):
-        for name, sample in samples.items():
-            if sample.value is not None and sample.resampled is not None and sample.estimate.interval is None:
-                notes.append(
-                    f"{kind} interval of the {name} null: more than 5 % of the resamples hold one class only"
-                )
-    area, direction = areas[MODEL].estimate.interval, directions[MODEL].estimate.interval
-    if area is not None and area.contains(0.5):
-        notes.append("the AUC's interval contains 0.5: these data do not show that the model ranks at all")
-    elif area is not None and area.lo > 0.5 and direction is not None and direction.contains(0.5):
-        notes.append(
-            "the AUC is above 0.5 and the direction AUC's interval contains 0.5: the score may know how "
-            "much the "
-            "price moves without knowing which way"
-        )
-    for lift, other in _LIFTS:
-        lo, hi = figures[f"{lift}/holdout/auc/lo"], figures[f"{lift}/holdout/auc/hi"]
-        if lo is not None and hi is not None and lo <= 0.0 <= hi:
-            notes.append(
-                f"the lift's interval over the {other} contains 0: these data do not tell the two apart"
-            )
-    return notes

@@ -28,7 +28,7 @@ def save_named(config: RunConfig, data_digest: str, fitted: Fitted, folder: Path
     )
     columns = named.model.features
     valid = loaded.parts.valid
-    positive, score = valid.y[:, 0] == 1.0, scores_of(named, valid)
+    positive, score = valid.y[:, 0] == 1.0, scores_of(named, valid)[:, 0]
     save_model(
         named.model,
         folder,

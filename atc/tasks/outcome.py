@@ -10,10 +10,12 @@ import polars as pl
 from numpy.typing import NDArray
 
 from atc.config.schema import RunConfig
-from atc.evaluation.report import MODEL, Outcomes, Scored, evaluate
+from atc.evaluation.head import Outcomes
+from atc.evaluation.report import MODEL, Scored, evaluate
 from atc.protocol.dataset import Block, Dataset, labelled
 from atc.tasks.base import Desk, Outcome
 from atc.tasks.fitting import Fitted, FittedModel
+from atc.tasks.heads import heads_of
 from atc.tasks.loaded import Loaded, row_notes
 
 
@@ -30,12 +32,11 @@ class Judged:
         """All rows that have a label are judged."""
         return cls(rows, labelled(rows.y))
 
-    def outcomes(self, head: int = 0) -> Outcomes:
-        """What happened in the judged rows."""
-        rows, chosen = self.rows, self.judged
-        return Outcomes(
-            y=rows.y[chosen, head], r_bps=rows.r_bps[chosen, head], t0=rows.t0[chosen], days=rows.days[chosen]
-        )
+    def outcomes(self) -> Outcomes:
+        """What happened in the judged rows; the labels of the others are null here."""
+        rows = self.rows
+        y = np.where(self.judged[:, None], rows.y, np.nan)
+        return Outcomes(y=y, r_bps=rows.r_bps, t0=rows.t0, days=rows.days)
 
 
 def outcome_of(config: RunConfig, loaded: Loaded, fitted: Fitted, desk: Desk) -> Outcome:
@@ -53,20 +54,12 @@ def outcome_of(config: RunConfig, loaded: Loaded, fitted: Fitted, desk: Desk) ->
             for name, one in fitted.by_name.items()
         }
         report = evaluate(
-            train_y=train.y[:, 0],
-            valid_y=valid.rows.y[valid.judged, 0],
+            heads=heads_of(config, loaded),
+            train_y=train.y,
+            valid=valid.outcomes(),
             holdout=None if holdout is None else holdout.outcomes(),
-            scores={
-                name: Scored(
-                    train=of.train,
-                    valid=of.valid[valid.judged],
-                    holdout=None if holdout is None or of.holdout is None else of.holdout[holdout.judged],
-                )
-                for name, of in scores.items()
-            },
+            scores=scores,
             config=config.evaluation,
-            horizon_ns=round(config.label.horizon_s * 1_000_000_000),
-            exit_bps=loaded.label.exit_bps,
             seed=config.seed,
         )
     named = fitted.by_name[MODEL].report
@@ -84,9 +77,8 @@ def outcome_of(config: RunConfig, loaded: Loaded, fitted: Fitted, desk: Desk) ->
 
 
 def scores_of(fitted: FittedModel, rows: Block | Dataset) -> NDArray[np.float64]:
-    """(n,) the model's one score."""
-    column: NDArray[np.float64] = fitted.model.predict(rows.select(fitted.model.features).x)[:, 0]
-    return column
+    """(n, columns) the model's scores."""
+    return fitted.model.predict(rows.select(fitted.model.features).x)
 
 
 def _predictions(valid: Judged, holdout: Judged | None, scores: Mapping[str, Scored]) -> pl.DataFrame:
@@ -111,7 +103,8 @@ def _predictions(valid: Judged, holdout: Judged | None, scores: Mapping[str, Sco
         columns.append(pl.Series("judged", place.judged))
         for name, scored in scores.items():
             values = scored.valid if split == "valid" else scored.holdout
-            columns.append(pl.Series("p_hold" if name == MODEL else f"{name}_p_hold", values))
+            assert values is not None  # an open holdout is scored by every model
+            columns.append(pl.Series("p_hold" if name == MODEL else f"{name}_p_hold", values[:, 0]))
         frames.append(part.keys.with_columns(columns))
     return pl.concat(frames)
 
