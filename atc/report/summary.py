@@ -216,6 +216,7 @@ def _other_figures(metrics: Metrics) -> Table:
     """What tasks other than two-class ranking report on the holdout: named as in metrics.json."""
     known = {"auc", "direction_auc", "rows", "blocks", "base_rate", "always_hold_accuracy"}
     known |= {"direction_rows", "independent_windows"}
+    known |= {"confusion", "f1", "macro_f1", "pearson", "spearman"}
     known |= {name for _, name in _SCORES}
     table = _table("figure", right=("value",))
     for key, value in metrics.items():
