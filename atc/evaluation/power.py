@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from atc.evaluation.blocks import blocks_of, disjoint_windows
 from atc.evaluation.bootstrap import Concordance, concordance
+from atc.models.ranking import rank
 
 Vector = NDArray[np.float64]
 
@@ -78,7 +79,7 @@ def power_before(
     if not blocks.enough or holdout_windows == 0:
         return None
     first, second = (
-        left_out_aucs(concordance(positive, score, blocks.index, blocks.count)) for score in scores
+        left_out_aucs(concordance(positive, rank(score), blocks.index, blocks.count)) for score in scores
     )
     errors = jackknife_error(first), jackknife_error(first - second)
     if not all(map(math.isfinite, errors)):
