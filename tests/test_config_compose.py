@@ -139,6 +139,7 @@ def test_bounds_are_within_bounds() -> None:
             "data.start_date=1971-01-01",
             "data.days=10000",
             "data.tick=1e-12",
+            "cost=zero",
         ]
     )
     assert config.label.horizon_s == 604_800

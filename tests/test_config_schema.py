@@ -35,6 +35,10 @@ GROUPS = (
     "baseline",
     "protocol",
     "evaluation",
+    "policy",
+    "execution",
+    "cost",
+    "backtest",
     "quality",
     "tracking",
 )

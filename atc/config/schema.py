@@ -8,6 +8,7 @@ so that a default is read where it is edited; the defaults here are the same (a 
 from __future__ import annotations
 
 import json
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
@@ -38,6 +39,7 @@ from atc.config.slices import (
     Step,
     Text,
 )
+from atc.config.trading import Backtest, Cost, Execution, Policy, missing_costs
 
 
 def _switch(value: object) -> object:
@@ -408,6 +410,10 @@ class RunConfig(Slice):
     baseline: Baseline
     protocol: Protocol
     evaluation: Evaluation
+    policy: Policy
+    execution: Execution
+    cost: Cost
+    backtest: Backtest
     quality: Quality
     tracking: Tracking
     paths: Paths
@@ -435,6 +441,7 @@ class RunConfig(Slice):
                 )
             )
         found += self._embargo_too_short()
+        found += self._trading_problems() if self.backtest.enabled else []
         if found:
             raise Mismatch(found)
         return self
@@ -455,3 +462,30 @@ class RunConfig(Slice):
                 f"fit. Set null, or at least {least_s:g}",
             )
         ]
+
+    def _trading_problems(self) -> list[tuple[str, str]]:
+        found = []
+        execution, tried = self.execution, self.backtest.sensitivity.latency_s
+        needed = execution.shortest_interval_s(max(tried, default=0.0))
+        if execution.min_interval_s < needed:
+            found.append(
+                (
+                    "backtest.sensitivity.latency_s",
+                    f"with a latency of {max(tried):g} s orders have to be {needed:g} s apart, and "
+                    f"execution.min_interval_s={execution.min_interval_s:g}; shorten the latencies or "
+                    "lengthen the interval",
+                )
+            )
+        days = self._known_days()
+        missing = missing_costs(self.cost, *days) if days is not None else None
+        if missing is not None:
+            found.append(("cost", missing))
+        return found
+
+    def _known_days(self) -> tuple[date, date] | None:
+        """First and last business day of the window, where the config alone says them."""
+        if isinstance(self.window, DatesWindow):
+            return self.window.train_from, self.window.holdout_to
+        if isinstance(self.data, SimulatedData):
+            return self.data.start_date, self.data.start_date + timedelta(days=self.data.days - 1)
+        return None

@@ -1,0 +1,229 @@
+"""How predictions become orders, what the orders meet, and what they cost.
+
+Sizes are in the base asset, prices in the quote currency; the backtest counts both in the venue's steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from decimal import Decimal
+from itertools import pairwise
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from atc.config.maintenance import Day
+from atc.config.slices import Float, Int, Name, Share, Slice, Step
+
+Probability = Annotated[Float, Field(ge=0, le=1)]
+Seconds = Annotated[Float, Field(ge=0, le=86_400)]
+Gate = Literal["mscale_consensus_3sig"] | None
+
+# policy
+
+
+class _Policy(Slice):
+    gate: Gate = None
+    """A column whose sign has to agree with an entry; leaving a position never asks it. null: off."""
+
+
+class ClassPolicy(_Policy):
+    """The position of the likeliest class: HOLD long, FLAT none, SHORT short."""
+
+    kind: Literal["class"]
+    prior_adjusted: bool = False
+    """Compare each probability with its class's share of the validation rows (for two classes: p ≥ π)."""
+
+
+class ThresholdPolicy(_Policy):
+    """Long from `theta` up, optionally short from `theta_short` down, else no position."""
+
+    kind: Literal["threshold"]
+    theta: Probability | None = None
+    """null: the value of the grid with the largest PnL on validation."""
+    short: bool = False
+    """Whether scores of at most `theta_short` are sold short."""
+    theta_short: Probability | None = None
+    """null: fitted together with `theta`."""
+    hysteresis: Probability = 0.0
+    """How far a score has to come back before the position is left."""
+    grid: Int = Field(default=41, ge=2, le=1001)
+    """Quantiles of the validation's scores that a fit tries, evenly spread, besides never leaving."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.theta_short is not None and not self.short:
+            raise ValueError(
+                f"theta_short={self.theta_short} is of no use while short=false; set short=true, or "
+                "theta_short=null"
+            )
+        if self.theta is not None and self.theta_short is not None:
+            room = self.theta - self.theta_short
+            if room <= 0 or room < 2 * self.hysteresis:
+                raise ValueError(
+                    f"theta={self.theta} and theta_short={self.theta_short} leave no room for "
+                    f"hysteresis={self.hysteresis} on both sides; expected theta - theta_short > 0 and at "
+                    "least twice the hysteresis"
+                )
+        return self
+
+
+class ConfidencePolicy(_Policy):
+    """A position that grows with the distance of the score from `neutral`."""
+
+    kind: Literal["confidence"]
+    neutral: Probability | None = None
+    """The score that asks for no position. null: the share of HOLD among the validation rows."""
+    full: Share = 0.2
+    """Distance from `neutral` at which the position is whole."""
+    short: bool = False
+    """Whether scores below `neutral` are sold short."""
+    steps: Int = Field(default=5, ge=1, le=1000)
+    """Steps from no position to a whole one: each change of a step is an order."""
+
+
+Policy = Annotated[ClassPolicy | ThresholdPolicy | ConfidencePolicy, Field(discriminator="kind")]
+
+# execution
+
+
+class Execution(Slice):
+    """One marketable order at a time: what it may be, when it arrives, what it may take."""
+
+    size: Step = Decimal(10)
+    """The whole position, and the order that opens it, in base asset."""
+    latency_s: Seconds = 0.3
+    """From the decision to the order's arrival."""
+    wait_s: Seconds = 0.6
+    """How long it waits for a frame of the book; without one it meets the unchanged book."""
+    max_slippage_bps: Float = Field(default=20.0, ge=0, le=10_000)
+    """From the best price that it hits to the worst that it takes."""
+    min_interval_s: Seconds = 300.0
+    """From one submission to the next."""
+    max_book_age_s: Seconds = 5.0
+    """On an older book no order is filled."""
+    no_new_entry_s: Seconds = 900.0
+    """Before the daily cut and scheduled maintenance positions are only reduced."""
+    depth: Share = 1.0
+    """Share of a displayed level that is there for the order."""
+
+    @model_validator(mode="after")
+    def _orders_apart(self) -> Self:
+        needed = self.shortest_interval_s(self.latency_s)
+        if self.min_interval_s < needed:
+            raise ValueError(
+                f"min_interval_s={self.min_interval_s:g} is shorter than max_book_age_s + latency_s + wait_s "
+                f"= {needed:g}: an order could meet levels that the one before has consumed; set "
+                f"min_interval_s to at least {needed:g}"
+            )
+        return self
+
+    def shortest_interval_s(self, latency_s: float) -> float:
+        """Between submissions with that latency, so that no order meets what the one before left."""
+        return self.max_book_age_s + latency_s + self.wait_s
+
+
+# cost
+
+
+class _Dated(Slice):
+    first: Day
+    """The first business day of the row."""
+    last: Day | None = None
+    """The last one; null: still valid."""
+
+    @model_validator(mode="after")
+    def _forwards(self) -> Self:
+        if self.last is not None and self.last < self.first:
+            raise ValueError(f"first={self.first} is after last={self.last}; expected first <= last")
+        return self
+
+    def holds_on(self, day: date) -> bool:
+        return self.first <= day <= (self.last or date.max)
+
+
+class Fees(_Dated):
+    """Share of the traded value."""
+
+    maker_bps: Float = Field(ge=-1000, le=1000)
+    """Of orders that rest; the backtest sends none."""
+    taker_bps: Float = Field(ge=0, le=1000)
+
+
+class Carry(_Dated):
+    """What a position pays that is carried across the cut at the end of a business day."""
+
+    rate_pct: Float = Field(ge=0, le=100)
+    """Per cent of its value, long or short."""
+
+
+class Cost(Slice):
+    """The venue's dated tables of costs."""
+
+    name: Name
+    fees: tuple[Fees, ...]
+    carry: tuple[Carry, ...]
+
+    @model_validator(mode="after")
+    def _one_row_a_day(self) -> Self:
+        tables: tuple[tuple[str, Sequence[_Dated]], ...] = (("fees", self.fees), ("carry", self.carry))
+        for table, rows in tables:
+            for row, following in pairwise(rows):
+                if row.last is None or row.last >= following.first:
+                    raise ValueError(
+                        f"{table}: the row from {row.first} to {row.last or 'today'} is followed by one from "
+                        f"{following.first}; rows are expected in order, and each day in one row: set `last` "
+                        "of the first to the day before"
+                    )
+        return self
+
+    def missing_days(self, first: date, last: date) -> dict[str, list[date]]:
+        """By table, the business days of first … last (both included) without a row."""
+        days = [first + timedelta(days=i) for i in range((last - first).days + 1)]
+        tables: dict[str, Sequence[_Dated]] = {"fees": self.fees, "carry": self.carry}
+        found = {
+            table: [day for day in days if not any(row.holds_on(day) for row in rows)]
+            for table, rows in tables.items()
+        }
+        return {table: missing for table, missing in found.items() if missing}
+
+
+# backtest
+
+
+class Sensitivity(Slice):
+    """The table latency × depth × fee; an empty list leaves it out."""
+
+    latency_s: tuple[Seconds, ...] = (0.0, 0.1, 0.3, 1.0, 5.0)
+    depth: tuple[Share, ...] = (1.0, 0.5, 0.25)
+    fee_bps: tuple[Annotated[Float, Field(ge=0, le=1000)], ...] = (0.0, 1.0, 2.0)
+    """In place of the taker fee."""
+
+
+class Backtest(Slice):
+    """What is computed of the decisions on the holdout, in one pass over its events."""
+
+    enabled: bool
+    curve_s: Int = Field(default=60, ge=1, le=86_400)
+    """Seconds between the points of the equity curve."""
+    random_draws: Int = Field(default=20, ge=1, le=1000)
+    """Strategies with the policy's positions at random times."""
+    sensitivity: Sensitivity = Sensitivity()
+    capacity: tuple[Step, ...] = tuple(map(Decimal, (1, 2, 5, 10, 20, 50, 100)))
+    """Sizes of the capacity curve, in base asset."""
+
+
+def missing_costs(cost: Cost, first: date, last: date) -> str | None:
+    """What to say where `cost` lacks a row for a business day of first … last; None where it does not."""
+    missing = cost.missing_days(first, last)
+    if not missing:
+        return None
+    tables = " and ".join(
+        f"{table} for {len(days):,} of the window's business days ({days[0]} the first, {days[-1]} the last)"
+        for table, days in missing.items()
+    )
+    return (
+        f"cost={cost.name} has no row of {tables}; a backtest assumes no costs: add dated rows to the table "
+        "(conf/cost), choose another cost=…, or leave the backtest out with backtest=none"
+    )

@@ -1,0 +1,79 @@
+"""What the groups policy, execution, cost and backtest take, and what they say of what they do not."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from atc.config.compose import Composer, compose
+from atc.config.problems import ConfigError
+from atc.config.trading import ClassPolicy, ConfidencePolicy, Cost, Fees, ThresholdPolicy
+
+
+def test_the_ten_eth_experiment_is_the_default() -> None:
+    config = compose()
+    assert isinstance(config.policy, ThresholdPolicy) and config.policy.theta is None
+    x = config.execution
+    assert (x.size, x.latency_s, x.wait_s, x.min_interval_s, x.max_book_age_s) == (10, 0.3, 0.6, 300, 5)
+    assert x.max_slippage_bps == 20 and x.no_new_entry_s == 900
+    assert [(row.maker_bps, row.taker_bps) for row in config.cost.fees] == [(0, 0)]
+    assert [row.rate_pct for row in config.cost.carry] == [0.04]
+    assert isinstance(compose(["policy=class"]).policy, ClassPolicy)
+    assert isinstance(compose(["policy=confidence"]).policy, ConfidencePolicy)
+
+
+def test_recordings_have_no_backtest() -> None:
+    composer = Composer()
+    for data in composer.options("data"):
+        recorded = compose([f"data={data}"]).data.kind == "recorded"
+        assert compose([f"data={data}"]).backtest.enabled != recorded
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (["policy.theta_short=0.2"], "set short=true, or theta_short=null"),
+        (["policy.short=true", "policy.theta=0.5", "policy.theta_short=0.6"], "leave no room"),
+        (
+            ["policy.short=true", "policy.theta=0.6", "policy.theta_short=0.5", "policy.hysteresis=0.06"],
+            "at least twice the hysteresis",
+        ),
+        (["policy.theta=1.2"], "policy.theta: found 1.2"),
+        (["policy.thetta=0.2"], "did you mean 'policy.theta'"),
+        (["policy.gate=mscale"], "mscale_consensus_3sig"),
+        (["execution.min_interval_s=5.8"], "set min_interval_s to at least 5.9"),
+        (["execution.min_interval_s=8"], "backtest.sensitivity.latency_s: with a latency of 5 s"),
+        (["execution.depth=1.5"], "execution.depth: found 1.5"),
+        (["execution.size=0"], "execution.size"),
+        (
+            ["data.start_date=2021-12-30"],
+            "cost: cost=gmo_eth_jpy has no row of fees for 2 of the window's business days (2021-12-30 the "
+            "first, 2021-12-31 the last) and carry for 2",
+        ),
+        (["data=eth_jpy", "window.train_from=2021-12-31"], "leave the backtest out with backtest=none"),
+    ],
+)
+def test_what_is_wrong_is_named_with_a_way_out(overrides: list[str], said: str) -> None:
+    with pytest.raises(ConfigError) as failure:
+        compose(overrides)
+    assert said in str(failure.value)
+
+
+def test_without_a_backtest_its_costs_are_not_asked_for() -> None:
+    assert not compose(["data.start_date=2021-12-30", "backtest=none"]).backtest.enabled
+    assert compose(["data.start_date=2021-12-30", "cost=zero"]).cost.name == "zero"
+
+
+def test_each_day_has_one_row_of_costs() -> None:
+    first = Fees(first=date(2022, 1, 1), last=date(2022, 6, 30), maker_bps=0, taker_bps=1)
+    second = Fees(first=date(2022, 7, 2), maker_bps=0, taker_bps=2)
+    cost = Cost(name="x", fees=(first, second), carry=())
+    missing = cost.missing_days(date(2022, 6, 29), date(2022, 7, 3))
+    assert missing["fees"] == [date(2022, 7, 1)] and len(missing["carry"]) == 5
+    with pytest.raises(ValueError, match="each day in one row"):
+        Cost(name="x", fees=(second, first), carry=())
+    with pytest.raises(ValueError, match="each day in one row"):
+        Cost(name="x", fees=(first.model_copy(update={"last": None}), second), carry=())
+    with pytest.raises(ValueError, match="first <= last"):
+        Fees(first=date(2022, 7, 2), last=date(2022, 7, 1), maker_bps=0, taker_bps=2)
