@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atc.errors import DataError
-from atc.protocol.dataset import Block, FloatMatrix, require_two_classes
+from atc.protocol.dataset import Block, require_two_classes
+from atc.protocol.row_runs import Matrix
 from atc.protocol.sealed_holdout import fit_in_progress
 
 Progress = Callable[[int, int], None]
@@ -87,7 +88,7 @@ class Model(Protocol):
         """Fit on `train`; `valid` may decide when to stop, and nothing else."""
         ...
 
-    def predict(self, x: FloatMatrix) -> Scores:
+    def predict(self, x: Matrix) -> Scores:
         """Scores (n, n_scores) of inputs (n, k), columns as in `features`; a row's scores depend on it
         alone.
         """
@@ -138,7 +139,7 @@ def single_head(block: Block, part: str) -> NDArray[np.float64]:
     return target
 
 
-def refuse_infinite(x: FloatMatrix, features: tuple[str, ...], part: str) -> None:
+def refuse_infinite(x: Matrix, features: tuple[str, ...], part: str) -> None:
     """Raise DataError that names each column of `x` (n, k) with an infinite value."""
     counts = np.zeros(x.shape[1], dtype=np.int64)
     first = np.full(x.shape[1], -1, dtype=np.int64)
@@ -164,13 +165,13 @@ def curve_rows(n_rows: int) -> NDArray[np.int64]:
     return np.arange(0, n_rows, -(-n_rows // CURVE_ROWS), dtype=np.int64)
 
 
-def check_width(x: FloatMatrix, features: tuple[str, ...]) -> None:
+def check_width(x: Matrix, features: tuple[str, ...]) -> None:
     """Raise ValueError unless `x` is a float32 matrix with a column for each of `features`."""
     if x.dtype != np.float32 or x.ndim != 2 or x.shape[1] != len(features):
         raise ValueError(f"x is {x.dtype} of shape {x.shape}, float32 (n, {len(features)}) was expected")
 
 
-def degenerate_columns(x: FloatMatrix, features: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def degenerate_columns(x: Matrix, features: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Names of the columns of `x` that are null throughout, and of those with one single value besides
     nulls.
     """

@@ -14,6 +14,7 @@ import numpy as np
 from atc.config.model import Gbdt
 from atc.errors import DataError
 from atc.models.base import (
+    CHUNK_ROWS,
     FitReport,
     Importance,
     Plain,
@@ -24,7 +25,9 @@ from atc.models.base import (
     degenerate_columns,
     single_head,
 )
-from atc.protocol.dataset import Block, FloatMatrix
+from atc.models.lightgbm_rows import lightgbm_rows
+from atc.protocol.dataset import Block
+from atc.protocol.row_runs import Matrix, RowRuns
 
 if TYPE_CHECKING:
     import lightgbm
@@ -118,19 +121,19 @@ class GbdtModel:
         names = list(train.features)
         sample = curve_rows(train.n_rows)
 
-        def binned(block: Block, rows: slice | np.ndarray[Any, Any], like: lightgbm.Dataset | None) -> Any:
+        def binned(block: Block, rows: np.ndarray[Any, Any] | None, like: lightgbm.Dataset | None) -> Any:
+            some: Any = slice(None) if rows is None else rows
             return lightgbm.Dataset(
-                block.x[rows],
-                label=block.y[rows, 0],
-                weight=None if block.weights is None else block.weights[rows],
+                lightgbm_rows(block.x if rows is None else block.x[rows]),
+                label=block.y[some, 0],
+                weight=None if block.weights is None else block.weights[some],
                 reference=like,  # bin edges come from the training rows alone
                 feature_name=names,
                 params=chosen,
                 free_raw_data=True,
             )
 
-        everything = slice(None)
-        train_bins = binned(train, everything, None)
+        train_bins = binned(train, None, None)
         curves: dict[str, list[float]] = {}
 
         def watch(env: lightgbm.callback.CallbackEnv) -> None:
@@ -146,7 +149,7 @@ class GbdtModel:
             chosen,
             train_bins,
             num_boost_round=config.n_estimators,
-            valid_sets=[binned(valid, everything, train_bins), binned(train, sample, train_bins)],
+            valid_sets=[binned(valid, None, train_bins), binned(train, sample, train_bins)],
             # LightGBM never stops by a set of this name.
             valid_names=["valid", "training"],
             callbacks=[
@@ -190,14 +193,20 @@ class GbdtModel:
             notes=notes,
         )
 
-    def predict(self, x: FloatMatrix) -> Scores:
+    def predict(self, x: Matrix) -> Scores:
         """P(y = 1), (n, 1)."""
         state = self._fitted()
         check_width(x, state.features)
         if len(x) == 0:
             return np.empty((0, 1))
-        score = state.booster.predict(np.ascontiguousarray(x), num_threads=state.num_threads)
-        return np.asarray(score, dtype=np.float64)[:, None]
+        step = CHUNK_ROWS if isinstance(x, RowRuns) else len(x)
+        score = np.empty((len(x), 1))
+        for start in range(0, len(x), step):
+            rows = np.ascontiguousarray(x[start : start + step])
+            score[start : start + step, 0] = np.asarray(
+                state.booster.predict(rows, num_threads=state.num_threads)
+            )
+        return score
 
     def save(self, directory: Path, stem: str) -> tuple[str, ...]:
         """Write LightGBM's own text, `model.txt`; the manifest names what it was fitted on."""

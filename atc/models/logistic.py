@@ -29,7 +29,8 @@ from atc.models.base import (
 )
 from atc.models.ranking import auc
 from atc.models.standardise import Standardiser, Vector, fit_standardiser
-from atc.protocol.dataset import Block, FloatMatrix
+from atc.protocol.dataset import Block
+from atc.protocol.row_runs import Matrix
 
 FORMAT = "atc-logistic-1"
 
@@ -68,7 +69,7 @@ class _Problem:
 
     config: Logistic
     standardiser: Standardiser
-    x: FloatMatrix
+    x: Matrix
     y: Vector
     weights: Vector
     """(n,), of sum 1."""
@@ -179,7 +180,7 @@ class LogisticModel:
             ),
         )
 
-    def predict(self, x: FloatMatrix) -> Scores:
+    def predict(self, x: Matrix) -> Scores:
         """P(y = 1), (n, 1)."""
         state = self._fitted()
         check_width(x, state.features)
@@ -258,7 +259,7 @@ def _sigmoid(margin: Vector) -> Vector:
     return np.where(margin >= 0, 1.0, small) / (1.0 + small)
 
 
-def _margins(standardiser: Standardiser, x: FloatMatrix, theta: Vector) -> Vector:
+def _margins(standardiser: Standardiser, x: Matrix, theta: Vector) -> Vector:
     """bias + z·w of each row (n,)."""
     out = np.empty(len(x))
     for rows, z in standardiser.chunks(x):

@@ -7,7 +7,7 @@ from typing import TypedDict
 import numpy as np
 
 from atc.models.standardise import fit_standardiser
-from atc.protocol.dataset import FloatMatrix
+from atc.protocol.row_runs import Matrix
 
 QUANTILES = (0.001, 0.01, 0.05, 0.1, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.9, 0.95, 0.99, 0.999)
 QUANTILE_ROWS = 1_000_000
@@ -36,7 +36,7 @@ class Profile(TypedDict):
     inputs: list[InputProfile]
 
 
-def reference_profile(x: FloatMatrix, features: tuple[str, ...]) -> Profile:
+def reference_profile(x: Matrix, features: tuple[str, ...]) -> Profile:
     """The profile of the training matrix `x` (n, k); n ≥ 1. Shares, moments and extremes are of all rows."""
     moments = fit_standardiser(x, clip=np.inf)
     step = -(-len(x) // QUANTILE_ROWS)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atc.models.base import CHUNK_ROWS
-from atc.protocol.dataset import FloatMatrix
+from atc.protocol.row_runs import FloatMatrix, Matrix
 
 Vector = NDArray[np.float64]
 
@@ -37,14 +37,14 @@ class Standardiser:
         z[:, ~self.active] = 0.0
         return np.clip(z, -self.clip, self.clip, out=z)
 
-    def chunks(self, x: FloatMatrix) -> Iterator[tuple[slice, NDArray[np.float64]]]:
+    def chunks(self, x: Matrix) -> Iterator[tuple[slice, NDArray[np.float64]]]:
         """Standardised chunks of `x` with the rows that each is of."""
         for start in range(0, len(x), CHUNK_ROWS):
             rows = slice(start, min(start + CHUNK_ROWS, len(x)))
             yield rows, self.apply(x[rows])
 
 
-def fit_standardiser(x: FloatMatrix, clip: float) -> Standardiser:
+def fit_standardiser(x: Matrix, clip: float) -> Standardiser:
     """Mean and standard deviation of the non-null values of each column of `x` (n, k), in two passes of
     float64.
 

@@ -11,9 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from atc.errors import DataError, UsageError, nearest
-
-FloatMatrix = NDArray[np.float32]
-Rows = NDArray[np.int64]
+from atc.protocol.row_runs import FloatMatrix, Matrix, Rows, columns_of, one_matrix, rows_of
 
 KEY_COLUMNS = ("symbol", "ts_recv", "ev_seq", "ts_close")
 
@@ -22,8 +20,8 @@ KEY_COLUMNS = ("symbol", "ts_recv", "ev_seq", "ts_close")
 class Block:
     """What a fit sees of a set of rows: inputs and targets; no keys, no times, no other rows' labels."""
 
-    x: FloatMatrix
-    """(n, k) float32, NaN for null."""
+    x: Matrix
+    """(n, k) float32, NaN for null; a matrix, or runs of rows of one."""
     y: NDArray[np.float64]
     """(n, heads)."""
     features: tuple[str, ...]
@@ -44,8 +42,11 @@ class Block:
         return len(self.x)
 
     def select(self, features: Sequence[str]) -> Block:
-        """The same rows with `features` in that order; no copy where they are already so."""
-        return replace(self, x=_columns(self.x, self.features, features), features=tuple(features))
+        """The same rows with `features` in that order, read where they lie."""
+        if tuple(features) == self.features:
+            return self
+        chosen = _positions(self.features, features)
+        return replace(self, x=columns_of(self.x, chosen), features=tuple(features))
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ class Dataset:
         """
         return Dataset(
             keys=self.keys[rows],
-            x=_rows_of(self.x, rows),
+            x=one_matrix(self.x, rows),
             features=self.features,
             y=self.y[rows],
             r_bps=self.r_bps[rows],
@@ -124,10 +125,10 @@ class Dataset:
         return replace(self, x=_columns(self.x, self.features, features), features=tuple(features))
 
     def block(self, rows: Rows) -> Block:
-        """What a fit may see of these rows. Labels are copied, so that no array leads back to the other
-        rows' labels.
+        """What a fit may see of these rows. Inputs are read where they lie; labels are copied, so that no
+        array leads back to the other rows' labels.
         """
-        return Block(x=_rows_of(self.x, rows), y=self.y[rows], features=self.features)
+        return Block(x=rows_of(self.x, rows), y=self.y[rows], features=self.features)
 
 
 def labelled(y: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -151,7 +152,7 @@ def require_two_classes(y: NDArray[np.float64], part: str) -> None:
         )
 
 
-def _check_matrix(x: FloatMatrix, features: Iterable[str]) -> None:
+def _check_matrix(x: Matrix, features: Iterable[str]) -> None:
     names = tuple(features)
     if x.ndim != 2 or x.dtype != np.float32:
         raise ValueError(f"x is {x.dtype} of shape {x.shape}, a float32 matrix was expected")
@@ -161,17 +162,14 @@ def _check_matrix(x: FloatMatrix, features: Iterable[str]) -> None:
         raise ValueError(f"a feature is named twice: {', '.join(names)}")
 
 
-def _rows_of(x: FloatMatrix, rows: Rows) -> FloatMatrix:
-    one_run = len(rows) > 0 and rows[-1] - rows[0] == len(rows) - 1 and bool(np.all(np.diff(rows) == 1))
-    return x[int(rows[0]) : int(rows[-1]) + 1] if one_run else x[rows]
-
-
 def _columns(x: FloatMatrix, have: tuple[str, ...], want: Sequence[str]) -> FloatMatrix:
-    if tuple(want) == have:
-        return x
+    # NumPy gives the picked columns in the order that is fast to make; models read rows.
+    return x if tuple(want) == have else np.ascontiguousarray(x[:, _positions(have, want)])
+
+
+def _positions(have: tuple[str, ...], want: Sequence[str]) -> Rows:
     position = {name: i for i, name in enumerate(have)}
     for name in want:
         if name not in position:
             raise UsageError(f"feature {name!r} is not in this dataset; {nearest(name, have)}")
-    # NumPy gives the picked columns in the order that is fast to make; models read rows.
-    return np.ascontiguousarray(x[:, [position[name] for name in want]])
+    return np.array([position[name] for name in want], dtype=np.int64)

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atc.errors import DataError, UsageError
-from atc.protocol.dataset import Rows
 from atc.protocol.purge import Instants, embargoed, overlaps_any
+from atc.protocol.row_runs import Rows
 from atc.protocol.sealed_holdout import MIN_ROWS
 from atc.protocol.window import Span
 

@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atc.errors import AtcError, DataError, UsageError
-from atc.protocol.dataset import Block, Dataset, Rows
+from atc.protocol.dataset import Block, Dataset
 from atc.protocol.purge import Instants, overlaps_any
+from atc.protocol.row_runs import Rows
 from atc.protocol.window import Spans
 
 MIN_ROWS = 20

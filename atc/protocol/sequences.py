@@ -13,7 +13,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from atc.protocol.dataset import FloatMatrix, Rows
+from atc.protocol.row_runs import FloatMatrix, Rows
 
 
 def window_ends(

@@ -1,0 +1,46 @@
+"""Rows handed to LightGBM without a copy of the matrix."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from atc.models.base import CHUNK_ROWS
+from atc.protocol.row_runs import Matrix, RowRuns
+
+
+def lightgbm_rows(x: Matrix) -> Any:
+    """`x` as `lightgbm.Dataset` reads it: it samples 200 000 rows for the bin edges, then bins all of them.
+
+    A matrix as it is; runs of whole rows as a list of views; picked columns as a sequence that LightGBM asks
+    for one chunk at a time. The bins are the same whichever it is.
+    """
+    if not isinstance(x, RowRuns):
+        return x
+    pieces = x.pieces
+    return pieces if pieces is not None else _sequence(x)
+
+
+def _sequence(x: RowRuns) -> Any:
+    import lightgbm
+
+    class Chunks(lightgbm.Sequence):
+        """Rows of picked columns, a chunk at a time."""
+
+        batch_size = CHUNK_ROWS
+
+        def __len__(self) -> int:
+            return len(x)
+
+        def __getitem__(self, index: int | slice | list[int]) -> NDArray[np.float64]:
+            if isinstance(index, slice):
+                rows = x[index]
+            elif isinstance(index, list):
+                rows = x[np.array(index, dtype=np.int64)]
+            else:
+                rows = x[int(index) : int(index) + 1][0]
+            return np.asarray(rows, dtype=np.float64)
+
+    return Chunks()

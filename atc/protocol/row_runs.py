@@ -1,0 +1,151 @@
+"""Rows and columns of a matrix that are read where they lie.
+
+A fold takes nearly all rows of a matrix that may fill half the memory, and CPCV(8, 2) takes them 28 times. So
+a fold holds runs of rows of the one matrix, and what reads it goes through chunks.
+"""
+
+from __future__ import annotations
+
+from typing import overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatMatrix = NDArray[np.float32]
+Rows = NDArray[np.int64]
+
+SHORTEST_RUN = 64
+"""Runs shorter than this on average (random rows) are copied: their list would cost as much as the rows."""
+
+
+class RowRuns:
+    """Some rows, and some columns, of a float32 matrix, without a copy of it.
+
+    It is indexed as the matrix of these rows would be. A slice of rows is a view where it lies in one run and
+    has all columns, else a copy of that slice alone; positions of rows and single columns are copies.
+    """
+
+    __slots__ = ("_columns", "_first", "_matrix", "_starts")
+
+    dtype = np.dtype(np.float32)
+    ndim = 2
+
+    def __init__(self, matrix: FloatMatrix, starts: Rows, stops: Rows, columns: Rows | None = None) -> None:
+        """Rows [start, stop) of `matrix`, run after run; `columns`: positions, None for all."""
+        if len(starts) != len(stops) or bool(np.any(stops <= starts)):
+            raise ValueError("runs of rows have a start and a later stop each")
+        self._matrix, self._starts, self._columns = matrix, starts, columns
+        self._first = np.concatenate([[0], np.cumsum(stops - starts)])
+        """Where each run begins among these rows, and their number."""
+
+    @classmethod
+    def of(cls, matrix: FloatMatrix, rows: Rows) -> RowRuns:
+        """The `rows` (ascending positions) of `matrix`."""
+        breaks = np.flatnonzero(np.diff(rows) != 1) + 1
+        edges = np.concatenate([[0], breaks, [len(rows)]]) if len(rows) else np.zeros(1, dtype=np.int64)
+        return cls(matrix, rows[edges[:-1]], rows[edges[1:] - 1] + 1)
+
+    def __len__(self) -> int:
+        return int(self._first[-1])
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(n, k)."""
+        return len(self), self._matrix.shape[1] if self._columns is None else len(self._columns)
+
+    def columns(self, positions: Rows) -> RowRuns:
+        """The same rows with these columns of theirs."""
+        chosen = positions if self._columns is None else self._columns[positions]
+        return RowRuns(self._matrix, self._starts, self._starts + np.diff(self._first), chosen)
+
+    @property
+    def pieces(self) -> list[FloatMatrix] | None:
+        """A view a run, C-contiguous; None where the columns are not all there or not side by side."""
+        if self._columns is not None or not self._matrix.flags.c_contiguous:
+            return None
+        lengths = np.diff(self._first)
+        return [
+            self._matrix[start : start + n]
+            for start, n in zip(self._starts.tolist(), lengths.tolist(), strict=True)
+        ]
+
+    @overload
+    def __getitem__(self, rows: slice | Rows) -> FloatMatrix: ...
+    @overload
+    def __getitem__(self, rows: tuple[slice, int]) -> NDArray[np.float32]: ...
+    def __getitem__(self, rows: slice | Rows | tuple[slice, int]) -> NDArray[np.float32]:
+        if isinstance(rows, tuple):
+            part, column = rows
+            return np.ascontiguousarray(self.columns(np.array([column]))[part][:, 0])
+        if isinstance(rows, slice):
+            start, stop, step = rows.indices(len(self))
+            if step != 1:
+                return self[np.arange(start, stop, step, dtype=np.int64)]
+            return self._between(start, max(stop, start))
+        return self._at(self._positions(rows))
+
+    def __array__(self, dtype: object = None, copy: bool | None = None) -> NDArray[np.float32]:
+        """All of it as one matrix: for what has no other way, as it copies."""
+        if dtype is not None and np.dtype(dtype) != self.dtype:  # type: ignore[call-overload]
+            raise TypeError(f"rows are float32, {dtype} was asked for")
+        return self[:]
+
+    def _between(self, start: int, stop: int) -> FloatMatrix:
+        runs = range(
+            int(np.searchsorted(self._first, start, side="right")) - 1,
+            int(np.searchsorted(self._first, stop, side="left")),
+        )
+        parts = []
+        for run in runs:
+            shift = int(self._starts[run] - self._first[run])
+            first, last = max(start, int(self._first[run])), min(stop, int(self._first[run + 1]))
+            parts.append(self._matrix[first + shift : last + shift])
+        if not parts:
+            parts = [self._matrix[:0]]
+        if self._columns is not None:
+            # NumPy gives the picked columns in the order that is fast to make; models read rows.
+            parts = [np.ascontiguousarray(part[:, self._columns]) for part in parts]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def _positions(self, rows: Rows) -> Rows:
+        """Positions in the matrix of these rows."""
+        if len(rows) and not (rows.min() >= 0 and rows.max() < len(self)):
+            raise IndexError(f"rows {rows.min()} … {rows.max()} of {len(self)}")
+        run = np.searchsorted(self._first, rows, side="right") - 1
+        return np.asarray(rows - self._first[run] + self._starts[run])
+
+    def _at(self, positions: Rows) -> FloatMatrix:
+        if self._columns is None:
+            return self._matrix[positions]
+        return np.ascontiguousarray(self._matrix[np.ix_(positions, self._columns)])
+
+
+Matrix = FloatMatrix | RowRuns
+"""(n, k) float32, NaN for null."""
+
+
+def rows_of(x: Matrix, rows: Rows) -> Matrix:
+    """The `rows` (positions) of `x`: a view where they are one run, runs of views where there are few of
+    them, and a copy where the rows lie scattered.
+    """
+    if isinstance(x, RowRuns):
+        return x[rows]
+    steps = np.diff(rows)
+    runs = 1 + int(np.count_nonzero(steps != 1))
+    scattered = len(rows) < runs * SHORTEST_RUN or bool(np.any(steps <= 0))
+    return one_matrix(x, rows) if runs == 1 or scattered else RowRuns.of(x, rows)
+
+
+def one_matrix(x: FloatMatrix, rows: Rows) -> FloatMatrix:
+    """The `rows` (positions) of `x` as one matrix: a view where they are one run, else a copy."""
+    one_run = len(rows) > 0 and bool(np.all(np.diff(rows) == 1))
+    return x[int(rows[0]) : int(rows[-1]) + 1] if one_run else x[rows]
+
+
+def columns_of(x: Matrix, positions: Rows) -> Matrix:
+    """The columns at `positions` of `x`, read where they lie."""
+    if isinstance(x, RowRuns):
+        return x.columns(positions)
+    if len(x) == 0:
+        return x[:, positions]
+    return RowRuns(x, np.zeros(1, dtype=np.int64), np.array([len(x)]), positions)
