@@ -55,9 +55,14 @@ def run(config: RunConfig) -> Path:
                 with record.writing(QUALITY) as path:
                     path.write_text(json.dumps(data.quality, indent=1) + "\n", encoding="utf-8")
                 look = looks_of(record, config.paths.events_dir)
-                make(config, task, record, Desk(record.stage, progress.bar, look))
+                make(config, task, record, Desk(record.stage, progress.bar, _say, look))
     print_summary(record.folder)
     return record.folder
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
 
 
 def make(config: RunConfig, task: Task[Any, Any], record: RunRecord, desk: Any) -> None:

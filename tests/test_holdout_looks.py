@@ -48,9 +48,12 @@ def cli(*words: str) -> str:
     return done.output
 
 
-def test_the_looks_of_runs(outputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_looks_of_runs(
+    outputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     made(outputs, "protocol.sealed=true")
     assert looks(outputs) == []
+    capsys.readouterr()
     folder = made(outputs)
     (look,) = looks(outputs)
     opened = atc.open_run(folder)
@@ -60,6 +63,14 @@ def test_the_looks_of_runs(outputs: Path, tmp_path: Path, monkeypatch: pytest.Mo
     assert look.data_digest == opened.manifest["data_digest"]
     assert "the holdout is opened" in opened.log
     assert look.reason in opened.log
+
+    # What the holdout can show is said, recorded and logged before the model is fitted.
+    stages = list(opened.manifest["stages"])
+    assert stages.index("power") < stages.index("fit")
+    assert opened.metrics["power/holdout/lift/min_detectable"] is not None
+    (stated,) = (line for line in capsys.readouterr().err.splitlines() if "before the fit" in line)
+    assert stated in opened.manifest["notes"]
+    assert stated in opened.log
 
     made(outputs)  # found finished
     assert len(looks(outputs)) == 1

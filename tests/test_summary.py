@@ -144,6 +144,25 @@ def test_verdicts_follow_the_intervals() -> None:
     assert few[0].startswith("No interval")
 
 
+def test_claims_below_the_power_are_marked_and_larger_ones_are_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = {"power/holdout/auc/min_detectable": 0.05, "power/holdout/lift/min_detectable": 0.021}
+    weak, strong = {**METRICS, **said}, {**METRICS, **said, "power/holdout/lift/min_detectable": 0.02}
+    assert any(told.startswith("† The lift, 0.0204, is less than the 0.0210") for told in verdict(weak))
+    assert not any("†" in told for told in verdict(strong))
+    near = {**METRICS, **said, "power/holdout/auc/min_detectable": 0.2}
+    assert any(told.startswith("† The distance of the AUC from 0.5, 0.1081") for told in verdict(near))
+    lines = printed(finished_record(tmp_path, weak), monkeypatch, 100).splitlines()
+    assert sum(line.startswith("lift over baseline †") for line in lines) == 1
+    assert not any(line.startswith("model †") for line in lines)
+    # What is not told apart from chance claims nothing; it is said what would have been seen.
+    open_lift = {**weak, "lift/holdout/auc": 0.01, "lift/holdout/auc/lo": -0.002}
+    told = " ".join(verdict(open_lift))
+    assert "Lifts under 0.0210 are likely to be missed here." in told
+    assert "† The lift, 0.0100" not in told
+
+
 def test_a_forced_repeat_and_a_failed_tracking_are_shown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -111,6 +111,16 @@ def jackknife_error(left_out: Vector) -> float:
     return math.sqrt((blocks - 1) / blocks * float(np.sum((left_out - left_out.mean()) ** 2)))
 
 
+def power_figures(power: Power | None) -> dict[str, float | None]:
+    """As `metrics.json` has them; null where the pilot could not tell."""
+    figures: dict[str, float | None] = {}
+    for name in ("auc", "lift"):
+        of: Detectable | None = None if power is None else getattr(power, name)
+        figures[f"power/holdout/{name}/min_detectable"] = None if of is None else of.effect
+        figures[f"power/holdout/{name}/expected_half_width"] = None if of is None else of.half_width
+    return figures
+
+
 def described(power: Power | None, horizon_s: float) -> str:
     """One sentence on what the holdout can show."""
     if power is None:

@@ -11,7 +11,7 @@ from statistics import NormalDist
 from typing import TYPE_CHECKING, TextIO
 
 from atc.report.oracle_lines import OracleLines, oracle_lines
-from atc.report.verdict import Metrics, verdict
+from atc.report.verdict import BELOW_POWER, Metrics, below_power, verdict
 from atc.tracking.metrics_file import read_metrics
 from atc.tracking.run_files import CONFIG, LOG, METRICS, Manifest, read_manifest
 
@@ -174,9 +174,10 @@ def _ranking(config: Mapping[str, object], metrics: Metrics, known: OracleLines 
         for figure in ("auc", "direction_auc"):
             key = f"{prefix}/{figure}"
             cells += [_figure(metrics, key, sign), _interval(metrics, key, sign)]
+        marked = f"{name} {BELOW_POWER}" if below_power(metrics, f"{prefix}/auc") else name
         last_score = name == _SCORE_ROWS[-1][0]
         best = _oracle_cells(known, confidence) if last_score else None
-        table.add_row(name, *cells, end_section=(last_score and not best) or prefix.startswith("lift_over"))
+        table.add_row(marked, *cells, end_section=(last_score and not best) or prefix.startswith("lift_over"))
         if best:
             table.add_row("oracle", *best, end_section=True)
     return table

@@ -8,6 +8,9 @@ from collections.abc import Mapping
 
 Metrics = Mapping[str, int | float | None]
 
+BELOW_POWER = "†"
+"""Marks a claim that is smaller than what the data can be relied upon to show."""
+
 
 def verdict(metrics: Metrics) -> list[str]:
     """Sentences on a two-class run: against its baseline, against volatility, on direction. Empty for other
@@ -25,6 +28,7 @@ def verdict(metrics: Metrics) -> list[str]:
             "cannot tell skill from luck."
         ]
     return [
+        *_below(metrics, "holdout/auc"),
         *_against(metrics, "lift/holdout/auc", "the baseline"),
         *_against(metrics, "lift_over_volatility/holdout/auc", "volatility and time of day alone"),
         *_direction(metrics),
@@ -40,10 +44,47 @@ def _against(metrics: Metrics, key: str, whom: str) -> list[str]:
             else []
         )
     if low > 0:
-        return [f"The model ranks better than {whom}: the interval of the lift lies above 0."]
+        told = f"The model ranks better than {whom}: the interval of the lift lies above 0."
+        return [told, *_below(metrics, key)]
     if high < 0:
         return [f"The model ranks worse than {whom}: the interval of the lift lies below 0."]
-    return [f"The model is not told apart from {whom}: the interval of the lift contains 0."]
+    told = f"The model is not told apart from {whom}: the interval of the lift contains 0."
+    least = metrics.get("power/holdout/lift/min_detectable")
+    if least is not None:
+        told += f" Lifts under {least:.4f} are likely to be missed here."
+    return [told]
+
+
+def below_power(metrics: Metrics, key: str) -> bool:
+    """Whether the figure `key` (an AUC, or a lift) is claimed, its interval being above chance, and yet
+    nearer to chance than what was said before the fit to be detected in 80 % of such holdouts.
+    """
+    value, low = metrics.get(key), metrics.get(f"{key}/lo")
+    chance, least = _reference(metrics, key)
+    if value is None or low is None or least is None:
+        return False
+    return low > chance and value - chance < least
+
+
+def _reference(metrics: Metrics, key: str) -> tuple[float, int | float | None]:
+    """What chance gives, and the distance from it that the holdout was said to detect."""
+    is_lift = key.startswith("lift")
+    return 0.0 if is_lift else 0.5, metrics.get(
+        f"power/holdout/{'lift' if is_lift else 'auc'}/min_detectable"
+    )
+
+
+def _below(metrics: Metrics, key: str) -> list[str]:
+    value = metrics.get(key)
+    chance, least = _reference(metrics, key)
+    if value is None or least is None or not below_power(metrics, key):
+        return []
+    what = "lift" if key.startswith("lift") else "distance of the AUC from 0.5"
+    return [
+        f"{BELOW_POWER} The {what}, {value - chance:.4f}, is less than the {least:.4f} that this holdout was "
+        "said to show in 80 % of cases: of figures so small, those that luck made larger are the ones that "
+        "show. Confirm it on more data."
+    ]
 
 
 def _direction(metrics: Metrics) -> list[str]:

@@ -45,6 +45,10 @@ class BarHandle(Protocol):
         """`done` units of `total` are done."""
 
 
+def _unheard(text: str) -> None:
+    """Nobody listens."""
+
+
 def _no_ledger(holdout: Holdout, reason: str) -> None:
     raise UsageError(
         f"no ledger is at hand to enter a look at the holdout of {holdout.venue} {holdout.symbol} in "
@@ -54,12 +58,14 @@ def _no_ledger(holdout: Holdout, reason: str) -> None:
 
 @dataclass(frozen=True)
 class Desk:
-    """What a task is handed to report with: timed stages, progress bars, the holdout ledger."""
+    """What a task is handed to report with: timed stages, progress bars, a voice, the holdout ledger."""
 
     stage: Callable[[str], AbstractContextManager[Any]]
     """`with desk.stage(name) as stage` times the body; `stage.cached = True` says a cache answered."""
     bar: Callable[[str, float | None, str], AbstractContextManager[Any]]
     """`with desk.bar(name, total, unit) as bar` shows progress; see `BarHandle`."""
+    say: Callable[[str], None] = _unheard
+    """Says a sentence at the terminal at once."""
     look: EnterLook = _no_ledger
     """Enters a look at the holdout in the ledger; without a ledger nobody looks."""
 

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 
 from atc.config.model import Model as ModelConfig
 from atc.config.schema import RunConfig
+from atc.evaluation.power import Power
 from atc.evaluation.report import BASELINE, MODEL, VOLATILITY, VOLATILITY_FEATURES
 from atc.features.sets import set_columns
 from atc.models.base import FitReport, Model, fit_model
 from atc.models.build import build_model
 from atc.tasks.base import Desk
 from atc.tasks.loaded import Loaded
+from atc.tasks.power import state_power
 
 
 @dataclass(frozen=True)
@@ -30,21 +32,23 @@ class Fitted:
 
     by_name: Mapping[str, FittedModel]
     loaded: Loaded
+    power: Power | None
+    """What the holdout can show, as stated before the named model was fitted."""
 
 
 def fit_all(config: RunConfig, loaded: Loaded, desk: Desk) -> Fitted:
     """Fits the named model, the baseline and volatility alone; the holdout is closed meanwhile."""
+
+    def fit(name: str, model: ModelConfig, columns: tuple[str, ...]) -> FittedModel:
+        return _fit_one(name, model, columns, seed=config.seed, loaded=loaded, desk=desk)
+
+    # First what is compared with: the pilot of the power, which is stated before the named model is fitted.
+    baseline = fit(BASELINE, config.baseline.model, set_columns(config.baseline.features))
     # Volatility alone goes through the baseline's kind of model, so that only the inputs differ.
-    plans: list[tuple[str, ModelConfig, tuple[str, ...]]] = [
-        (MODEL, config.model, set_columns(config.features)),
-        (BASELINE, config.baseline.model, set_columns(config.baseline.features)),
-        (VOLATILITY, config.baseline.model, VOLATILITY_FEATURES),
-    ]
-    fitted = {
-        name: _fit_one(name, model, columns, seed=config.seed, loaded=loaded, desk=desk)
-        for name, model, columns in plans
-    }
-    return Fitted(fitted, loaded)
+    volatility = fit(VOLATILITY, config.baseline.model, VOLATILITY_FEATURES)
+    power = state_power(config, loaded, baseline, volatility, desk)
+    model = fit(MODEL, config.model, set_columns(config.features))
+    return Fitted({MODEL: model, BASELINE: baseline, VOLATILITY: volatility}, loaded, power)
 
 
 def _fit_one(

@@ -38,10 +38,13 @@ class Loaded:
     """By part: `from`, `to`, `days`, `rows`."""
     label: BinaryLabel
     spans: Spans
+    holdout_windows: int
+    """Disjoint label windows that the holdout's rows have room for."""
 
 
 def load_rows(market: MarketData, config: RunConfig, desk: Desk) -> Loaded:
     """Rows with the columns of all models, labels, and the holdout behind its seal."""
+    from atc.evaluation.blocks import disjoint_windows
     from atc.events.business_day import days_of
     from atc.labels.definitions import fit_label
     from atc.tasks.market_data import run_columns
@@ -85,6 +88,9 @@ def load_rows(market: MarketData, config: RunConfig, desk: Desk) -> Loaded:
             described=_described(dataset, parts_of),
             label=label,
             spans=spans,
+            holdout_windows=disjoint_windows(
+                dataset.t0[parts_of.holdout], round(config.label.horizon_s * 1_000_000_000)
+            ),
         )
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from atc.config.schema import RunConfig
 from atc.evaluation.head import Outcomes
+from atc.evaluation.power import described, power_figures
 from atc.evaluation.report import MODEL, Scored, evaluate
 from atc.protocol.dataset import Block, Dataset, labelled
 from atc.tasks.base import Desk, Outcome
@@ -64,10 +65,15 @@ def outcome_of(config: RunConfig, loaded: Loaded, fitted: Fitted, desk: Desk) ->
         )
     named = fitted.by_name[MODEL].report
     return Outcome(
-        metrics=report.metrics,
+        metrics={**report.metrics, **power_figures(fitted.power)},
         predictions=_predictions(valid, holdout, scores),
         spans=loaded.described,
-        notes=(*row_notes(loaded), *_fit_notes(fitted), *report.notes),
+        notes=(
+            *row_notes(loaded),
+            described(fitted.power, config.label.horizon_s),
+            *_fit_notes(fitted),
+            *report.notes,
+        ),
         curves={name: one.report.curves for name, one in fitted.by_name.items() if one.report.curves},
         importance=[
             {"feature": item.feature, named.importance_kind: item.value, "splits": item.splits}

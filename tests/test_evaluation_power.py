@@ -1,0 +1,204 @@
+"""Power before the run: the standard errors of its pilot, how they scale, and whether the promise holds."""
+
+from __future__ import annotations
+
+import math
+from statistics import NormalDist
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy.signal import lfilter
+from sklearn.metrics import roc_auc_score
+
+from atc.evaluation.blocks import blocks_of, disjoint_windows
+from atc.evaluation.bootstrap import concordance
+from atc.evaluation.lift import resampling
+from atc.evaluation.power import (
+    Power,
+    described,
+    jackknife_error,
+    left_out_aucs,
+    power_before,
+    power_figures,
+)
+
+MINUTE = 60_000_000_000
+AHEAD = 5
+"""Minutes that a label looks ahead; a row a minute, so five labels overlap."""
+
+Vector = NDArray[np.float64]
+
+
+def times(rows: int) -> tuple[NDArray[np.int64], NDArray[np.datetime64]]:
+    t0 = np.arange(rows) * MINUTE
+    return t0, t0.astype("datetime64[ns]").astype("datetime64[D]")
+
+
+class Market:
+    """Rows whose drift leans on three persistent signals, under a volatility that clusters over hours."""
+
+    def __init__(self, seed: int, rows: int) -> None:
+        rng = np.random.default_rng(seed)
+        self.rows = rows
+        self._signals = [persistent(rng, rows + AHEAD, 0.9) for _ in range(3)]
+        volatility = np.exp(0.5 * persistent(rng, rows + AHEAD, 0.995))
+        self._shocks = volatility * rng.standard_normal(rows + AHEAD)
+
+    def score(self, number: int) -> Vector:
+        """(rows,) one of the signals."""
+        return self._signals[number][: self.rows]
+
+    def rises(self, *strengths: float) -> NDArray[np.bool_]:
+        """(rows,) whether the price goes up over `AHEAD` minutes, with signals of these strengths."""
+        steps = self._shocks + sum(a * s for a, s in zip(strengths, self._signals, strict=True))
+        path = np.concatenate([[0.0], np.cumsum(steps)])
+        up: NDArray[np.bool_] = path[AHEAD : self.rows + AHEAD] > path[: self.rows]
+        return up
+
+
+def persistent(rng: np.random.Generator, rows: int, memory: float) -> Vector:
+    innovations = rng.standard_normal(rows + 500)
+    drawn: Vector = lfilter([math.sqrt(1 - memory**2)], [1, -memory], innovations)[500:]
+    return drawn
+
+
+def power_of(market: Market, up: NDArray[np.bool_], holdout_windows: int) -> Power:
+    t0, days = times(market.rows)
+    found = power_before(
+        positive=up,
+        scores=(market.score(0), market.score(2)),
+        t0=t0,
+        days=days,
+        horizon_ns=AHEAD * MINUTE,
+        holdout_windows=holdout_windows,
+        min_blocks=20,
+        confidence=0.95,
+    )
+    assert found is not None
+    return found
+
+
+def test_the_auc_without_each_block() -> None:
+    rng = np.random.default_rng(1)
+    block = rng.integers(0, 7, 400)
+    positive = rng.random(400) < 0.8
+    score = np.round(rng.standard_normal(400) + 0.5 * positive, 1)
+    expected = [roc_auc_score(positive[block != b], score[block != b]) for b in range(7)]
+    found = left_out_aucs(concordance(positive, score, block, 7))
+    np.testing.assert_allclose(found, expected, atol=1e-12)
+
+
+def test_the_jackknife_of_a_mean_is_its_standard_error() -> None:
+    values = np.random.default_rng(2).standard_normal(60)
+    left_out = (values.sum() - values) / 59
+    assert jackknife_error(left_out) == pytest.approx(values.std(ddof=1) / math.sqrt(60), rel=1e-12)
+
+
+def test_power_follows_its_normal_formulas_and_the_number_of_windows() -> None:
+    market = Market(3, 4000)
+    up = market.rises(0.06, 0.06, 0.06)
+    near, far = power_of(market, up, 1000), power_of(market, up, 4000)
+    for one, four in ((near.auc, far.auc), (near.lift, far.lift)):
+        assert one.standard_error == pytest.approx(2 * four.standard_error, rel=1e-12)
+        assert one.half_width == pytest.approx(1.959964 * one.standard_error, rel=1e-6)
+        assert one.effect == pytest.approx((1.959964 + 0.841621) * one.standard_error, rel=1e-6)
+    assert near.pilot_windows == disjoint_windows(times(4000)[0], AHEAD * MINUTE) == 800
+    figures = power_figures(near)
+    assert figures["power/holdout/lift/min_detectable"] == near.lift.effect
+    assert figures["power/holdout/auc/expected_half_width"] == near.auc.half_width
+    assert f"{near.lift.effect:.4f}" in described(near, 300.0)
+
+
+def test_the_plans_example() -> None:
+    """62 days of disjoint 300 s windows of equal classes and a worthless score: about ±0.0085 AUC."""
+    from atc.evaluation.blocks import chance_standard_error
+    from atc.evaluation.power import Detectable
+
+    error = chance_standard_error(62 * 288, 0.5)
+    assert error is not None
+    assert Detectable(error, 0.95).half_width == pytest.approx(0.0085, abs=5e-5)
+    two_scores = Detectable(math.sqrt(2) * error, 0.95)
+    assert two_scores.effect == pytest.approx(0.0171, abs=5e-5)  # barely under the hoped-for 0.02
+    wide = chance_standard_error(62 * 288, 0.86)
+    assert wide is not None
+    assert Detectable(math.sqrt(2) * wide, 0.95).effect > 0.02  # of unequal classes it is not
+
+
+def test_overlap_counts_once() -> None:
+    """Rows five times as dense, of the same windows, promise no more: not five times the evidence."""
+    market = Market(5, 6000)
+    up = market.rises(0.06, 0.06, 0.06)
+    t0, days = times(6000)
+    sparse = np.arange(0, 6000, AHEAD)
+    errors = []
+    for rows in (np.arange(6000), sparse):
+        power = power_before(
+            positive=up[rows],
+            scores=(market.score(0)[rows], market.score(2)[rows]),
+            t0=t0[rows],
+            days=days[rows],
+            horizon_ns=AHEAD * MINUTE,
+            holdout_windows=1200,
+            min_blocks=20,
+            confidence=0.95,
+        )
+        assert power is not None
+        errors.append(power.auc.standard_error)
+    assert errors[0] == pytest.approx(errors[1], rel=0.35)  # √5 = 2.24 if rows were independent
+
+
+@pytest.mark.parametrize("what", ["few blocks", "no holdout", "one class"])
+def test_without_a_pilot_nothing_is_promised(what: str) -> None:
+    rows = 60 if what == "few blocks" else 2000
+    market = Market(1, rows)
+    up = np.ones(rows, dtype=np.bool_) if what == "one class" else market.rises(0.1, 0.1, 0.1)
+    t0, days = times(rows)
+    power = power_before(
+        positive=up,
+        scores=(market.score(0), market.score(2)),
+        t0=t0,
+        days=days,
+        horizon_ns=AHEAD * MINUTE,
+        holdout_windows=0 if what == "no holdout" else 500,
+        min_blocks=20,
+        confidence=0.95,
+    )
+    assert power is None
+    assert set(power_figures(power).values()) == {None}
+    assert len(power_figures(power)) == 4
+    assert described(power, 300.0).startswith("power unknown")
+
+
+@pytest.mark.slow
+def test_the_promised_lift_is_detected_in_eighty_percent_of_200_markets() -> None:
+    """Planted lifts of a second score over a first one, judged as runs are: paired, by blocks, 95 %.
+
+    The pilot is another span of a market of the same kind, half as long, with a third score in the place of
+    volatility alone.
+    """
+    strength, steps = 0.06, (0.25, 0.5, 0.75, 1.0)
+    pilot_rows, rows = 7200, 14_400
+    t0, days = times(rows)
+    blocks = blocks_of(t0, days, AHEAD * MINUTE, min_blocks=20)
+    draws = resampling(blocks.index, blocks.count, enough=True, resamples=400, confidence=0.95, seed=1)
+    promised, found, lifts = [], [], []
+    for seed in range(200):
+        pilot = Market(10_000 + seed, pilot_rows)
+        power = power_of(pilot, pilot.rises(*[strength] * 3), disjoint_windows(t0, AHEAD * MINUTE))
+        promised.append(power.lift.effect)
+        market = Market(seed, rows)
+        estimates = []
+        for step in steps:
+            up = market.rises(strength, strength * (1 + step), strength)
+            estimates.append(draws.auc(up, market.score(1)).minus(draws.auc(up, market.score(0))))
+        found.append([one.interval is not None and one.interval.lo > 0 for one in estimates])
+        lifts.append([one.value for one in estimates])
+    share, lift = np.mean(found, axis=0), np.mean(lifts, axis=0)
+    assert share[0] < 0.4  # the steps reach from seldom to nearly always
+    assert share[-1] > 0.9
+    deviates = np.array([NormalDist().inv_cdf(p) for p in share])
+    slope, level = np.polyfit(deviates, lift, 1)
+    at_eighty = level + slope * NormalDist().inv_cdf(0.8)
+    print(f"predicted {np.mean(promised):.4f}, empirical {at_eighty:.4f}")
+    assert np.mean(promised) == pytest.approx(at_eighty, rel=0.1)
