@@ -22,7 +22,6 @@ from atc.evaluation.overfitting import (
     probabilistic_sharpe,
     track_record,
 )
-from atc.models.ranking import midranks
 
 Vector = NDArray[np.float64]
 
@@ -175,8 +174,3 @@ def test_what_cannot_be_told_is_none() -> None:
     assert backtest_overfitting(fat_tailed(400, 1, trials=1)) is None
     with pytest.raises(ValueError, match="even number"):
         backtest_overfitting(fat_tailed(400, 1, trials=3), blocks=5)
-
-
-def test_midranks() -> None:
-    scores = np.random.default_rng(0).integers(0, 6, (7, 40)).astype(np.float64)
-    np.testing.assert_array_equal(midranks(scores), stats.rankdata(scores, axis=1))

@@ -14,7 +14,8 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from atc.models.ranking import midranks
+from atc.evaluation.rank_bins import mid_ranks
+from atc.models.ranking import rank
 
 
 @dataclass(frozen=True)
@@ -60,9 +61,9 @@ def _placements(
     positive: NDArray[np.bool_], score: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Of each positive row the share of negatives below it, of each negative that of positives above it."""
-    ranks = midranks(score[None, :])[0]
-    own_positive = midranks(score[None, positive])[0]
-    own_negative = midranks(score[None, ~positive])[0]
+    ranked = rank(score)
+    ranks = mid_ranks(ranked)
+    own_positive, own_negative = (mid_ranks(ranked.take(rows)) for rows in (positive, ~positive))
     return (
         (ranks[positive] - own_positive) / len(own_negative),
         1.0 - (ranks[~positive] - own_negative) / len(own_positive),

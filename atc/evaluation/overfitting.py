@@ -20,8 +20,6 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from atc.models.ranking import midranks
-
 Vector = NDArray[np.float64]
 
 MIN_DAYS = 30
@@ -161,6 +159,8 @@ def backtest_overfitting(pnl: Vector, blocks: int = CSCV_BLOCKS) -> Overfitting 
     outside = sharpes(1.0 - inside)
     ways = np.arange(len(best))
     of_best = outside[ways, best]
-    omega = midranks(outside)[ways, best] / (trials + 1.0)
+    beaten = np.count_nonzero(outside < of_best[:, None], axis=1)
+    tied = np.count_nonzero(outside == of_best[:, None], axis=1)
+    omega = (beaten + (tied + 1.0) / 2.0) / (trials + 1.0)
     logits = np.log(omega / (1.0 - omega))
     return Overfitting(float(np.mean(logits <= 0.0)), logits, float(np.mean(of_best < 0.0)))

@@ -73,20 +73,3 @@ def auc(positive: NDArray[np.bool_], score: NDArray[np.float64]) -> float | None
     n_positive = int(np.count_nonzero(positive))
     pairs = n_positive * (len(positive) - n_positive)
     return twice_concordant(positive, score) / (2 * pairs) if pairs else None
-
-
-def midranks(scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The rank, from 1, of each of `scores` (rows, n) in its row; equal ones share the mean of theirs."""
-    n = scores.shape[1]
-    order = np.argsort(scores, axis=1, kind="stable")
-    ordered = np.take_along_axis(scores, order, axis=1)
-    places = np.arange(n)
-    is_first = np.ones(scores.shape, dtype=np.bool_)
-    is_first[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
-    first = np.maximum.accumulate(np.where(is_first, places, 0), axis=1)
-    is_last = np.ones(scores.shape, dtype=np.bool_)
-    is_last[:, :-1] = is_first[:, 1:]
-    last = np.minimum.accumulate(np.where(is_last, places, n)[:, ::-1], axis=1)[:, ::-1]
-    ranks = np.empty(scores.shape)
-    np.put_along_axis(ranks, order, (first + last) / 2.0 + 1.0, axis=1)
-    return ranks
