@@ -105,10 +105,13 @@ def test_power_follows_its_normal_formulas_and_the_number_of_windows() -> None:
         assert one.half_width == pytest.approx(1.959964 * one.standard_error, rel=1e-6)
         assert one.effect == pytest.approx((1.959964 + 0.841621) * one.standard_error, rel=1e-6)
     assert near.pilot_windows == disjoint_windows(times(4000)[0], AHEAD * MINUTE) == 800
-    figures = power_figures(near)
+    figures = power_figures({"": near, "300s": far})
     assert figures["power/holdout/lift/min_detectable"] == near.lift.effect
     assert figures["power/holdout/auc/expected_half_width"] == near.auc.half_width
-    assert f"{near.lift.effect:.4f}" in described(near, 300.0)
+    assert figures["power/holdout/lift@300s/min_detectable"] == far.lift.effect
+    alone, of_head = described({"": near, "300s": far})
+    assert f"{near.lift.effect:.4f}" in alone
+    assert of_head.startswith("300s: before the fit")
 
 
 def test_the_plans_example() -> None:
@@ -166,9 +169,10 @@ def test_without_a_pilot_nothing_is_promised(what: str) -> None:
         confidence=0.95,
     )
     assert power is None
-    assert set(power_figures(power).values()) == {None}
-    assert len(power_figures(power)) == 4
-    assert described(power, 300.0).startswith("power unknown")
+    figures = power_figures({"": power})
+    assert set(figures.values()) == {None}
+    assert len(figures) == 4
+    assert described({"": power})[0].startswith("power unknown")
 
 
 @pytest.mark.slow

@@ -57,6 +57,11 @@ class Power:
     """Disjoint label windows of validation."""
     windows: int
     """Disjoint label windows of the holdout."""
+    horizon_ns: int
+
+
+PowerByHead = dict[str, Power | None]
+"""By the name of the head, empty for the only one; None where the pilot cannot tell."""
 
 
 def power_before(
@@ -87,7 +92,7 @@ def power_before(
     windows = disjoint_windows(t0, horizon_ns)
     shrink = math.sqrt(windows / holdout_windows)
     auc, lift = (Detectable(error * shrink, confidence) for error in errors)
-    return Power(auc, lift, blocks.count, windows, holdout_windows)
+    return Power(auc, lift, blocks.count, windows, holdout_windows, horizon_ns)
 
 
 def left_out_aucs(pairs: Concordance) -> Vector:
@@ -111,27 +116,38 @@ def jackknife_error(left_out: Vector) -> float:
     return math.sqrt((blocks - 1) / blocks * float(np.sum((left_out - left_out.mean()) ** 2)))
 
 
-def power_figures(power: Power | None) -> dict[str, float | None]:
+def power_figures(powers: PowerByHead) -> dict[str, float | None]:
     """As `metrics.json` has them; null where the pilot could not tell."""
     figures: dict[str, float | None] = {}
-    for name in ("auc", "lift"):
-        of: Detectable | None = None if power is None else getattr(power, name)
-        figures[f"power/holdout/{name}/min_detectable"] = None if of is None else of.effect
-        figures[f"power/holdout/{name}/expected_half_width"] = None if of is None else of.half_width
+    for head, power in powers.items():
+        for name in ("auc", "lift"):
+            of: Detectable | None = None if power is None else getattr(power, name)
+            key = f"power/holdout/{name}@{head}" if head else f"power/holdout/{name}"
+            figures[f"{key}/min_detectable"] = None if of is None else of.effect
+            figures[f"{key}/expected_half_width"] = None if of is None else of.half_width
     return figures
 
 
-def described(power: Power | None, horizon_s: float) -> str:
-    """One sentence on what the holdout can show."""
-    if power is None:
-        return (
-            "power unknown: validation has too few blocks, or too few of one class, for a pilot; nothing "
-            "says beforehand which lift the holdout could show"
-        )
+def described(powers: PowerByHead) -> list[str]:
+    """A sentence for each head on what the holdout can show."""
+    return [
+        (f"{head}: " if head else "") + (_UNKNOWN if power is None else _sentence(power))
+        for head, power in powers.items()
+    ]
+
+
+_UNKNOWN = (
+    "power unknown: validation has too few blocks, or too few of one class, for a pilot; nothing says "
+    "beforehand which lift the holdout could show"
+)
+
+
+def _sentence(power: Power) -> str:
+    lift, auc = power.lift, power.auc
     return (
-        f"before the fit: the holdout has {power.windows:,} disjoint label windows of {horizon_s:g} s. It "
-        f"shows a lift of {power.lift.effect:.4f} AUC in {POWER:.0%} of such holdouts (expected interval "
-        f"±{power.lift.half_width:.4f}), and an AUC {power.auc.effect:.4f} from 0.5 "
-        f"(±{power.auc.half_width:.4f}); pilot: {power.pilot_windows:,} windows of validation in "
+        f"before the fit: the holdout has {power.windows:,} disjoint label windows of "
+        f"{power.horizon_ns / 1e9:g} s. It shows a lift of {lift.effect:.4f} AUC in {POWER:.0%} of such "
+        f"holdouts (expected interval ±{lift.half_width:.4f}), and an AUC {auc.effect:.4f} from 0.5 "
+        f"(±{auc.half_width:.4f}); pilot: {power.pilot_windows:,} windows of validation in "
         f"{power.pilot_blocks} blocks"
     )

@@ -49,7 +49,7 @@ def _against(metrics: Metrics, key: str, whom: str) -> list[str]:
     if high < 0:
         return [f"The model ranks worse than {whom}: the interval of the lift lies below 0."]
     told = f"The model is not told apart from {whom}: the interval of the lift contains 0."
-    least = metrics.get("power/holdout/lift/min_detectable")
+    _, least = _reference(metrics, key)
     if least is not None:
         told += f" Lifts under {least:.4f} are likely to be missed here."
     return [told]
@@ -69,8 +69,9 @@ def below_power(metrics: Metrics, key: str) -> bool:
 def _reference(metrics: Metrics, key: str) -> tuple[float, int | float | None]:
     """What chance gives, and the distance from it that the holdout was said to detect."""
     is_lift = key.startswith("lift")
+    _, at, head = key.partition("@")
     return 0.0 if is_lift else 0.5, metrics.get(
-        f"power/holdout/{'lift' if is_lift else 'auc'}/min_detectable"
+        f"power/holdout/{'lift' if is_lift else 'auc'}{at}{head}/min_detectable"
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from atc.config.model import Model as ModelConfig
 from atc.config.schema import RunConfig
-from atc.evaluation.power import Power
+from atc.evaluation.power import PowerByHead
 from atc.evaluation.report import BASELINE, MODEL, VOLATILITY, VOLATILITY_FEATURES
 from atc.features.sets import set_columns
 from atc.models.base import FitReport, Model, fit_model
@@ -32,7 +32,7 @@ class Fitted:
 
     by_name: Mapping[str, FittedModel]
     loaded: Loaded
-    power: Power | None
+    power: PowerByHead
     """What the holdout can show, as stated before the named model was fitted."""
 
 

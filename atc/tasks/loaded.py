@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -38,8 +38,10 @@ class Loaded:
     """By part: `from`, `to`, `days`, `rows`."""
     label: BinaryLabel
     spans: Spans
-    holdout_windows: int
-    """Disjoint label windows that the holdout's rows have room for."""
+    holdout_windows: Callable[[int], int]
+    """How many disjoint label windows of a horizon (ns) the holdout's rows have room for; from their times
+    alone.
+    """
 
 
 def load_rows(market: MarketData, config: RunConfig, desk: Desk) -> Loaded:
@@ -88,9 +90,7 @@ def load_rows(market: MarketData, config: RunConfig, desk: Desk) -> Loaded:
             described=_described(dataset, parts_of),
             label=label,
             spans=spans,
-            holdout_windows=disjoint_windows(
-                dataset.t0[parts_of.holdout], round(config.label.horizon_s * 1_000_000_000)
-            ),
+            holdout_windows=partial(disjoint_windows, dataset.t0[parts_of.holdout]),
         )
 
 

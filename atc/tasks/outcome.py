@@ -70,7 +70,7 @@ def outcome_of(config: RunConfig, loaded: Loaded, fitted: Fitted, desk: Desk) ->
         spans=loaded.described,
         notes=(
             *row_notes(loaded),
-            described(fitted.power, config.label.horizon_s),
+            *described(fitted.power),
             *_fit_notes(fitted),
             *report.notes,
         ),

@@ -5,9 +5,12 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from atc.config.schema import RunConfig
-from atc.evaluation.power import Power, described, power_before
+from atc.evaluation.power import PowerByHead, described, power_before
 from atc.tasks.base import Desk
+from atc.tasks.heads import heads_of
 from atc.tasks.loaded import Loaded
 
 if TYPE_CHECKING:
@@ -16,27 +19,33 @@ if TYPE_CHECKING:
 
 def state_power(
     config: RunConfig, loaded: Loaded, baseline: FittedModel, volatility: FittedModel, desk: Desk
-) -> Power | None:
-    """The power of the holdout, said at the terminal and in the log; None where the pilot cannot tell.
+) -> PowerByHead:
+    """The power of the holdout of each head with classes, said at the terminal and in the log.
 
-    Of the holdout nothing enters but how many disjoint label windows its rows have room for.
+    Of three classes it is that of the last one, HOLD, against the rest. Of the holdout nothing enters but how
+    many disjoint label windows its rows have room for.
     """
-    judged, block = loaded.valid_judged, loaded.parts.valid
+    block, judged = loaded.parts.valid, loaded.valid_judged
+    t0, days = loaded.valid.t0[judged], loaded.valid.days[judged]
+    found: PowerByHead = {}
     with desk.stage("power"):
-        first, second = (
-            one.model.predict(block.select(one.model.features).x)[:, 0] for one in (baseline, volatility)
-        )
-        power = power_before(
-            positive=block.y[:, 0] == 1.0,
-            scores=(first, second),
-            t0=loaded.valid.t0[judged],
-            days=loaded.valid.days[judged],
-            horizon_ns=round(config.label.horizon_s * 1_000_000_000),
-            holdout_windows=loaded.holdout_windows,
-            min_blocks=config.evaluation.min_blocks,
-            confidence=config.evaluation.confidence,
-        )
-    text = described(power, config.label.horizon_s)
-    logging.getLogger(__name__).info("%s", text)
-    desk.say(text)
-    return power
+        scores = [one.model.predict(block.select(one.model.features).x) for one in (baseline, volatility)]
+        for number, head in enumerate(heads_of(config, loaded)):
+            if not head.classes:
+                continue
+            rows = ~np.isnan(block.y[:, number])
+            first, second = (head.own(of_all)[rows, -1] for of_all in scores)
+            found[head.name] = power_before(
+                positive=block.y[rows, number] == len(head.classes) - 1,
+                scores=(first, second),
+                t0=t0[rows],
+                days=days[rows],
+                horizon_ns=head.horizon_ns,
+                holdout_windows=loaded.holdout_windows(head.horizon_ns),
+                min_blocks=config.evaluation.min_blocks,
+                confidence=config.evaluation.confidence,
+            )
+    for text in described(found):
+        logging.getLogger(__name__).info("%s", text)
+        desk.say(text)
+    return found
