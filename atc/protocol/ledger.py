@@ -15,7 +15,7 @@ import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -159,16 +159,23 @@ class Ledger:
         Whatever the digest of their events: the same market seen through mended or other files is seen.
         Raises DataError where a ledger cannot be read or is damaged.
         """
+        looks = self._read(self._stream(venue, symbol).glob(f"*{_SUFFIX}"))
+        return [look for look in looks if span is None or _overlap(look.span, span)]
+
+    def looks_of(self, run_id: str) -> list[Look]:
+        """Looks of one run, at whatever holdout, in order of time. Raises DataError as `looks`."""
+        return [look for look in self._read(self.folder.rglob(f"*{_SUFFIX}")) if look.run_id == run_id]
+
+    def _read(self, paths: Iterable[Path]) -> list[Look]:
         found: list[Look] = []
-        for path in sorted(self._stream(venue, symbol).glob(f"*{_SUFFIX}")):
+        for path in sorted(paths):
             try:
                 with _locked(path, os.O_RDONLY, fcntl.LOCK_SH) as file:
                     lines = _verified(path, _content(file))
             except OSError as error:
                 raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
             found += [line for line in lines if isinstance(line, Look)]
-        inside = [look for look in found if span is None or _overlap(look.span, span)]
-        return sorted(inside, key=lambda look: look.at)
+        return sorted(found, key=lambda look: look.at)
 
     def _stream(self, venue: str, symbol: str) -> Path:
         return self.folder / f"venue={venue}" / f"symbol={symbol}"

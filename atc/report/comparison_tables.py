@@ -1,0 +1,192 @@
+"""A comparison of runs as text, as Markdown and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from atc.evaluation.lift import Estimate
+from atc.report.aligned import aligned
+from atc.report.comparison import Compared, Comparison
+from atc.report.track_records import TrackRecords
+from atc.report.verdict import BELOW_POWER, below_power
+
+_DASH = "–"
+Row = list[str]
+Metrics = dict[str, int | float | None]
+
+
+def comparison_lines(found: Comparison, *, markdown: bool) -> Iterator[str]:
+    """The tables, each with a sentence above it."""
+    first = found.same[0]
+    yield _heading(found)
+    yield from _table([_FIGURES, *(row for one in found.same for row in _figures(one))], markdown=markdown)
+    if any(below_power(one.run.metrics, key) for one in found.same for key in _claims(one.run.metrics)):
+        yield (
+            f"{BELOW_POWER} smaller than the holdout was said to show in 80 % of cases: probably too large a "
+            "figure, to be confirmed on more data"
+        )
+    others = found.same[1:]
+    if others:
+        yield ""
+        yield f"difference to {first.name}, on the same rows"
+        yield from _table([_DIFFERENCES, *(_differences(one) for one in others)], markdown=markdown)
+    if found.records is not None:
+        yield ""
+        yield from _records(found.records, markdown=markdown)
+    if found.apart:
+        yield ""
+        yield "not compared"
+        rows = [[run.folder.name, reason] for run, reason in found.apart]
+        yield from _table([["run", "why"], *rows], words=(0, 1), markdown=markdown)
+    for name in found.unentered:
+        yield ""
+        yield (
+            f"{name} has holdout figures, and its look is in no ledger beside its data: it was made before "
+            "there was one, or the ledger was lost or cut, and the count of looks is too small"
+        )
+
+
+def comparison_json(found: Comparison) -> dict[str, Any]:
+    """The same, with the figures of each run that say something about the holdout."""
+    records = found.records
+    return {
+        "rows": found.rows,
+        "looks": found.looks,
+        "runs": [
+            {
+                "run": one.name,
+                "run_id": one.run.run_id,
+                "metrics": {key: value for key, value in one.run.metrics.items() if key.startswith(_IN_JSON)},
+                "below_power": [key for key in _claims(one.run.metrics) if below_power(one.run.metrics, key)],
+                "difference": _difference_json(one),
+            }
+            for one in found.same
+        ],
+        "apart": [{"run": run.folder.name, "why": reason} for run, reason in found.apart],
+        "unentered": list(found.unentered),
+        "backtest": None
+        if records is None
+        else {
+            "trials": records.trials,
+            "best_of_luck_sharpe": records.best_of_luck,
+            "pbo": records.overfitting,
+            "pbo_period": records.period,
+            "runs": [vars(run) for run in records.runs],
+        },
+    }
+
+
+_AUC, _LIFT, _POWER = "holdout/auc", "lift/holdout/auc", "power/holdout/lift"
+_IN_JSON = ("holdout/auc", "holdout/direction_auc", "lift/", "lift_over_volatility/", "power/", "backtest/")
+_FIGURES = ["run", "AUC", "interval", "lift over baseline", "interval", "said to show"]
+_DIFFERENCES = ["run", "AUC", "interval", "direction", "interval", "DeLong", "p", "disjoint rows"]
+_RECORDS = ["run", "alpha", "days", "Sharpe a day", "PSR", "DSR", "days needed"]
+
+
+def _heading(found: Comparison) -> str:
+    if found.rows == 0:
+        return "the first run is sealed: nothing tells how it does on the holdout"
+    looks = "an unknown number of looks" if found.looks is None else f"looks at this holdout: {found.looks}"
+    return f"{found.rows:,} holdout rows; {looks}"
+
+
+def _heads(metrics: Metrics) -> list[str]:
+    """Suffixes of the heads that have an AUC: empty for the only one, such as `@300s` for several."""
+    ends = [key.removeprefix(_AUC) for key in metrics if key.startswith(_AUC)]
+    return [end for end in ends if "/" not in end]
+
+
+def _claims(metrics: Metrics) -> list[str]:
+    return [f"{figure}{head}" for head in _heads(metrics) for figure in (_AUC, _LIFT)]
+
+
+def _figures(one: Compared) -> Iterator[Row]:
+    metrics = one.run.metrics
+    for head in _heads(metrics):
+        cells = [f"{one.name} {head}".strip()]
+        for key, sign in ((f"{_AUC}{head}", ""), (f"{_LIFT}{head}", "+")):
+            marked = f" {BELOW_POWER}" if below_power(metrics, key) else ""
+            cells += [_number(metrics.get(key), sign) + marked, _interval(metrics, key, sign)]
+        yield [*cells, _number(metrics.get(f"{_POWER}{head}/min_detectable"), "")]
+
+
+def _interval(metrics: Metrics, key: str, sign: str) -> str:
+    low, high = metrics.get(f"{key}/lo"), metrics.get(f"{key}/hi")
+    return _DASH if low is None or high is None else f"{low:{sign}.4f} … {high:{sign}.4f}"
+
+
+def _differences(one: Compared) -> Row:
+    if one.difference is None:
+        return [one.name, *[_DASH] * (len(_DIFFERENCES) - 1)]
+    test = one.difference.delong
+    return [
+        one.name,
+        *_estimate(one.difference.auc),
+        *_estimate(one.difference.direction_auc),
+        *(
+            [_DASH] * 3
+            if test is None
+            else [_number(test.difference, "+"), _number(test.p_value, ""), f"{test.rows:,}"]
+        ),
+    ]
+
+
+def _estimate(of: Estimate) -> Row:
+    bounds = of.interval
+    return [_number(of.value, "+"), _DASH if bounds is None else f"{bounds.lo:+.4f} … {bounds.hi:+.4f}"]
+
+
+def _number(value: float | None, sign: str) -> str:
+    return _DASH if value is None else f"{value:{sign}.4f}"
+
+
+def _records(records: TrackRecords, *, markdown: bool) -> Iterator[str]:
+    yield (
+        f"backtest, alpha over always HOLD; {records.trials} trials (the larger of looks and distinct "
+        f"configs), the best of which would show a Sharpe ratio of {_number(records.best_of_luck, '')} a day "
+        f"by luck; probability of backtest overfitting {_number(records.overfitting, '')}, by the "
+        f"{records.period}"
+    )
+    rows = [
+        [
+            run.name,
+            f"{run.alpha:+,.0f}",
+            str(run.days),
+            _number(run.sharpe, "+"),
+            _number(run.probabilistic, ""),
+            _number(run.deflated, ""),
+            _DASH if run.days_needed is None else f"{run.days_needed:,.0f}",
+        ]
+        for run in records.runs
+    ]
+    yield from _table([_RECORDS, *rows], markdown=markdown)
+
+
+def _table(rows: Sequence[Row], *, markdown: bool, words: tuple[int, ...] = (0,)) -> Iterator[str]:
+    if not markdown:
+        yield from aligned(rows, left=words)
+        return
+    yield ""
+    yield f"| {' | '.join(rows[0])} |"
+    yield "|" + "|".join("---" if place in words else "--:" for place in range(len(rows[0]))) + "|"
+    for row in rows[1:]:
+        yield f"| {' | '.join(row)} |"
+
+
+def _difference_json(one: Compared) -> dict[str, Any] | None:
+    found = one.difference
+    if found is None:
+        return None
+    figures: dict[str, Any] = {}
+    for name, of in (("auc", found.auc), ("direction_auc", found.direction_auc)):
+        bounds = of.interval
+        figures |= {name: of.value, f"{name}/lo": bounds and bounds.lo, f"{name}/hi": bounds and bounds.hi}
+    test = found.delong
+    figures["delong"] = test and {
+        "difference": test.difference,
+        "standard_error": test.standard_error,
+        "p_value": test.p_value,
+        "rows": test.rows,
+    }
+    return figures

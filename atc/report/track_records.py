@@ -1,0 +1,143 @@
+"""What runs earned in their backtests, and how much of it the search explains (SPEC 6)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from atc.evaluation.overfitting import (
+    CSCV_BLOCKS,
+    MIN_BLOCK_PERIODS,
+    TrackRecord,
+    backtest_overfitting,
+    deflated_sharpe,
+    expected_best_sharpe,
+    minimum_track_record,
+    probabilistic_sharpe,
+    track_record,
+)
+from atc.opened_run import OpenedRun
+
+if TYPE_CHECKING:
+    import polars as pl
+
+EQUITY = "equity.parquet"
+DAY_NS = 86_400_000_000_000
+HOUR_NS = 3_600_000_000_000
+
+
+@dataclass(frozen=True)
+class RunTrack:
+    """The daily alpha of a run: its PnL less that of always HOLD, in whole business days."""
+
+    name: str
+    alpha: float
+    """Of the whole holdout, quote currency."""
+    days: int
+    sharpe: float | None
+    """Of a day."""
+    probabilistic: float | None
+    """Probability that the true Sharpe ratio is above 0."""
+    deflated: float | None
+    """Probability that it is above what the best of so many worthless trials shows."""
+    days_needed: float | None
+    """Days until it is above 0 with 95 %."""
+
+
+@dataclass(frozen=True)
+class TrackRecords:
+    """Runs that traded the same holdout."""
+
+    runs: tuple[RunTrack, ...]
+    trials: int
+    """The larger of looks at the holdout and distinct configs among the runs."""
+    best_of_luck: float | None
+    """Sharpe ratio of a day that the best of so many worthless trials is expected to show."""
+    overfitting: float | None
+    """PBO over the runs."""
+    period: str
+    """`day` or `hour`: what the PBO is counted in."""
+
+
+def track_records(runs: Sequence[OpenedRun], looks: int) -> TrackRecords | None:
+    """Of those of `runs` that have a backtest; None if none has. `looks`: at the holdout."""
+    traded = [run for run in runs if (run.folder / EQUITY).is_file()]
+    if not traded:
+        return None
+    curves = [_Curve(run) for run in traded]
+    records = [track_record(curve.daily) for curve in curves]
+    trials = max(looks, len({str(run.manifest["config_digest"]) for run in traded}))
+    sharpes = [record.sharpe for record in records if record is not None]
+    variance = float(np.var(sharpes, ddof=1)) if len(sharpes) > 1 else None
+    by_day = min(len(curve.daily) for curve in curves) >= CSCV_BLOCKS * MIN_BLOCK_PERIODS
+    found = _overfitting([curve.daily if by_day else curve.hourly for curve in curves])
+    return TrackRecords(
+        runs=tuple(_track(*pair, trials, variance) for pair in zip(curves, records, strict=True)),
+        trials=trials,
+        best_of_luck=None if variance is None else expected_best_sharpe(trials, variance),
+        overfitting=found,
+        period="day" if by_day else "hour",
+    )
+
+
+def _track(curve: _Curve, record: TrackRecord | None, trials: int, variance: float | None) -> RunTrack:
+    return RunTrack(
+        name=curve.name,
+        alpha=curve.alpha,
+        days=len(curve.daily),
+        sharpe=None if record is None else record.sharpe,
+        probabilistic=None if record is None else probabilistic_sharpe(record),
+        deflated=None if record is None or variance is None else deflated_sharpe(record, trials, variance),
+        days_needed=None if record is None else minimum_track_record(record),
+    )
+
+
+def _overfitting(series: Sequence[NDArray[np.float64]]) -> float | None:
+    if len({len(one) for one in series}) > 1:
+        return None  # of other times, although of the same rows: another grid of the curve
+    found = backtest_overfitting(np.column_stack(series))
+    return None if found is None else found.probability
+
+
+class _Curve:
+    """The curve of alpha of one run, quote currency."""
+
+    def __init__(self, run: OpenedRun) -> None:
+        from atc.events.business_day import day_start_ns, days_of
+
+        curve = _read(run)
+        data = run.config.data
+        times, equity = curve["ts"].to_numpy(), curve["alpha"].to_numpy()
+        gained = np.diff(equity, prepend=0.0)
+        self.name = run.folder.name
+        self.alpha = float(equity[-1])
+        # What was gained up to a point belongs to the time before it.
+        self.hourly = _summed((times - 1) // HOUR_NS, gained)
+        days = days_of(times - 1, data.day_cut_utc_s, data.tz_offset_s)
+        step = int(np.median(np.diff(times))) if len(times) > 1 else 0
+        starts = np.array(
+            [day_start_ns(day, data.day_cut_utc_s, data.tz_offset_s) for day in np.unique(days).tolist()]
+        )
+        whole = (starts >= times[0] - step) & (starts + DAY_NS <= times[-1])
+        self.daily = _summed(days.astype(np.int64), gained)[whole]
+
+
+def _read(run: OpenedRun) -> pl.DataFrame:
+    import polars as pl
+
+    from atc.errors import DataError
+
+    path = run.folder / EQUITY
+    try:
+        return pl.read_parquet(path, columns=["ts", "alpha"])
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise DataError(f"{path}: no curve with ts and alpha in it ({error}); make the run again") from None
+
+
+def _summed(place: NDArray[np.int64], values: NDArray[np.float64]) -> NDArray[np.float64]:
+    _, index = np.unique(place, return_inverse=True)
+    return np.asarray(np.bincount(index, weights=values), dtype=np.float64)

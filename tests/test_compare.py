@@ -1,0 +1,271 @@
+"""`atc compare` on runs made of figures and predictions that are known."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from numpy.typing import NDArray
+from record_example import IDENTITY, METRICS
+from sklearn.metrics import roc_auc_score
+from typer.testing import CliRunner
+
+import atc
+from atc.cli import application
+from atc.errors import DataError
+from atc.evaluation.overfitting import (
+    backtest_overfitting,
+    deflated_sharpe,
+    minimum_track_record,
+    probabilistic_sharpe,
+    track_record,
+)
+from atc.opened_run import OpenedRun
+from atc.protocol.ledger import Asker, Holdout, Ledger
+from atc.report.comparison import compare_runs
+from atc.report.track_records import track_records
+from atc.tracking.record import RunRecord
+
+SECOND = 1_000_000_000
+CUT = 1_740_085_200 * SECOND  # 2025-02-20 21:00 UTC, a business day of ETH_JPY begins
+DAY = 86_400 * SECOND
+ROWS = 6_000
+HOLDOUT = Holdout("venue", "ETH_JPY", (CUT, CUT + 7 * DAY), "d" * 64)
+
+Vector = NDArray[np.float64]
+
+
+def known(seed: int = 0) -> tuple[Vector, Vector]:
+    """Returns (ROWS,) a minute and a half apart, and what moves them."""
+    rng = np.random.default_rng(seed)
+    signal = rng.standard_normal(ROWS)
+    return 2.0 * signal + 4.0 * rng.standard_normal(ROWS), signal
+
+
+def predictions(
+    r_bps: Vector, score: Vector, *, sealed: bool = False, threshold: float = -2.0
+) -> pl.DataFrame:
+    t0 = CUT + np.arange(ROWS) * 90 * SECOND
+    y = np.where(r_bps > threshold, 1.0, 0.0)
+    judged = np.arange(ROWS) % 50 != 7
+    frame = pl.DataFrame(
+        {
+            "symbol": pl.repeat("ETH_JPY", ROWS, eager=True),
+            "ts_recv": t0,
+            "ev_seq": np.arange(ROWS, dtype=np.uint64),
+            "ts_close": t0 + 5_000_000,
+            "split": pl.repeat("valid" if sealed else "holdout", ROWS, eager=True),
+            "y": np.where(judged, y, np.nan),
+            "t0": t0,
+            "t1": t0 + 300 * SECOND,
+            "r_bps": r_bps,
+            "judged": judged,
+            "p_hold": score,
+        }
+    )
+    return frame.with_columns(pl.col("y").fill_nan(None))
+
+
+class Folder:
+    """Makes runs under one folder, and their looks."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def run(
+        self,
+        name: str,
+        frame: pl.DataFrame,
+        *words: str,
+        metrics: Mapping[str, float | int | None] = METRICS,
+        equity: pl.DataFrame | None = None,
+        entered: bool = True,
+    ) -> OpenedRun:
+        config = atc.compose([f"paths.outputs={self.root}", f"paths.events={self.root / 'data'}", *words])
+        content = {**config.model_dump(mode="json"), "name": name}
+        identity = replace(IDENTITY, run_id=f"{name.encode().hex():0>64}"[::-1], config_digest=f"{name:_>64}")
+        sealed = "holdout" not in frame["split"].to_list()
+        if sealed:
+            metrics = {key: None if "holdout/" in key else value for key, value in metrics.items()}
+        with RunRecord.open(self.root, name, identity, content) as record:
+            with record.writing("model") as folder:
+                folder.mkdir()
+                (folder / "manifest.json").write_text(json.dumps({"label": {"threshold_bps": -2.0}}))
+            if equity is not None:
+                with record.writing("equity.parquet") as path:
+                    equity.write_parquet(path)
+            record.write_predictions(frame)
+            record.finish(metrics)
+        if entered and not sealed:
+            asker = Asker(identity.run_id, name, "c" * 64, "d" * 64, None, None, None, None)
+            Ledger(self.root / "data").enter(HOLDOUT, asker, "metrics of the run")
+        return atc.open_run(record.run_folder)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    return Folder(tmp_path)
+
+
+def compared(*runs: OpenedRun, options: tuple[str, ...] = ()) -> str:
+    words = ["compare", *(str(run.folder) for run in runs), *options]
+    done = CliRunner().invoke(application(), words, catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def test_two_runs_on_the_same_rows(folder: Folder, tmp_path: Path) -> None:
+    r_bps, signal = known()
+    noise = np.random.default_rng(1).standard_normal(ROWS)
+    good, worse = predictions(r_bps, signal), predictions(r_bps, signal + 2 * noise)
+    first, second = folder.run("good", good), folder.run("worse", worse, "model=logistic")
+    (_, other) = compare_runs([first, second]).same
+    assert other.difference is not None
+    judged = good.filter("judged")
+    areas = [roc_auc_score(judged["y"], frame.filter("judged")["p_hold"]) for frame in (good, worse)]
+    assert other.difference.auc.value == pytest.approx(areas[1] - areas[0], abs=1e-12)
+    assert other.difference.auc.interval is not None
+    assert other.difference.auc.interval.hi < 0
+    assert other.difference.delong is not None
+    assert 1400 < other.difference.delong.rows <= 1500  # 300 s of rows 90 s apart: one in four
+
+    file = tmp_path / "comparison.json"
+    text = compared(first, second, options=("--json", str(file))).splitlines()
+    assert text[0] == "5,880 holdout rows; looks at this holdout: 2"
+    assert any(line.startswith("good") and "0.6081  0.5982 … 0.6180" in line for line in text)
+    assert any(line.startswith("worse") and f"{areas[1] - areas[0]:+.4f}" in line for line in text)
+    content = json.loads(file.read_text())
+    assert content["looks"] == 2
+    assert content["runs"][0]["difference"] is None
+    assert content["runs"][1]["difference"]["auc"] == pytest.approx(areas[1] - areas[0])
+    assert content["backtest"] is None
+    table = compared(first, second, options=("--markdown",)).splitlines()
+    assert sum(line.startswith("| ") for line in table) == 5
+    assert all(line.count("|") == 7 for line in table if line.startswith("| good"))
+
+
+def test_runs_on_other_rows_are_listed_apart_with_the_reason(folder: Folder) -> None:
+    r_bps, signal = known()
+    first = folder.run("first", predictions(r_bps, signal))
+    sealed = folder.run("sealed", predictions(r_bps, signal, sealed=True))
+    label = folder.run("label", predictions(r_bps, signal, threshold=-3.0), "label.exit_bps=3")
+    rows = folder.run("rows", predictions(r_bps, signal).tail(ROWS - 50))
+    found = compare_runs([first, sealed, label, rows])
+    assert [one.name for one in found.same] == [first.folder.name]
+    reasons = {run.folder.name.split("-")[0]: reason for run, reason in found.apart}
+    assert reasons["sealed"] == "sealed: no holdout figures"
+    assert reasons["label"] == "judged on other rows or labels: its label is not the first run's"
+    assert reasons["rows"] == "judged on other rows or labels: 5,831 rows, the first run has 5,880"
+    text = compared(first, sealed, label, rows)
+    assert "not compared" in text
+    assert "difference to" not in text
+    assert compared(sealed, first).startswith("the first run is sealed")
+
+
+def test_a_look_that_the_ledger_does_not_know_is_told(folder: Folder) -> None:
+    r_bps, signal = known()
+    first = folder.run("first", predictions(r_bps, signal))
+    lost = folder.run("lost", predictions(r_bps, -signal), entered=False)
+    found = compare_runs([first, lost])
+    assert (found.looks, found.unentered) == (1, (lost.folder.name,))
+    assert f"{lost.folder.name} has holdout figures, and its look is in no ledger" in compared(first, lost)
+    assert "an unknown number of looks" in compared(lost, first)
+
+
+def test_claims_below_the_power_are_marked(folder: Folder) -> None:
+    r_bps, signal = known()
+    said = {"power/holdout/auc/min_detectable": 0.05, "power/holdout/lift/min_detectable": 0.03}
+    run = folder.run("weak", predictions(r_bps, signal), metrics={**METRICS, **said})
+    text = compared(run)
+    assert "+0.0204 †" in text
+    assert "0.6081 †" not in text
+    assert "† smaller than" in text
+
+
+def test_a_run_twice_and_no_run(folder: Folder) -> None:
+    run = folder.run("first", predictions(*known()))
+    for words, told in (
+        ([str(run.folder)] * 2, "is given twice"),
+        ([str(run.folder.parent)], "not a run but a folder"),
+    ):
+        done = CliRunner().invoke(application(), ["compare", *words])
+        assert told in str(done.exception)
+
+
+# Track records
+
+
+def curve(gains: Vector, *, start: int = CUT, step: int = 3600 * SECOND) -> pl.DataFrame:
+    ts = start + step * np.arange(1, len(gains) + 1)
+    alpha = np.cumsum(gains)
+    return pl.DataFrame({"ts": ts, "strategy": alpha + 5.0, "always_hold": 5.0, "alpha": alpha})
+
+
+def test_the_track_records_of_three_runs(folder: Folder) -> None:
+    rng = np.random.default_rng(4)
+    days = 40
+    gains = rng.standard_t(5, (days * 24, 3)) * 100 + np.array([0.0, 4.0, 8.0])
+    frame = predictions(*known())
+    runs = [folder.run(f"run{i}", frame, equity=curve(gains[:, i])) for i in range(3)]
+    found = track_records(runs, looks=7)
+    assert found is not None
+    daily = gains.reshape(days, 24, 3).sum(axis=1)
+    records = [track_record(daily[:, i]) for i in range(3)]
+    variance = np.var([record.sharpe for record in records if record is not None], ddof=1)
+    assert (found.trials, found.period) == (7, "hour")
+    whole = backtest_overfitting(gains)
+    assert whole is not None
+    assert found.overfitting == whole.probability
+    for i, (run, record) in enumerate(zip(found.runs, records, strict=True)):
+        assert record is not None
+        assert run.days == days
+        assert run.alpha == pytest.approx(gains[:, i].sum())
+        assert run.sharpe == pytest.approx(record.sharpe)
+        assert run.probabilistic == pytest.approx(probabilistic_sharpe(record))
+        assert run.deflated == pytest.approx(deflated_sharpe(record, 7, float(variance)))
+        needed = minimum_track_record(record)
+        assert run.days_needed == (None if needed is None else pytest.approx(needed))
+    few_looks = track_records(runs, looks=1)
+    assert few_looks is not None
+    assert few_looks.trials == 3
+    text = compared(*runs)
+    assert "3 trials" in text  # three looks, three configs
+    assert f"probability of backtest overfitting {whole.probability:.4f}, by the hour" in text
+
+
+def test_days_that_are_not_whole_and_runs_without_a_backtest_are_left_out(folder: Folder) -> None:
+    gains = np.random.default_rng(5).standard_normal(24 * 3)
+    frame = predictions(*known())
+    late = folder.run("late", frame, equity=curve(gains, start=CUT + 6 * 3600 * SECOND))
+    without = folder.run("without", frame)
+    found = track_records([late, without], looks=2)
+    assert found is not None
+    (run,) = found.runs
+    assert run.days == 2  # of three days of hours, the first begins and the last ends within a day
+    assert run.alpha == pytest.approx(gains.sum())
+    assert (run.deflated, found.best_of_luck, found.overfitting) == (None, None, None)
+    assert track_records([without], looks=2) is None
+
+
+def test_160_days_make_daily_blocks(folder: Folder) -> None:
+    gains = np.random.default_rng(6).standard_normal((160 * 2, 2))
+    frame = predictions(*known())
+    runs = [
+        folder.run(f"run{i}", frame, equity=curve(gains[:, i], step=12 * 3600 * SECOND)) for i in range(2)
+    ]
+    found = track_records(runs, looks=2)
+    daily = backtest_overfitting(gains.reshape(160, 2, 2).sum(axis=1))
+    assert found is not None
+    assert daily is not None
+    assert (found.period, found.overfitting) == ("day", daily.probability)
+
+
+def test_a_damaged_curve_is_named(folder: Folder) -> None:
+    run = folder.run("first", predictions(*known()), equity=pl.DataFrame({"ts": [1]}))
+    with pytest.raises(DataError, match=r"equity\.parquet: no curve"):
+        track_records([run], looks=1)
