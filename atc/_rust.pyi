@@ -7,6 +7,7 @@ import pyarrow as pa
 __version__: str
 BUILD_PROFILE: str
 BUILD_DIGEST: str
+BACKTEST_DIGEST: str
 FEATUREGEN_DIGEST: str
 ORACLE_DIGEST: str
 QUALITY_DIGEST: str
@@ -15,6 +16,7 @@ LABEL_DIGEST: str
 LABEL_SCHEMA_VERSION: int
 
 __all__ = [
+    "BACKTEST_DIGEST",
     "BUILD_DIGEST",
     "BUILD_PROFILE",
     "FEATUREGEN_DIGEST",
@@ -23,6 +25,7 @@ __all__ = [
     "ORACLE_DIGEST",
     "QUALITY_DIGEST",
     "SIM_DIGEST",
+    "Backtest",
     "FeatureEngine",
     "IngestReader",
     "Labeller",
@@ -85,6 +88,12 @@ def measure_quality(
     ticker: pa.RecordBatch,
     control: pa.RecordBatch,
 ) -> str: ...
+
+@final
+class Backtest:
+    def __new__(cls, spec_json: str, decisions: pa.RecordBatch) -> Backtest: ...
+    def feed(self, book: pa.RecordBatch, control: pa.RecordBatch) -> bool: ...
+    def finish(self) -> dict[str, pa.RecordBatch]: ...
 
 @final
 class RowBuilder:

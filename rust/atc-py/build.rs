@@ -22,6 +22,21 @@ fn main() {
                 .map(|p| rust.join(p))
                 .collect(),
         ),
+        (
+            "BACKTEST_DIGEST",
+            // Of the feature engine it takes the book and the way of the events.
+            [
+                "atc-backtest/src",
+                "atc-featuregen/src/book.rs",
+                "atc-featuregen/src/event.rs",
+                "atc-featuregen/src/merge.rs",
+                "atc-py/src/backtest.rs",
+                "atc-py/src/tables.rs",
+            ]
+            .iter()
+            .map(|p| rust.join(p))
+            .collect(),
+        ),
         ("QUALITY_DIGEST", vec![rust.join("atc-quality/src"), rust.join("atc-py/src/quality.rs")]),
         ("SIM_DIGEST", {
             // Not the oracle: it reads the market and makes no event.
@@ -32,10 +47,17 @@ fn main() {
         ("ORACLE_DIGEST", vec![rust.join("atc-sim/src"), rust.join("atc-py/src/oracle.rs")]),
         (
             "BUILD_DIGEST",
-            ["atc-featuregen/src", "atc-ingest/src", "atc-quality/src", "atc-sim/src", "atc-py/src"]
-                .iter()
-                .map(|p| rust.join(p))
-                .collect(),
+            [
+                "atc-backtest/src",
+                "atc-featuregen/src",
+                "atc-ingest/src",
+                "atc-quality/src",
+                "atc-sim/src",
+                "atc-py/src",
+            ]
+            .iter()
+            .map(|p| rust.join(p))
+            .collect(),
         ),
     ] {
         let mut hash = Sha256::new();

@@ -101,6 +101,29 @@ pub struct Tables<'a> {
     pub control: ControlTable<'a>,
 }
 
+impl<'a> Tables<'a> {
+    /// Book and controls alone.
+    pub fn of_book(book: BookTable<'a>, control: ControlTable<'a>) -> Self {
+        let common =
+            Common { ev_seq: &[], ts_recv: &[], ts_exch: Nullable { values: &[], valid: None }, flags: &[] };
+        let (ticks, lots) = (Nullable { values: &[], valid: None }, Nullable { values: &[], valid: None });
+        Tables {
+            book,
+            trade: TradeTable { common, px: &[], qty: &[], side: &[] },
+            ticker: TickerTable {
+                common,
+                bid: ticks,
+                ask: ticks,
+                last: ticks,
+                high: ticks,
+                low: ticks,
+                vol: lots,
+            },
+            control,
+        }
+    }
+}
+
 /// Where a kind stands: the key of its next event as one number, which orders as (`ts_recv`, `ev_seq`) does.
 fn next_key(common: &Common<'_>, row: usize) -> u128 {
     match (common.ts_recv.get(row), common.ev_seq.get(row)) {

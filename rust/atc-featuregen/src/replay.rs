@@ -1,6 +1,6 @@
 //! The top of the book after every message.
 
-use crate::batch::{BookTable, Common, ControlTable, Nullable, Tables, TickerTable, TradeTable, merge};
+use crate::batch::{BookTable, ControlTable, Tables, merge};
 use crate::book::Book;
 use crate::event::{Control, Kind};
 
@@ -54,23 +54,7 @@ pub fn top_of_book(
     depth: usize,
     max_gap: i64,
 ) -> Result<TopOfBook, String> {
-    let none =
-        Common { ev_seq: &[], ts_recv: &[], ts_exch: Nullable { values: &[], valid: None }, flags: &[] };
-    let (ticks, lots) = (Nullable { values: &[], valid: None }, Nullable { values: &[], valid: None });
-    let tables = Tables {
-        book,
-        trade: TradeTable { common: none, px: &[], qty: &[], side: &[] },
-        ticker: TickerTable {
-            common: none,
-            bid: ticks,
-            ask: ticks,
-            last: ticks,
-            high: ticks,
-            low: ticks,
-            vol: lots,
-        },
-        control,
-    };
+    let tables = Tables::of_book(book, control);
     let mut replayed = Book::default();
     let mut top = TopOfBook::default();
     merge(&tables, |event| {
@@ -93,6 +77,7 @@ pub fn top_of_book(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::batch::{Common, Nullable};
 
     #[test]
     fn levels_best_first_resets_and_silence() {

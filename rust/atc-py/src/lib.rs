@@ -1,5 +1,6 @@
 //! Python bindings: Arrow in, Arrow out, the interpreter lock released while Rust works.
 
+mod backtest;
 mod builders;
 mod features;
 mod ingest;
@@ -23,6 +24,7 @@ fn _rust(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add("FEATUREGEN_DIGEST", env!("FEATUREGEN_DIGEST"))?;
     m.add("QUALITY_DIGEST", env!("QUALITY_DIGEST"))?;
     m.add("SIM_DIGEST", env!("SIM_DIGEST"))?;
+    backtest::register(m)?;
     builders::register(m)?;
     features::register(m)?;
     ingest::register(m)?;

@@ -1,0 +1,182 @@
+//! A marketable order against the displayed book: immediate or cancel, level by level, no further than the limit.
+
+use crate::consumption::Consumed;
+use crate::market::Market;
+use crate::order::{Fill, Intent, Outcome, Seen, Sent};
+use crate::spec::{Execution, Fee, Spec, StrategySpec};
+use crate::windows::Windows;
+
+/// 1 in units of 10⁻⁶ bps.
+const ONE: i128 = 10_000_000_000;
+
+/// When the venue takes orders, and which.
+#[derive(Debug)]
+pub struct Rules {
+    closed: Windows,
+    no_new_entry: Windows,
+    execution: Execution,
+}
+
+impl Rules {
+    /// Of a session.
+    pub fn new(spec: &Spec) -> Result<Self, String> {
+        Ok(Self {
+            closed: Windows::new("closed", &spec.closed)?,
+            no_new_entry: Windows::new("no_new_entry", &spec.no_new_entry)?,
+            execution: spec.execution,
+        })
+    }
+
+    /// What a decision at `d` may send to come from `position` to `target`.
+    pub fn intent(&self, d: i64, position: i64, target: i64) -> Intent {
+        Intent::new(position, target, self.no_new_entry.contains(d), self.execution.max_order_lots)
+    }
+
+    /// The same on its way.
+    pub fn sent(&self, decision: &Decision, target: i64, intent: Intent, latency: i64) -> Sent {
+        let arrival = decision.ts + latency;
+        Sent {
+            decision: decision.row,
+            ts_decision: decision.ts,
+            seen: decision.seen,
+            target,
+            intent,
+            arrival,
+            deadline: arrival + self.execution.wait_ns,
+        }
+    }
+
+    /// From when on the next order may be sent.
+    pub fn free_at(&self, submission: i64) -> i64 {
+        submission.saturating_add(self.execution.min_interval_ns)
+    }
+
+    /// Why no order may meet the book at `e`.
+    pub fn refusal(&self, market: &Market, e: i64) -> Option<Outcome> {
+        if self.closed.contains(e) {
+            return Some(Outcome::Maintenance);
+        }
+        market.refusal(e, self.execution.max_book_age_ns)
+    }
+}
+
+/// A moment at which every strategy may decide.
+#[derive(Clone, Copy, Debug)]
+pub struct Decision {
+    /// Its number.
+    pub row: usize,
+    /// ns UTC.
+    pub ts: i64,
+    /// The book that it knows.
+    pub seen: Seen,
+    /// It is the first of the session.
+    pub first: bool,
+}
+
+/// How a strategy's orders are filled.
+#[derive(Clone, Debug)]
+pub struct Taker {
+    depth_num: i64,
+    depth_den: i64,
+    max_slippage: i128,
+    fee: Fee,
+}
+
+impl Taker {
+    /// Of a strategy; slippage in 10⁻⁶ bps.
+    pub fn new(strategy: &StrategySpec, max_slippage: i64) -> Self {
+        let StrategySpec { depth_num, depth_den, fee_bps_e6, .. } = strategy;
+        Self {
+            depth_num: *depth_num,
+            depth_den: *depth_den,
+            max_slippage: i128::from(max_slippage),
+            fee: fee_bps_e6.clone(),
+        }
+    }
+
+    /// Lots of a level that may be taken at most.
+    fn share(&self, lots: i64) -> i64 {
+        if self.depth_num == self.depth_den {
+            return lots;
+        }
+        // At most `lots`.
+        (i128::from(lots) * i128::from(self.depth_num) / i128::from(self.depth_den)) as i64
+    }
+
+    /// The last price that may be hit when `best` is the first, ticks.
+    fn limit(&self, side: i8, best: i32) -> i128 {
+        let best = i128::from(best);
+        if side > 0 {
+            (best * (ONE + self.max_slippage)).div_euclid(ONE)
+        } else {
+            -(-best * (ONE - self.max_slippage)).div_euclid(ONE)
+        }
+    }
+
+    /// An order meets the book at `e`: `fills` are replaced by those that it gets, and are taken from the book.
+    pub fn meet(
+        &self,
+        rules: &Rules,
+        market: &mut Market,
+        consumed: &mut Consumed,
+        e: i64,
+        sent: &Sent,
+        fills: &mut Vec<Fill>,
+    ) -> Outcome {
+        fills.clear();
+        if let Some(refusal) = rules.refusal(market, e) {
+            return refusal;
+        }
+        let Intent { side, qty, .. } = sent.intent;
+        consumed.prune(&market.renewal);
+        if side > 0 {
+            self.walk(market.book.asks(), market, consumed, (side, qty), fills);
+        } else {
+            self.walk(market.book.bids(), market, consumed, (side, qty), fills);
+        }
+        let rate = self.fee.at(e);
+        for fill in &mut *fills {
+            fill.fee = fee(fill.px, fill.lots, rate);
+            consumed.take(-side, fill.px, fill.lots, &mut market.renewal);
+        }
+        match fills.iter().map(|fill| fill.lots).sum::<i64>() {
+            0 => Outcome::Thin,
+            filled if filled < qty => Outcome::Partial,
+            _ => Outcome::Filled,
+        }
+    }
+
+    fn walk(
+        &self,
+        levels: impl Iterator<Item = (i32, i64)>,
+        market: &Market,
+        consumed: &Consumed,
+        (side, qty): (i8, i64),
+        fills: &mut Vec<Fill>,
+    ) {
+        let mut left = qty;
+        let mut limit = None;
+        for (px, lots) in levels {
+            let available = self.share(lots) - consumed.lots(-side, px, &market.renewal);
+            if available <= 0 {
+                continue;
+            }
+            let limit = *limit.get_or_insert_with(|| self.limit(side, px));
+            if i128::from(px) * i128::from(side) > limit * i128::from(side) {
+                return;
+            }
+            let lots = available.min(left);
+            fills.push(Fill { px, lots, fee: 0 });
+            left -= lots;
+            if left == 0 {
+                return;
+            }
+        }
+    }
+}
+
+/// ⌈px·lots·rate⌉ in money units, the rate in 10⁻⁶ bps. Sizes and rates are bounded, so the product is 2³¹·2⁴¹·2³⁴ at most.
+fn fee(px: i32, lots: i64, rate: i64) -> i128 {
+    let product = i128::from(px) * i128::from(lots) * i128::from(rate);
+    -(-product).div_euclid(ONE)
+}

@@ -1,0 +1,23 @@
+//! A backtest that could have happened: target positions against the displayed book, with latency, costs and an exact account.
+//!
+//! One pass over the book serves all strategies. Money is an integer: its unit is tick × lot, half units stand only where a mid
+//! is involved. The definitions are those of docs/backtest.md.
+
+mod account;
+mod consumption;
+mod execution;
+mod ledger;
+mod market;
+mod oracle_path;
+mod order;
+mod paths;
+mod points;
+mod session;
+mod spec;
+mod strategy;
+mod windows;
+
+pub use ledger::{Curve, Day, Totals};
+pub use order::{Fill, Order, Outcome, Seen};
+pub use session::{Backtest, Decisions, StrategyResult};
+pub use spec::Spec;

@@ -1,0 +1,275 @@
+//! The best path in hindsight: over all sequences of targets in {+size, 0, −size} at the decisions of the session, with the very
+//! fills, costs and intervals that every strategy meets. A forward dynamic programme in the same pass.
+//!
+//! A state is a position with what it has consumed. Of two ways to a state the one with more cash is at least as good for ever
+//! after, because fills, carry and marks depend on the state alone. A state that sent an order at d waits until d + interval. One
+//! that is free may stay so if a target lets it: its own position, or one that a window without new entries cuts to nothing. So no
+//! policy over the same targets ends with more.
+
+use crate::account::carry;
+use crate::consumption::Consumed;
+use crate::execution::{Decision, Rules, Taker};
+use crate::ledger::{Ledger, Totals};
+use crate::market::{Market, Marks};
+use crate::order::{Fill, Outcome, Sent};
+use crate::paths::{Node, Paths};
+use crate::spec::{Spec, StrategySpec};
+use std::collections::VecDeque;
+
+/// More states than this at one decision are refused.
+const MOST_STATES: usize = 1 << 16;
+
+/// Where a way stands, money in its units.
+#[derive(Clone, Debug)]
+struct State {
+    position: i64,
+    cash: i128,
+    /// Its last order.
+    node: Option<u32>,
+    consumed: Consumed,
+}
+
+/// An order under way, and the state that it was sent from.
+#[derive(Debug)]
+struct UnderWay {
+    state: State,
+    sent: Sent,
+    /// The state did not stay free beside it: it goes on even if nothing is filled.
+    bound: bool,
+}
+
+/// All orders of one decision.
+#[derive(Debug)]
+struct Group {
+    arrival: i64,
+    deadline: i64,
+    free_at: i64,
+    orders: Vec<UnderWay>,
+}
+
+/// States that may send nothing before a time.
+#[derive(Debug)]
+struct Waiting {
+    free_at: i64,
+    states: Vec<State>,
+}
+
+/// A look at the marks, for the path's own records.
+#[derive(Clone, Copy, Debug)]
+struct Look {
+    ts: i64,
+    marks: Marks,
+    /// Rate of the carry, if it was a cut.
+    cut: Option<i64>,
+}
+
+/// The search.
+#[derive(Debug)]
+pub struct OraclePath {
+    name: String,
+    log: bool,
+    curve: bool,
+    size: i64,
+    latency: i64,
+    begin: i64,
+    end: i64,
+    per_quote: i64,
+    taker: Taker,
+    free: Vec<State>,
+    groups: VecDeque<Group>,
+    waiting: VecDeque<Waiting>,
+    paths: Paths,
+    looks: Vec<Look>,
+}
+
+impl OraclePath {
+    /// A search that has seen nothing.
+    pub fn new(strategy: &StrategySpec, spec: &Spec) -> Self {
+        let state = State { position: 0, cash: 0, node: None, consumed: Consumed::default() };
+        Self {
+            name: strategy.name.clone(),
+            log: strategy.log,
+            curve: strategy.curve,
+            size: strategy.size_lots,
+            latency: strategy.latency_ns,
+            begin: spec.begin_ns,
+            end: spec.end_ns,
+            per_quote: spec.tick_lot_per_quote,
+            taker: Taker::new(strategy, spec.execution.max_slippage_bps_e6),
+            free: vec![state],
+            groups: VecDeque::new(),
+            waiting: VecDeque::new(),
+            paths: Paths::new(),
+            looks: Vec::new(),
+        }
+    }
+
+    /// Arrival and deadline of the first orders under way.
+    pub fn under_way(&self) -> Option<(i64, i64)> {
+        self.groups.front().map(|group| (group.arrival, group.deadline))
+    }
+
+    /// Every free state sends every order that it may.
+    pub fn decide(&mut self, decision: &Decision, rules: &Rules, market: &Market) -> Result<(), String> {
+        self.set_free(decision, market)?;
+        let targets = [self.size, 0, -self.size];
+        let targets = if decision.first { &targets[..1] } else { &targets };
+        let mut orders = Vec::with_capacity(2 * self.free.len());
+        self.free.retain(|state| {
+            let mut stays = false;
+            let first = orders.len();
+            for target in targets {
+                let intent = rules.intent(decision.ts, state.position, *target);
+                if intent.qty == 0 {
+                    stays = true;
+                } else {
+                    let sent = rules.sent(decision, *target, intent, self.latency);
+                    orders.push(UnderWay { state: state.clone(), sent, bound: false });
+                }
+            }
+            for order in &mut orders[first..] {
+                order.bound = !stays;
+            }
+            stays
+        });
+        if let Some(UnderWay { sent, .. }) = orders.first() {
+            let (arrival, deadline, free_at) = (sent.arrival, sent.deadline, rules.free_at(decision.ts));
+            self.groups.push_back(Group { arrival, deadline, free_at, orders });
+        }
+        Ok(())
+    }
+
+    /// States whose interval is over join the free ones.
+    fn set_free(&mut self, decision: &Decision, market: &Market) -> Result<(), String> {
+        for state in &mut self.free {
+            state.consumed.prune(&market.renewal);
+        }
+        while let Some(waiting) = self.waiting.pop_front_if(|waiting| waiting.free_at <= decision.ts) {
+            for mut state in waiting.states {
+                state.consumed.prune(&market.renewal);
+                keep_best(&mut self.free, state);
+            }
+        }
+        if self.free.len() > MOST_STATES {
+            return Err(format!(
+                "strategy '{}', decision {} at {} ns: oracle_path has {} states, at most {MOST_STATES} are followed; leave it \
+                 out of this session",
+                self.name,
+                decision.row,
+                decision.ts,
+                self.free.len()
+            ));
+        }
+        Ok(())
+    }
+
+    /// The first orders under way meet the book at `e`, or none any more.
+    pub fn execute(&mut self, e: Option<i64>, rules: &Rules, market: &mut Market, fills: &mut Vec<Fill>) {
+        let Some(group) = self.groups.pop_front() else {
+            return;
+        };
+        let mut states: Vec<State> = Vec::with_capacity(group.orders.len());
+        for UnderWay { mut state, sent, bound } in group.orders {
+            fills.clear();
+            let outcome = match e {
+                Some(e) => self.taker.meet(rules, market, &mut state.consumed, e, &sent, fills),
+                None => Outcome::EndOfData,
+            };
+            if fills.is_empty() && !bound {
+                // As good as having sent nothing, but not free.
+                continue;
+            }
+            for fill in &*fills {
+                let signed = i64::from(sent.intent.side) * fill.lots;
+                state.position += signed;
+                state.cash -= i128::from(fill.px) * i128::from(signed) + fill.fee;
+            }
+            state.consumed.prune(&market.renewal);
+            let before = state.node.replace(self.paths.next());
+            if keep_best(&mut states, state) {
+                let (ts_exec, fills, marks) = (e, fills.clone(), market.marks);
+                self.paths.push(Node { before, sent, outcome, ts_exec, fills, marks });
+            }
+        }
+        if !states.is_empty() {
+            self.waiting.push_back(Waiting { free_at: group.free_at, states });
+        }
+        if self.paths.is_full() {
+            let leaves = self.free.iter_mut();
+            let leaves = leaves.chain(self.waiting.iter_mut().flat_map(|waiting| &mut waiting.states));
+            let under_way = self.groups.iter_mut().flat_map(|group| &mut group.orders);
+            let leaves = leaves.chain(under_way.map(|order| &mut order.state));
+            self.paths.collect(leaves.filter_map(|state| state.node.as_mut()).collect());
+        }
+    }
+
+    /// A cut of the day: every state pays carry.
+    pub fn cut(&mut self, ts: i64, marks: &Marks, rate_e9: i64) {
+        self.looks.push(Look { ts, marks: *marks, cut: Some(rate_e9) });
+        let under_way = self.groups.iter_mut().flat_map(|group| &mut group.orders);
+        let waiting = self.waiting.iter_mut().flat_map(|waiting| &mut waiting.states);
+        for state in self.free.iter_mut().chain(waiting).chain(under_way.map(|order| &mut order.state)) {
+            state.cash -= carry(state.position, marks, rate_e9, self.per_quote);
+        }
+    }
+
+    /// A point of the curve.
+    pub fn point(&mut self, ts: i64, marks: &Marks) {
+        if self.curve {
+            self.looks.push(Look { ts, marks: *marks, cut: None });
+        }
+    }
+
+    /// The best path, as the ledger of a strategy that took it.
+    pub fn finish(self, marks: &Marks) -> Result<(Ledger, Totals), String> {
+        let worth =
+            |state: &State| state.cash + i128::from(state.position) * i128::from(marks.of(state.position));
+        let states = self.free.iter().chain(self.waiting.iter().flat_map(|waiting| &waiting.states));
+        let best = states
+            .reduce(|best, state| if worth(state) > worth(best) { state } else { best })
+            .ok_or_else(|| format!("strategy '{}' has no state at the end", self.name))?;
+        let mut ledger = Ledger::new(&self.name, self.log, self.begin);
+        let mut looks = self.looks.iter().peekable();
+        for node in self.paths.path(best.node) {
+            while let Some(look) = looks.next_if(|look| node.ts_exec.is_none_or(|e| look.ts <= e)) {
+                self.look(&mut ledger, look)?;
+            }
+            ledger.order(&node.sent, node.outcome, node.ts_exec, &node.fills, &node.marks)?;
+        }
+        for look in looks {
+            self.look(&mut ledger, look)?;
+        }
+        let (cash, position) = (ledger.account.cash, ledger.account.position);
+        if (cash, position) != (best.cash, best.position) {
+            return Err(format!(
+                "strategy '{}': the search found {} units of cash and {} lots, but its path leads to {cash} and {position}",
+                self.name, best.cash, best.position
+            ));
+        }
+        let totals = ledger.finish(self.end, marks)?;
+        Ok((ledger, totals))
+    }
+
+    fn look(&self, ledger: &mut Ledger, look: &Look) -> Result<(), String> {
+        match look.cut {
+            Some(rate) => ledger.cut(look.ts, &look.marks, rate, self.per_quote),
+            None => ledger.point(look.ts, &look.marks),
+        }
+    }
+}
+
+/// Adds a state unless there is one like it with as much cash; `true` if it was added.
+fn keep_best(states: &mut Vec<State>, state: State) -> bool {
+    let alike = |other: &&mut State| other.position == state.position && other.consumed == state.consumed;
+    match states.iter_mut().find(alike) {
+        Some(other) if other.cash >= state.cash => false,
+        Some(other) => {
+            *other = state;
+            true
+        }
+        None => {
+            states.push(state);
+            true
+        }
+    }
+}

@@ -1,0 +1,323 @@
+//! The pass over the book: time moves on, and what is due happens in its order.
+//!
+//! At equal times: points (which see what was before), then all messages, then executions, then decisions.
+
+use crate::execution::{Decision, Rules};
+use crate::ledger::{Curve, Day, Ledger, Totals};
+use crate::market::Market;
+use crate::oracle_path::OraclePath;
+use crate::order::{Fill, Order};
+use crate::points::{Point, Points};
+use crate::spec::{LARGEST_LOTS, ORACLE_PATH, Spec, StrategySpec};
+use crate::strategy::Strategy;
+use atc_featuregen::batch::{Tables, merge};
+use atc_featuregen::event::{Control, Event, Kind};
+
+/// The decisions of a session and what each policy wants.
+#[derive(Clone, Copy, Debug)]
+pub struct Decisions<'a> {
+    /// When they are taken, ns UTC, sorted; several may share a time.
+    pub ts: &'a [i64],
+    /// Names of the policies.
+    pub columns: &'a [&'a str],
+    /// Target position of each policy at each decision, lots.
+    pub targets: &'a [&'a [i64]],
+}
+
+impl Decisions<'_> {
+    fn check(&self, spec: &Spec) -> Result<(), String> {
+        if let Some(row) = self.ts.windows(2).position(|pair| pair[0] > pair[1]) {
+            return Err(format!(
+                "decision {} at {} ns comes before the one above it",
+                row + 1,
+                self.ts[row + 1]
+            ));
+        }
+        let inside = spec.begin_ns..spec.end_ns;
+        if let Some(row) = [0, self.ts.len().wrapping_sub(1)]
+            .into_iter()
+            .find(|row| self.ts.get(*row).is_some_and(|ts| !inside.contains(ts)))
+        {
+            return Err(format!(
+                "decision {row} at {} ns lies outside the session [{}, {})",
+                self.ts[row], spec.begin_ns, spec.end_ns
+            ));
+        }
+        for (name, targets) in self.columns.iter().zip(self.targets) {
+            if targets.len() != self.ts.len() {
+                let (found, expected) = (targets.len(), self.ts.len());
+                return Err(format!("policy '{name}' has {found} targets, expected {expected}"));
+            }
+            if let Some(row) = targets.iter().position(|t| !(-LARGEST_LOTS..=LARGEST_LOTS).contains(t)) {
+                let target = targets[row];
+                return Err(format!(
+                    "policy '{name}', decision {row}: {target} lots, expected at most {LARGEST_LOTS}"
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What one strategy did and came to.
+#[derive(Clone, Debug)]
+pub struct StrategyResult {
+    /// Its name.
+    pub name: String,
+    /// Its orders, where a log was asked for.
+    pub orders: Vec<Order>,
+    /// Row of the order in `orders`, and the fill.
+    pub fills: Vec<(usize, Fill)>,
+    /// Its curve, where one was asked for.
+    pub curve: Curve,
+    /// A row a cut, and one at the end.
+    pub days: Vec<Day>,
+    /// All of it.
+    pub totals: Totals,
+}
+
+/// A strategy, or the search for the best one.
+#[derive(Debug)]
+enum Runner {
+    Strategy(Box<Strategy>),
+    OraclePath(Box<OraclePath>),
+}
+
+/// All strategies over one session.
+#[derive(Debug)]
+pub struct Backtest {
+    end: i64,
+    per_quote: i64,
+    rules: Rules,
+    points: Points,
+    market: Market,
+    runners: Vec<Runner>,
+    /// The next decision.
+    row: usize,
+    /// Time and number of the last event.
+    now: Option<(i64, u64)>,
+    /// The last event's timestamp is closed.
+    closed: bool,
+    /// It has a book message.
+    framed: bool,
+    /// Of the orders under way: the first arrival and the first deadline.
+    arrival: i64,
+    deadline: i64,
+    over: bool,
+    /// No event comes any more.
+    ended: bool,
+    fills: Vec<Fill>,
+}
+
+impl Backtest {
+    /// A session that has seen nothing. Refuses a specification or decisions that cannot be.
+    pub fn new(spec: &Spec, decisions: &Decisions<'_>) -> Result<Self, String> {
+        spec.check(decisions.columns)?;
+        decisions.check(spec)?;
+        let runner = |strategy: &StrategySpec| match strategy {
+            strategy if strategy.policy == ORACLE_PATH => {
+                Runner::OraclePath(Box::new(OraclePath::new(strategy, spec)))
+            }
+            strategy => Runner::Strategy(Box::new(Strategy::new(strategy, spec, decisions.columns))),
+        };
+        Ok(Self {
+            end: spec.end_ns,
+            per_quote: spec.tick_lot_per_quote,
+            rules: Rules::new(spec)?,
+            points: Points::new(spec),
+            market: Market::new(spec.max_gap_ns),
+            runners: spec.strategies.iter().map(runner).collect(),
+            row: 0,
+            now: None,
+            closed: true,
+            framed: false,
+            arrival: i64::MAX,
+            deadline: i64::MAX,
+            over: false,
+            ended: false,
+            fills: Vec::new(),
+        })
+    }
+
+    /// Takes a part of the events, with the decisions that it was made with. All its events come after those of the part
+    /// before, and no timestamp lies in two parts. `true`: the session is over, further parts change nothing.
+    pub fn feed(&mut self, decisions: &Decisions<'_>, tables: &Tables<'_>) -> Result<bool, String> {
+        if !self.over {
+            merge(tables, |event| {
+                if !event.is_ignored() {
+                    self.over = event.ts_recv >= self.end;
+                    if !self.over {
+                        self.push(decisions, event)?;
+                    }
+                }
+                Ok(!self.over)
+            })?;
+        }
+        Ok(self.over)
+    }
+
+    fn push(&mut self, decisions: &Decisions<'_>, event: &Event<'_>) -> Result<(), String> {
+        let (t, seq) = (event.ts_recv, event.ev_seq);
+        match self.now {
+            Some((now, last)) if t < now || (t == now && seq <= last) => {
+                return Err(format!(
+                    "event {seq} at {t} ns: expected events in order of (ts_recv, ev_seq); the one before was {last} at {now} ns"
+                ));
+            }
+            Some((now, _)) if t == now => {}
+            _ => {
+                self.close()?;
+                self.pass_to(t, decisions)?;
+                self.closed = false;
+                self.framed = false;
+            }
+        }
+        self.now = Some((t, seq));
+        match event.kind {
+            Kind::Book(kind, levels) => {
+                self.framed = true;
+                self.market
+                    .message(t, kind, event.flags, levels)
+                    .map_err(|why| format!("event {seq} at {t} ns: {why}"))?;
+            }
+            Kind::Control(Control::Reset) => self.market.reset(),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// The timestamp of the last event is over: orders that have arrived meet its book.
+    fn close(&mut self) -> Result<(), String> {
+        let Some((now, _)) = self.now.filter(|_| !self.closed) else {
+            return Ok(());
+        };
+        self.closed = true;
+        if self.framed {
+            self.market.close(now);
+            if self.arrival <= now {
+                self.execute(now, true)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Everything that is due before `t`, and the points at `t`.
+    fn pass_to(&mut self, t: i64, decisions: &Decisions<'_>) -> Result<(), String> {
+        loop {
+            let point = self.points.next();
+            let decision = decisions.ts.get(self.row).copied().unwrap_or(i64::MAX);
+            if point <= t && point <= self.deadline && point <= decision {
+                self.point()?;
+            } else if self.deadline < t && self.deadline <= decision {
+                self.execute(self.deadline, false)?;
+            } else if decision < t {
+                self.decide(decisions)?;
+            } else {
+                return Ok(());
+            }
+        }
+    }
+
+    fn point(&mut self) -> Result<(), String> {
+        let (ts, point) = self.points.take();
+        let marks = &self.market.marks;
+        for runner in &mut self.runners {
+            match (runner, point) {
+                (Runner::Strategy(strategy), Point::Cut(rate)) => {
+                    strategy.ledger.cut(ts, marks, rate, self.per_quote)?;
+                }
+                (Runner::Strategy(strategy), Point::Grid) if strategy.curve => {
+                    strategy.ledger.point(ts, marks)?;
+                }
+                (Runner::OraclePath(oracle), Point::Cut(rate)) => oracle.cut(ts, marks, rate),
+                (Runner::OraclePath(oracle), Point::Grid) => oracle.point(ts, marks),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn decide(&mut self, decisions: &Decisions<'_>) -> Result<(), String> {
+        let (row, ts) = (self.row, decisions.ts[self.row]);
+        self.row += 1;
+        let decision = Decision { row, ts, seen: self.market.seen(ts), first: row == 0 };
+        for runner in &mut self.runners {
+            match runner {
+                Runner::Strategy(strategy) => {
+                    strategy.decide(&decision, decisions.targets, &self.rules, &self.market)?;
+                    if let Some(sent) = &strategy.pending {
+                        self.arrival = self.arrival.min(sent.arrival);
+                        self.deadline = self.deadline.min(sent.deadline);
+                    }
+                }
+                Runner::OraclePath(oracle) => {
+                    oracle.decide(&decision, &self.rules, &self.market)?;
+                    if let Some((arrival, deadline)) = oracle.under_way() {
+                        self.arrival = self.arrival.min(arrival);
+                        self.deadline = self.deadline.min(deadline);
+                    }
+                }
+            }
+        }
+        // An order that takes no time meets the frame that it was decided on.
+        if self.arrival <= ts && self.framed && self.now.is_some_and(|(now, _)| now == ts) {
+            self.execute(ts, true)?;
+        }
+        Ok(())
+    }
+
+    /// At `e` orders meet the book: those that have arrived if it is a `frame`, else those that wait no longer. Past the last
+    /// event they meet none.
+    fn execute(&mut self, e: i64, frame: bool) -> Result<(), String> {
+        let none = self.ended && self.now.is_none_or(|(now, _)| e > now);
+        let due = |arrival: i64, deadline: i64| if frame { arrival <= e } else { deadline <= e };
+        let Self { rules, market, fills, .. } = self;
+        let (mut first_arrival, mut first_deadline) = (i64::MAX, i64::MAX);
+        for runner in &mut self.runners {
+            let (arrival, deadline) = match runner {
+                Runner::Strategy(strategy) => {
+                    match strategy.pending.as_ref().map(|sent| due(sent.arrival, sent.deadline)) {
+                        Some(true) if none => strategy.give_up(market)?,
+                        Some(true) => strategy.execute(e, rules, market, fills)?,
+                        _ => {}
+                    }
+                    let pending = strategy.pending.as_ref();
+                    pending.map_or((i64::MAX, i64::MAX), |sent| (sent.arrival, sent.deadline))
+                }
+                Runner::OraclePath(oracle) => {
+                    while oracle.under_way().is_some_and(|(arrival, deadline)| due(arrival, deadline)) {
+                        oracle.execute((!none).then_some(e), rules, market, fills);
+                    }
+                    oracle.under_way().unwrap_or((i64::MAX, i64::MAX))
+                }
+            };
+            first_arrival = first_arrival.min(arrival);
+            first_deadline = first_deadline.min(deadline);
+        }
+        (self.arrival, self.deadline) = (first_arrival, first_deadline);
+        Ok(())
+    }
+
+    /// The data is over: what is due until the end of the session, and what all of it came to.
+    pub fn finish(mut self, decisions: &Decisions<'_>) -> Result<Vec<StrategyResult>, String> {
+        self.close()?;
+        self.ended = true;
+        self.pass_to(self.end, decisions)?;
+        self.execute(i64::MAX, false)?;
+        let marks = self.market.marks;
+        let end = self.end;
+        let result = |runner| {
+            let (ledger, totals) = match runner {
+                Runner::Strategy(strategy) => {
+                    let mut ledger = strategy.ledger;
+                    let totals = ledger.finish(end, &marks)?;
+                    (ledger, totals)
+                }
+                Runner::OraclePath(oracle) => oracle.finish(&marks)?,
+            };
+            let Ledger { name, orders, fills, curve, days, .. } = ledger;
+            Ok(StrategyResult { name, orders, fills, curve, days, totals })
+        };
+        self.runners.into_iter().map(result).collect()
+    }
+}
