@@ -33,6 +33,7 @@ GROUPS = (
     "label",
     "model",
     "baseline",
+    "calibration",
     "protocol",
     "evaluation",
     "policy",

@@ -11,7 +11,7 @@ from planted_rows import SECOND, planted_rows, planted_signal
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
-from atc.config.schema import Evaluation
+from atc.config.evaluation import Evaluation
 from atc.evaluation.delong import delong, disjoint_rows
 from atc.evaluation.paired import JudgedRows, paired_difference
 

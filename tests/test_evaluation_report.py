@@ -10,7 +10,7 @@ from planted_rows import SECOND, START
 from sklearn.metrics import roc_auc_score
 from threadpoolctl import threadpool_limits
 
-from atc.config.schema import Evaluation
+from atc.config.evaluation import Evaluation
 from atc.evaluation.head import Head, Outcomes
 from atc.evaluation.report import (
     BASELINE,

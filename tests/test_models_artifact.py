@@ -19,6 +19,7 @@ from atc.errors import DataError, UsageError
 from atc.models.artifact import Provenance, load_model, save_model
 from atc.models.base import Model, fit_model
 from atc.models.build import build_model
+from atc.models.calibration import fit_calibration
 from atc.models.profile import reference_profile
 from atc.protocol.dataset import Block
 
@@ -96,6 +97,41 @@ def test_the_round_trip_is_bit_equal(original: Saved, tmp_path: Path) -> None:
     # What is saved again is the same file.
     (name,) = loaded.model.save(tmp_path, Path(loaded.manifest["model_files"][0]).stem)
     assert (tmp_path / name).read_bytes() == (folder / name).read_bytes()
+
+
+@pytest.mark.parametrize("kind", ["temperature", "isotonic"])
+def test_a_calibrated_model_gives_the_scores_of_its_run(original: Saved, tmp_path: Path, kind: str) -> None:
+    model, _ = original
+    block = train_block()
+    calibration = fit_calibration(kind, model.predict(block.x), block.y)
+    assert calibration is not None
+    save_model(
+        model,
+        tmp_path / "model",
+        config=CONFIGS[model.kind],
+        provenance=PROVENANCE,
+        report=fit_model(build_model(CONFIGS["logistic"]), block, block, seed=1),
+        valid_metrics={},
+        profile=reference_profile(block.x, block.features),
+        calibration=calibration,
+    )
+    loaded = load_model(tmp_path / "model")
+    x = planted_rows(700, seed=9).x
+    raw = model.predict(x)
+    assert loaded.model.predict(x).tobytes() == raw.tobytes()
+    assert loaded.scores(x).tobytes() == calibration.apply(raw).tobytes()
+    assert not np.array_equal(loaded.scores(x), raw)
+    assert loaded.manifest["calibration"] == kind
+    (tmp_path / "model" / "calibration.json").write_text("{}")
+    with pytest.raises(DataError, match=r"calibration\.json is corrupt"):
+        load_model(tmp_path / "model")
+
+
+def test_without_calibration_scores_are_the_predictions(original: Saved) -> None:
+    loaded = load_model(original[1])
+    x = planted_rows(700, seed=9).x
+    assert loaded.calibration is None
+    assert loaded.scores(x).tobytes() == loaded.model.predict(x).tobytes()
 
 
 def test_the_manifest_says_what_the_model_is(original: Saved) -> None:

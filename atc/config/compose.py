@@ -88,6 +88,12 @@ def _wrong_columns(config: RunConfig) -> list[Problem]:
                 set_columns(features)
             except UsageError as failure:
                 problems.append(Problem(f"{prefix}.drop", str(failure).partition(": ")[2]))
+    regimes = config.evaluation.regimes
+    problems += [
+        Problem(f"evaluation.regimes.{field}", f"no feature '{column}'; {nearest(column, known)}")
+        for field, column in (("trend", regimes.trend), ("volatility", regimes.volatility))
+        if column not in known
+    ]
     return problems
 
 

@@ -22,6 +22,7 @@ from pydantic import (
     model_validator,
 )
 
+from atc.config.evaluation import Calibration, Evaluation
 from atc.config.maintenance import Day, Maintenance
 from atc.config.model import Model
 from atc.config.protocol import Cpcv, Protocol
@@ -282,20 +283,6 @@ class Baseline(Slice):
     model: Model
 
 
-# protocol, evaluation
-
-
-class Evaluation(Slice):
-    """Block bootstrap of the holdout's metrics."""
-
-    resamples: Int = Field(default=2000, ge=10, le=1_000_000)
-    confidence: Fraction = 0.95
-    min_blocks: Int = Field(default=20, ge=2)
-    """With fewer blocks, however short, an interval is null."""
-    hac_horizons: Float = Field(default=5.0, ge=2, le=1000)
-    """Bandwidth of the t of a correlation, in horizons of the label."""
-
-
 # what does not change a result
 
 
@@ -408,6 +395,7 @@ class RunConfig(Slice):
     label: Label
     model: Model
     baseline: Baseline
+    calibration: Calibration
     protocol: Protocol
     evaluation: Evaluation
     policy: Policy
@@ -430,6 +418,14 @@ class RunConfig(Slice):
                     "label.kind",
                     f"fwd_logret is a return, and {' and '.join(wrong)} can only fit classes; choose "
                     "label=hold10_oracle or label=hold10_oracle_q14",
+                )
+            )
+        if self.label.kind == "fwd_logret" and self.calibration.kind != "none":
+            found.append(
+                (
+                    "calibration.kind",
+                    f"{self.calibration.kind} mends probabilities, and label fwd_logret has none; set "
+                    "calibration=none",
                 )
             )
         if self.baseline.features.engine != self.features.engine:

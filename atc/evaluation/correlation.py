@@ -11,7 +11,7 @@ from atc.models.ranking import Ranked
 
 Vector = NDArray[np.float64]
 
-BINS = 128
+BINS = 100
 """Of each of the two rankings in a resample of Spearman's ρ."""
 
 
@@ -39,9 +39,9 @@ def spearman(draws: Resampling, x: Ranked, y: Ranked) -> Sample:
     """Spearman's ρ: Pearson's of the mid-ranks; the value is exact.
 
     In a resample the ranks themselves change, so no sums over the rows give it. Its resamples are those of
-    the rankings cut into 128 bins of equal count each, moved by what the cut does to the value. With ranks
-    evenly in K bins the cut loses a share 1/K² of the variance of either ranking, so ρ loses about 1/16384
-    of itself. Exact where neither ranking has more than 128 distinct values.
+    the rankings cut into 100 bins of equal count each, moved by what the cut does to the value. With ranks
+    evenly in K bins the cut loses a share 1/K² of the variance of either ranking, so ρ loses about 1/10⁴ of
+    itself. Exact where neither ranking has more than 100 distinct values.
     """
     whole = pearson(Resampling(draws.block, None, draws.confidence), mid_ranks(x), mid_ranks(y))
     if whole.value is None or draws.times is None:

@@ -98,6 +98,17 @@ class HeadRows:
         """The rows by their return: sorted once for all scores."""
         return rank(self.r_bps)
 
+    def take(self, chosen: NDArray[np.bool_]) -> HeadRows:
+        """Some of these rows (n,)."""
+        return HeadRows(
+            head=self.head,
+            rows=self.rows[chosen],
+            y=self.y[chosen],
+            r_bps=self.r_bps[chosen],
+            t0=self.t0[chosen],
+            days=self.days[chosen],
+        )
+
     def scores(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
         """The head's part of a model's `scores` (all rows, columns); see `Head.own`."""
         return self.head.own(scores[self.rows])

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from atc.config.schema import Evaluation
+from atc.config.evaluation import Evaluation
 from atc.evaluation import metrics
 from atc.evaluation.blocks import chance_standard_error
 from atc.evaluation.head import Head, HeadRows

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from atc.config.schema import Evaluation
+from atc.config.evaluation import Evaluation
 from atc.evaluation import metrics
 from atc.evaluation.blocks import blocks_of
 from atc.evaluation.delong import DeLong, delong, disjoint_rows

@@ -12,7 +12,7 @@ from atc.models.ranking import Ranked
 Vector = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-BINS = 4096
+BINS = 1024
 """Of the ranking in a resample."""
 
 
@@ -31,7 +31,7 @@ def average_precision_sample(draws: Resampling, positive: Mask, score: Ranked) -
     """Average precision; the value is exact.
 
     Precision is a ratio at each threshold, so a resample needs a pass over the thresholds. Its resamples are
-    those of 4096 bins of equal count, inside which positives lie evenly, moved by what the cut does to the
+    those of 1024 bins of equal count, inside which positives lie evenly, moved by what the cut does to the
     value. Exact where there are no more distinct scores than bins.
     """
     value = average_precision(positive, score)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from atc.config.schema import Evaluation
+from atc.config.evaluation import Evaluation
 from atc.evaluation.blocks import blocks_of, disjoint_windows
 from atc.evaluation.confusion import class_shares
 from atc.evaluation.correlation import pearson
@@ -42,6 +42,14 @@ class Scored:
     valid: Matrix
     holdout: Matrix | None
     """None in a sealed run."""
+
+    def mapped(self, by: Callable[[Matrix], Matrix]) -> Scored:
+        """The scores that `by` makes of these."""
+        return Scored(
+            train=by(self.train),
+            valid=by(self.valid),
+            holdout=None if self.holdout is None else by(self.holdout),
+        )
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,18 @@ from typing import Any
 
 from atc.config.model import Model as ModelConfig
 from atc.errors import DataError, UsageError, nearest
-from atc.models.base import FitReport, Model
+from atc.models.base import FitReport, Model, Scores
+from atc.models.calibration import (
+    CALIBRATION_FILE,
+    Calibration,
+    calibrated,
+    load_calibration,
+    save_calibration,
+)
 from atc.models.gbdt import GbdtModel
 from atc.models.logistic import LogisticModel
 from atc.models.profile import Profile
+from atc.protocol.row_runs import Matrix
 
 FORMAT = "atc-model-1"
 MANIFEST_FILE = "manifest.json"
@@ -56,6 +64,13 @@ class LoadedModel:
     model: Model
     manifest: Mapping[str, Any]
     profile: Profile
+    calibration: Calibration | None
+
+    def scores(self, x: Matrix) -> Scores:
+        """(n, columns) what the run calls the model's scores of inputs `x` (n, k): its predictions,
+        calibrated where the run calibrates. `model.predict` gives the raw ones.
+        """
+        return calibrated(self.model.predict(x), self.calibration)
 
 
 def save_model(
@@ -67,6 +82,7 @@ def save_model(
     report: FitReport,
     valid_metrics: Mapping[str, float | None],
     profile: Profile,
+    calibration: Calibration | None = None,
 ) -> Path:
     """Write `model` into `directory` (made if absent) and return the manifest's path; the manifest comes
     last.
@@ -81,6 +97,9 @@ def save_model(
         )
     stem = f"{model.kind}_{provenance.symbol}_{provenance.train_from}_{provenance.train_to}"
     model_files = model.save(directory, stem)
+    files = [*model_files, PROFILE_FILE]
+    if calibration is not None:
+        files.append(save_calibration(calibration, directory))
     (directory / PROFILE_FILE).write_text(
         json.dumps(profile, indent=1, allow_nan=False) + "\n", encoding="utf-8"
     )
@@ -91,6 +110,7 @@ def save_model(
         "model_files": list(model_files),
         "features": list(model.features),
         "scores": list(model.score_names),
+        "calibration": None if calibration is None else calibration.content()["kind"],
         "feature_schema": provenance.feature_schema,
         "label": dict(provenance.label),
         "symbol": provenance.symbol,
@@ -114,7 +134,7 @@ def save_model(
         "config_digest": provenance.config_digest,
         "data_digest": provenance.data_digest,
         "versions": dict(provenance.versions),
-        "files": {name: _file_digest(directory / name) for name in (*model_files, PROFILE_FILE)},
+        "files": {name: _file_digest(directory / name) for name in files},
     }
     manifest["manifest_digest"] = _manifest_digest(manifest)
     text = json.dumps(manifest, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
@@ -163,7 +183,10 @@ def load_model(
             f"{', '.join(have)}"
         )
     profile: Profile = json.loads((directory / PROFILE_FILE).read_text(encoding="utf-8"))
-    return LoadedModel(model=model, manifest=manifest, profile=profile)
+    calibration = None
+    if manifest.get("calibration") is not None:
+        calibration = load_calibration(directory / CALIBRATION_FILE)
+    return LoadedModel(model=model, manifest=manifest, profile=profile, calibration=calibration)
 
 
 def _read_manifest(directory: Path) -> dict[str, Any]:

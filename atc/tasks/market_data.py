@@ -194,9 +194,17 @@ class MarketData:
 
 
 def run_columns(config: RunConfig) -> tuple[str, ...]:
-    """Columns that a run reads: the model's first, then what only the baseline and volatility alone need."""
+    """Columns that a run reads: the model's first, then what only the baseline, volatility alone and the
+    regimes need.
+    """
     own = set_columns(config.features)
-    others = (*set_columns(config.baseline.features), *VOLATILITY_FEATURES)
+    regimes = config.evaluation.regimes
+    others = (
+        *set_columns(config.baseline.features),
+        *VOLATILITY_FEATURES,
+        regimes.trend,
+        regimes.volatility,
+    )
     return own + tuple(dict.fromkeys(name for name in others if name not in own))
 
 

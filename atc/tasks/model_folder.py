@@ -12,7 +12,6 @@ from atc.features.declarations import feature_schema
 from atc.models.artifact import Provenance, save_model
 from atc.models.profile import reference_profile
 from atc.tasks.fitting import Fitted
-from atc.tasks.outcome import scores_of
 
 
 def save_named(config: RunConfig, data_digest: str, fitted: Fitted, folder: Path) -> None:
@@ -28,7 +27,7 @@ def save_named(config: RunConfig, data_digest: str, fitted: Fitted, folder: Path
     )
     columns = named.model.features
     valid = loaded.parts.valid
-    positive, score = valid.y[:, 0] == 1.0, scores_of(named, valid)[:, 0]
+    positive, score = valid.y[:, 0] == 1.0, named.scores(valid)[:, 0]
     save_model(
         named.model,
         folder,
@@ -51,5 +50,6 @@ def save_named(config: RunConfig, data_digest: str, fitted: Fitted, folder: Path
             "auc": metrics.auc(positive, score),
             "log_loss": metrics.log_loss(positive, score),
         },
+        calibration=named.calibration,
         profile=reference_profile(loaded.parts.train.select(columns).x, columns),
     )
