@@ -13,7 +13,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from record_example import CONFIG, IDENTITY, METRICS, finished_record
+from record_example import CONFIG, IDENTITY, METRICS, finished_record, with_interval
 
 from atc.errors import DataError
 from atc.opened_run import open_run
@@ -115,14 +115,69 @@ def test_figures_of_another_task_are_listed_by_their_keys(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     metrics: dict[str, float | int | None] = {
-        "holdout/mse": 12.5,
-        "holdout/spearman@300s": 0.0312,
+        "holdout/information_ratio": 12.5,
+        "holdout/rank_ic@300s": 0.0312,
         "holdout/rows": 7,
     }
     text = printed(finished_record(tmp_path, metrics), monkeypatch)
-    assert "holdout/mse" in text
+    assert "holdout/information_ratio" in text
     assert "0.0312" in text
     assert verdict(metrics) == []
+
+
+def lines_of(text: str) -> list[str]:
+    return [" ".join(line.split()) for line in text.splitlines()]
+
+
+def test_a_return_has_tables_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    metrics: dict[str, float | int | None] = {
+        **with_interval("holdout/pearson", 0.0512, 0.02),
+        **with_interval("holdout/spearman", 0.0498, 0.02),
+        **with_interval("lift/holdout/pearson", 0.01, 0.004),
+        "holdout/mse": 61.2345,
+        "holdout/pearson/t": 4.21,
+        "holdout/rows": 7,
+        "trivial/holdout/mse": 61.5,
+    }
+    found = lines_of(printed(finished_record(tmp_path, metrics), monkeypatch))
+    assert "Pearson 95 % interval Spearman 95 % interval" in found
+    assert "model 0.0512 0.0312 … 0.0712 0.0498 0.0298 … 0.0698" in found
+    assert "model 61.2345 4.2" in found
+    assert "mean return 61.5000 –" in found
+
+
+def test_each_head_has_its_tables_and_its_verdict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    metrics: dict[str, float | int | None] = {}
+    for head, value in (("30s", 0.61), ("300s", 0.52)):
+        metrics |= with_interval(f"holdout/auc@{head}", value, 0.03)
+        metrics |= with_interval(f"holdout/direction_auc@{head}", value, 0.03)
+        metrics |= with_interval(f"lift/holdout/auc@{head}", value - 0.55, 0.01)
+        metrics |= {f"holdout/rows@{head}": 7, f"holdout/brier@{head}": value / 3}
+    found = lines_of(printed(finished_record(tmp_path, metrics), monkeypatch))
+    first, second = (
+        next(at for at, line in enumerate(found) if line.startswith(f"{head} AUC"))
+        for head in ("30s", "300s")
+    )
+    assert first < second
+    assert found[first + 2] == "model 0.6100 0.5800 … 0.6400 0.6100 0.5800 … 0.6400"
+    assert found[second + 2] == "model 0.5200 0.4900 … 0.5500 0.5200 0.4900 … 0.5500"
+    assert "holdout @300s Brier" in found
+    told = verdict(metrics)
+    assert told[0].startswith("30s: The model ranks better than the baseline")
+    assert "300s: The model ranks worse than the baseline: the interval of the lift lies below 0." in told
+
+
+def test_three_classes_show_macro_f1_with_its_interval(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    metrics = {**METRICS, **with_interval("holdout/macro_f1", 0.377, 0.012)}
+    title = "macro-F1 95 % interval Spearman 95 % interval"
+    assert title not in lines_of(printed(finished_record(tmp_path / "2", metrics), monkeypatch))
+    for name in ("SHORT", "FLAT", "HOLD"):
+        metrics |= with_interval(f"holdout/f1/{name}", 0.4, 0.01)
+    found = lines_of(printed(finished_record(tmp_path / "3", metrics), monkeypatch))
+    assert title in found
+    assert "model 0.3770 0.3650 … 0.3890 – –" in found
 
 
 def test_verdicts_follow_the_intervals() -> None:

@@ -49,4 +49,5 @@ def _standardised(values: Vector) -> Vector | None:
         return None
     centred = values - values.mean()
     spread = float(np.sqrt(np.mean(centred * centred)))
-    return centred / spread if spread > 0.0 else None
+    # A constant less its mean leaves nothing but rounding.
+    return centred / spread if spread > 1e-12 * float(np.max(np.abs(values))) else None

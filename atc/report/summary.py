@@ -7,11 +7,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from statistics import NormalDist
 from typing import TYPE_CHECKING, TextIO
 
-from atc.report.oracle_lines import OracleLines, oracle_lines
-from atc.report.verdict import BELOW_POWER, Metrics, below_power, verdict
+from atc.report.holdout_tables import holdout_tables
+from atc.report.oracle_lines import oracle_lines
+from atc.report.table import DASH, new_table
+from atc.report.verdict import Metrics, verdict
 from atc.tracking.metrics_file import read_metrics
 from atc.tracking.run_files import CONFIG, LOG, METRICS, Manifest, read_manifest
 
@@ -20,28 +21,14 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 _WIDEST = 100
-_DASH = "–"
-_RANKING_ROWS = (
-    ("model", "holdout", " "),
-    ("baseline", "baseline/holdout", " "),
-    ("volatility only", "volatility/holdout", " "),
-    ("lift over baseline", "lift/holdout", "+"),
-    ("lift over volatility", "lift_over_volatility/holdout", "+"),
-    ("model, valid", "valid", " "),
-    ("model, train", "train", " "),
+_OWN_TABLES = frozenset(
+    {
+        *("auc", "direction_auc", "pr_auc", "log_loss", "brier", "ece", "accuracy", "macro_f1", "f1"),
+        *("pearson", "spearman", "mse", "directional_accuracy", "confusion"),
+        *("rows", "blocks", "base_rate", "always_hold_accuracy", "direction_rows", "independent_windows"),
+    }
 )
-_SCORES = (
-    ("log loss", "log_loss"),
-    ("Brier", "brier"),
-    ("ECE", "ece"),
-    ("PR-AUC", "pr_auc"),
-    ("accuracy", "accuracy"),
-)
-_SCORE_ROWS = _RANKING_ROWS[:3]
-_CONSTANT = {
-    "pr_auc": "holdout/base_rate",
-    "accuracy": "holdout/always_hold_accuracy",
-}  # what no skill scores
+"""Figures of the holdout that stand in tables of their own, or in metrics.json alone."""
 
 
 def print_summary(folder: Path, file: TextIO | None = None) -> None:
@@ -87,8 +74,7 @@ def print_tables(
     for table in (
         _facts(folder, config, manifest),
         _spans(manifest, metrics),
-        _ranking(config, metrics, known),
-        _scores(metrics),
+        *holdout_tables(config, metrics, known),
         _other_figures(metrics),
         _stages(manifest),
     ):
@@ -107,7 +93,7 @@ def print_tables(
 
 
 def _facts(folder: Path, config: Mapping[str, object], manifest: Manifest) -> Table:
-    table = _table()
+    table = new_table()
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
     data, label, model = (_part(config, name) for name in ("data", "label", "model"))
@@ -143,7 +129,7 @@ def _label(label: Mapping[str, object]) -> str:
 
 
 def _spans(manifest: Manifest, metrics: Metrics) -> Table:
-    table = _table("split", "from", "to", right=("days", "rows", "blocks"))
+    table = new_table("split", "from", "to", right=("days", "rows", "blocks"))
     spans = _part(manifest, "spans")
     for split in ("train", "valid", "holdout"):
         span = _part(spans, split)
@@ -159,76 +145,18 @@ def _spans(manifest: Manifest, metrics: Metrics) -> Table:
     return table
 
 
-def _ranking(config: Mapping[str, object], metrics: Metrics, known: OracleLines | None) -> Table:
-    confidence = _part(config, "evaluation").get("confidence", 0.95)
-    interval = (
-        f"{float(confidence):.0%} interval".replace("%", " %")
-        if isinstance(confidence, float)
-        else "interval"
-    )
-    table = _table("", right=("AUC", interval, "direction", interval))
-    for name, prefix, sign in _RANKING_ROWS:
-        if not any(key.startswith(prefix + "/") for key in metrics):
-            continue
-        cells = []
-        for figure in ("auc", "direction_auc"):
-            key = f"{prefix}/{figure}"
-            cells += [_figure(metrics, key, sign), _interval(metrics, key, sign)]
-        marked = f"{name} {BELOW_POWER}" if below_power(metrics, f"{prefix}/auc") else name
-        last_score = name == _SCORE_ROWS[-1][0]
-        best = _oracle_cells(known, confidence) if last_score else None
-        table.add_row(marked, *cells, end_section=(last_score and not best) or prefix.startswith("lift_over"))
-        if best:
-            table.add_row("oracle", *best, end_section=True)
-    return table
-
-
-def _oracle_cells(known: OracleLines | None, confidence: object) -> list[str]:
-    """The best possible score's AUC and direction AUC with normal intervals; empty where not kept."""
-    if known is None or known.truth is None:
-        return []
-    width = NormalDist().inv_cdf(0.5 + (confidence if isinstance(confidence, float) else 0.95) / 2)
-    cells = []
-    for best in (known.truth.auc, known.truth.direction):
-        value, error = (None, None) if best is None else (best.corrected.value, best.corrected.se)
-        figures: dict[str, float | None] = {"auc": value}
-        if value is not None and error is not None:
-            figures |= {"auc/lo": value - width * error, "auc/hi": value + width * error}
-        cells += [_figure(figures, "auc", " "), _interval(figures, "auc", " ")]
-    return cells
-
-
-def _scores(metrics: Metrics) -> Table:
-    shown = [
-        (title, name)
-        for title, name in _SCORES
-        if any(metrics.get(f"{prefix}/{name}") is not None for _, prefix, _ in _SCORE_ROWS)
-    ]
-    table = _table("holdout", right=tuple(title for title, _ in shown))
-    for row, prefix, _ in _SCORE_ROWS:
-        if shown and any(f"{prefix}/{name}" in metrics for _, name in shown):
-            table.add_row(row, *(_figure(metrics, f"{prefix}/{name}", "") for _, name in shown))
-    if any(metrics.get(key) is not None for key in _CONSTANT.values()):
-        table.add_row("always HOLD", *(_figure(metrics, _CONSTANT.get(name, ""), "") for _, name in shown))
-    return table
-
-
 def _other_figures(metrics: Metrics) -> Table:
-    """What tasks other than two-class ranking report on the holdout: named as in metrics.json."""
-    known = {"auc", "direction_auc", "rows", "blocks", "base_rate", "always_hold_accuracy"}
-    known |= {"direction_rows", "independent_windows"}
-    known |= {"confusion", "f1", "macro_f1", "pearson", "spearman"}
-    known |= {name for _, name in _SCORES}
-    table = _table("figure", right=("value",))
+    """What other tasks report on the holdout: named as in metrics.json."""
+    table = new_table("figure", right=("value",))
     for key, value in metrics.items():
         first, _, rest = key.partition("/")
-        if first == "holdout" and rest.split("/")[0] not in known:
-            table.add_row(key, _DASH if value is None else f"{value:.4f}")
+        if first == "holdout" and rest.split("/")[0].partition("@")[0] not in _OWN_TABLES:
+            table.add_row(key, DASH if value is None else f"{value:.4f}")
     return table
 
 
 def _stages(manifest: Manifest) -> Table:
-    table = _table("stage", right=("seconds", "peak MiB"))
+    table = new_table("stage", right=("seconds", "peak MiB"))
     table.add_column("")
     total = 0.0
     stages = _part(manifest, "stages")
@@ -271,41 +199,12 @@ def _files(folder: Path, manifest: Manifest) -> Iterator[str]:
 def _print_sentences(console: Console, title: str, sentences: Sequence[str]) -> None:
     if not sentences:
         return
-    table = _table()
+    table = new_table()
     table.add_column(style="bold", no_wrap=True, min_width=8)
     table.add_column(overflow="fold")
     for index, sentence in enumerate(sentences):
         table.add_row(title if index == 0 else "", sentence)
     console.print(table)
-
-
-def _table(*left: str, right: Sequence[str] = ()) -> Table:
-    from rich.box import Box
-    from rich.table import Table
-
-    rule = Box("    \n    \n ── \n    \n ── \n ── \n    \n    \n")
-    table = Table(
-        box=rule if left or right else None,
-        show_header=bool(left or right),
-        show_edge=False,
-        pad_edge=False,
-        padding=(0, 1 if left or right else 2, 0, 0),
-    )
-    for name in left:
-        table.add_column(name, no_wrap=True)
-    for name in right:
-        table.add_column(name, justify="right", no_wrap=True)
-    return table
-
-
-def _figure(metrics: Metrics, key: str, sign: str) -> str:
-    value = metrics.get(key)
-    return _DASH if value is None else f"{value:{sign}.4f}"
-
-
-def _interval(metrics: Metrics, key: str, sign: str) -> str:
-    low, high = metrics.get(f"{key}/lo"), metrics.get(f"{key}/hi")
-    return _DASH if low is None or high is None else f"{low:{sign}.4f} … {high:{sign}.4f}"
 
 
 def _part(content: Mapping[str, object], name: str) -> Mapping[str, object]:
@@ -323,18 +222,18 @@ def _strings(value: object) -> list[str]:
 
 def _minute(value: object) -> str:
     """An ISO date or time to the minute, in UTC as it is stored."""
-    text = str(value) if value else _DASH
+    text = str(value) if value else DASH
     return (
         text if len(text) <= len("2026-01-01") else text[: len("2026-01-01T00:00")].replace("T", " ") + " UTC"
     )
 
 
 def _whole(value: object) -> str:
-    return f"{value:,.0f}" if isinstance(value, int | float) else _DASH
+    return f"{value:,.0f}" if isinstance(value, int | float) else DASH
 
 
 def _decimals(value: object, decimals: int) -> str:
-    return f"{value:,.{decimals}f}" if isinstance(value, int | float) else _DASH
+    return f"{value:,.{decimals}f}" if isinstance(value, int | float) else DASH
 
 
 def _size(size: int) -> str:

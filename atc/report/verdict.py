@@ -13,25 +13,34 @@ BELOW_POWER = "†"
 
 
 def verdict(metrics: Metrics) -> list[str]:
-    """Sentences on a two-class run: against its baseline, against volatility, on direction. Empty for other
-    tasks.
+    """Sentences on each head with classes: against its baseline, against volatility, on direction. Empty for
+    other tasks.
     """
-    if "holdout/auc" not in metrics:
-        return []
-    if metrics["holdout/auc"] is None:
+    areas = [key for key in metrics if key == "holdout/auc" or key.startswith("holdout/auc@")]
+    heads = sorted(
+        {key.partition("/auc")[2].partition("/")[0] for key in areas}, key=lambda at: (len(at), at)
+    )
+    if areas and all(metrics[f"holdout/auc{at}"] is None for at in heads):
         return [
             "The holdout is sealed, or its figures are undefined: nothing tells how the model does there."
         ]
-    if metrics.get("holdout/auc/lo") is None:
+    return [f"{at[1:]}: {told}" if at else told for at in heads for told in _of_head(metrics, at)]
+
+
+def _of_head(metrics: Metrics, at: str) -> list[str]:
+    """Sentences on one head; `at`: what follows a figure's name, such as `@300s`."""
+    if metrics[f"holdout/auc{at}"] is None:
+        return ["The AUC is undefined: the holdout's labels are of one class."]
+    if metrics.get(f"holdout/auc{at}/lo") is None:
         return [
             "No interval: the holdout has too few independent blocks. The figures describe these rows and "
             "cannot tell skill from luck."
         ]
     return [
-        *_below(metrics, "holdout/auc"),
-        *_against(metrics, "lift/holdout/auc", "the baseline"),
-        *_against(metrics, "lift_over_volatility/holdout/auc", "volatility and time of day alone"),
-        *_direction(metrics),
+        *_below(metrics, f"holdout/auc{at}"),
+        *_against(metrics, f"lift/holdout/auc{at}", "the baseline"),
+        *_against(metrics, f"lift_over_volatility/holdout/auc{at}", "volatility and time of day alone"),
+        *_direction(metrics, f"holdout/direction_auc{at}"),
     ]
 
 
@@ -88,8 +97,8 @@ def _below(metrics: Metrics, key: str) -> list[str]:
     ]
 
 
-def _direction(metrics: Metrics) -> list[str]:
-    low, high = metrics.get("holdout/direction_auc/lo"), metrics.get("holdout/direction_auc/hi")
+def _direction(metrics: Metrics, key: str) -> list[str]:
+    low, high = metrics.get(f"{key}/lo"), metrics.get(f"{key}/hi")
     if low is None or high is None:
         return []
     if low > 0.5:
