@@ -17,6 +17,7 @@ from recordings import BINANCE_2020, BINANCE_RAW, needs
 from wandb_files import read_offline
 
 import atc
+from atc.protocol.ledger import Ledger
 
 ROOT = Path(__file__).resolve().parent.parent
 # Six simulated days: enough for every stage, small enough for a test.
@@ -169,6 +170,7 @@ def test_a_multirun_over_hyper_parameters_is_sealed(outputs: Path) -> None:
         assert run.metrics["power/holdout/lift/min_detectable"] is not None
         assert run.metrics["valid/auc"] is not None
         assert set(run.predictions["split"].unique()) == {"valid"}
+        assert Ledger(run.config.paths.events_dir).looks_of(run.run_id) == []
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ from typer.testing import CliRunner
 import atc
 from atc.cli import application
 from atc.errors import DataError, UsageError
-from atc.protocol.ledger import Ledger, Look
+from atc.protocol.ledger import Ledger
+from atc.protocol.ledger_lines import Look
 from atc.report.progress import Progress
 from atc.run import run
 from atc.tasks.base import Desk

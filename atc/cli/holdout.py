@@ -11,7 +11,7 @@ import typer
 from atc.errors import UsageError
 
 if TYPE_CHECKING:
-    from atc.protocol.ledger import Look
+    from atc.protocol.ledger_lines import Look
     from atc.protocol.window import Span
 
 _DASH = "–"

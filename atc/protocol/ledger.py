@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -20,12 +19,10 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Literal
-
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from atc.errors import DataError, UsageError
 from atc.events.commit import sync_folder
+from atc.protocol.ledger_lines import Look, Mend, bytes_of, readable, sha256, verified
 from atc.protocol.window import Span
 
 _SUFFIX = ".jsonl"
@@ -44,7 +41,7 @@ class Holdout:
     @property
     def file_name(self) -> str:
         """Readable times, and a key over all that makes this holdout another than its neighbour."""
-        key = _sha256(json.dumps([self.venue, self.symbol, *self.span, self.digest]).encode())
+        key = sha256(json.dumps([self.venue, self.symbol, *self.span, self.digest]).encode())
         return f"{_compact(self.span[0])}_{_compact(self.span[1])}-{key[:12]}{_SUFFIX}"
 
 
@@ -62,53 +59,6 @@ class Asker:
     dirty: bool | None
     user: str | None
     host: str | None
-
-
-class _Line(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-    format: Literal[1] = 1
-    previous: str
-    at: str
-
-
-class Look(_Line):
-    """A line of the ledger: a look at the holdout."""
-
-    kind: Literal["look"]
-    reason: str
-    """What was asked of the holdout."""
-    run_id: str
-    name: str
-    config_digest: str
-    data_digest: str
-    commit: str | None
-    dirty: bool | None
-    user: str | None
-    host: str | None
-    venue: str
-    symbol: str
-    from_ns: int
-    to_ns: int
-    holdout_digest: str
-
-    @property
-    def span(self) -> Span:
-        """The time that was looked at, its end excluded."""
-        return self.from_ns, self.to_ns
-
-
-class Mend(_Line):
-    """The first line of a ledger that stands in for a damaged one; its readable looks follow."""
-
-    kind: Literal["mend"]
-    reason: str
-    damaged: str
-    """Name of the damaged file, which is kept."""
-    damaged_digest: str
-
-
-_LINE: TypeAdapter[Look | Mend] = TypeAdapter(Annotated[Look | Mend, Field(discriminator="kind")])
 
 
 class Ledger:
@@ -130,10 +80,10 @@ class Ledger:
         try:
             _make_folder(path.parent)
             with _locked(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, fcntl.LOCK_EX) as file:
-                lines = _verified(path, _content(file))
+                lines = verified(path, _content(file))
                 look = Look(
                     kind="look",
-                    previous=_sha256(_bytes_of(lines[-1])) if lines else _sha256(path.name.encode()),
+                    previous=sha256(bytes_of(lines[-1])) if lines else sha256(path.name.encode()),
                     at=_now(),
                     reason=reason,
                     **asdict(asker),
@@ -143,7 +93,7 @@ class Ledger:
                     to_ns=holdout.span[1],
                     holdout_digest=holdout.digest,
                 )
-                _append(file, _bytes_of(look) + b"\n")
+                _append(file, bytes_of(look) + b"\n")
             sync_folder(path.parent)
         except OSError as error:
             raise DataError(
@@ -171,7 +121,7 @@ class Ledger:
         for path in sorted(paths):
             try:
                 with _locked(path, os.O_RDONLY, fcntl.LOCK_SH) as file:
-                    lines = _verified(path, _content(file))
+                    lines = verified(path, _content(file))
             except OSError as error:
                 raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
             found += [line for line in lines if isinstance(line, Look)]
@@ -185,40 +135,46 @@ def mend(path: Path, reason: str) -> int:
     """Put a ledger in place of a damaged one: who mended it why, then every look that can still be read.
 
     The damaged file is kept beside it. Gives the number of looks. Raises UsageError for a ledger that is
-    whole or not there.
+    whole or not there, DataError where the folder cannot be written.
     """
     if path.suffix != _SUFFIX or not path.is_file():
         raise UsageError(f"{path} is no holdout ledger; `atc holdout log` names the damaged one")
-    with _locked(path, os.O_RDWR, fcntl.LOCK_EX) as file:
-        content = _content(file)
-        try:
-            _verified(path, content)
-        except DataError:
-            pass
-        else:
-            raise UsageError(f"{path} is whole: there is nothing to mend")
-        kept = _free_name(path)
-        kept.write_bytes(content)
-        lines: list[Look | Mend] = [
-            Mend(
-                kind="mend",
-                previous=_sha256(path.name.encode()),
-                at=_now(),
-                reason=reason,
-                damaged=kept.name,
-                damaged_digest=_sha256(content),
-            )
-        ]
-        for found in _readable(content):
-            lines.append(found.model_copy(update={"previous": _sha256(_bytes_of(lines[-1]))}))
-        fresh = path.with_suffix(".part")
-        fresh.write_bytes(b"".join(_bytes_of(line) + b"\n" for line in lines))
-        for written in (kept, fresh):
-            with written.open("rb") as copy:
-                os.fsync(copy.fileno())
-        fresh.replace(path)
-        sync_folder(path.parent)
-    return sum(isinstance(line, Look) for line in lines)
+    try:
+        with _locked(path, os.O_RDWR, fcntl.LOCK_EX) as file:
+            return _replace_damaged(path, _content(file), reason)
+    except OSError as error:
+        raise DataError(f"{error.filename or path}: cannot be written ({error.strerror or error})") from error
+
+
+def _replace_damaged(path: Path, content: bytes, reason: str) -> int:
+    try:
+        verified(path, content)
+    except DataError:
+        pass
+    else:
+        raise UsageError(f"{path} is whole: there is nothing to mend")
+    kept = _free_name(path)
+    head = Mend(
+        kind="mend",
+        previous=sha256(path.name.encode()),
+        at=_now(),
+        reason=reason,
+        damaged=kept.name,
+        damaged_digest=sha256(content),
+    )
+    lines = [bytes_of(head)]
+    looks = readable(content)
+    for look in looks:
+        lines.append(bytes_of(look.model_copy(update={"previous": sha256(lines[-1])})))
+    fresh = path.with_suffix(".part")
+    for written, text in ((kept, content), (fresh, b"".join(line + b"\n" for line in lines))):
+        with written.open("wb") as copy:
+            copy.write(text)
+            copy.flush()
+            os.fsync(copy.fileno())
+    fresh.replace(path)
+    sync_folder(path.parent)
+    return len(looks)
 
 
 @contextmanager
@@ -260,52 +216,6 @@ def _append(file: int, line: bytes) -> None:
         raise
 
 
-def _verified(path: Path, content: bytes) -> list[Look | Mend]:
-    """The lines of a ledger. Raises DataError that names the first one that is not as it was written."""
-    lines: list[Look | Mend] = []
-    expected = _sha256(path.name.encode())
-    raw = content.split(b"\n")
-    for number, text in enumerate(raw[:-1], start=1):
-        line = _parsed(text)
-        if isinstance(line, str):
-            raise _damaged(path, number, line)
-        if line.previous != expected:
-            what = "the file's name" if number == 1 else "the line before it"
-            raise _damaged(path, number, f"carries another digest of {what}: lines were changed or removed")
-        lines.append(line)
-        expected = _sha256(text)
-    if raw[-1]:
-        raise _damaged(path, len(raw), "was cut short while it was written")
-    return lines
-
-
-def _readable(content: bytes) -> list[Look]:
-    parsed = [_parsed(text) for text in content.split(b"\n")]
-    return [line for line in parsed if isinstance(line, Look)]
-
-
-def _parsed(text: bytes) -> Look | Mend | str:
-    """A line, or what is wrong with it."""
-    try:
-        line = _LINE.validate_json(text)
-    except ValidationError as error:
-        first = error.errors()[0]
-        return ": ".join([*map(str, first["loc"]), first["msg"]])
-    return line if _bytes_of(line) == text else "is not written as a ledger writes it"
-
-
-def _damaged(path: Path, number: int, what: str) -> DataError:
-    return DataError(
-        f"{path}, line {number} {what}. The ledger is damaged, so no holdout that it guards is looked at: "
-        f'put a copy of it back, or run `atc holdout mend {path} --because "…"`, which keeps the damaged '
-        "file and every look that can still be read"
-    )
-
-
-def _bytes_of(line: BaseModel) -> bytes:
-    return json.dumps(line.model_dump(), sort_keys=True, separators=(",", ":")).encode()
-
-
 def _make_folder(folder: Path) -> None:
     """`folder` and those above it, their names on disk."""
     missing = [one for one in (folder, *folder.parents) if not one.exists()]
@@ -331,10 +241,6 @@ def _compact(ns: int) -> str:
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="microseconds")
-
-
-def _sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
 
 
 EnterLook = Callable[[Holdout, str], None]

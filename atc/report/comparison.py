@@ -19,7 +19,7 @@ from atc.tracking.run_files import MODEL
 if TYPE_CHECKING:
     import polars as pl
 
-    from atc.protocol.ledger import Look
+    from atc.protocol.ledger_lines import Look
 
 _KEY = ("symbol", "ts_recv", "ev_seq")
 _SCORE = "p_hold"
