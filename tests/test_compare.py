@@ -158,13 +158,15 @@ def test_runs_on_other_rows_are_listed_apart_with_the_reason(folder: Folder) -> 
     found = compare_runs([first, sealed, label, rows])
     assert [one.name for one in found.same] == [first.folder.name]
     reasons = {run.folder.name.split("-")[0]: reason for run, reason in found.apart}
-    assert reasons["sealed"] == "sealed: no holdout figures"
+    assert reasons["sealed"] == "no holdout figures: sealed, or a protocol without a holdout"
     assert reasons["label"] == "judged on other rows or labels: its label is not the first run's"
     assert reasons["rows"] == "judged on other rows or labels: 5,831 rows, the first run has 5,880"
     text = compared(first, sealed, label, rows)
     assert "not compared" in text
     assert "difference to" not in text
-    assert compared(sealed, first).startswith("the first run is sealed")
+    assert compared(sealed, first).startswith("the first run has no holdout figures")
+    warned = folder.run("warned", predictions(r_bps, signal), metrics={**METRICS, "warning/random_split": 1})
+    assert f"{warned.folder.name} warns: random_split" in compared(first, warned)
 
 
 def test_a_look_that_the_ledger_does_not_know_is_told(folder: Folder) -> None:

@@ -100,7 +100,8 @@ def _why_not(
 ) -> str | None:
     """Why two runs are not judged on the same rows; None if they are."""
     if found is None or held is None:
-        return "sealed: no holdout figures" if found is None else "the first run is sealed"
+        whose = "no holdout figures" if found is None else "the first run has no holdout figures"
+        return f"{whose}: sealed, or a protocol without a holdout"
     labels = [name for name in held.columns if name.startswith("y")]
     if labels == [name for name in found.columns if name.startswith("y")] and held.select(
         *_KEY, *labels

@@ -39,6 +39,10 @@ def comparison_lines(found: Comparison, *, markdown: bool) -> Iterator[str]:
         yield "not compared"
         rows = [[run.folder.name, reason] for run, reason in found.apart]
         yield from _table([["run", "why"], *rows], words=(0, 1), markdown=markdown)
+    for run in (*(one.run for one in found.same), *(run for run, _ in found.apart)):
+        for key in _warnings(run.metrics):
+            yield ""
+            yield f"{run.folder.name} warns: {key}; its notes say why its figures are not to be relied upon"
     for name in found.unentered:
         yield ""
         yield (
@@ -78,7 +82,16 @@ def comparison_json(found: Comparison) -> dict[str, Any]:
 
 
 _AUC, _LIFT, _POWER = "holdout/auc", "lift/holdout/auc", "power/holdout/lift"
-_IN_JSON = ("holdout/auc", "holdout/direction_auc", "lift/", "lift_over_volatility/", "power/", "backtest/")
+_WARNING = "warning/"
+_IN_JSON = (
+    "holdout/auc",
+    "holdout/direction_auc",
+    "lift/",
+    "lift_over_volatility/",
+    "power/",
+    "backtest/",
+    _WARNING,
+)
 _FIGURES = ["run", "AUC", "interval", "lift over baseline", "interval", "said to show"]
 _DIFFERENCES = ["run", "AUC", "interval", "direction", "interval", "DeLong", "p", "disjoint rows"]
 _RECORDS = ["run", "alpha", "days", "Sharpe a day", "PSR", "DSR", "days needed"]
@@ -86,7 +99,7 @@ _RECORDS = ["run", "alpha", "days", "Sharpe a day", "PSR", "DSR", "days needed"]
 
 def _heading(found: Comparison) -> str:
     if found.rows == 0:
-        return "the first run is sealed: nothing tells how it does on the holdout"
+        return "the first run has no holdout figures: it is sealed, or its protocol has no holdout"
     looks = "an unknown number of looks" if found.looks is None else f"looks at this holdout: {found.looks}"
     return f"{found.rows:,} holdout rows; {looks}"
 
@@ -109,6 +122,13 @@ def _figures(one: Compared) -> Iterator[Row]:
             marked = f" {BELOW_POWER}" if below_power(metrics, key) else ""
             cells += [_number(metrics.get(key), sign) + marked, _interval(metrics, key, sign)]
         yield [*cells, _number(metrics.get(f"{_POWER}{head}/min_detectable"), "")]
+
+
+def _warnings(metrics: Metrics) -> list[str]:
+    """What a run carries a warning of, such as `random_split`."""
+    return [
+        key.removeprefix(_WARNING) for key, value in metrics.items() if key.startswith(_WARNING) and value
+    ]
 
 
 def _interval(metrics: Metrics, key: str, sign: str) -> str:
