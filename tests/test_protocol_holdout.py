@@ -28,7 +28,7 @@ LINEAR = Logistic(kind="logistic")
 
 def parts_of(data: Dataset, *, sealed: bool = False) -> Parts:
     rows = split(data.t0, data.last_t1, halves(data), 0.1, labelled=labelled(data.y))
-    return seal(data, rows, sealed=sealed)
+    return seal(data, rows, sealed=sealed, on_open=lambda _reason: None)
 
 
 class Curious(LogisticModel):

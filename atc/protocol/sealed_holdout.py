@@ -160,9 +160,7 @@ class SealedHoldout:
     n_rows: int
     """Number of rows, which the record states even of a sealed run."""
 
-    def __init__(
-        self, dataset: Dataset, rows: Rows, *, sealed: bool, on_open: Callable[[str], None] | None = None
-    ) -> None:
+    def __init__(self, dataset: Dataset, rows: Rows, *, sealed: bool, on_open: Callable[[str], None]) -> None:
         """`sealed`: this run may not open it. `on_open` is called with the reason before any row is given
         out.
         """
@@ -196,8 +194,7 @@ class SealedHoldout:
                 "selects may "
                 "see it"
             )
-        if self.__on_open is not None:
-            self.__on_open(reason)
+        self.__on_open(reason)
         return self.__dataset.take(self.__rows)
 
     def __reduce__(self) -> NoReturn:
@@ -213,9 +210,7 @@ class Parts:
     holdout: SealedHoldout
 
 
-def seal(
-    dataset: Dataset, rows: Split, *, sealed: bool, on_open: Callable[[str], None] | None = None
-) -> Parts:
+def seal(dataset: Dataset, rows: Split, *, sealed: bool, on_open: Callable[[str], None]) -> Parts:
     """The parts of `dataset` as `rows` assigns them."""
     return Parts(
         train=dataset.block(rows.train),
