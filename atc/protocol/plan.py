@@ -9,9 +9,19 @@ from atc.config.protocol import Cpcv, Protocol, RandomSplit, WalkForward
 from atc.protocol.cpcv import cpcv
 from atc.protocol.fold import Fold, FoldSpans, rows_of_fold
 from atc.protocol.purge import Instants
-from atc.protocol.random_split import random_split
+from atc.protocol.random_split import WARNING, random_split
 from atc.protocol.walk_forward import walk_forward
 from atc.protocol.window import Span
+
+
+def has_folds(protocol: Protocol) -> bool:
+    """Whether models are fitted on folds besides the final fit."""
+    return isinstance(protocol, WalkForward | Cpcv | RandomSplit)
+
+
+def warnings_of(protocol: Protocol) -> dict[str, str]:
+    """By name what every output of a run under `protocol` has to say of its figures."""
+    return {"random_split": WARNING} if isinstance(protocol, RandomSplit) else {}
 
 
 def plan_folds(

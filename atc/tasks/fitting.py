@@ -4,22 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from atc.config.model import Model as ModelConfig
+from atc.config.protocol import WalkForward
 from atc.config.schema import RunConfig
 from atc.evaluation.power import PowerByHead
 from atc.evaluation.report import BASELINE, MODEL, VOLATILITY, VOLATILITY_FEATURES
 from atc.features.sets import set_columns
-from atc.models.base import FitReport, Model, fit_model
+from atc.models.base import FitReport, Model, Progress, fit_model
 from atc.models.build import build_model
 from atc.models.calibration import Calibration, calibrated, fit_calibration
 from atc.protocol.dataset import Block, Dataset
+from atc.protocol.gate import REJECTED, GateVerdict
+from atc.protocol.sealed_holdout import fit_in_progress
 from atc.tasks.base import Desk
 from atc.tasks.loaded import Loaded
 from atc.tasks.power import state_power
+
+if TYPE_CHECKING:
+    from atc.tasks.folds import FittedFold
+
+FALLBACK = "fallback"
+"""The logistic regression that stands in for a rejected model; beside it, never in its place."""
 
 
 @dataclass(frozen=True)
@@ -46,42 +56,66 @@ class Fitted:
     """The named model and what it is compared with, all on the same rows."""
 
     by_name: Mapping[str, FittedModel]
+    """FALLBACK among them where the gate rejects the named model."""
     loaded: Loaded
     power: PowerByHead
     """What the holdout can show, as stated before the named model was fitted."""
+    folds: tuple[FittedFold, ...]
+    gate: GateVerdict
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A model to fit, and the columns that it sees."""
+
+    name: str
+    config: ModelConfig
+    columns: tuple[str, ...]
+
+
+def plans_of(config: RunConfig) -> tuple[Plan, ...]:
+    """The named model, the baseline and volatility alone."""
+    # Volatility alone goes through the baseline's kind of model, so that only the inputs differ.
+    return (
+        Plan(MODEL, config.model, set_columns(config.features)),
+        Plan(BASELINE, config.baseline.model, set_columns(config.baseline.features)),
+        Plan(VOLATILITY, config.baseline.model, VOLATILITY_FEATURES),
+    )
 
 
 def fit_all(config: RunConfig, loaded: Loaded, desk: Desk) -> Fitted:
-    """Fits the named model, the baseline and volatility alone; the holdout is closed meanwhile."""
+    """Fits what the named model is compared with, says what the holdout can show, fits the folds, asks the
+    gate, and fits the named model, with the fallback where the gate rejects it; the holdout is closed
+    meanwhile.
+    """
+    from atc.tasks.folds import fit_folds, gate_of
 
-    def fit(name: str, model: ModelConfig, columns: tuple[str, ...]) -> FittedModel:
-        return _fit_one(name, model, columns, run=config, loaded=loaded, desk=desk)
+    model, baseline, volatility = plans_of(config)
 
-    # First what is compared with: the pilot of the power, which is stated before the named model is fitted.
-    baseline = fit(BASELINE, config.baseline.model, set_columns(config.baseline.features))
-    # Volatility alone goes through the baseline's kind of model, so that only the inputs differ.
-    volatility = fit(VOLATILITY, config.baseline.model, VOLATILITY_FEATURES)
-    power = state_power(config, loaded, baseline, volatility, desk)
-    model = fit(MODEL, config.model, set_columns(config.features))
-    return Fitted({MODEL: model, BASELINE: baseline, VOLATILITY: volatility}, loaded, power)
+    def fit(plan: Plan) -> FittedModel:
+        stage_name = "fit" if plan.name == MODEL else f"fit {plan.name}"
+        with desk.stage(stage_name), desk.bar(stage_name, None, "iterations") as bar:
+            return fit_one(config, plan, loaded.parts.train, loaded.parts.valid, progress=bar.update)
+
+    with fit_in_progress():
+        # First the pilot of the power, which is stated before the named model is fitted anywhere.
+        compared = {plan.name: fit(plan) for plan in (baseline, volatility)}
+        power = state_power(config, loaded, compared[BASELINE], compared[VOLATILITY], desk)
+        folds = fit_folds(config, loaded, desk)
+        gate = gate_of(config, folds)
+        fitted = {MODEL: fit(model), **compared}
+        if gate.verdict == REJECTED and isinstance(config.protocol, WalkForward):
+            fitted[FALLBACK] = fit(Plan(FALLBACK, config.protocol.gate.fallback, model.columns))
+    return Fitted(fitted, loaded, power, folds, gate)
 
 
-def _fit_one(
-    name: str, config: ModelConfig, columns: tuple[str, ...], *, run: RunConfig, loaded: Loaded, desk: Desk
+def fit_one(
+    config: RunConfig, plan: Plan, train: Block, valid: Block, progress: Progress | None = None
 ) -> FittedModel:
-    model = build_model(config)
-    stage_name = "fit" if name == MODEL else f"fit {name}"
-    with desk.stage(stage_name), desk.bar(stage_name, None, "iterations") as bar:
-        report = fit_model(
-            model,
-            loaded.parts.train.select(columns),
-            loaded.parts.valid.select(columns),
-            seed=run.seed,
-            progress=bar.update,
-        )
-        calibration = None
-        if run.calibration.kind != "none":
-            valid = loaded.parts.valid
-            raw = model.predict(valid.select(columns).x)
-            calibration = fit_calibration(run.calibration.kind, raw, valid.y)
-    return FittedModel(model, report, config, calibration)
+    """The model of `plan` on its columns of these rows, calibrated on those of `valid` if the run calibrates."""
+    model = build_model(plan.config)
+    seen = valid.select(plan.columns)
+    report = fit_model(model, train.select(plan.columns), seen, seed=config.seed, progress=progress)
+    kind = config.calibration.kind
+    calibration = None if kind == "none" else fit_calibration(kind, model.predict(seen.x), valid.y)
+    return FittedModel(model, report, plan.config, calibration)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from atc.config.schema import RunConfig
 from atc.errors import DataError
 from atc.protocol.dataset import Dataset, labelled, latest
+from atc.protocol.fold import Fold
 from atc.protocol.sealed_holdout import Parts, Split, seal, split
 from atc.protocol.window import Spans
 from atc.tasks.base import Desk
@@ -42,6 +43,10 @@ class Loaded:
     """How many disjoint label windows of a horizon (ns) the holdout's rows have room for; from their times
     alone.
     """
+    train_range: Dataset | None
+    """Every row of the train span, where the protocol has folds: they lie inside it."""
+    folds: tuple[Fold, ...]
+    """Positions in `train_range`; none for a protocol without folds."""
 
 
 def load_rows(market: MarketData, config: RunConfig, desk: Desk) -> Loaded:
@@ -80,6 +85,7 @@ def load_rows(market: MarketData, config: RunConfig, desk: Desk) -> Loaded:
             t1=rows.t1,
             days=days_of(rows.t0, config.data.day_cut_utc_s, config.data.tz_offset_s),
         )
+        train_range, folds = _folds(dataset, market, config)
         look = partial(desk.look, market.holdout)
         parts = seal(dataset, parts_of, sealed=bool(config.protocol.sealed), on_open=look)
         return Loaded(
@@ -91,7 +97,33 @@ def load_rows(market: MarketData, config: RunConfig, desk: Desk) -> Loaded:
             label=label,
             spans=spans,
             holdout_windows=partial(disjoint_windows, dataset.t0[parts_of.holdout]),
+            train_range=train_range,
+            folds=folds,
         )
+
+
+def _folds(
+    dataset: Dataset, market: MarketData, config: RunConfig
+) -> tuple[Dataset | None, tuple[Fold, ...]]:
+    """The rows of the train span and their folds."""
+    from atc.protocol.plan import assign_folds, has_folds
+    from atc.tasks.market_data import look_back_ns
+
+    if not has_folds(config.protocol):
+        return None, ()
+    start, end = market.spans.train
+    rows = dataset.take(np.flatnonzero((dataset.t0 >= start) & (dataset.t0 < end)))
+    folds = assign_folds(
+        config.protocol,
+        market.planned_folds,
+        rows.t0,
+        rows.last_t1,
+        # A label that ends beyond the train span looks into the holdout.
+        labelled(rows.r_bps) & (rows.last_t1 < end),
+        look_back_ns=look_back_ns(config),
+        seed=config.seed,
+    )
+    return rows, folds
 
 
 def _described(dataset: Dataset, split: Split) -> dict[str, dict[str, object]]:

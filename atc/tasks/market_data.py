@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from atc.events.catalog import Catalog
     from atc.features.building import Tally
     from atc.features.day_cache import Features, Labels, Source
+    from atc.protocol.fold import FoldSpans
     from atc.protocol.ledger import Holdout
     from atc.protocol.window import Spans
     from atc.tasks.rows import LabelledRows
@@ -44,6 +45,8 @@ class MarketData:
 
         with desk.stage("events") as stage:
             stage.cached = self._ensure_events(desk)
+        # A protocol that does not fit the window is refused before anything is built.
+        _ = self.planned_folds
         facts, source = self._facts, self._source
         read = {
             day
@@ -125,6 +128,19 @@ class MarketData:
             self._config.window,
             days,
             time_range,
+            day_cut_utc_s=facts.day_cut_utc_s,
+            tz_offset_s=facts.tz_offset_s,
+        )
+
+    @cached_property
+    def planned_folds(self) -> tuple[FoldSpans, ...]:
+        """The time of the protocol's folds."""
+        from atc.protocol.plan import plan_folds
+
+        facts = self._facts
+        return plan_folds(
+            self._config.protocol,
+            self.spans.train,
             day_cut_utc_s=facts.day_cut_utc_s,
             tz_offset_s=facts.tz_offset_s,
         )

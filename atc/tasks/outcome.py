@@ -9,11 +9,13 @@ from atc.evaluation.power import described, power_figures
 from atc.evaluation.report import MODEL, Scored, evaluate
 from atc.models.calibration import calibrated
 from atc.protocol.dataset import Block
+from atc.protocol.plan import warnings_of
 from atc.tasks.base import Desk, Outcome
 from atc.tasks.fitting import Fitted
+from atc.tasks.folds import described_folds, figures_of, fold_notes
 from atc.tasks.heads import heads_of
 from atc.tasks.loaded import Loaded, row_notes
-from atc.tasks.predictions import Judged, predictions_of
+from atc.tasks.predictions import Decided, Judged, predictions_of
 from atc.tasks.tables import Places, further_figures
 
 
@@ -36,15 +38,30 @@ def outcome_of(config: RunConfig, loaded: Loaded, fitted: Fitted, desk: Desk) ->
             seed=config.seed,
         )
         further = further_figures(config, heads, train=train, places=places, scores=scores, raw=raw)
+        of_folds = figures_of(config, loaded, fitted.folds)
     named = fitted.by_name[MODEL].report
+    warnings = warnings_of(config.protocol)
+    decided = [*(one.decided for one in fitted.folds), Decided.of("valid", places.valid, scores, raw)]
+    if holdout is not None:
+        decided.append(Decided.of("holdout", holdout, scores, raw))
     return Outcome(
-        metrics={**report.metrics, **power_figures(fitted.power), **further.metrics},
-        predictions=predictions_of(places.valid, holdout, scores, raw),
+        metrics={
+            **report.metrics,
+            **power_figures(fitted.power),
+            **further.metrics,
+            **of_folds,
+            **fitted.gate.figures(),
+            **{f"warning/{name}": 1 for name in warnings},
+        },
+        predictions=predictions_of(decided),
         tables=further.tables,
-        spans=loaded.described,
+        spans={**described_folds(fitted.folds), **loaded.described},
         notes=(
+            *warnings.values(),
+            *([fitted.gate.why] if fitted.gate.why else []),
             *row_notes(loaded),
             *described(fitted.power),
+            *fold_notes(config, fitted.folds),
             *_fit_notes(fitted),
             *report.notes,
             *further.notes,

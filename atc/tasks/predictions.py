@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import polars as pl
@@ -12,6 +13,8 @@ from numpy.typing import NDArray
 from atc.evaluation.head import Outcomes
 from atc.evaluation.report import MODEL, Scored
 from atc.protocol.dataset import Dataset, labelled
+
+Scores = Mapping[str, Scored]
 
 
 @dataclass(frozen=True)
@@ -34,21 +37,40 @@ class Judged:
         return Outcomes(y=y, r_bps=rows.r_bps, t0=rows.t0, days=rows.days)
 
 
-def predictions_of(
-    valid: Judged, holdout: Judged | None, scores: Mapping[str, Scored], raw: Mapping[str, Scored]
-) -> pl.DataFrame:
-    """Rows that selected nothing or only when to stop, with every model's score.
+@dataclass(frozen=True)
+class Decided:
+    """The decisions of one split: its rows, and what each model says of them."""
+
+    split: str
+    place: Judged
+    scores: Mapping[str, NDArray[np.float64]]
+    """By model: (n, columns); a model that was not fitted for this split is not among them."""
+    raw: Mapping[str, NDArray[np.float64]]
+    """The same before calibration; empty where there is none."""
+
+    @classmethod
+    def of(cls, part: Literal["valid", "holdout"], place: Judged, scores: Scores, raw: Scores) -> Decided:
+        """The validation or holdout rows of the final fit."""
+        return cls(part, place, _of_part(scores, part), _of_part(raw, part))
+
+
+def _of_part(scores: Scores, part: Literal["valid", "holdout"]) -> dict[str, NDArray[np.float64]]:
+    found = {name: scored.valid if part == "valid" else scored.holdout for name, scored in scores.items()}
+    return {name: values for name, values in found.items() if values is not None}
+
+
+def predictions_of(decided: Sequence[Decided]) -> pl.DataFrame:
+    """Rows that selected nothing or only when to stop, with every model's score; the last of `decided` has
+    all models.
 
     All rows of their time: a label that a gap makes null is null here too, and `judged` is false for rows
-    that no figure is made of. `raw`: the scores before calibration, empty where there is none; their columns
-    end in `_raw`.
+    that no figure is made of. Scores before calibration stand in columns that end in `_raw`. Null: the
+    fallback, which is fitted on the rows of the final fit alone, says nothing of a fold.
     """
     frames = []
-    for split, place in (("valid", valid), ("holdout", holdout)):
-        if place is None:
-            continue
-        part = place.rows
-        columns: list[pl.Expr | pl.Series] = [pl.lit(split).alias("split")]
+    for one in decided:
+        place, part = one.place, one.place.rows
+        columns: list[pl.Expr | pl.Series] = [pl.lit(one.split).alias("split")]
         for head, name in enumerate(part.heads):
             of_head = {"y": part.y[:, head], "t0": part.t0, "t1": part.t1[:, head]}
             of_head["r_bps"] = part.r_bps[:, head]
@@ -57,11 +79,13 @@ def predictions_of(
                 pl.Series(f"{column}{ending}", values, nan_to_null=True) for column, values in of_head.items()
             ]
         columns.append(pl.Series("judged", place.judged))
-        for ending, scored_by in (("", scores), ("_raw", raw)):
-            for name, scored in scored_by.items():
-                values = scored.valid if split == "valid" else scored.holdout
-                assert values is not None  # an open holdout is scored by every model
+        for ending, scored_by, models in (
+            ("", one.scores, decided[-1].scores),
+            ("_raw", one.raw, decided[-1].raw),
+        ):
+            for name in models:
                 column = "p_hold" if name == MODEL else f"{name}_p_hold"
-                columns.append(pl.Series(f"{column}{ending}", values[:, 0]))
+                values = scored_by[name][:, 0] if name in scored_by else [None] * part.n_rows
+                columns.append(pl.Series(f"{column}{ending}", values, dtype=pl.Float64))
         frames.append(part.keys.with_columns(columns))
     return pl.concat(frames)
