@@ -67,6 +67,7 @@ def _say(text: str) -> None:
 
 def make(config: RunConfig, task: Task[Any, Any], record: RunRecord, desk: Any) -> None:
     """Loads, fits, saves, evaluates; everything lands in `record`, and in W&B beside it."""
+    from atc.protocol.plan import warnings_of
     from atc.tracking.wandb_sink import WandbSink
 
     tracking = config.tracking
@@ -79,7 +80,7 @@ def make(config: RunConfig, task: Task[Any, Any], record: RunRecord, desk: Any) 
         project=tracking.project,
         entity=tracking.entity,
         group=tracking.group,
-        tags=tracking.tags,
+        tags=(*tracking.tags, *(f"warning: {name}" for name in warnings_of(config.protocol))),
     )
     record.attach(sink)
     loaded = task.load(desk)

@@ -102,7 +102,7 @@ def evaluate(
         found, said = _on_holdout(held, scores, train_y=fitted.y, shares=shares, config=config, seed=seed)
         figures |= found
         notes += said
-    figures |= dict.fromkeys(_WITHOUT_FOLDS)
+    figures = {**dict.fromkeys(_WITHOUT_FOLDS), **figures}
     if holdout is None:
         notes.append("sealed: the holdout was not opened, its figures are null")
     return EvaluationReport(figures, tuple(notes))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -55,6 +55,10 @@ class Provenance:
     """ISO 8601, UTC."""
     versions: Mapping[str, str]
     """Of the packages that made it."""
+    role: str = "model"
+    """What the run calls it: the named `model`, or the `fallback` of one that the gate rejected."""
+    gate: Mapping[str, float | str | None] = field(default_factory=dict)
+    """What the gate said of the named model; empty where nobody asked."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +110,8 @@ def save_model(
     manifest: dict[str, Any] = {
         "format": FORMAT,
         "model_type": model.kind,
+        "role": provenance.role,
+        "gate": dict(provenance.gate),
         "model_config": config.model_dump(mode="json"),
         "model_files": list(model_files),
         "features": list(model.features),

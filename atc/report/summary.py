@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from atc.report.fold_lines import fold_sentences, fold_table
 from atc.report.holdout_tables import holdout_tables
 from atc.report.oracle_lines import oracle_lines
 from atc.report.table import DASH, new_table
@@ -74,6 +75,7 @@ def print_tables(
     for table in (
         _facts(folder, config, manifest),
         _spans(manifest, metrics),
+        fold_table(_part(manifest, "spans"), metrics),
         *holdout_tables(config, metrics, known),
         _other_figures(metrics),
         _stages(manifest),
@@ -83,7 +85,7 @@ def print_tables(
             console.print(table)
     console.print()
     for title, sentences in (
-        ("verdict", verdict(metrics)),
+        ("verdict", [*fold_sentences(metrics, _strings(manifest.get("notes"))), *verdict(metrics)]),
         ("oracle", [] if known is None else known.sentences),
         ("notes", _strings(manifest.get("notes"))),
         ("files", list(_files(folder, manifest))),

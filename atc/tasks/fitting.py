@@ -112,7 +112,7 @@ def fit_all(config: RunConfig, loaded: Loaded, desk: Desk) -> Fitted:
 def fit_one(
     config: RunConfig, plan: Plan, train: Block, valid: Block, progress: Progress | None = None
 ) -> FittedModel:
-    """The model of `plan` on its columns of these rows, calibrated on those of `valid` if the run calibrates."""
+    """The model of `plan` on its columns of these rows, calibrated on `valid` if the run calibrates."""
     model = build_model(plan.config)
     seen = valid.select(plan.columns)
     report = fit_model(model, train.select(plan.columns), seen, seed=config.seed, progress=progress)

@@ -24,9 +24,6 @@ from atc.tasks.heads import heads_of
 from atc.tasks.loaded import Loaded
 from atc.tasks.predictions import Decided, Judged
 
-if TYPE_CHECKING:
-    pass
-
 
 @dataclass(frozen=True)
 class FittedFold:

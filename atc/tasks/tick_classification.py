@@ -41,10 +41,12 @@ class TickClassification:
         return fit_all(self._config, loaded, desk)
 
     def save(self, fitted: Fitted, folder: Path) -> None:
-        """The named model's directory; it loads without this run."""
-        from atc.tasks.model_folder import save_named
+        """The named model's directory, and in it the fallback's where there is one; each loads without this
+        run.
+        """
+        from atc.tasks.model_folder import save_models
 
-        save_named(self._config, self.market.digest, fitted, folder)
+        save_models(self._config, self.market.digest, fitted, folder)
 
     def evaluate(self, loaded: Loaded, fitted: Fitted, desk: Desk) -> Outcome:
         """Scores all three models and compares them on the holdout, unless the run is sealed."""
