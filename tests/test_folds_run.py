@@ -22,7 +22,7 @@ SIX_DAYS = (
     *("data.days=6", "window.train_days=5", "window.holdout_days=1", "data.rate=0.1"),
     *("evaluation.resamples=50", "tracking=none", "runtime.progress=off"),
 )
-TREES = ("model.n_estimators=15", "model.min_child_samples=100", "model.num_leaves=15")
+TREES = ("model.n_estimators=15", "model.min_child_samples=100", "model.num_leaves=15", "model.num_threads=1")
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def walked(outputs: Path) -> OpenedRun:
 
 def test_figures_of_folds_are_those_of_their_predictions(walked: OpenedRun) -> None:
     figures, rows = walked.metrics, walked.predictions
-    assert rows["split"].unique().to_list().sort() == ["fold1", "fold2", "fold3", "holdout", "valid"].sort()
+    assert sorted(rows["split"].unique()) == ["fold1", "fold2", "fold3", "holdout", "valid"]
     areas = []
     for name in ("1", "2", "3"):
         judged = rows.filter(pl.col("judged"), split=f"fold{name}")
@@ -154,6 +154,12 @@ def test_the_threshold_of_a_label_is_fitted_inside_the_fold(outputs: Path) -> No
     assert len({borders[split] for split in borders}) == 3
 
 
+def train_span(found: OpenedRun) -> tuple[int, int]:
+    """Start and end of the train window, ns."""
+    start, end = found.model.manifest["train_span_ns"]
+    return start, end
+
+
 def test_cpcv_judges_every_row_on_each_path(outputs: Path) -> None:
     found = made(
         outputs, "+experiment=logistic_13feat", "protocol=cpcv", "protocol.groups=4", "protocol.test_groups=2"
@@ -167,13 +173,16 @@ def test_cpcv_judges_every_row_on_each_path(outputs: Path) -> None:
     )
     assert figures["folds/auc/mean/lo"] is None
     assert figures["paths/auc/min"] <= figures["paths/auc/mean"] <= figures["paths/auc/max"]
-    # The first path: each group's first fold.
-    start, end = rows["t0"].min(), None
-    del end
-    judged = rows.filter("judged").sort("ts_recv", "ev_seq")
-    first = judged.group_by("ts_recv", "ev_seq", maintain_order=True).first()
-    assert first.height == judged.height // 3
-    assert start is not None
+    # The first path takes each group's first fold: 1 judges groups 1 and 2, 2 group 3, 3 group 4.
+    edges = np.linspace(*train_span(found), 5)
+    path = [
+        rows.filter(
+            pl.col("judged"), pl.col("t0").is_between(edges[group], edges[group + 1]), split=f"fold{k}"
+        )
+        for group, k in enumerate((1, 1, 2, 3))
+    ]
+    whole = pl.concat(path)
+    assert figures["path/1/test/auc"] == pytest.approx(roc_auc_score(whole["y"], whole["p_hold"]), abs=1e-12)
     assert sum(found.manifest["spans"][f"fold{k}"]["embargoed"] for k in range(1, 7)) > 0
     assert figures["gate/verdict"] is None
 
@@ -181,8 +190,8 @@ def test_cpcv_judges_every_row_on_each_path(outputs: Path) -> None:
 def test_a_random_split_flatters_and_says_so(outputs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """On a market without any signal: what it scores above ½ is the leak."""
     words = (
-        *("+experiment=gbdt_36feat", "data=demo_null", "model.n_estimators=60", "model.min_child_samples=10"),
-        "model.num_leaves=63",
+        *("+experiment=gbdt_36feat", "data=demo_null", "model.num_threads=1"),
+        *("model.n_estimators=30", "model.min_child_samples=10", "model.num_leaves=31"),
     )
     honest = made(outputs, *words)
     control = made(outputs, *words, "protocol=random_split")
