@@ -9,7 +9,7 @@ from statistics import stdev
 import numpy as np
 from numpy.typing import NDArray
 
-from atc.config.schema import Evaluation
+from atc.config.evaluation import Evaluation
 from atc.evaluation.confusion import class_shares
 from atc.evaluation.head import Head, HeadRows, Outcomes
 from atc.evaluation.headline import headline
