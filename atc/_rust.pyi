@@ -39,7 +39,7 @@ __all__ = [
     "feature_schemas",
     "ingest_adapters",
     "ingest_facts",
-    "label_fwd_logret",
+    "label_rows",
     "measure_push",
     "measure_quality",
     "measure_window",
@@ -59,14 +59,15 @@ def build_rows(
     emit_from: int,
     emit_to: int,
 ) -> pa.RecordBatch: ...
-def label_fwd_logret(
+def label_rows(
     spec_json: str,
     book: pa.RecordBatch,
     trade: pa.RecordBatch,
     ticker: pa.RecordBatch,
     control: pa.RecordBatch,
     times: Sequence[int],
-    horizon_ns: int,
+    heads: Sequence[tuple[str, int]],
+    smooth_ns: int = 0,
 ) -> pa.RecordBatch: ...
 def replay_top(
     book: pa.RecordBatch, control: pa.RecordBatch, depth: int, max_gap_ns: int
@@ -117,7 +118,9 @@ class Labeller:
         ticker: pa.RecordBatch,
         control: pa.RecordBatch,
     ) -> None: ...
-    def finish(self, times: Sequence[int], horizon_ns: int) -> pa.RecordBatch: ...
+    def finish(
+        self, times: Sequence[int], heads: Sequence[tuple[str, int]], smooth_ns: int = 0
+    ) -> pa.RecordBatch: ...
 
 @final
 class FeatureEngine:

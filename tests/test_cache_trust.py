@@ -34,13 +34,14 @@ from atc.features.day_job import DayJob, DayOutcome
 from atc.features.declarations import schema_named, schemas
 from atc.features.executors.local import local
 from atc.features.inventory import Judge, cached_files
+from atc.features.label_spec import LabelSpec
 from atc.features.pruning import removals, remove
-from atc.features.verifying import LABEL_KEYS
 from atc.tasks.rows import read_rows
 
 DAYS = 2
 SMALL = [f"data.days={DAYS}", *SETTINGS[1:]]
 HORIZON_S = 300.0
+LABEL = LabelSpec.over([HORIZON_S])
 COLUMNS = ("spread_bps", "ofi_1s")
 HERE = partial(local, 1)
 
@@ -72,7 +73,7 @@ def source(root: Path) -> Source:
 
 def build(of: Source) -> tuple[Features, Labels]:
     features = feature_days(of, of.days, COLUMNS, make_executor=HERE)
-    return features, label_days(of, of.days, features, HORIZON_S, make_executor=HERE)
+    return features, label_days(of, of.days, features, LABEL, make_executor=HERE)
 
 
 def run(command: str, root: Path, *words: str, code: int) -> str:
@@ -99,9 +100,10 @@ def forge_labels(file: Path) -> None:
     """Other returns, with checksums and statistics of their own."""
     manifest, table = read_footer(file), pq.read_table(file, partitioning=None)
     forged = pa.array([None if r is None else r + 1e-9 for r in table["r_bps"].to_pylist()])
-    table = table.set_column(0, table.schema.field(0), forged)
+    place = table.schema.get_field_index("r_bps")
+    table = table.set_column(place, table.schema.field(place), forged)
     place = (manifest.venue, manifest.symbol, manifest.day)
-    file.write_bytes(packed(table, manifest_of(table, place, manifest.inputs, LABEL_KEYS)))
+    file.write_bytes(packed(table, manifest_of(table, place, manifest.inputs, LABEL.keys)))
 
 
 @pytest.mark.parametrize("kind", ["book", "trade", "ticker"])
@@ -153,7 +155,7 @@ def test_labels_are_not_made_of_a_damaged_file_of_rows(root: Path) -> None:
     rows = features.files[0]["core"]
     flip(rows, pages(rows)[10])  # the first column: ts_recv
     with pytest.raises(DataError, match="verify --remove"):
-        label_days(of, of.days, features, HORIZON_S, make_executor=HERE)
+        label_days(of, of.days, features, LABEL, make_executor=HERE)
 
 
 def test_columns_and_labels_of_other_rows_are_not_put_together(root: Path) -> None:
@@ -269,7 +271,7 @@ def test_wrong_words_are_refused_before_events_are_made(words: tuple[str, ...], 
 def test_a_horizon_beyond_the_data_has_no_labels(root: Path) -> None:
     of = source(root)
     features, _ = build(of)
-    far = label_days(of, of.days, features, 3 * 86_400.0, make_executor=HERE)
+    far = label_days(of, of.days, features, LabelSpec.over([3 * 86_400.0]), make_executor=HERE)
     read = read_rows("X", features.files, far.files, COLUMNS)
     assert len(read.r_bps) > 0
     assert np.isnan(read.r_bps).all()

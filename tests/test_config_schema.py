@@ -12,13 +12,12 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from atc.config.compose import Composer, compose
+from atc.config.labels import FwdLogret, Label
 from atc.config.maintenance import SingleMaintenance, WeeklyMaintenance, maintenance_windows
 from atc.config.model import Gbdt
 from atc.config.schema import (
     CanonicalData,
     DatesWindow,
-    FwdLogret,
-    Label,
     RecordedData,
     RunConfig,
     SimulatedData,

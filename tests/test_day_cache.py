@@ -30,8 +30,9 @@ from atc.features.day_cache import Features, Labels, Source, days_read, feature_
 from atc.features.day_file import read_footer
 from atc.features.declarations import known_columns, schemas
 from atc.features.engine_spec import engine_spec
+from atc.features.label_spec import LabelSpec
 
-HORIZON_S = 300.0
+LABEL = LabelSpec.over([300.0])
 CORE = ("spread_bps",)
 EVER = (-(2**62), 2**62)
 
@@ -92,7 +93,7 @@ def one_stream(source: Source) -> tuple[pa.Table, pa.Table]:
     ]
     rows = _rust.build_rows(spec, *batches, *EVER)
     times = rows.column("ts_recv").to_pylist()
-    labels = _rust.label_fwd_logret(spec, *batches, times, round(HORIZON_S * 1e9))
+    labels = _rust.label_rows(spec, *batches, times, LABEL.heads)
     return pa.Table.from_batches([rows]), pa.Table.from_batches([labels])
 
 
@@ -100,7 +101,7 @@ def assert_days_are_the_stream(source: Source) -> None:
     days = days_of(source)
     assert len(days) > 1
     features = feature_days(source, days, known_columns())
-    labels = label_days(source, days, features, HORIZON_S)
+    labels = label_days(source, days, features, LABEL)
     rows, returns = one_stream(source)
     # The clock goes on for `max_gap` after the last event; a day without events has no file for it.
     times = rows["ts_recv"].to_numpy()
@@ -177,7 +178,7 @@ def test_a_constant_of_a_formula_makes_other_files(simulated: Source, tmp_path: 
     other = feature_days(changed, days, CORE)
     assert plan.files != other.files
     # A horizon belongs to the label alone.
-    near, far = (label_days(source, days, plan, horizon) for horizon in (10.0, 300.0))
+    near, far = (label_days(source, days, plan, LabelSpec.over([horizon])) for horizon in (10.0, 300.0))
     assert near.files != far.files
     assert feature_days(source, days, CORE).cached == 1
 
@@ -234,8 +235,8 @@ def test_what_a_killed_build_left_is_swept(simulated: Source, tmp_path: Path) ->
 def test_what_is_read_reaches_beyond_the_days(simulated: Source) -> None:
     """A run's identity has to hold the neighbours: the warm-up before, the horizon and the event after."""
     days = days_of(simulated)
-    assert days_read(simulated, days[1:2], CORE, HORIZON_S) == days
-    assert days_read(simulated, days[:1], CORE, HORIZON_S) == days[:2]
+    assert days_read(simulated, days[1:2], CORE, LABEL) == days
+    assert days_read(simulated, days[:1], CORE, LABEL) == days[:2]
 
 
 def test_a_file_says_what_it_holds(simulated: Source, tmp_path: Path) -> None:
@@ -294,7 +295,7 @@ def test_a_changed_version_rebuilds_that_schema_alone(
     days = days_of(source)[:1]
     columns = ("spread_bps", "tk_spread_bps")
     (before,) = feature_days(source, days, columns).files
-    labels = label_days(source, days, feature_days(source, days, columns), HORIZON_S)
+    labels = label_days(source, days, feature_days(source, days, columns), LABEL)
     changed = tuple(
         replace(schema, version=schema.version + 1, code="changed") if schema.name == "ticker" else schema
         for schema in schemas()
@@ -308,5 +309,5 @@ def test_a_changed_version_rebuilds_that_schema_alone(
     assert after["ticker"] != before["ticker"]
     assert read_footer(after["ticker"]).version == read_footer(before["ticker"]).version + 1
     # Labels depend on the rows, not on any column.
-    assert label_days(source, days, built, HORIZON_S) == replace(labels, cached=1)
+    assert label_days(source, days, built, LABEL) == replace(labels, cached=1)
     assert keys.label_code() not in {schema.code for schema in changed}

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 from engine_face import describe_difference, same_bits
 from reference.events import RESET, SECOND
-from test_day_cache import HORIZON_S, days_of, joined, one_stream
+from test_day_cache import LABEL, days_of, joined, one_stream
 
 import atc
 from atc._rust import Simulator
@@ -81,5 +81,5 @@ def test_days_are_the_stream(source: Source, sampling: str, tmp_path: Path) -> N
     assert len(times) - len(kept) < 61
     expected = expected.take(pa.array(kept))
     assert same_bits(built, expected), describe_difference(built, expected)
-    labels = joined(label_days(asked, days, features, HORIZON_S))
+    labels = joined(label_days(asked, days, features, LABEL))
     assert labels.equals(returns.take(pa.array(kept)))

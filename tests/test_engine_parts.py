@@ -93,8 +93,10 @@ def test_labels(seed: int) -> None:
     seen = times(tables)
     asked = sorted(rng.choice(seen) + rng.choice((0, 1, SECOND)) for _ in range(50))
     for spec in SPECS:
-        whole = _rust.label_fwd_logret(spec.json(), *tables, asked, 10 * SECOND)
-        labeller = _rust.Labeller(spec.json())
-        for part in parts(tables, rng.choices(seen, k=20)):
-            labeller.feed(*part)
-        assert labeller.finish(asked, 10 * SECOND).equals(whole)
+        for smooth_ns in (0, SECOND):
+            wanted = (asked, [("near", SECOND), ("far", 10 * SECOND)], smooth_ns)
+            whole = _rust.label_rows(spec.json(), *tables, *wanted)
+            labeller = _rust.Labeller(spec.json())
+            for part in parts(tables, rng.choices(seen, k=20)):
+                labeller.feed(*part)
+            assert labeller.finish(*wanted).equals(whole)

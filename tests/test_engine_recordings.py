@@ -53,7 +53,7 @@ def test_columns_at_300_rows(recording: Session, sampling: str) -> None:
 def test_labels(recording: Session) -> None:
     tables = recording.read(*FOREVER)
     times = sorted(event.ts_recv for event in random.Random(2).sample(recording.events, 400))
-    batch = _rust.label_fwd_logret(recording.spec.json(), *batches(tables), times, 60 * SECOND)
+    batch = _rust.label_rows(recording.spec.json(), *batches(tables), times, [("", 60 * SECOND)])
     expected = fwd_logret(recording.events, recording.spec, times, 60 * SECOND)
     r = batch.column("r_bps").to_pylist()
     assert [x is None for x in r] == [label.r is None for label in expected]

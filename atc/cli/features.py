@@ -241,6 +241,7 @@ def verify(
     from atc.events.filed import events_there
     from atc.features.state import expected_files
     from atc.features.verifying import verified
+    from atc.labels.definitions import label_spec
 
     config, progress = _composed(settings)
     source = _source(config, *events_there(config))
@@ -252,7 +253,7 @@ def verify(
         stretches=stretches,
         rows=rows,
         seed=seed,
-        horizon_s=config.label.horizon_s,
+        label=label_spec(config.label),
         progress=progress,
     )
     for finding in report.findings:

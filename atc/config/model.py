@@ -31,10 +31,10 @@ class Gbdt(Slice):
     """Fixed: the sums of a histogram depend on it."""
 
 
-class Logistic(Slice):
-    """Logistic regression on standardised inputs."""
+class Linear(Slice):
+    """A linear model of class probabilities on standardised inputs."""
 
-    kind: Literal["logistic"]
+    kind: Literal["logistic", "softmax"]
     solver: Literal["newton", "adam"] = "newton"
     l2: Float = Field(default=1e-4, ge=0)
     """λ of λ/2·‖w‖² on the mean loss, bias excluded."""
@@ -49,4 +49,18 @@ class Logistic(Slice):
     """Standardised inputs are clipped to ±clip."""
 
 
-Model = Annotated[Gbdt | Logistic, Field(discriminator="kind")]
+class Logistic(Linear):
+    """Logistic regression; of three classes its multinomial form, which is the softmax regression."""
+
+    kind: Literal["logistic"]
+
+
+class Softmax(Linear):
+    """Softmax regression, also of two classes."""
+
+    kind: Literal["softmax"]
+    epochs: Count = 60
+    """Of `adam`, like learning_rate and batch_size."""
+
+
+Model = Annotated[Gbdt | Logistic | Softmax, Field(discriminator="kind")]

@@ -23,6 +23,7 @@ from pydantic import (
 )
 
 from atc.config.evaluation import Calibration, Evaluation
+from atc.config.labels import Label
 from atc.config.maintenance import Day, Maintenance
 from atc.config.model import Model
 from atc.config.protocol import Cpcv, Protocol
@@ -32,7 +33,6 @@ from atc.config.slices import (
     Column,
     Float,
     Fraction,
-    Horizon,
     Int,
     Mismatch,
     Name,
@@ -190,7 +190,7 @@ class FractionWindow(Slice):
 Window = Annotated[DatesWindow | DaysWindow | FractionWindow, Field(discriminator="kind")]
 
 
-# rows, features, labels
+# rows, features
 
 
 class Sampling(Slice):
@@ -248,32 +248,6 @@ class Features(Slice):
         if not self.families and not self.columns:
             raise ValueError("families and columns are both empty: name at least one")
         return self
-
-
-class Hold10Oracle(Slice):
-    """1 (HOLD) unless the return over the horizon is at or below −`exit_bps`."""
-
-    kind: Literal["hold10_oracle"]
-    horizon_s: Horizon = 300.0
-    exit_bps: Float = Field(default=2.0, ge=0, le=10_000)
-
-
-class Hold10OracleQ14(Slice):
-    """`hold10_oracle` with the threshold at a quantile of the training rows' returns."""
-
-    kind: Literal["hold10_oracle_q14"]
-    horizon_s: Horizon = 300.0
-    quantile: Fraction = 0.14
-
-
-class FwdLogret(Slice):
-    """The log return over the horizon, in bps."""
-
-    kind: Literal["fwd_logret"]
-    horizon_s: Horizon = 300.0
-
-
-Label = Annotated[Hold10Oracle | Hold10OracleQ14 | FwdLogret, Field(discriminator="kind")]
 
 
 class Baseline(Slice):
@@ -378,8 +352,8 @@ class Runtime(Slice):
     """Run again although a finished run of this id exists; the old one is kept."""
 
 
-# Models that score the classes of a binary label; a model of returns would not be among them.
-_CLASSIFIERS = frozenset({"gbdt", "logistic"})
+# Models that score classes; a model of returns would not be among them.
+_CLASSIFIERS = frozenset({"gbdt", "logistic", "softmax"})
 
 
 class RunConfig(Slice):

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _NOT_OURS = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
-_LABEL_KEYS = ("t0", "t1")
 
 
 def build_day(job: DayJob) -> DayOutcome:
@@ -78,7 +77,7 @@ def is_there(output: Output, notes: list[str]) -> bool:
 
 
 def _write(job: DayJob, output: Output, table: pa.Table) -> None:
-    keys = KEYS if job.kind == FEATURES else _LABEL_KEYS
+    keys = KEYS if job.label is None else job.label.keys
     manifest = manifest_of(table, (job.venue, job.symbol, job.day), output.inputs, keys)
     write_whole(output.file, packed(table, manifest))
 

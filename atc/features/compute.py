@@ -51,13 +51,13 @@ def compute_features(job: DayJob, wanted: Sequence[Output]) -> Computed:
 
 
 def compute_labels(job: DayJob) -> Computed:
-    """Forward returns of the rows of `job.rows`, in their order."""
+    """Labels of the rows of `job.rows`, in their order."""
     import pyarrow as pa
 
     from atc import _rust
 
-    if job.rows is None:
-        raise ValueError("labels need the file of their rows")
+    if job.rows is None or job.label is None:
+        raise ValueError("labels need the file of their rows, and what to measure")
     try:
         times = read_table(job.rows, ["ts_recv"]).column(0).to_pylist()
     except (Damaged, FileNotFoundError) as why:
@@ -66,7 +66,8 @@ def compute_labels(job: DayJob) -> Computed:
     for part in _parts(job, job.reads.begin):
         messages += _messages(part, job.emit)
         labeller.feed(*(part[kind] for kind in Kind))
-    return Computed((pa.Table.from_batches([labeller.finish(times, job.horizon_ns)]),), messages)
+    labels = labeller.finish(times, job.label.heads, job.label.smooth_ns)
+    return Computed((pa.Table.from_batches([labels]),), messages)
 
 
 def _parts(job: DayJob, begin: int) -> Iterator[Part]:

@@ -18,8 +18,9 @@ from atc.features.declarations import Schema, schemas, schemas_of
 from atc.features.executors import MakeExecutor
 from atc.features.executors.local import local
 from atc.features.keys import feature_reads, label_reads
+from atc.features.label_spec import LabelSpec
 from atc.features.plan import feature_job, label_job
-from atc.features.source import SECOND_NS, Source
+from atc.features.source import Source
 
 __all__ = ["Features", "Labels", "Source", "days_read", "feature_days", "label_days"]
 
@@ -43,7 +44,7 @@ class Labels:
     cached: int
 
 
-def days_read(source: Source, days: Sequence[date], columns: Sequence[str], horizon_s: float) -> list[date]:
+def days_read(source: Source, days: Sequence[date], columns: Sequence[str], label: LabelSpec) -> list[date]:
     """Every day whose events `columns` and labels of `days` (one stretch, in order) can depend on.
 
     Besides `days`: the warm-up before them, the horizon after them, the event that decides their last row.
@@ -51,7 +52,7 @@ def days_read(source: Source, days: Sequence[date], columns: Sequence[str], hori
     if not days:
         return []
     facts = source.data
-    reads = [label_reads(source, days[-1], round(horizon_s * SECOND_NS))]
+    reads = [label_reads(source, day, label) for day in (days[0], days[-1])]
     for schema in schemas_of(columns):
         reads += [feature_reads(source, days[0], schema), feature_reads(source, days[-1], schema)]
     begin, end = min(each.begin for each in reads), max(each.end for each in reads)
@@ -95,18 +96,19 @@ def label_days(
     source: Source,
     days: Sequence[date],
     features: Features,
-    horizon_s: float,
+    label: LabelSpec,
     *,
     watch: Watch = unwatched,
     make_executor: MakeExecutor = _EVERY_CORE,
 ) -> Labels:
-    """Builds the forward returns over `horizon_s` of the rows in `features`, day by day.
+    """Builds the labels of the rows in `features`, day by day, all horizons in one pass over the events.
 
-    A file holds `r_bps` (float64, null where undefined), `t0` and `t1` (ns), in the order of the rows.
+    A file holds `t0` (ns) and `spread_bps` of the row, and of each head `r_bps` (float64, null where
+    undefined), `t1` (ns) and `null_cause` (`NULL_CAUSES`), in the order of the rows.
     """
     jobs = []
     for day, files in zip(days, features.files, strict=True):
         rows = next(iter(files.values()))
-        jobs.append(label_job(source, day, horizon_s, rows, read_footer(rows).row_digest))
+        jobs.append(label_job(source, day, label, rows, read_footer(rows).row_digest))
     cached = build_all(jobs, make_executor, watch)
     return Labels(tuple(job.outputs[0].file for job in jobs), cached)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from atc.events.parts import Files
+from atc.features.label_spec import LabelSpec
 
 FEATURES, LABELS = "features", "labels"
 
@@ -65,8 +66,8 @@ class DayJob:
     """One JSON line a build: who built what, when, in which time."""
     rows: Path | None = None
     """Of labels: a file with the keys of the rows."""
-    horizon_ns: int = 0
-    """Of labels."""
+    label: LabelSpec | None = None
+    """Of labels: what is measured."""
 
     @property
     def title(self) -> str:

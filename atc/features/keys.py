@@ -20,7 +20,8 @@ from atc.features.code_digest import code_digest
 from atc.features.day_job import FEATURES, LABELS, Inputs, Reads, key_of
 from atc.features.declarations import Schema
 from atc.features.engine_spec import engine_spec, warm_up_ns
-from atc.features.source import SECOND_NS, Source
+from atc.features.label_spec import LabelSpec
+from atc.features.source import Source
 
 LAYOUT = 1
 """Version of the columns and the manifest of a cached file; how it is packed does not count."""
@@ -36,10 +37,11 @@ def feature_reads(source: Source, day: date, schema: Schema) -> Reads:
     return Reads(begin - warm_up, following + 2 * source.max_gap_ns)
 
 
-def label_reads(source: Source, day: date, horizon_ns: int) -> Reads:
+def label_reads(source: Source, day: date, label: LabelSpec) -> Reads:
     """Enough to know the book at the first row, and whether the last horizon ends in a silence."""
     begin, end = source.span(day)
-    return Reads(begin - 2 * source.max_gap_ns - KEYFRAME_NS, end + horizon_ns + 2 * source.max_gap_ns)
+    before = label.smooth_ns + 2 * source.max_gap_ns + KEYFRAME_NS
+    return Reads(begin - before, end + label.longest_ns + 2 * source.max_gap_ns)
 
 
 def feature_inputs(source: Source, day: date, schema: Schema) -> Inputs:
@@ -62,12 +64,11 @@ def feature_inputs(source: Source, day: date, schema: Schema) -> Inputs:
     }
 
 
-def label_inputs(source: Source, day: date, horizon_s: float, row_digest: str) -> Inputs:
+def label_inputs(source: Source, day: date, label: LabelSpec, row_digest: str) -> Inputs:
     """What the labels of the rows with `row_digest` depend on."""
     from atc import _rust
 
-    horizon_ns = round(horizon_s * SECOND_NS)
-    reads = label_reads(source, day, horizon_ns)
+    reads = label_reads(source, day, label)
     return {
         "kind": LABELS,
         "layout": LAYOUT,
@@ -75,7 +76,7 @@ def label_inputs(source: Source, day: date, horizon_s: float, row_digest: str) -
         "version": _rust.LABEL_SCHEMA_VERSION,
         "code": [label_code(), python_digest()],
         "spec": {"max_gap_ns": source.max_gap_ns},
-        "horizon_ns": horizon_ns,
+        **label.inputs(),
         "rows": row_digest,
         "read": [reads.begin, reads.end],
         "events": events_digest(source.catalog, source.data.venue, source.data.symbol, reads),

@@ -14,7 +14,8 @@ from atc.features.day_lock import LOCKS
 from atc.features.declarations import Schema, schemas
 from atc.features.engine_spec import engine_spec
 from atc.features.keys import feature_file, feature_inputs, label_file, label_inputs, label_reads
-from atc.features.source import SECOND_NS, Source
+from atc.features.label_spec import LabelSpec
+from atc.features.source import Source
 
 
 def feature_job(source: Source, day: date, wanted: Sequence[Schema]) -> DayJob:
@@ -44,12 +45,11 @@ def feature_job(source: Source, day: date, wanted: Sequence[Schema]) -> DayJob:
     )
 
 
-def label_job(source: Source, day: date, horizon_s: float, rows: Path, row_digest: str) -> DayJob:
+def label_job(source: Source, day: date, label: LabelSpec, rows: Path, row_digest: str) -> DayJob:
     """The job that labels the rows of `day` in `rows`, whose keys have `row_digest`."""
     facts, span = source.data, source.span(day)
-    inputs = label_inputs(source, day, horizon_s, row_digest)
-    horizon_ns = round(horizon_s * SECOND_NS)
-    reads = label_reads(source, day, horizon_ns)
+    inputs = label_inputs(source, day, label, row_digest)
+    reads = label_reads(source, day, label)
     return DayJob(
         kind=LABELS,
         venue=facts.venue,
@@ -59,11 +59,11 @@ def label_job(source: Source, day: date, horizon_s: float, rows: Path, row_diges
         reads=reads,
         emit=span,
         events=_event_files(source, reads),
-        outputs=(Output(LABELS, ("r_bps", "t0", "t1"), label_file(source, day, inputs), inputs),),
+        outputs=(Output(LABELS, label.columns, label_file(source, day, inputs), inputs),),
         lock=source.folder(LABELS) / LOCKS / day.isoformat(),
         log=source.folder(LABELS) / "builds.jsonl",
         rows=rows,
-        horizon_ns=horizon_ns,
+        label=label,
     )
 
 

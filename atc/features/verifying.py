@@ -21,6 +21,7 @@ from atc.features.engine_spec import engine_spec, warm_up_ns
 from atc.features.executors.local import cores
 from atc.features.inventory import CachedFile, cached_files
 from atc.features.keys import feature_reads
+from atc.features.label_spec import LabelSpec
 from atc.features.source import SECOND_NS, Source
 
 if TYPE_CHECKING:
@@ -32,8 +33,6 @@ STRETCH_S = 300
 """Length of a stretch that is computed again."""
 _ELSEWHERE_S = 3600
 """A fresh run starts up to so much before its warm-up has to."""
-
-LABEL_KEYS = ("t0", "t1")
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,7 @@ def _wrong(table: pa.Table, manifest: FileManifest) -> str | None:
     import numpy as np
 
     is_features = manifest.inputs["kind"] == FEATURES
-    keys = KEYS if is_features else LABEL_KEYS
+    keys = KEYS if is_features else LabelSpec.of_inputs(manifest.inputs).keys
     if [name for name in table.schema.names if name not in keys] != list(manifest.columns):
         return f"columns {table.schema.names}; its manifest has {list(manifest.columns)}"
     place = (manifest.venue, manifest.symbol, manifest.day)
@@ -259,10 +258,10 @@ def verified(
     rows: int,
     seed: int,
     progress: Progress,
-    horizon_s: float | None = None,
+    label: LabelSpec | None = None,
 ) -> Report:
-    """Checks those of the `expected` files (with their days) that are there, and their labels over
-    `horizon_s` (None: no labels).
+    """Checks those of the `expected` files (with their days) that are there, and their labels (None: no
+    labels).
     """
     from atc.features import label_check, reference_check
 
@@ -285,7 +284,7 @@ def verified(
     # The engine wants the order of its list; folders have that of the alphabet.
     in_order = [schema.name for schema in schemas()]
     by_day = {day: {name: of[name] for name in in_order if name in of} for day, of in by_day.items()}
-    labels = {} if horizon_s is None else label_check.label_files(source, by_day, horizon_s)
+    labels = {} if label is None else label_check.label_files(source, by_day, label)
     of_labels = len(labels)
     for finding in check_files([*labels.values()]):
         findings += [finding] if finding else []

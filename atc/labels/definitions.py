@@ -1,47 +1,177 @@
-"""Classes from forward returns (SPEC 3)."""
+"""Classes from forward returns (SPEC 3); what is fitted is fitted on the rows that are given, no others."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from atc.config.schema import FwdLogret, Hold10Oracle, Hold10OracleQ14
+from atc.config.labels import (
+    FwdLogret,
+    Hold10Oracle,
+    Hold10OracleQ14,
+    Hold10OracleSpread,
+    Hold103Class,
+    Hold103ClassSpread,
+    Label,
+    MultihorizonUp,
+    Tlob,
+)
 from atc.errors import DataError, UsageError
+from atc.features.label_spec import LabelSpec
+
+Vector = NDArray[np.float64]
+
+FLAT_HOLD = ("FLAT", "HOLD")
+SHORT_FLAT_HOLD = ("SHORT", "FLAT", "HOLD")
+"""By code 0, 1, 2: positions −10, 0 and +10, in order."""
+DOWN_UP = ("DOWN", "UP")
+
+
+def label_spec(label: Label) -> LabelSpec:
+    """What the labeller has to measure for `label`."""
+    return LabelSpec.over(label.all_horizons_s, label.smoothed_s)
 
 
 @dataclass(frozen=True)
-class BinaryLabel:
-    """HOLD (1) unless r ≤ `threshold_bps`, which is at most 0 for a cost reading."""
+class FittedLabel:
+    """A label with its fitted constants: the class of a return is the number of cuts that it lies above.
 
-    threshold_bps: float
+    A return at a cut lies below it, as SPEC 3 has it (SHORT if r ≤ −`short_cost_bps`).
+    """
+
+    classes: tuple[str, ...]
+    """Names by code."""
+    heads: tuple[str, ...]
+    cuts: tuple[float, ...]
+    """Ascending, one fewer than classes."""
+    unit: Literal["bps", "row_spreads"] = "bps"
+    """`row_spreads`: multiples of the spread in force at the row."""
+    mean_spread_bps: float | None = None
+    """Of the training rows, where it was fitted."""
+    unchanged: Literal["down", "up"] | None = "down"
+    """What a return of exactly 0 counts as where the cut is 0; None: it has no label."""
+    notes: tuple[str, ...] = ()
+    """What a reader of the figures should know."""
+
+    @property
+    def threshold_bps(self) -> float:
+        """The cut of a binary label in bps; ValueError for another label."""
+        if len(self.cuts) != 1 or self.unit != "bps":
+            raise ValueError(f"{len(self.cuts)} cuts in {self.unit} are no single threshold in bps")
+        return self.cuts[0]
 
     @property
     def exit_bps(self) -> float:
-        """|threshold|: the move that pays for an exit; the direction AUC looks at rows that move more."""
-        return abs(self.threshold_bps)
+        """|uppermost cut|, in bps: the move that pays; the direction AUC looks at rows that move more."""
+        size = abs(self.cuts[-1])
+        return size if self.unit == "bps" else size * (self.mean_spread_bps or 0.0)
 
-    def classes(self, r_bps: NDArray[np.float64]) -> NDArray[np.float64]:
-        """1, 0, and NaN where `r_bps` (n,) is NaN."""
-        return np.where(np.isnan(r_bps), np.nan, (r_bps > self.threshold_bps).astype(np.float64))
+    @property
+    def constants(self) -> Mapping[str, float | list[float] | None]:
+        """What was fitted or follows from the config, for records."""
+        if self.unit == "row_spreads":
+            return {"cuts_spreads": list(self.cuts), "mean_spread_bps": self.mean_spread_bps}
+        cuts: dict[str, float | list[float] | None] = (
+            {"threshold_bps": self.cuts[0]} if len(self.cuts) == 1 else {"cuts_bps": list(self.cuts)}
+        )
+        return cuts if self.mean_spread_bps is None else cuts | {"mean_spread_bps": self.mean_spread_bps}
+
+    def codes(self, r_bps: Vector, spread_bps: Vector | None = None) -> Vector:
+        """Class codes, like `r_bps` (n, heads) or (n,); NaN where it is, or where a spread (n,) that the
+        label needs is.
+        """
+        unit: Vector | float = 1.0
+        if self.unit == "row_spreads":
+            if spread_bps is None:
+                raise ValueError("a threshold in spreads of the row needs the rows' spreads")
+            unit = spread_bps if r_bps.ndim == 1 else spread_bps[:, None]
+        codes = np.zeros_like(r_bps)
+        for cut in self.cuts:
+            codes += r_bps > cut * unit
+        null = np.isnan(r_bps) | np.isnan(unit)
+        if self.cuts == (0.0,) and self.unchanged != "down":
+            at_zero = r_bps == 0.0
+            codes = np.where(at_zero, 1.0, codes)
+            null |= at_zero & (self.unchanged is None)
+        return np.where(null, np.nan, codes)
 
 
-def fit_label(
-    label: Hold10Oracle | Hold10OracleQ14 | FwdLogret, train_r_bps: NDArray[np.float64]
-) -> BinaryLabel:
-    """The label with its fitted threshold; `train_r_bps` (n,): returns of the training rows, no others.
-
-    Raises DataError without training rows, UsageError for a label that has no classes.
+def has_class(label: Label, r_bps: Vector, spread_bps: Vector) -> NDArray[np.bool_]:
+    """(n, heads) where `label` gives the rows' returns (n, heads) and spreads (n,) a class: known before
+    anything is fitted.
     """
-    if isinstance(label, Hold10Oracle):
-        return BinaryLabel(threshold_bps=-label.exit_bps)
-    if isinstance(label, Hold10OracleQ14):
-        known = train_r_bps[~np.isnan(train_r_bps)]
-        if known.size == 0:
-            raise DataError("label hold10_oracle_q14: no training row has a return to take the quantile of")
-        return BinaryLabel(threshold_bps=float(np.quantile(known, label.quantile)))
-    raise UsageError(
-        f"label.kind={label.kind} is a return, and model.kind=gbdt and logistic classify; "
-        "choose label=hold10_oracle or label=hold10_oracle_q14"
+    known = ~np.isnan(r_bps)
+    if label.of_row_spread:
+        known &= ~np.isnan(spread_bps)[:, None]
+    if isinstance(label, MultihorizonUp) and label.unchanged is None:
+        known &= r_bps != 0.0
+    return known
+
+
+def fit_label(label: Label, train_r_bps: Vector, train_spread_bps: Vector | None = None) -> FittedLabel:
+    """The label with its fitted constants.
+
+    `train_r_bps` (n, heads) or (n,), `train_spread_bps` (n,): of the training rows, no others. Raises
+    DataError where there is nothing to fit to, UsageError for a label that has no classes.
+    """
+    heads = label_spec(label).names
+    match label:
+        case Hold10Oracle():
+            found = FittedLabel(FLAT_HOLD, heads, (-label.exit_bps,))
+        case Hold10OracleQ14():
+            returns = _known(train_r_bps, label.kind, "return to take the quantile of")
+            found = FittedLabel(FLAT_HOLD, heads, (float(np.quantile(returns, label.quantile)),))
+        case Hold10OracleSpread():
+            found = FittedLabel(FLAT_HOLD, heads, (-label.exit_spreads,), unit="row_spreads")
+        case Hold103Class():
+            found = _three_classes(label, heads)
+        case Hold103ClassSpread():
+            cuts = (-label.short_cost_spreads, -label.flat_cost_spreads)
+            found = FittedLabel(SHORT_FLAT_HOLD, heads, cuts, unit="row_spreads")
+        case MultihorizonUp():
+            found = FittedLabel(DOWN_UP, heads, (0.0,), unchanged=label.unchanged)
+        case Tlob(threshold="half_mean_move"):
+            moves = _known(np.abs(train_r_bps), label.kind, "return to take the mean of")
+            half = float(np.mean(moves)) / 2
+            found = FittedLabel(SHORT_FLAT_HOLD, heads, (-half, half))
+        case Tlob():
+            cuts = (-label.spreads, label.spreads)
+            found = FittedLabel(SHORT_FLAT_HOLD, heads, cuts, unit="row_spreads")
+        case FwdLogret():
+            raise UsageError(
+                f"label.kind={label.kind} is a return, and model.kind=gbdt, logistic and softmax classify; "
+                "choose label=hold10_oracle or another label of classes"
+            )
+    if found.unit == "row_spreads":
+        mean = float(np.mean(_known(train_spread_bps, label.kind, "spread to take the mean of")))
+        found = replace(found, mean_spread_bps=mean)
+        if not label.of_row_spread:
+            found = replace(found, cuts=tuple(cut * mean for cut in found.cuts), unit="bps")
+    return found
+
+
+def _three_classes(label: Hold103Class, heads: tuple[str, ...]) -> FittedLabel:
+    short, flat = label.short_cost_bps, label.flat_cost_bps
+    if label.reading == "cost":
+        return FittedLabel(SHORT_FLAT_HOLD, heads, (-short, -flat))
+    # The payoffs of HOLD and SHORT cross at −short/2, those of HOLD and FLAT at −flat, of FLAT and SHORT at
+    # flat − short: FLAT is the largest anywhere only if that lies below −flat.
+    if short > 2 * flat:
+        return FittedLabel(SHORT_FLAT_HOLD, heads, (flat - short, -flat))
+    note = (
+        f"label.reading=payoff_argmax: with short_cost_bps={short:g} and flat_cost_bps={flat:g} FLAT is "
+        "never the best, so no row is FLAT and the label has two classes; FLAT needs short_cost_bps > "
+        "2·flat_cost_bps, or label.reading=cost"
     )
+    return FittedLabel(SHORT_FLAT_HOLD, heads, (-short / 2, -short / 2), notes=(note,))
+
+
+def _known(values: Vector | None, kind: str, what: str) -> Vector:
+    known = np.empty(0) if values is None else values[~np.isnan(values)]
+    if known.size == 0:
+        raise DataError(f"label {kind}: no training row has a {what}")
+    return known

@@ -22,17 +22,16 @@ from atc.models.calibration import (
 )
 from atc.models.gbdt import GbdtModel
 from atc.models.logistic import LogisticModel
+from atc.models.per_head import PerHead
 from atc.models.profile import Profile
+from atc.models.softmax import SoftmaxModel
 from atc.protocol.row_runs import Matrix
 
 FORMAT = "atc-model-1"
 MANIFEST_FILE = "manifest.json"
 PROFILE_FILE = "profile.json"
 
-_KINDS: dict[str, type[GbdtModel] | type[LogisticModel]] = {
-    GbdtModel.kind: GbdtModel,
-    LogisticModel.kind: LogisticModel,
-}
+_KINDS = (GbdtModel.kind, LogisticModel.kind, SoftmaxModel.kind)
 
 
 @dataclass(frozen=True)
@@ -182,7 +181,7 @@ def load_model(
     kind = manifest["model_type"]
     if kind not in _KINDS:
         raise DataError(f"{directory}: model type {kind!r} is unknown; {nearest(kind, _KINDS)}")
-    model: Model = _KINDS[kind].load(directory, manifest)
+    model: Model = PerHead.load(directory, manifest)
     if model.features != have:
         raise DataError(
             f"{directory}: the model's file has the features {', '.join(model.features)}, its manifest has "

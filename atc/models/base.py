@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,7 +72,10 @@ class Model(Protocol):
     `atc.models.artifact`.
     """
 
-    kind: ClassVar[str]
+    @property
+    def kind(self) -> str:
+        """Of its config; a manifest's `model_type`."""
+        ...
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -117,26 +120,38 @@ def fit_model(
         raise ValueError("train and valid have different features")
     for part, block in (("training rows", train), ("validation rows", valid)):
         refuse_infinite(block.x, block.features, part)
-        target = single_head(block, part)
-        require_two_classes(target, part)
+        for head, name in enumerate(block.heads):
+            # A row has the label of one head at least; what it lacks of the others is left out of their fits.
+            target = block.y[:, head] if len(block.heads) == 1 else block.y[~np.isnan(block.y[:, head]), head]
+            of_head = f"{part} of {name}" if name else part
+            _require_codes(target, len(block.classes), of_head)
+            require_two_classes(target, of_head)
     with fit_in_progress():
         return model.fit(train, valid, seed=seed, progress=progress)
 
 
-def single_head(block: Block, part: str) -> NDArray[np.float64]:
-    """The targets (n,) of a block with one binary head; raises DataError for a null or a value besides 0
-    and 1.
-    """
+def one_head(block: Block, part: str) -> NDArray[np.float64]:
+    """The class codes (n,) of a block with one head; raises DataError for a null or what is no code."""
     if block.y.shape[1] != 1:
         raise ValueError(f"{part}: {block.y.shape[1]} heads, this model has one")
     target: NDArray[np.float64] = block.y[:, 0]
-    wrong = np.flatnonzero((target != 0.0) & (target != 1.0))
+    _require_codes(target, len(block.classes), part)
+    return target
+
+
+def class_scores(classes: tuple[str, ...]) -> tuple[str, ...]:
+    """Names of a classifier's score columns: of two classes `p`, the last one's; of more `p_<class>` each."""
+    return ("p",) if len(classes) == 2 else tuple(f"p_{name.lower()}" for name in classes)
+
+
+def _require_codes(target: NDArray[np.float64], classes: int, part: str) -> None:
+    wrong = np.flatnonzero(~np.isin(target, np.arange(classes)))
     if len(wrong):
+        expected = f"{', '.join(map(str, range(classes - 1)))} or {classes - 1}"
         raise DataError(
-            f"{part}: label {target[wrong[0]]} in row {wrong[0]} ({len(wrong):,} such rows), 0 or 1 was "
+            f"{part}: label {target[wrong[0]]} in row {wrong[0]} ({len(wrong):,} such rows), {expected} was "
             "expected"
         )
-    return target
 
 
 def refuse_infinite(x: Matrix, features: tuple[str, ...], part: str) -> None:

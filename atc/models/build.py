@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from atc.config.model import Gbdt
 from atc.config.model import Model as ModelConfig
 from atc.models.base import Model
-from atc.models.gbdt import GbdtModel
-from atc.models.logistic import LogisticModel
+from atc.models.per_head import PerHead
 
 
 def build_model(config: ModelConfig) -> Model:
-    """The unfitted model of `config`."""
-    return GbdtModel(config) if isinstance(config, Gbdt) else LogisticModel(config)
+    """The unfitted model of `config`; how many heads and classes it has, its training rows say."""
+    return PerHead(config)

@@ -21,9 +21,10 @@ from atc.models.base import (
     Progress,
     Scores,
     check_width,
+    class_scores,
     curve_rows,
     degenerate_columns,
-    single_head,
+    one_head,
 )
 from atc.models.lightgbm_rows import lightgbm_rows
 from atc.protocol.dataset import Block
@@ -46,16 +47,20 @@ _SEEDS = (
 )
 
 
-def parameters(config: Gbdt, seed: int) -> dict[str, Plain | list[str]]:
-    """LightGBM's parameters for `config`.
+def parameters(config: Gbdt, seed: int, classes: int = 2) -> dict[str, Plain | list[str]]:
+    """LightGBM's parameters for `config` and a label of so many classes.
 
     The loss comes first among the metrics, and decides when to stop: it is the objective itself, it is
     smoother than a rank statistic on overlapping labels, and it keeps the probabilities honest, which
-    thresholds and the Brier score read. The AUC is drawn beside it.
+    thresholds and the Brier score read. The AUC is drawn beside it where there are two classes.
     """
+    objective: dict[str, Plain | list[str]] = (
+        {"objective": "binary", "metric": ["binary_logloss", "auc"]}
+        if classes == 2
+        else {"objective": "multiclass", "num_class": classes, "metric": ["multi_logloss"]}
+    )
     return {
-        "objective": "binary",
-        "metric": ["binary_logloss", "auc"],
+        **objective,
         "boosting": "gbdt",
         "max_depth": config.max_depth,
         "num_leaves": config.num_leaves,
@@ -79,10 +84,13 @@ class _State:
     booster: lightgbm.Booster
     features: tuple[str, ...]
     num_threads: int
+    score_names: tuple[str, ...]
 
 
 class GbdtModel:
-    """P(y = 1); one score column, `p`. Nulls go to the trees as they are."""
+    """P(class); one score column a class, or `p`, that of the last of two. Nulls go to the trees as they
+    are.
+    """
 
     kind: ClassVar[str] = "gbdt"
 
@@ -97,8 +105,8 @@ class GbdtModel:
 
     @property
     def score_names(self) -> tuple[str, ...]:
-        """`p`: the probability of class 1."""
-        return ("p",)
+        """`p`, the probability of class 1; or `p_short`, `p_flat`, `p_hold`."""
+        return self._fitted().score_names
 
     def fit(self, train: Block, valid: Block, *, seed: int, progress: Progress | None = None) -> FitReport:
         """Grow trees on `train` until the loss on `valid` has not improved for `early_stopping` rounds.
@@ -115,9 +123,9 @@ class GbdtModel:
                 f"{2 * config.min_child_samples:,} are "
                 "needed; take a longer window or lower model.min_child_samples"
             )
-        chosen = parameters(config, seed)
+        chosen = parameters(config, seed, len(train.classes))
         for part, block in (("training rows", train), ("validation rows", valid)):
-            single_head(block, part)
+            one_head(block, part)
         names = list(train.features)
         sample = curve_rows(train.n_rows)
 
@@ -139,7 +147,7 @@ class GbdtModel:
         def watch(env: lightgbm.callback.CallbackEnv) -> None:
             for result in env.evaluation_result_list or ():
                 part = "train" if result.dataset_name == "training" else "valid"
-                metric = "log_loss" if result.metric_name == "binary_logloss" else result.metric_name
+                metric = "log_loss" if result.metric_name.endswith("_logloss") else result.metric_name
                 curves.setdefault(f"{part}/{metric}", []).append(float(result.metric_value))
             if progress is not None:
                 progress(env.iteration + 1, config.n_estimators)
@@ -159,7 +167,7 @@ class GbdtModel:
         )
         # From its own text, so that a model in memory and one from disk are the same thing.
         text = booster.model_to_string(num_iteration=booster.best_iteration)
-        self._state = _parsed(text, config.num_threads)
+        self._state = _parsed(text, config.num_threads, class_scores(train.classes))
         null, constant = degenerate_columns(train.x, train.features)
         gains = booster.feature_importance("gain", iteration=booster.best_iteration)
         splits = booster.feature_importance("split", iteration=booster.best_iteration)
@@ -194,18 +202,15 @@ class GbdtModel:
         )
 
     def predict(self, x: Matrix) -> Scores:
-        """P(y = 1), (n, 1)."""
+        """P(class), (n, classes); of two classes that of the last, (n, 1)."""
         state = self._fitted()
         check_width(x, state.features)
-        if len(x) == 0:
-            return np.empty((0, 1))
-        step = CHUNK_ROWS if isinstance(x, RowRuns) else len(x)
-        score = np.empty((len(x), 1))
+        score = np.empty((len(x), len(state.score_names)))
+        step = CHUNK_ROWS if isinstance(x, RowRuns) else max(1, len(x))
         for start in range(0, len(x), step):
             rows = np.ascontiguousarray(x[start : start + step])
-            score[start : start + step, 0] = np.asarray(
-                state.booster.predict(rows, num_threads=state.num_threads)
-            )
+            found = np.asarray(state.booster.predict(rows, num_threads=state.num_threads))
+            score[start : start + step] = found.reshape(len(rows), -1)
         return score
 
     def save(self, directory: Path, stem: str) -> tuple[str, ...]:
@@ -226,7 +231,7 @@ class GbdtModel:
         # LightGBM prints its error before it raises it.
         with contextlib.redirect_stdout(io.StringIO()):
             try:
-                state = _parsed(text, config.num_threads)
+                state = _parsed(text, config.num_threads, tuple(manifest["scores"]))
             except lightgbm.basic.LightGBMError as error:
                 raise DataError(f"{path}: LightGBM cannot read it: {error}") from None
         return cls(config, state)
@@ -237,8 +242,8 @@ class GbdtModel:
         return self._state
 
 
-def _parsed(text: str, num_threads: int) -> _State:
+def _parsed(text: str, num_threads: int, score_names: tuple[str, ...]) -> _State:
     import lightgbm
 
     booster = lightgbm.Booster(model_str=text)
-    return _State(booster, tuple(booster.feature_name()), num_threads)
+    return _State(booster, tuple(booster.feature_name()), num_threads, score_names)

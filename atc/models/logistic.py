@@ -1,13 +1,12 @@
 """Logistic regression: mean log loss + λ/2·‖w‖², bias excluded, on standardised inputs.
 
-Two solvers of the one objective: `newton` goes to the optimum and says whether it got there; `adam` is the
-plan's schedule of epochs. Sums run over chunks in a fixed order, and no float64 copy of the matrix is made.
+Sums run over chunks in a fixed order, and no float64 copy of the matrix is made.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -25,18 +24,15 @@ from atc.models.base import (
     check_width,
     curve_rows,
     degenerate_columns,
-    single_head,
+    one_head,
 )
 from atc.models.ranking import auc
+from atc.models.solvers import Objective, adam, gram, newton
 from atc.models.standardise import Standardiser, Vector, fit_standardiser
 from atc.protocol.dataset import Block
 from atc.protocol.row_runs import Matrix
 
 FORMAT = "atc-logistic-1"
-
-_GRAM_ROWS = 64
-
-_ADAM_BETA1, _ADAM_BETA2, _ADAM_EPSILON = 0.9, 0.999, 1e-8
 
 
 @dataclass(frozen=True)
@@ -46,21 +42,6 @@ class _State:
     """(k,) of standardised inputs."""
     bias: float
     features: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class _Objective:
-    """The objective at one point, with as many derivatives as were asked for."""
-
-    value: float
-    gradient: Vector
-    """(k + 1,), the bias last."""
-    hessian: NDArray[np.float64] | None
-    """(k + 1, k + 1)."""
-
-
-_Watch = Callable[[Vector, int, int], None]
-"""Of a solver: parameters, iterations done, iterations at most."""
 
 
 @dataclass(frozen=True)
@@ -74,8 +55,26 @@ class _Problem:
     weights: Vector
     """(n,), of sum 1."""
 
-    def at(self, theta: Vector, *, curvature: bool) -> _Objective:
-        """The objective at `theta` (k + 1,), in one pass over the rows."""
+    @property
+    def n_rows(self) -> int:
+        """Number of rows."""
+        return len(self.y)
+
+    @property
+    def free(self) -> NDArray[np.bool_]:
+        """(k + 1,) all but the weights of columns that carry nothing."""
+        return np.append(self.standardiser.active, True)
+
+    @property
+    def start(self) -> Vector:
+        """(k + 1,) the bias of the base rate."""
+        theta = np.zeros(self.x.shape[1] + 1)
+        base = float(np.sum(self.weights * self.y))
+        theta[-1] = np.log(base / (1.0 - base))
+        return theta
+
+    def at(self, theta: Vector, *, curvature: bool) -> Objective:
+        """The objective at `theta` (k + 1,), the bias last, in one pass over the rows."""
         k = self.x.shape[1]
         penalised = np.append(theta[:-1], 0.0)
         value = 0.5 * self.config.l2 * float(np.sum(penalised**2))
@@ -89,8 +88,8 @@ class _Problem:
             value += float(np.sum(weights * (np.logaddexp(0.0, margin) - y * margin)))
             gradient += np.einsum("ij,i->j", a, weights * (p - y))
             if hessian is not None:
-                hessian += _gram(a, weights * p * (1.0 - p))
-        return _Objective(value, gradient, hessian)
+                hessian += gram(a, weights * p * (1.0 - p))
+        return Objective(value, gradient, hessian)
 
     def batch(self, rows: NDArray[np.int64]) -> _Problem:
         """The same problem on some of the rows, as if they were all."""
@@ -128,8 +127,8 @@ class LogisticModel:
         batches.
         """
         config = self._config
-        y = single_head(train, "training rows")
-        valid_y = single_head(valid, "validation rows")
+        y = one_head(train, "training rows")
+        valid_y = one_head(valid, "validation rows")
         standardiser = fit_standardiser(train.x, config.clip)
         raw = np.ones(len(y)) if train.weights is None else train.weights
         problem = _Problem(config, standardiser, train.x, y, raw / raw.sum())
@@ -147,7 +146,7 @@ class LogisticModel:
             if progress is not None:
                 progress(step, steps)
 
-        solve = _newton if config.solver == "newton" else _adam
+        solve = newton if config.solver == "newton" else adam
         theta, end, steps = solve(problem, seed, watch)
         norm = float(np.max(np.abs(end.gradient)))
         if not np.isfinite(end.value) or not np.isfinite(theta).all():
@@ -241,19 +240,6 @@ class LogisticModel:
         return self._state
 
 
-def _gram(a: NDArray[np.float64], weights: Vector) -> NDArray[np.float64]:
-    """Σ weightᵢ aᵢaᵢᵀ, (k, k), the same to the last bit whatever the number of BLAS threads.
-
-    Products of so few rows stay below the size from which a BLAS shares one out, and their sum is NumPy's.
-    """
-    n, k = a.shape
-    whole = n - n % _GRAM_ROWS
-    blocks = a[:whole].reshape(-1, _GRAM_ROWS, k)
-    scaled = blocks * weights[:whole].reshape(-1, _GRAM_ROWS, 1)
-    tail = (a[whole:] * weights[whole:, None]).T @ a[whole:]
-    return np.asarray(np.matmul(scaled.transpose(0, 2, 1), blocks).sum(axis=0) + tail)
-
-
 def _sigmoid(margin: Vector) -> Vector:
     small = np.exp(-np.abs(margin))
     return np.where(margin >= 0, 1.0, small) / (1.0 + small)
@@ -267,56 +253,3 @@ def _margins(standardiser: Standardiser, x: Matrix, theta: Vector) -> Vector:
         np.einsum("ij,j->i", z, theta[:-1], out=out[rows])
         out[rows] += theta[-1]
     return out
-
-
-def _newton(problem: _Problem, seed: int, watch: _Watch) -> tuple[Vector, _Objective, int]:
-    """Full-batch Newton with step halving, from the base rate. One pass over the rows an iteration."""
-    del seed  # nothing is drawn
-    config = problem.config
-    free = np.append(problem.standardiser.active, True)
-    theta = np.zeros(len(free))
-    base = float(np.sum(problem.weights * problem.y))
-    theta[-1] = np.log(base / (1.0 - base))
-    here = problem.at(theta, curvature=True)
-    step = 0
-    while step < config.max_iter and float(np.max(np.abs(here.gradient))) > config.tol:
-        assert here.hessian is not None
-        direction = np.zeros_like(theta)
-        # Least squares: collinear inputs (`ttc_sec_norm`, `biz_day_frac`) leave it singular when λ = 0.
-        direction[free] = np.linalg.lstsq(here.hessian[np.ix_(free, free)], -here.gradient[free])[0]
-        # Near the optimum a step changes the objective by less than its rounding.
-        bound = here.value + 1e-12 * max(1.0, abs(here.value))
-        length = 1.0
-        there = problem.at(theta + direction, curvature=True)
-        while not there.value <= bound and length > 1e-6:
-            length *= 0.5
-            there = problem.at(theta + length * direction, curvature=True)
-        if not there.value <= bound:
-            break  # no length of this direction is better: rounding rules here
-        theta, here = theta + length * direction, there
-        step += 1
-        watch(theta, step, config.max_iter)
-    return theta, here, step
-
-
-def _adam(problem: _Problem, seed: int, watch: _Watch) -> tuple[Vector, _Objective, int]:
-    """Adam over shuffled batches, from zero, at a constant rate: the plan's 40 epochs."""
-    config = problem.config
-    rng = np.random.default_rng(seed)
-    n = len(problem.y)
-    theta = np.zeros(problem.x.shape[1] + 1)
-    first, second = np.zeros_like(theta), np.zeros_like(theta)
-    updates = 0
-    for epoch in range(1, config.epochs + 1):
-        order = rng.permutation(n)
-        for start in range(0, n, config.batch_size):
-            # Sorted, the same batch is read from the matrix in one direction.
-            rows = np.sort(order[start : start + config.batch_size])
-            slope = problem.batch(rows).at(theta, curvature=False).gradient
-            updates += 1
-            first = _ADAM_BETA1 * first + (1 - _ADAM_BETA1) * slope
-            second = _ADAM_BETA2 * second + (1 - _ADAM_BETA2) * slope**2
-            rate = config.learning_rate / (1 - _ADAM_BETA1**updates)
-            theta = theta - rate * first / (np.sqrt(second / (1 - _ADAM_BETA2**updates)) + _ADAM_EPSILON)
-        watch(theta, epoch, config.epochs)
-    return theta, problem.at(theta, curvature=False), config.epochs

@@ -28,11 +28,16 @@ class Block:
     """Names of the k columns, in order."""
     weights: NDArray[np.float64] | None = None
     """(n,) positive sample weights; None: all equal."""
+    heads: tuple[str, ...] = ("",)
+    """Names of the columns of y; empty for the only one."""
+    classes: tuple[str, ...] = ("0", "1")
+    """Names of the classes by the code that y holds, the same for every head."""
 
     def __post_init__(self) -> None:
         _check_matrix(self.x, self.features)
-        if self.y.ndim != 2 or len(self.y) != len(self.x):
-            raise ValueError(f"y has shape {self.y.shape}, ({len(self.x)}, heads) was expected")
+        if self.y.shape != (len(self.x), len(self.heads)):
+            expected = f"({len(self.x)}, {len(self.heads)})"
+            raise ValueError(f"y has shape {self.y.shape}, {expected} was expected")
         if self.weights is not None and self.weights.shape != (len(self.x),):
             raise ValueError(f"weights have shape {self.weights.shape}, ({len(self.x)},) was expected")
 
@@ -72,6 +77,10 @@ class Dataset:
     """(n,) business day of t0, unit D."""
     heads: tuple[str, ...] = ("",)
     """Names of the heads, suffixes of columns and keys: a horizon such as `300s`; empty for the only one."""
+    classes: tuple[str, ...] = ("0", "1")
+    """Names of the classes of every head, by the code that y holds."""
+    spread_bps: NDArray[np.float64] | None = None
+    """(n,) in force at the row, NaN for null; for labels whose threshold is one."""
 
     def __post_init__(self) -> None:
         _check_matrix(self.x, self.features)
@@ -90,6 +99,8 @@ class Dataset:
             "t0": self.t0,
             "days": self.days,
         }
+        if self.spread_bps is not None:
+            columns["spread_bps"] = self.spread_bps
         for name, column in columns.items():
             if len(column) != n:
                 raise ValueError(f"{name} has {len(column)} rows, x has {n}")
@@ -118,6 +129,8 @@ class Dataset:
             t1=self.t1[rows],
             days=self.days[rows],
             heads=self.heads,
+            classes=self.classes,
+            spread_bps=None if self.spread_bps is None else self.spread_bps[rows],
         )
 
     def select(self, features: Sequence[str]) -> Dataset:
@@ -128,7 +141,13 @@ class Dataset:
         """What a fit may see of these rows. Inputs are read where they lie; labels are copied, so that no
         array leads back to the other rows' labels.
         """
-        return Block(x=rows_of(self.x, rows), y=self.y[rows], features=self.features)
+        return Block(
+            x=rows_of(self.x, rows),
+            y=self.y[rows],
+            features=self.features,
+            heads=self.heads,
+            classes=self.classes,
+        )
 
 
 def labelled(y: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -142,13 +161,11 @@ def latest(t1: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def require_two_classes(y: NDArray[np.float64], part: str) -> None:
-    """Raise DataError if binary `y` (n,) of the rows called `part` holds one class only."""
-    share = float(np.mean(y)) if len(y) else float("nan")
-    if not 0.0 < share < 1.0:
+    """Raise DataError if the codes `y` (n,) of the rows called `part` are of one class only."""
+    if len(y) == 0 or bool(np.all(y == y[0])):
         raise DataError(
-            f"{part}: all {len(y):,} labels are of class {int(share) if len(y) else '(none)'}, both "
-            "classes are "
-            "needed; choose a longer window, another horizon or another threshold of the label"
+            f"{part}: all {len(y):,} labels are of class {int(y[0]) if len(y) else '(none)'}, at least two "
+            "classes are needed; choose a longer window, another horizon or another threshold of the label"
         )
 
 

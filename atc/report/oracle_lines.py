@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from atc.report.headroom import RunFigures
     from atc.tasks.known_truth import KnownTruth
 
-_LABELS = frozenset({"hold10_oracle", "hold10_oracle_q14"})
+_LABELS = frozenset({"hold10_oracle", "hold10_oracle_q14", "hold10_oracle_spread"})
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ def oracle_lines(folder: Path, shown: str, config: Mapping[str, object]) -> Orac
     data, label = config.get("data"), config.get("label")
     if not isinstance(data, dict) or data.get("kind") != "simulated":
         return None
-    if not isinstance(label, dict) or label.get("kind") not in _LABELS:
+    if not isinstance(label, dict) or label.get("kind") not in _LABELS or label.get("spread") == "row":
         return None
     typed = _typed(config)
     threshold = _threshold_bps(folder, label)

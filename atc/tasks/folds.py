@@ -63,9 +63,10 @@ def _fit_fold(config: RunConfig, loaded: Loaded, rows: Dataset, fold: Fold) -> F
     from atc.labels.definitions import fit_label
     from atc.tasks.fitting import fit_one, plans_of
 
-    # The quantile of a label is taken from the training rows of this fold.
-    label = fit_label(config.label, rows.r_bps[fold.train, 0])
-    own = replace(rows, y=np.ascontiguousarray(label.classes(rows.r_bps)))
+    # The quantile or the mean spread of a label is taken from the training rows of this fold.
+    spread = rows.spread_bps
+    label = fit_label(config.label, rows.r_bps[fold.train], None if spread is None else spread[fold.train])
+    own = replace(rows, y=label.codes(rows.r_bps, spread))
     train, valid, test = (own.block(part) for part in (fold.train, fold.valid, fold.test_decisions))
     scores: dict[str, dict[str, NDArray[np.float64]]] = {}
     raw: dict[str, NDArray[np.float64]] = {}

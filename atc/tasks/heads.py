@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from atc.config.schema import RunConfig
 from atc.evaluation.head import Head
+from atc.labels.definitions import label_spec
 from atc.tasks.loaded import Loaded
-
-HOLD_OR_NOT = ("FLAT", "HOLD")
 
 
 def heads_of(config: RunConfig, loaded: Loaded) -> tuple[Head, ...]:
     """The heads of the run's label, with what was fitted on the training rows."""
-    return (
+    label = loaded.label
+    width = 1 if len(label.classes) == 2 else len(label.classes)
+    return tuple(
         Head(
-            name="",
-            classes=HOLD_OR_NOT,
-            columns=(0,),
-            horizon_ns=round(config.label.horizon_s * 1_000_000_000),
-            exit_bps=loaded.label.exit_bps,
-        ),
+            name=name,
+            classes=label.classes,
+            columns=tuple(range(number * width, (number + 1) * width)),
+            horizon_ns=horizon_ns,
+            exit_bps=label.exit_bps,
+        )
+        for number, (name, horizon_ns) in enumerate(label_spec(config.label).heads)
     )

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from atc.config.schema import FwdLogret, Hold10Oracle, RunConfig, SimulatedData
+from atc.config.labels import Hold10Oracle, Hold10OracleQ14, Hold10OracleSpread
+from atc.config.schema import RunConfig, SimulatedData
 from atc.errors import DataError, UsageError
 from atc.evaluation import oracle
 from atc.evaluation.oracle import Jackknifed, OracleAuc
@@ -92,10 +93,11 @@ def simulated(config: RunConfig) -> SimulatedData:
             f"data={data.name} is {data.kind}: an oracle needs a market whose hidden state is known and that "
             "can be continued, so it is for simulated data only; choose data=demo"
         )
-    if isinstance(config.label, FwdLogret):
+    label = config.label
+    if not isinstance(label, Hold10Oracle | Hold10OracleQ14 | Hold10OracleSpread) or label.of_row_spread:
         raise UsageError(
-            "label.kind=fwd_logret is a return, and the oracle AUC is of classes; choose "
-            "label=hold10_oracle or label=hold10_oracle_q14"
+            f"label.kind={label.kind} has no single threshold in bps, and the oracle AUC is of a return "
+            "above one; choose label=hold10_oracle or label=hold10_oracle_q14"
         )
     return data
 
@@ -134,7 +136,7 @@ def known_truth(
         futures = futures_of(
             data,
             rows.t0[chosen],
-            horizon_ns=round(config.label.horizon_s * SECOND_NS),
+            horizon_ns=round(config.label.longest_horizon_s * SECOND_NS),
             continuations=effort.continuations,
             seed=effort.seed,
             cache=_folder(config.paths.outputs_dir),
@@ -191,7 +193,7 @@ def _own_threshold(config: RunConfig, rows_of: _RowsOf) -> float:
         return fit_label(config.label, np.empty(0)).threshold_bps
     rows, spans = rows_of("window")
     parts = split(rows.t0, latest(rows.t1), spans, config.protocol.valid_fraction)
-    return fit_label(config.label, rows.r_bps[parts.train, 0]).threshold_bps
+    return fit_label(config.label, rows.r_bps[parts.train], rows.spread_bps[parts.train]).threshold_bps
 
 
 def _spread(rows: int, effort: Effort) -> NDArray[np.int64]:
@@ -218,7 +220,7 @@ def _truth(  # noqa: PLR0917  # all of them are different things
     return KnownTruth(
         scenario=data.scenario.name,
         label=config.label.kind,
-        horizon_s=config.label.horizon_s,
+        horizon_s=config.label.longest_horizon_s,
         threshold_bps=threshold_bps,
         part=part,
         effort=effort,
@@ -260,7 +262,7 @@ def _stem(config: RunConfig, part: Part, threshold_bps: float) -> str:
         "window": config.window.model_dump(mode="json"),
         "sampling": config.sampling.model_dump(mode="json"),
         "part": part,
-        "horizon_s": config.label.horizon_s,
+        "horizon_s": config.label.longest_horizon_s,
         "threshold_bps": threshold_bps,
         "code": _code(),
     }

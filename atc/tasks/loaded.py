@@ -20,7 +20,7 @@ from atc.protocol.window import Spans
 from atc.tasks.base import Desk
 
 if TYPE_CHECKING:
-    from atc.labels.definitions import BinaryLabel
+    from atc.labels.definitions import FittedLabel
     from atc.tasks.market_data import MarketData
 
 
@@ -37,7 +37,7 @@ class Loaded:
     split: Split
     described: Mapping[str, Mapping[str, object]]
     """By part: `from`, `to`, `days`, `rows`."""
-    label: BinaryLabel
+    label: FittedLabel
     spans: Spans
     holdout_windows: Callable[[int], int]
     """How many disjoint label windows of a horizon (ns) the holdout's rows have room for; from their times
@@ -53,7 +53,7 @@ def load_rows(market: MarketData, config: RunConfig, desk: Desk) -> Loaded:
     """Rows with the columns of all models, labels, and the holdout behind its seal."""
     from atc.evaluation.blocks import disjoint_windows
     from atc.events.business_day import days_of
-    from atc.labels.definitions import fit_label
+    from atc.labels.definitions import fit_label, has_class, label_spec
     from atc.tasks.market_data import run_columns
     from atc.tasks.rows import read_rows
 
@@ -61,7 +61,9 @@ def load_rows(market: MarketData, config: RunConfig, desk: Desk) -> Loaded:
     columns = run_columns(config)
     features, labels = market.build(days, columns, desk)
     with desk.stage("dataset"):
-        rows = read_rows(config.data.symbol, features.files, labels.files, columns)
+        rows = read_rows(
+            config.data.symbol, features.files, labels.files, columns, label_spec(config.label).names
+        )
         if len(rows.x) == 0:
             raise DataError(
                 f"{config.data.name}: no rows at all from {len(days)} business days: sampling.kind="
@@ -72,18 +74,21 @@ def load_rows(market: MarketData, config: RunConfig, desk: Desk) -> Loaded:
             latest(rows.t1),
             spans,
             config.protocol.valid_fraction,
-            labelled=labelled(rows.r_bps),
+            labelled=np.any(has_class(config.label, rows.r_bps, rows.spread_bps), axis=1),
         )
-        label = fit_label(config.label, rows.r_bps[parts_of.train, 0])
+        label = fit_label(config.label, rows.r_bps[parts_of.train], rows.spread_bps[parts_of.train])
         dataset = Dataset(
             keys=rows.keys,
             x=rows.x,
             features=columns,
-            y=np.ascontiguousarray(label.classes(rows.r_bps)),
+            y=label.codes(rows.r_bps, rows.spread_bps),
             r_bps=rows.r_bps,
             t0=rows.t0,
             t1=rows.t1,
             days=days_of(rows.t0, config.data.day_cut_utc_s, config.data.tz_offset_s),
+            heads=label.heads,
+            classes=label.classes,
+            spread_bps=rows.spread_bps,
         )
         train_range, folds = _folds(dataset, market, config)
         look = partial(desk.look, market.holdout)
@@ -119,7 +124,7 @@ def _folds(
         rows.t0,
         rows.last_t1,
         # A label that ends beyond the train span looks into the holdout.
-        labelled(rows.r_bps) & (rows.last_t1 < end),
+        labelled(rows.y) & (rows.last_t1 < end),
         look_back_ns=look_back_ns(config),
         seed=config.seed,
     )

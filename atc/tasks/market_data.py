@@ -42,6 +42,7 @@ class MarketData:
         """
         from atc.events.instrument import different_facts, instrument_of
         from atc.features.day_cache import days_read
+        from atc.labels.definitions import label_spec
 
         with desk.stage("events") as stage:
             stage.cached = self._ensure_events(desk)
@@ -51,7 +52,7 @@ class MarketData:
         read = {
             day
             for span_days in (self.days_of(self.spans.train), self.days_of(self.spans.holdout))
-            for day in days_read(source, span_days, run_columns(self._config), self._config.label.horizon_s)
+            for day in days_read(source, span_days, run_columns(self._config), label_spec(self._config.label))
         }
         filed = self._catalog.instrument(facts.venue, facts.symbol, sorted(read))
         wrong = different_facts(filed, instrument_of(facts))
@@ -183,13 +184,15 @@ class MarketData:
         """
         import numpy as np
 
+        from atc.labels.definitions import label_spec
         from atc.protocol.dataset import labelled
         from atc.tasks.rows import read_rows
 
         spans = self.spans
         days = self.days_of(spans.holdout) if holdout_only else self.days
         features, labels = self.build(days, (), desk)
-        rows = read_rows(self._config.data.symbol, features.files, labels.files, ())
+        heads = label_spec(self._config.label).names
+        rows = read_rows(self._config.data.symbol, features.files, labels.files, (), heads)
         inside = (rows.t0 >= spans.holdout[0]) & (rows.t0 < spans.holdout[1])
         if not holdout_only:
             inside |= (rows.t0 >= spans.train[0]) & (rows.t0 < spans.train[1])
@@ -198,13 +201,14 @@ class MarketData:
     def build(self, days: Sequence[date], columns: Sequence[str], desk: Desk) -> tuple[Features, Labels]:
         """The files of `columns` and of labels of `days`, made unless they are there."""
         from atc.features.day_cache import feature_days, label_days
+        from atc.labels.definitions import label_spec
 
         source = self._source
         with desk.stage("features") as stage, desk.bar("features", len(days), "days") as bar:
             features = feature_days(source, days, columns, watch=_shown(bar))
             stage.cached = features.cached == len(days)
         with desk.stage("labels") as stage, desk.bar("labels", len(days), "days") as bar:
-            labels = label_days(source, days, features, self._config.label.horizon_s, watch=_shown(bar))
+            labels = label_days(source, days, features, label_spec(self._config.label), watch=_shown(bar))
             stage.cached = labels.cached == len(days)
         return features, labels
 

@@ -5,13 +5,18 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
+
 from atc.config.digest import config_digest
 from atc.config.schema import RunConfig
+from atc.evaluation import metrics
 from atc.evaluation.report import MODEL
 from atc.features.declarations import feature_schema
 from atc.models.artifact import Provenance, save_model
 from atc.models.profile import reference_profile
-from atc.tasks.fitting import FALLBACK, Fitted
+from atc.tasks.fitting import FALLBACK, Fitted, FittedModel
+from atc.tasks.heads import heads_of
+from atc.tasks.loaded import Loaded
 
 
 def save_models(config: RunConfig, data_digest: str, fitted: Fitted, folder: Path) -> None:
@@ -25,7 +30,6 @@ def save_models(config: RunConfig, data_digest: str, fitted: Fitted, folder: Pat
 
 
 def _save(config: RunConfig, data_digest: str, fitted: Fitted, name: str, folder: Path) -> None:
-    from atc.evaluation import metrics
     from atc.protocol.window import span_dates
     from atc.tracking import provenance
 
@@ -35,8 +39,6 @@ def _save(config: RunConfig, data_digest: str, fitted: Fitted, name: str, folder
         loaded.spans.train, day_cut_utc_s=facts.day_cut_utc_s, tz_offset_s=facts.tz_offset_s
     )
     columns = named.model.features
-    valid = loaded.parts.valid
-    positive, score = valid.y[:, 0] == 1.0, named.scores(valid)[:, 0]
     save_model(
         named.model,
         folder,
@@ -47,7 +49,7 @@ def _save(config: RunConfig, data_digest: str, fitted: Fitted, name: str, folder
             train_to=last,
             train_span_ns=loaded.spans.train,
             feature_schema=feature_schema(columns),
-            label={**config.label.model_dump(mode="json"), "threshold_bps": loaded.label.threshold_bps},
+            label={**config.label.model_dump(mode="json"), **loaded.label.constants},
             config_digest=config_digest(config),
             data_digest=data_digest,
             role=name,
@@ -57,10 +59,20 @@ def _save(config: RunConfig, data_digest: str, fitted: Fitted, name: str, folder
             versions={name: version or "" for name, version in provenance.package_versions().items()},
         ),
         report=named.report,
-        valid_metrics={
-            "auc": metrics.auc(positive, score),
-            "log_loss": metrics.log_loss(positive, score),
-        },
+        valid_metrics=_valid_metrics(config, loaded, named),
         calibration=named.calibration,
         profile=reference_profile(loaded.parts.train.select(columns).x, columns),
     )
+
+
+def _valid_metrics(config: RunConfig, loaded: Loaded, named: FittedModel) -> dict[str, float | None]:
+    """On the internal validation, of each head: AUC of the last class against the rest, and log loss."""
+    valid = loaded.parts.valid
+    scores = named.scores(valid)
+    found: dict[str, float | None] = {}
+    for number, head in enumerate(heads_of(config, loaded)):
+        rows = np.flatnonzero(~np.isnan(valid.y[:, number]))
+        codes, p = valid.y[rows, number].astype(np.int64), head.own(scores[rows])
+        found[head.key("auc")] = metrics.auc(codes == len(head.classes) - 1, p[:, -1])
+        found[head.key("log_loss")] = float(np.mean(metrics.log_losses(codes, p)))
+    return found

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from atc.evaluation.head import Outcomes
 from atc.evaluation.report import MODEL, Scored
+from atc.features.label_spec import of_head
 from atc.protocol.dataset import Dataset, labelled
 
 Scores = Mapping[str, Scored]
@@ -59,6 +60,12 @@ def _of_part(scores: Scores, part: Literal["valid", "holdout"]) -> dict[str, NDA
     return {name: values for name, values in found.items() if values is not None}
 
 
+def score_columns(heads: Sequence[str], classes: Sequence[str]) -> list[str]:
+    """Names of a model's scores, column by column: `p_hold`; `p_short`, `p_flat`, `p_hold`; `p_up_300s`."""
+    scored = classes if len(classes) > 2 else classes[-1:]
+    return [of_head(f"p_{name.lower()}", head) for head in heads for name in scored]
+
+
 def predictions_of(decided: Sequence[Decided]) -> pl.DataFrame:
     """Rows that selected nothing or only when to stop, with every model's score; the last of `decided` has
     all models.
@@ -72,11 +79,11 @@ def predictions_of(decided: Sequence[Decided]) -> pl.DataFrame:
         place, part = one.place, one.place.rows
         columns: list[pl.Expr | pl.Series] = [pl.lit(one.split).alias("split")]
         for head, name in enumerate(part.heads):
-            of_head = {"y": part.y[:, head], "t0": part.t0, "t1": part.t1[:, head]}
-            of_head["r_bps"] = part.r_bps[:, head]
-            ending = f"_{name}" if name else ""
+            of_label = {"y": part.y[:, head], "t0": part.t0, "t1": part.t1[:, head]}
+            of_label["r_bps"] = part.r_bps[:, head]
             columns += [
-                pl.Series(f"{column}{ending}", values, nan_to_null=True) for column, values in of_head.items()
+                pl.Series(of_head(column, name), values, nan_to_null=True)
+                for column, values in of_label.items()
             ]
         columns.append(pl.Series("judged", place.judged))
         for ending, scored_by, models in (
@@ -84,8 +91,9 @@ def predictions_of(decided: Sequence[Decided]) -> pl.DataFrame:
             ("_raw", one.raw, decided[-1].raw),
         ):
             for name in models:
-                column = "p_hold" if name == MODEL else f"{name}_p_hold"
-                values = scored_by[name][:, 0] if name in scored_by else [None] * part.n_rows
-                columns.append(pl.Series(f"{column}{ending}", values, dtype=pl.Float64))
+                for number, score in enumerate(score_columns(part.heads, part.classes)):
+                    column = score if name == MODEL else f"{name}_{score}"
+                    values = scored_by[name][:, number] if name in scored_by else [None] * part.n_rows
+                    columns.append(pl.Series(f"{column}{ending}", values, dtype=pl.Float64))
         frames.append(part.keys.with_columns(columns))
     return pl.concat(frames)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from atc.errors import DataError
 from atc.features.day_file import Damaged, FileManifest, not_to_be_used, read_footer, read_table
 from atc.features.declarations import schemas
+from atc.features.label_spec import of_head
 
 if TYPE_CHECKING:
     import polars as pl
@@ -35,26 +36,38 @@ class LabelledRows:
     """(n,) ns."""
     t1: NDArray[np.int64]
     """(n, heads) ns."""
+    spread_bps: NDArray[np.float64]
+    """(n,) in force at the row, NaN for null."""
+    null_cause: NDArray[np.uint8]
+    """(n, heads) why a return is null: 0, or the place in `NULL_CAUSES`, from 1 on."""
+    heads: tuple[str, ...]
 
     def take(self, rows: NDArray[np.int64]) -> LabelledRows:
         """The rows with these numbers."""
-        return LabelledRows(
-            self.keys[rows],
-            self.x[rows],
-            self.r_bps[rows],
-            self.t0[rows],
-            self.t1[rows],
+        return replace(
+            self,
+            keys=self.keys[rows],
+            x=self.x[rows],
+            r_bps=self.r_bps[rows],
+            t0=self.t0[rows],
+            t1=self.t1[rows],
+            spread_bps=self.spread_bps[rows],
+            null_cause=self.null_cause[rows],
         )
 
 
 def read_rows(
-    symbol: str, features: Sequence[Mapping[str, Path]], labels: Sequence[Path], columns: Sequence[str]
+    symbol: str,
+    features: Sequence[Mapping[str, Path]],
+    labels: Sequence[Path],
+    columns: Sequence[str],
+    heads: tuple[str, ...] = ("",),
 ) -> LabelledRows:
     """The rows of matching feature and label files, `columns` as a float32 matrix filled day by day.
 
-    `features`: of each day the files by schema, which together hold `columns`. Nothing but the matrix and the
-    keys is held for more than one day. Raises DataError for a file that is damaged, gone, or not of the same
-    rows as the others of its day.
+    `features`: of each day the files by schema, which together hold `columns`; `heads`: names of the labels
+    of a row. Nothing but the matrix, the labels and the keys is held for more than one day. Raises DataError
+    for a file that is damaged, gone, or not of the same rows as the others of its day.
     """
     import polars as pl
 
@@ -64,8 +77,10 @@ def read_rows(
     ]
     total = sum(counts)
     x = np.empty((total, len(columns)), dtype=np.float32)
-    r_bps = np.empty(total, dtype=np.float64)
-    t0, t1 = np.empty(total, dtype=np.int64), np.empty(total, dtype=np.int64)
+    shape = (total, len(heads))
+    r_bps, t1 = np.empty(shape, dtype=np.float64), np.empty(shape, dtype=np.int64)
+    null_cause = np.empty(shape, dtype=np.uint8)
+    t0, spread_bps = np.empty(total, dtype=np.int64), np.empty(total, dtype=np.float64)
     keys: list[pl.DataFrame] = []
     start = 0
     places = {name: number for number, name in enumerate(columns)}
@@ -85,9 +100,12 @@ def read_rows(
                 day_keys = found
         assert day_keys is not None
         label = _read(label_file)
-        r_bps[start:stop] = label["r_bps"].to_numpy()
         t0[start:stop] = label["t0"].to_numpy()
-        t1[start:stop] = label["t1"].to_numpy()
+        spread_bps[start:stop] = label["spread_bps"].to_numpy()
+        for place, head in enumerate(heads):
+            r_bps[start:stop, place] = label[of_head("r_bps", head)].to_numpy()
+            t1[start:stop, place] = label[of_head("t1", head)].to_numpy()
+            null_cause[start:stop, place] = label[of_head("null_cause", head)].to_numpy()
         keys.append(day_keys)
         start = stop
     all_keys = (
@@ -96,7 +114,14 @@ def read_rows(
         else pl.DataFrame(schema={"ts_recv": pl.Int64, "ev_seq": pl.UInt64, "ts_close": pl.Int64})
     )
     return LabelledRows(
-        all_keys.select(pl.lit(symbol).alias("symbol"), *KEYS), x, r_bps[:, None], t0, t1[:, None]
+        keys=all_keys.select(pl.lit(symbol).alias("symbol"), *KEYS),
+        x=x,
+        r_bps=r_bps,
+        t0=t0,
+        t1=t1,
+        spread_bps=spread_bps,
+        null_cause=null_cause,
+        heads=heads,
     )
 
 

@@ -23,4 +23,4 @@ pub mod spec;
 pub mod timeline;
 
 /// Raised with every change of what a label means or how it is computed.
-pub const LABEL_SCHEMA_VERSION: u32 = 1;
+pub const LABEL_SCHEMA_VERSION: u32 = 2;

@@ -1,6 +1,6 @@
 //! Rows and labels of a day whose tables come in parts.
 
-use crate::features::{labels_batch, parse_spec, value_error};
+use crate::features::{Heads, labels_batch, parse_spec, value_error, wanted};
 use crate::rows::to_batch;
 use crate::tables::tables;
 use arrow_array::RecordBatch;
@@ -84,11 +84,13 @@ impl Labeller {
         py.detach(|| labeller.feed(&tables)).map_err(value_error)
     }
 
-    /// r (bps, null where undefined), t0 and t1 of rows at `times`.
-    fn finish(&mut self, py: Python<'_>, times: Vec<i64>, horizon_ns: i64) -> PyResult<Batch> {
+    /// Labels of rows at `times`; `heads`: name and horizon in ns of each.
+    #[pyo3(signature = (times, heads, smooth_ns=0))]
+    fn finish(&mut self, py: Python<'_>, times: Vec<i64>, heads: Heads, smooth_ns: i64) -> PyResult<Batch> {
         let labeller = self.labeller.take().ok_or_else(spent)?;
-        let labels = py.detach(|| labeller.finish(&times, horizon_ns)).map_err(value_error)?;
-        labels_batch(labels)
+        let wanted = wanted(&heads, smooth_ns);
+        let labels = py.detach(|| labeller.finish(&times, &wanted)).map_err(value_error)?;
+        labels_batch(labels, &heads)
     }
 }
 

@@ -4,10 +4,10 @@ use crate::packed::{PackedRow, packed};
 use crate::rows::to_batch;
 use crate::state;
 use crate::tables::tables;
-use arrow_array::{ArrayRef, Float64Array, Int64Array, RecordBatch};
+use arrow_array::{Array, ArrayRef, Float64Array, Int64Array, RecordBatch, UInt8Array};
 use arrow_buffer::NullBuffer;
 use arrow_pyarrow::PyArrowType;
-use arrow_schema::{DataType, Field, Schema};
+use arrow_schema::{Field, Schema};
 use atc_featuregen::LABEL_SCHEMA_VERSION;
 use atc_featuregen::batch;
 use atc_featuregen::engine::Engine;
@@ -101,10 +101,11 @@ fn build_rows(
     Ok(PyArrowType(rows))
 }
 
-/// r (bps, null where undefined), t0 and t1 of rows at `times`.
+/// Labels of rows at `times`; `heads`: name and horizon in ns of each.
 #[pyfunction]
+#[pyo3(signature = (spec_json, book, trade, ticker, control, times, heads, smooth_ns=0))]
 #[allow(clippy::too_many_arguments)]
-fn label_fwd_logret(
+fn label_rows(
     py: Python<'_>,
     spec_json: &str,
     book: PyArrowType<RecordBatch>,
@@ -112,29 +113,47 @@ fn label_fwd_logret(
     ticker: PyArrowType<RecordBatch>,
     control: PyArrowType<RecordBatch>,
     times: Vec<i64>,
-    horizon_ns: i64,
+    heads: Heads,
+    smooth_ns: i64,
 ) -> PyResult<PyArrowType<RecordBatch>> {
     let spec = parse_spec(spec_json)?;
     let tables = tables(&book.0, &trade.0, &ticker.0, &control.0)?;
-    let labels =
-        py.detach(|| label::forward_returns(&spec, &tables, &times, horizon_ns)).map_err(value_error)?;
-    labels_batch(labels)
+    let wanted = wanted(&heads, smooth_ns);
+    let labels = py.detach(|| label::label_rows(&spec, &tables, &times, &wanted)).map_err(value_error)?;
+    labels_batch(labels, &heads)
 }
 
-/// Labels as Arrow.
-pub fn labels_batch(labels: label::ForwardReturns) -> PyResult<PyArrowType<RecordBatch>> {
-    let nulls: NullBuffer = labels.r_bps.iter().map(|r| !r.is_nan()).collect();
-    let schema = Schema::new(vec![
-        Field::new("r_bps", DataType::Float64, true),
-        Field::new("t0", DataType::Int64, false),
-        Field::new("t1", DataType::Int64, false),
-    ]);
-    let arrays: Vec<ArrayRef> = vec![
-        Arc::new(Float64Array::new(labels.r_bps.into(), Some(nulls))),
-        Arc::new(Int64Array::from(labels.t0)),
-        Arc::new(Int64Array::from(labels.t1)),
+/// Name and horizon in ns of each label of a row.
+pub type Heads = Vec<(String, i64)>;
+
+/// What the labeller is asked for.
+pub fn wanted(heads: &Heads, smooth_ns: i64) -> label::LabelSpec {
+    label::LabelSpec { horizons_ns: heads.iter().map(|(_, horizon)| *horizon).collect(), smooth_ns }
+}
+
+/// `t0`, `spread_bps`, then of each head `r_bps`, `t1` and `null_cause`, with `_` and its name after unless that is empty.
+pub fn labels_batch(labels: label::Labels, heads: &Heads) -> PyResult<PyArrowType<RecordBatch>> {
+    let floats = |values: Vec<f64>| -> ArrayRef {
+        let nulls: NullBuffer = values.iter().map(|value| !value.is_nan()).collect();
+        Arc::new(Float64Array::new(values.into(), Some(nulls)))
+    };
+    let mut columns: Vec<(String, bool, ArrayRef)> = vec![
+        ("t0".to_owned(), false, Arc::new(Int64Array::from(labels.t0))),
+        ("spread_bps".to_owned(), true, floats(labels.spread_bps)),
     ];
-    Ok(PyArrowType(RecordBatch::try_new(Arc::new(schema), arrays).map_err(value_error)?))
+    for ((head, _), found) in heads.iter().zip(labels.returns) {
+        let named =
+            |column: &str| if head.is_empty() { column.to_owned() } else { format!("{column}_{head}") };
+        columns.push((named("r_bps"), true, floats(found.r_bps)));
+        columns.push((named("t1"), false, Arc::new(Int64Array::from(found.t1))));
+        columns.push((named("null_cause"), false, Arc::new(UInt8Array::from(found.null_cause))));
+    }
+    let fields: Vec<Field> = columns
+        .iter()
+        .map(|(name, nullable, array)| Field::new(name, array.data_type().clone(), *nullable))
+        .collect();
+    let arrays = columns.into_iter().map(|(_, _, array)| array).collect();
+    Ok(PyArrowType(RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays).map_err(value_error)?))
 }
 
 /// The engine, event by event.
@@ -269,6 +288,6 @@ pub fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_function(wrap_pyfunction!(feature_declarations, m)?)?;
     m.add_function(wrap_pyfunction!(feature_schemas, m)?)?;
     m.add_function(wrap_pyfunction!(build_rows, m)?)?;
-    m.add_function(wrap_pyfunction!(label_fwd_logret, m)?)?;
+    m.add_function(wrap_pyfunction!(label_rows, m)?)?;
     m.add_class::<FeatureEngine>()
 }

@@ -1,0 +1,160 @@
+"""A model of its own for each head of a label, for models that have one head; the rest sees one model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import Any, Self
+
+import numpy as np
+
+from atc.config.model import Gbdt
+from atc.config.model import Model as ModelConfig
+from atc.models.base import FitReport, Importance, Model, Progress, Scores
+from atc.models.gbdt import GbdtModel
+from atc.models.logistic import LogisticModel
+from atc.models.softmax import SoftmaxModel
+from atc.protocol.dataset import Block
+from atc.protocol.row_runs import Matrix, rows_of
+
+
+class PerHead:
+    """A fitted model of `config` for each head; with one head it is that model, files and all."""
+
+    def __init__(self, config: ModelConfig, models: Mapping[str, Model] | None = None) -> None:
+        self._config = config
+        self._models = dict(models or {})
+
+    @property
+    def kind(self) -> str:
+        """Of the config."""
+        return self._config.kind
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Names of the inputs in order."""
+        return self._first.features
+
+    @property
+    def score_names(self) -> tuple[str, ...]:
+        """Head after head, with its name at the end: `p_1s`, `p_5s`."""
+        return tuple(
+            f"{score}_{head}" if head else score
+            for head, model in self._models.items()
+            for score in model.score_names
+        )
+
+    def fit(self, train: Block, valid: Block, *, seed: int, progress: Progress | None = None) -> FitReport:
+        """Fit each head on the rows that have its label."""
+        if len(train.heads) == 1:
+            model = _unfitted(self._config, len(train.classes))
+            report = model.fit(train, valid, seed=seed, progress=progress)
+            self._models = {"": model}
+            return report
+        models: dict[str, Model] = {}
+        reports: dict[str, FitReport] = {}
+        for number, head in enumerate(train.heads):
+            model = _unfitted(self._config, len(train.classes))
+            shown = None if progress is None else partial(_shown, progress, number, len(train.heads))
+            reports[head] = model.fit(
+                _of_head(train, number), _of_head(valid, number), seed=seed, progress=shown
+            )
+            models[head] = model
+        self._models = models
+        return _joined(reports)
+
+    def predict(self, x: Matrix) -> Scores:
+        """The heads' scores side by side, (n, n_scores)."""
+        found = [model.predict(x) for model in self._models.values()]
+        return found[0] if len(found) == 1 else np.concatenate(found, axis=1)
+
+    def save(self, directory: Path, stem: str) -> tuple[str, ...]:
+        """The files of the only head, or of each in a folder of its name."""
+        files: list[str] = []
+        for head, model in self._models.items():
+            folder = directory / head
+            folder.mkdir(exist_ok=True)
+            files += [str(PurePosixPath(head, name)) for name in model.save(folder, stem)]
+        return tuple(files)
+
+    @classmethod
+    def load(cls, directory: Path, manifest: Mapping[str, Any]) -> Self:
+        """The models of the files that the manifest names, one a head."""
+        from pydantic import TypeAdapter
+
+        config: ModelConfig = TypeAdapter(ModelConfig).validate_python(manifest["model_config"])
+        files: list[str] = manifest["model_files"]
+        scores: list[str] = manifest["scores"]
+        each = len(scores) // len(files)
+        models: dict[str, Model] = {}
+        for number, file in enumerate(files):
+            head = PurePosixPath(file).parent.name
+            own = [score.removesuffix(f"_{head}") for score in scores[number * each : (number + 1) * each]]
+            kind = type(_unfitted(config, 2 if each == 1 else each))
+            models[head] = kind.load(directory, {**manifest, "model_files": [file], "scores": own})
+        return cls(config, models)
+
+    @property
+    def _first(self) -> Model:
+        if not self._models:
+            raise RuntimeError("the model is not fitted")
+        return next(iter(self._models.values()))
+
+
+def _unfitted(config: ModelConfig, classes: int) -> Model:
+    if isinstance(config, Gbdt):
+        return GbdtModel(config)
+    if config.kind == "logistic" and classes == 2:
+        return LogisticModel(config)
+    return SoftmaxModel(config)
+
+
+def _shown(progress: Progress, number: int, heads: int, step: int, steps: int) -> None:
+    progress(number * steps + step, heads * steps)
+
+
+def _of_head(block: Block, number: int) -> Block:
+    """The rows that have the label of this head, and no other label."""
+    y = block.y[:, number]
+    rows = np.flatnonzero(~np.isnan(y))
+    return replace(
+        block,
+        x=block.x if len(rows) == len(y) else rows_of(block.x, rows),
+        y=y[rows, None],
+        weights=None if block.weights is None else block.weights[rows],
+        heads=("",),
+    )
+
+
+def _joined(reports: Mapping[str, FitReport]) -> FitReport:
+    """One report of all heads: curves, parameters and notes by head, importances summed over them."""
+    each = list(reports.values())
+    importance: dict[str, Importance] = {}
+    for report in each:
+        for item in report.importance:
+            before = importance.get(item.feature, Importance(item.feature, 0.0, None))
+            splits = None if item.splits is None else item.splits + (before.splits or 0)
+            importance[item.feature] = Importance(item.feature, before.value + item.value, splits)
+    parameters = dict(each[0].parameters)
+    for head, report in reports.items():
+        parameters[f"best_iteration@{head}"] = report.best_iteration
+    norms = [report.gradient_norm for report in each if report.gradient_norm is not None]
+    return FitReport(
+        parameters=parameters,
+        curves={
+            f"{name}@{head}": curve
+            for head, report in reports.items()
+            for name, curve in report.curves.items()
+        },
+        iterations=sum(report.iterations for report in each),
+        best_iteration=sum(report.best_iteration for report in each),
+        converged=None if each[0].converged is None else all(report.converged for report in each),
+        gradient_norm=max(norms, default=None),
+        importance_kind=each[0].importance_kind,
+        importance=tuple(sorted(importance.values(), key=lambda item: -item.value)),
+        null_columns=tuple(dict.fromkeys(name for report in each for name in report.null_columns)),
+        constant_columns=tuple(dict.fromkeys(name for report in each for name in report.constant_columns)),
+        notes=tuple(f"{head}: {note}" for head, report in reports.items() for note in report.notes),
+    )
