@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import hashlib
 import json
 import os
@@ -10,6 +11,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -192,6 +194,23 @@ def test_a_line_that_does_not_reach_the_disk_is_taken_back(
     assert path.read_bytes() == before
     Ledger(tmp_path).enter(HOLDOUT, ASKER, "look")
     assert len(path.read_bytes().splitlines()) == 2
+
+
+def test_a_look_that_waited_while_the_ledger_was_mended_is_in_the_mended_one(tmp_path: Path) -> None:
+    path = looked(tmp_path)
+    with path.open("rb") as old, ThreadPoolExecutor(1) as pool:
+        fcntl.flock(old, fcntl.LOCK_EX)
+        waiting = pool.submit(Ledger(tmp_path).enter, HOLDOUT, ASKER, "waited")
+        with pytest.raises(TimeoutError):
+            waiting.result(timeout=0.2)
+        fresh = path.with_suffix(".part")
+        fresh.write_bytes(path.read_bytes())
+        fresh.replace(path)
+        fcntl.flock(old, fcntl.LOCK_UN)
+        waiting.result(timeout=60)
+        old.seek(0)
+        assert len(old.read().splitlines()) == 1
+    assert [look.reason for look in Ledger(tmp_path).looks("gmocoin", "ETH_JPY")] == ["look 0", "waited"]
 
 
 PROGRAM = """

@@ -33,6 +33,7 @@ from atc.protocol.ledger import Ledger
 from atc.protocol.sealed_holdout import Parts, SealBrokenError, SealedHoldout, seal, split
 from atc.run import run
 from atc.tasks.base import Desk
+from atc.tasks.fitting import FALLBACK
 from atc.tasks.loaded import Loaded
 from atc.tasks.tick_classification import TickClassification
 
@@ -40,14 +41,11 @@ ROOT = Path(__file__).resolve().parent.parent
 WORDS = (
     *("+experiment=gbdt_36feat", "data.days=6", "data.rate=0.05", "window.train_days=4"),
     *("window.holdout_days=2", "model.n_estimators=12", "model.min_child_samples=50"),
-    *(
-        "model.early_stopping=3",
-        "calibration=isotonic",
-        "evaluation.resamples=50",
-        "label=hold10_oracle_q14",
-        "tracking=none",
-        "runtime.progress=off",
-    ),
+    *("model.early_stopping=3", "label=hold10_oracle_q14", "label.quantile=0.4"),
+    # Folds, and a gate that rejects, so that there is a fallback.
+    *("protocol=walk_forward", "protocol.folds=2", "protocol.valid_fraction=0.2"),
+    *("protocol.gate.max_gap=0.0001", "calibration=isotonic"),
+    *("protocol.gate.max_half_width=0.9", "evaluation.resamples=50", "tracking=none", "runtime.progress=off"),
 )
 
 
@@ -188,6 +186,27 @@ class Curious:
         return Desk(self.stage, self.bar, say=self.try_it, look=lambda _, reason: self.looks.append(reason))
 
 
+def test_every_hook_of_the_fit_finds_it_closed(outputs: Path) -> None:
+    """Fits, early stopping, folds, gate, fallback, calibration, power: all between load and save."""
+    curious = Curious()
+    task = TickClassification(atc.compose([*WORDS, f"paths.outputs={outputs}"]))
+    task.prepare(curious.desk)
+    loaded = task.load(curious.desk)
+    curious.holdout = loaded.parts.holdout
+    fitted = task.fit(loaded, curious.desk)
+    assert FALLBACK in fitted.by_name
+    for stage in ("fit", "fit baseline", "fit volatility", "power", "fit fallback"):
+        assert f"stage {stage} begins" in curious.places
+        assert f"stage {stage} ends" in curious.places
+    assert any(place.startswith("progress of fit") for place in curious.places)
+    assert any(place.startswith("before the fit") or "power" in place for place in curious.places)
+    assert curious.looks == []
+    # Afterwards it opens, once, and says so.
+    curious.holdout = None
+    task.evaluate(loaded, fitted, curious.desk)
+    assert len(curious.looks) == 1
+
+
 def test_the_rows_that_a_fit_is_handed_end_before_the_holdout(outputs: Path) -> None:
     task = TickClassification(atc.compose([*WORDS, f"paths.outputs={outputs}"]))
     desk = Curious().desk
@@ -208,14 +227,13 @@ def test_the_rows_that_a_fit_is_handed_end_before_the_holdout(outputs: Path) -> 
 # By its values
 
 
-@pytest.mark.parametrize("words", [()], ids=["sealed_holdout"])
 def test_nothing_that_is_fitted_or_chosen_depends_on_its_values(
-    outputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+    outputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With other inputs and returns in the holdout a run is the same in all that is not of the holdout."""
     from atc.tasks import rows as rows_module
 
-    config = atc.compose([*WORDS, *words, f"paths.outputs={outputs}"])
+    config = atc.compose([*WORDS, f"paths.outputs={outputs}"])
     honest = atc.open_run(run(config))
     read = rows_module.read_rows
     start = SimpleNamespace(ns=int(Ledger(config.paths.events_dir).looks_of(honest.run_id)[0].from_ns))
@@ -230,12 +248,14 @@ def test_nothing_that_is_fitted_or_chosen_depends_on_its_values(
         return rows
 
     monkeypatch.setattr(rows_module, "read_rows", spoiled)
-    words = (*words, f"paths.outputs={tmp_path}", f"paths.events={config.paths.events_dir}")
-    other = atc.open_run(run(atc.compose([*WORDS, *words])))
+    places = (f"paths.outputs={tmp_path}", f"paths.events={config.paths.events_dir}")
+    other = atc.open_run(run(atc.compose([*WORDS, *places])))
 
     judged = {key for key in honest.metrics if of_the_holdout(key)}
     assert honest.metrics.keys() == other.metrics.keys()
     assert honest.metrics["holdout/auc"] != other.metrics["holdout/auc"]  # it was spoiled
+    assert honest.metrics["gate/verdict"] == 0
+    assert honest.metrics["fold/1/test/auc"] is not None
     for key in honest.metrics.keys() - judged:
         assert honest.metrics[key] == other.metrics[key], key
     assert honest.predictions.filter(pl.col("split") != "holdout").equals(
