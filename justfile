@@ -47,7 +47,7 @@ test-rust:
     {{cargo}} test {{rust}} --locked
 
 # every benchmark
-bench: bench-simulate bench-oracle bench-events bench-features
+bench: bench-simulate bench-oracle bench-events bench-features bench-bootstrap
 
 # each structure of the feature engine, and the whole of it, by criterion; words go to it
 bench-rust *words:
@@ -60,6 +60,10 @@ bench-features *words:
 # the oracle of a scenario: seconds, and what bounds them; also to outputs/bench/oracle.json
 bench-oracle:
     uv run python tests/benches/oracle.py
+
+# intervals of all headline figures on two million rows; also to outputs/bench/bootstrap.json
+bench-bootstrap:
+    uv run python tests/benches/bootstrap.py
 
 # the simulator, seconds a business day; the table also goes to outputs/bench/simulate.json
 bench-simulate:

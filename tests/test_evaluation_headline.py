@@ -128,7 +128,8 @@ def test_values_and_resamples_are_those_of_the_rows_written_out(head: Head) -> N
     samples, points = figure_names(head)
     assert set(found.samples) == set(samples)
     assert set(found.points) == set(points)
-    assert set(samples) - set(expected) == ({"ece", "spearman"} if head.classes else {"spearman"})
+    others = {"ece", "spearman", "p_t"} if head.classes else {"spearman"}
+    assert set(samples) - set(expected) == others
     for name, figure in expected.items():
         sample = found.samples[name]
         assert sample.value == pytest.approx(figure(np.arange(N)), abs=1e-12), name

@@ -26,7 +26,7 @@ from atc.tracking.metrics_file import metrics_bytes
 CONFIG = Evaluation(resamples=200)
 FIGURES = (
     *("auc", "direction_auc", "pr_auc", "log_loss", "brier", "ece", "accuracy", "macro_f1"),
-    *("f1/FLAT", "f1/HOLD", "pearson", "spearman"),
+    *("p_t", "f1/FLAT", "f1/HOLD", "pearson", "spearman"),
 )
 PROMISED = [
     *("train/auc", "valid/auc", "holdout/base_rate", "holdout/always_hold_accuracy"),

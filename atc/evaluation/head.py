@@ -98,6 +98,16 @@ class HeadRows:
         """The rows by their return: sorted once for all scores."""
         return rank(self.r_bps)
 
+    @cached_property
+    def disjoint(self) -> NDArray[np.int64]:
+        """Rows whose labels do not overlap: the first, then always the first a horizon or more later."""
+        chosen: list[int] = []
+        row = 0
+        while row < len(self.t0):
+            chosen.append(row)
+            row = int(np.searchsorted(self.t0, self.t0[row] + self.head.horizon_ns, side="left"))
+        return np.array(chosen, dtype=np.int64)
+
     def take(self, chosen: NDArray[np.bool_]) -> HeadRows:
         """Some of these rows (n,)."""
         return HeadRows(

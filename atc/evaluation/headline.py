@@ -16,6 +16,7 @@ from atc.evaluation.head import Head, HeadRows
 from atc.evaluation.lift import Resampling, Sample
 from atc.evaluation.precision_recall import average_precision_sample
 from atc.evaluation.rank_bins import mid_ranks
+from atc.evaluation.transactions import p_transaction
 from atc.models.ranking import Ranked, rank
 
 Vector = NDArray[np.float64]
@@ -44,7 +45,7 @@ def figure_names(head: Head) -> tuple[tuple[str, ...], tuple[str, ...]]:
     if len(head.classes) > 2:
         each = (*(f"auc/{name}" for name in head.classes), *each)
     confusion = tuple(f"confusion/{was}/{called}" for was in head.classes for called in head.classes)
-    names = ("auc", "direction_auc", "pr_auc", "log_loss", "brier", "ece", "accuracy", "macro_f1")
+    names = ("auc", "direction_auc", "pr_auc", "log_loss", "brier", "ece", "accuracy", "macro_f1", "p_t")
     return (*names, *each, *CORRELATIONS), (*points, *confusion)
 
 
@@ -110,6 +111,7 @@ def _of_classes(
         "accuracy": of_counts(share_right),
         "macro_f1": of_counts(lambda drawn: np.asarray(class_f1(drawn).mean(axis=1))),
     }
+    samples["p_t"] = p_transaction(rows, called, draws)
     if number > 2:
         samples |= {f"auc/{names[one]}": areas[one] for one in judged}
     for one, name in enumerate(names):

@@ -25,6 +25,7 @@ _WIDEST = 100
 _OWN_TABLES = frozenset(
     {
         *("auc", "direction_auc", "pr_auc", "log_loss", "brier", "ece", "accuracy", "macro_f1", "f1"),
+        *("p_t",),
         *("pearson", "spearman", "mse", "directional_accuracy", "confusion"),
         *("rows", "blocks", "base_rate", "always_hold_accuracy", "direction_rows", "independent_windows"),
     }
