@@ -41,7 +41,6 @@ def spec_of(begin: int, end: int, strategies: Sequence[Mapping[str, Any]], **oth
         "closed": [],
         "no_new_entry": [],
         "execution": execution,
-        "size_lots": 1000,
         "curve_ns": 60 * S,
         "strategies": list(strategies),
         **others,
@@ -92,7 +91,7 @@ def run_rust(spec: Mapping[str, Any], events: Sequence[Event], decisions: Decisi
     return {name: batch.to_pylist() for name, batch in engine.finish().items()}
 
 
-ENGINES = {"reference": run_reference} | ({"rust": run_rust} if hasattr(_rust, "Backtest") else {})
+ENGINES = {"reference": run_reference, "rust": run_rust}
 
 
 def decision_batch(decisions: Decisions) -> pa.RecordBatch:

@@ -115,6 +115,29 @@ def test_the_predictions_carry_the_key_and_agree_with_the_metrics(gbdt: Path) ->
     assert valid["t1"].max() < held["t0"].min()
 
 
+def test_the_decisions_on_the_holdout_are_traded(gbdt: Path, outputs: Path) -> None:
+    run = atc.open_run(gbdt)
+    metrics, orders = run.metrics, pl.read_parquet(gbdt / "orders.parquet")
+    equity = pl.read_parquet(gbdt / "equity.parquet")
+    assert {"policy", "backtest"} <= set(run.manifest["stages"])
+    assert equity.columns == ["ts", "strategy", "always_hold", "flat", "oracle_path", "random", "alpha"]
+    assert equity["alpha"][-1] == metrics["backtest/alpha"]
+    assert metrics["backtest/oracle_path/pnl"] >= max(
+        metrics[f"backtest{name}/pnl"] for name in ("", "/always_hold", "/flat", "/random")
+    )
+    # An order follows from a prediction: its key and score are those of a row of the holdout.
+    held = run.predictions.filter(split="holdout").select("ts_recv", "ev_seq", "ts_close", "p_hold")
+    mine = orders.filter(strategy="strategy").join(held, on=["ts_recv", "ev_seq"], how="left")
+    assert (mine["score"] == mine["p_hold"]).all() and (mine["ts_decision"] == mine["ts_close"]).all()
+    wished = mine["score"] >= metrics["backtest/theta"]
+    assert (mine["target_lots"][1:] == wished[1:].cast(pl.Int64) * 1000).all()
+    assert mine["target_lots"][0] == 1000  # the first decision buys, whatever the score
+    assert (gbdt / "sensitivity.parquet").is_file() and (gbdt / "capacity.parquet").is_file()
+    shown = atc_run("+experiment=gbdt_36feat", *SMALL, outputs=outputs).stdout
+    assert "Alpha against holding 10 ETH" in shown and "Break-even cost" in shown
+    assert "equity.parquet" in shown
+
+
 def test_the_same_run_is_found_and_not_made_again(gbdt: Path, outputs: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in gbdt.rglob("*") if path.is_file()}
     again = atc_run("+experiment=gbdt_36feat", *SMALL, outputs=outputs)
@@ -169,6 +192,8 @@ def test_a_multirun_over_hyper_parameters_is_sealed(outputs: Path) -> None:
         assert all(run.metrics[key] is None for key in judged)
         assert run.metrics["power/holdout/lift/min_detectable"] is not None
         assert run.metrics["valid/auc"] is not None
+        traded = [value for key, value in run.metrics.items() if key.startswith("backtest/")]
+        assert traded and set(traded) == {None} and not (folder / "orders.parquet").exists()
         assert set(run.predictions["split"].unique()) == {"valid"}
         assert Ledger(run.config.paths.events_dir).looks_of(run.run_id) == []
 
@@ -193,6 +218,8 @@ def test_a_short_recording_runs_and_says_how_little_it_can_tell(
     said = " ".join(done.stdout.split())
     assert "No interval: the holdout has too few independent blocks." in said
     assert f"{windows} disjoint label windows" in said
+    assert "no backtest was asked for (backtest=none)" in said
+    assert not any(key.startswith("backtest/") for key in run.metrics)
     # Nothing is null throughout: book, trades and their windows all come from the recording.
     assert not run.model.manifest["fit"]["null_columns"]
 

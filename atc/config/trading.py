@@ -208,7 +208,7 @@ class Backtest(Slice):
     curve_s: Int = Field(default=60, ge=1, le=86_400)
     """Seconds between the points of the equity curve."""
     random_draws: Int = Field(default=20, ge=1, le=1000)
-    """Strategies with the policy's positions at random times."""
+    """Strategies with the policy's wishes at random times."""
     sensitivity: Sensitivity = Sensitivity()
     capacity: tuple[Step, ...] = tuple(map(Decimal, (1, 2, 5, 10, 20, 50, 100)))
     """Sizes of the capacity curve, in base asset."""

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from atc.report.backtest_lines import backtest_sentences, backtest_tables
 from atc.report.fold_lines import fold_sentences, fold_table
 from atc.report.holdout_tables import holdout_tables
 from atc.report.oracle_lines import oracle_lines
@@ -79,6 +80,7 @@ def print_tables(
         fold_table(_part(manifest, "spans"), metrics),
         *holdout_tables(config, metrics, known),
         _other_figures(metrics),
+        *backtest_tables(config, metrics),
         _stages(manifest),
     ):
         if table.row_count:
@@ -87,6 +89,7 @@ def print_tables(
     console.print()
     for title, sentences in (
         ("verdict", [*fold_sentences(metrics, _strings(manifest.get("notes"))), *verdict(metrics)]),
+        ("backtest", backtest_sentences(shown_path(folder), config, metrics)),
         ("oracle", [] if known is None else known.sentences),
         ("notes", _strings(manifest.get("notes"))),
         ("files", list(_files(folder, manifest))),

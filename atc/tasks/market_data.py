@@ -48,22 +48,34 @@ class MarketData:
             stage.cached = self._ensure_events(desk)
         # A protocol that does not fit the window is refused before anything is built.
         _ = self.planned_folds
-        facts, source = self._facts, self._source
+        self._demand_costs()
+        facts, source = self.facts, self._source
         read = {
             day
             for span_days in (self.days_of(self.spans.train), self.days_of(self.spans.holdout))
             for day in days_read(source, span_days, run_columns(self._config), label_spec(self._config.label))
         }
-        filed = self._catalog.instrument(facts.venue, facts.symbol, sorted(read))
+        filed = self.catalog.instrument(facts.venue, facts.symbol, sorted(read))
         wrong = different_facts(filed, instrument_of(facts))
         if wrong:
             raise DataError(
                 f"the events of {facts.venue} {facts.symbol} are filed with {wrong}, as data={facts.name} "
                 "has it: prices, sizes and days would be misread; give data.* the filed values"
             )
-        self.digest = self._catalog.content_digest(facts.venue, facts.symbol, read)
+        self.digest = self.catalog.content_digest(facts.venue, facts.symbol, read)
         quality = self._demand_quality(sorted(read), desk)
         return DataIdentity(self.digest, feature_schema(run_columns(self._config)), label_schema(), quality)
+
+    def _demand_costs(self) -> None:
+        """Raises UsageError where a backtest would have to assume what a day of the window costs."""
+        from atc.backtest.costs import require_costs
+        from atc.protocol.window import span_dates
+
+        config, facts, spans = self._config, self.facts, self.spans
+        if config.backtest.enabled:
+            window = (spans.train[0], spans.holdout[1])
+            days = span_dates(window, day_cut_utc_s=facts.day_cut_utc_s, tz_offset_s=facts.tz_offset_s)
+            require_costs(config.cost, *days)
 
     def _demand_quality(self, days: list[date], desk: Desk) -> dict[str, object]:
         """The quality of `days`; raises DataError where it is less than the config demands."""
@@ -73,8 +85,8 @@ class MarketData:
         from atc.events.quality.document import document
         from atc.events.quality.measure import Yardsticks
 
-        config, facts = self._config, self._facts
-        stream = Stream(self._catalog, facts, Yardsticks.of(config.quality.measure))
+        config, facts = self._config, self.facts
+        stream = Stream(self.catalog, facts, Yardsticks.of(config.quality.measure))
         with desk.stage("quality") as stage, desk.bar("quality", len(days), "days") as bar:
             found = cached_quality(stream, days, config.paths.outputs_dir / "cache", bar.advance)
             stage.cached = found.cached == len(days)
@@ -103,7 +115,7 @@ class MarketData:
         return True
 
     @cached_property
-    def _facts(self) -> InstrumentFacts:
+    def facts(self) -> InstrumentFacts:
         """The instrument as its events are filed: a simulation has a venue of its own."""
         data = self._config.data
         if isinstance(data, SimulatedData):
@@ -113,7 +125,7 @@ class MarketData:
         return data
 
     @cached_property
-    def _catalog(self) -> Catalog:
+    def catalog(self) -> Catalog:
         from atc.events.catalog import Catalog
 
         return Catalog(self._config.paths.events_dir, only=self._only)
@@ -122,9 +134,9 @@ class MarketData:
     def spans(self) -> Spans:
         from atc.protocol.window import spans_of
 
-        facts = self._facts
-        days = self._catalog.days(facts.venue, facts.symbol)
-        time_range = self._catalog.span_ns(facts.venue, facts.symbol)
+        facts = self.facts
+        days = self.catalog.days(facts.venue, facts.symbol)
+        time_range = self.catalog.span_ns(facts.venue, facts.symbol)
         return spans_of(
             self._config.window,
             days,
@@ -138,7 +150,7 @@ class MarketData:
         """The time of the protocol's folds."""
         from atc.protocol.plan import plan_folds
 
-        facts = self._facts
+        facts = self.facts
         return plan_folds(
             self._config.protocol,
             self.spans.train,
@@ -148,7 +160,7 @@ class MarketData:
 
     def days_of(self, span: tuple[int, int]) -> list[date]:
         """Business days with events that `span` touches."""
-        return self._catalog.days_within(self._facts.venue, self._facts.symbol, *span)
+        return self.catalog.days_within(self.facts.venue, self.facts.symbol, *span)
 
     @property
     def days(self) -> list[date]:
@@ -160,8 +172,8 @@ class MarketData:
         """The holdout as the ledger knows it: by its time and its events, whatever a run reads."""
         from atc.protocol.ledger import Holdout
 
-        venue, symbol, span = self._facts.venue, self._facts.symbol, self.spans.holdout
-        digest = self._catalog.content_digest(venue, symbol, self.days_of(span))
+        venue, symbol, span = self.facts.venue, self.facts.symbol, self.spans.holdout
+        digest = self.catalog.content_digest(venue, symbol, self.days_of(span))
         return Holdout(venue, symbol, span, digest)
 
     @property
@@ -170,8 +182,8 @@ class MarketData:
 
         config = self._config
         return Source(
-            self._facts,
-            self._catalog,
+            self.facts,
+            self.catalog,
             config.paths.outputs_dir / "cache",
             config.sampling,
             config.features.engine,
@@ -215,15 +227,17 @@ class MarketData:
 
 def run_columns(config: RunConfig) -> tuple[str, ...]:
     """Columns that a run reads: the model's first, then what only the baseline, volatility alone and the
-    regimes need.
+    regimes and the policy need.
     """
     own = set_columns(config.features)
     regimes = config.evaluation.regimes
+    gate = () if config.policy.gate is None or not config.backtest.enabled else (config.policy.gate,)
     others = (
         *set_columns(config.baseline.features),
         *VOLATILITY_FEATURES,
         regimes.trend,
         regimes.volatility,
+        *gate,
     )
     return own + tuple(dict.fromkeys(name for name in others if name not in own))
 

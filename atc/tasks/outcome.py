@@ -15,12 +15,14 @@ from atc.tasks.fitting import Fitted
 from atc.tasks.folds import described_folds, figures_of, fold_notes
 from atc.tasks.heads import heads_of
 from atc.tasks.loaded import Loaded, row_notes
+from atc.tasks.market_data import MarketData
 from atc.tasks.predictions import Decided, Judged, predictions_of
 from atc.tasks.tables import Places, further_figures
+from atc.tasks.trading import trades_of
 
 
-def outcome_of(config: RunConfig, loaded: Loaded, fitted: Fitted, desk: Desk) -> Outcome:
-    """Scores all three models and compares them on the holdout, unless the run is sealed."""
+def outcome_of(config: RunConfig, market: MarketData, loaded: Loaded, fitted: Fitted, desk: Desk) -> Outcome:
+    """Scores all three models, compares them on the holdout and trades there, unless the run is sealed."""
     with desk.stage("evaluate"):
         train = loaded.parts.train
         sealed = loaded.parts.holdout
@@ -39,6 +41,7 @@ def outcome_of(config: RunConfig, loaded: Loaded, fitted: Fitted, desk: Desk) ->
         )
         further = further_figures(config, heads, train=train, places=places, scores=scores, raw=raw)
         of_folds = figures_of(config, loaded, fitted.folds)
+    further = further.plus(trades_of(config, market, loaded, heads, places, scores[MODEL], desk))
     named = fitted.by_name[MODEL].report
     warnings = warnings_of(config.protocol)
     decided = [*(one.decided for one in fitted.folds), Decided.of("valid", places.valid, scores, raw)]
@@ -77,7 +80,8 @@ def outcome_of(config: RunConfig, loaded: Loaded, fitted: Fitted, desk: Desk) ->
 def _asked(config: RunConfig) -> str:
     """What the ledger says of the look: one for all that is asked."""
     further = ", adversarial validation of the inputs" if config.evaluation.adversarial.enabled else ""
-    return f"metrics of the run{further}"
+    traded = ", backtest" if config.backtest.enabled else ""
+    return f"metrics of the run{further}{traded}"
 
 
 def _scores(train: Block, places: Places, fitted: Fitted) -> tuple[dict[str, Scored], dict[str, Scored]]:

@@ -52,4 +52,4 @@ class TickClassification:
         """Scores all three models and compares them on the holdout, unless the run is sealed."""
         from atc.tasks.outcome import outcome_of
 
-        return outcome_of(self._config, loaded, fitted, desk)
+        return outcome_of(self._config, self.market, loaded, fitted, desk)

@@ -96,8 +96,8 @@ class Market:
 
     def last_known(self, what: Callable[[Moment], int | None], before: int) -> int | None:
         """The last value that the book timestamps before that time gave; those without one say nothing."""
-        for moment in reversed(self.book_moments[: bisect_left(self._book_ts, before)]):
-            value = what(moment)
+        for number in reversed(range(bisect_left(self._book_ts, before))):
+            value = what(self.book_moments[number])
             if value is not None:
                 return value
         return None
@@ -448,14 +448,14 @@ class ReferenceBacktest:
                     "book_age_ns": None if last is None else d - last,
                     "target": goal,
                     "position_before": position,
-                    "side": side,
+                    "side": side if qty else 0,
                     "qty": qty,
                     "reduced": reduced,
                     "capped": capped,
                     "ts_arrival": d + strategy["latency_ns"] if qty else None,
                     "ts_exec": done.e,
                     "outcome": done.outcome,
-                    "expected_px": None if book is None else book.ask if side > 0 else book.bid,
+                    "expected_px": None if book is None or not qty else book.ask if side > 0 else book.bid,
                     "filled": done.filled,
                     "cash_flow": -sum(f.side * f.px * f.lots for f in made),
                     "fees": sum(f.fee for f in made),

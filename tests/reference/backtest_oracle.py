@@ -1,4 +1,6 @@
-"""The hindsight-optimal path over {+size, 0, −size}: tried out where that is possible, else backwards."""
+"""The best of all sequences of targets in {+size, 0, −size}: tried out where that is possible, else found
+backwards.
+"""
 
 from __future__ import annotations
 
@@ -30,6 +32,9 @@ class Steps:
         for target in targets:
             side, qty, _, _ = self.rules.wanted(d, position, target)
             if target == position or not qty:
+                # Asks for what is there already, or for what the calendar leaves nothing of.
+                until = self.times[number + 1] if number + 1 < len(self.times) else self.end
+                found[None] = (number + 1, position, -self.carry(position, d, until))
                 continue
             done = self.rules.execute(self.strategy, d, side, qty)
             after, flow = position + side * done.filled, 0
@@ -46,11 +51,12 @@ class Steps:
                 if d < cut <= until
             )
             found[target] = (len(self.times) if free is None else free, after, flow - carry)
-        if number or not found:
-            until = self.times[number + 1] if number + 1 < len(self.times) else self.end
-            cuts = [cut for cut in self.rules.spec["day_cuts_ns"] if d < cut <= until]
-            found[None] = (number + 1, position, -sum(self.rules.carry(position, cut) for cut in cuts))
         return found
+
+    def carry(self, position: int, after: int, until: int) -> int:
+        """Of a position that is held over the cuts in (after, until]."""
+        cuts = [cut for cut in self.rules.spec["day_cuts_ns"] if after < cut <= until]
+        return sum(self.rules.carry(position, cut) for cut in cuts)
 
     def worth(self, position: int) -> int:
         return position * self.rules.market.mark(position, self.end)

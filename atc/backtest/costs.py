@@ -1,0 +1,62 @@
+"""The dated tables of costs, as the engine takes them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from fractions import Fraction
+
+from atc.config.schema import InstrumentFacts
+from atc.config.trading import Cost, missing_costs
+from atc.errors import UsageError
+from atc.events.business_day import DAY_NS, day_of
+
+E6, E9 = 10**6, 10**9
+
+
+def require_costs(cost: Cost, first: date, last: date) -> None:
+    """Raises UsageError where `cost` lacks a row for a business day of first … last, both included."""
+    missing = missing_costs(cost, first, last)
+    if missing is not None:
+        raise UsageError(missing)
+
+
+def taker_fees(cost: Cost, facts: InstrumentFacts, begin_ns: int, end_ns: int) -> list[list[int]]:
+    """`[from_ns, fee]` of each stretch of business days with one fee, in 10⁻⁶ bps; the first begins at
+    `begin_ns`.
+
+    Raises UsageError as `require_costs`.
+    """
+    found: list[list[int]] = []
+    start = begin_ns
+    while start < end_ns:
+        day = _day(facts, start)
+        require_costs(cost, day, day)
+        (fee,) = (row.taker_bps for row in cost.fees if row.holds_on(day))
+        if not found or found[-1][1] != bps_e6(fee):
+            found.append([start, bps_e6(fee)])
+        start += DAY_NS - (start - facts.day_cut_utc_s * E9) % DAY_NS
+    return found
+
+
+def carry_rates(cost: Cost, facts: InstrumentFacts, day_cuts: Sequence[int]) -> list[int]:
+    """Of each cut the rate of the business day that ends there, in 10⁻⁹ of the position's value.
+
+    Raises UsageError as `require_costs`.
+    """
+    rates = []
+    for cut in day_cuts:
+        day = _day(facts, cut - 1)
+        require_costs(cost, day, day)
+        (rate,) = (row.rate_pct for row in cost.carry if row.holds_on(day))
+        rates.append(round(Fraction(str(rate)) / 100 * E9))
+    return rates
+
+
+def bps_e6(bps: float) -> int:
+    """Basis points in units of 10⁻⁶ of them."""
+    return round(Fraction(str(bps)) * E6)
+
+
+def _day(facts: InstrumentFacts, ts_ns: int) -> date:
+    return day_of(ts_ns, facts.day_cut_utc_s, facts.tz_offset_s)

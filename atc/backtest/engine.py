@@ -1,0 +1,227 @@
+"""One pass of the engine: many strategies over the same decisions and events."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from atc.backtest.calendar import SECOND_NS, calendar_of
+from atc.backtest.costs import bps_e6, carry_rates, taker_fees
+from atc.backtest.units import UNLIMITED_LOTS, Units
+from atc.config.schema import InstrumentFacts
+from atc.config.trading import Cost, Execution
+from atc.events.catalog import Catalog
+from atc.events.parts import read_parts
+from atc.events.schema import KEYFRAME_NS, Kind, schema_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+BENCHMARK, ORACLE_PATH = "benchmark", "oracle_path"
+"""Policies that need no column of targets."""
+
+Span = tuple[int, int]
+
+
+class Engine(Protocol):
+    """What `_rust.Backtest` does."""
+
+    def feed(self, book: pa.RecordBatch, control: pa.RecordBatch) -> bool:
+        """Takes a part; true once the session is over."""
+
+    def finish(self) -> Mapping[str, pa.RecordBatch]:
+        """The tables."""
+
+
+MakeEngine = Callable[[str, "pa.RecordBatch"], Engine]
+
+
+@dataclass(frozen=True)
+class Market:
+    """Whose events are traded on, and on which terms."""
+
+    facts: InstrumentFacts
+    catalog: Catalog
+    execution: Execution
+    cost: Cost
+    max_gap_s: float
+    """A longer silence makes the book unknown."""
+    make_engine: MakeEngine | None = None
+    """None: the extension's."""
+
+    @property
+    def units(self) -> Units:
+        """Of the instrument."""
+        return Units.of(self.facts)
+
+    @property
+    def size_lots(self) -> int:
+        """The whole position."""
+        return self.units.lots("execution.size", self.execution.size)
+
+
+@dataclass(frozen=True)
+class Strategy:
+    """Who trades, and on which terms; None: those of the config."""
+
+    name: str
+    policy: str
+    """A column of targets, `benchmark` or `oracle_path`."""
+    latency_s: float | None = None
+    depth: float | None = None
+    fee_bps: float | None = None
+    size_lots: int | None = None
+    """Of the first order, of the benchmark and of the oracle's positions."""
+    log: bool = False
+    """Whether its orders and fills are told one by one."""
+    curve: bool = False
+
+
+@dataclass(frozen=True)
+class Session:
+    """A span with its decisions and the strategies over it."""
+
+    span: Span
+    ts_close: NDArray[np.int64]
+    """(n,) ascending, inside of the span."""
+    targets: Mapping[str, NDArray[np.int64]]
+    """By policy (n,) lots."""
+    strategies: Sequence[Strategy]
+    curve_s: int = 60
+
+
+@dataclass(frozen=True)
+class Traded:
+    """The tables of a pass; money in units of tick × lot, prices in ticks, sizes in lots, times ns UTC."""
+
+    orders: pl.DataFrame
+    fills: pl.DataFrame
+    curve: pl.DataFrame
+    days: pl.DataFrame
+    totals: pl.DataFrame
+    span: Span
+    units: Units
+    _totals: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._totals.update({row["strategy"]: row for row in self.totals.iter_rows(named=True)})
+
+    def of(self, strategy: str) -> dict[str, Any]:
+        """The row of `totals` of a strategy."""
+        return self._totals[strategy]
+
+
+def trade(market: Market, session: Session, progress: Callable[[float], object] = lambda _: None) -> Traded:
+    """Walks the events of the span once; `progress` is told the share of it that is done.
+
+    The book is known at the begin of the span as far as the events before it tell. Raises UsageError for
+    costs without a row, DataError for events that cannot be read.
+    """
+    import pyarrow as pa
+
+    begin, end = session.span
+    columns = {"ts_close": pa.array(session.ts_close, pa.int64())}
+    columns |= {name: pa.array(lots, pa.int64()) for name, lots in session.targets.items()}
+    if market.make_engine is None:
+        from atc import _rust
+
+        make: MakeEngine = _rust.Backtest
+    else:
+        make = market.make_engine
+    engine = make(specification(market, session), pa.RecordBatch.from_pydict(columns))
+    for book, control in _book_parts(market, session.span):
+        over = engine.feed(book, control)
+        if len(book):
+            seen = book.column("ts_recv")[-1].as_py()
+            progress(min(max((seen - begin) / (end - begin), 0.0), 1.0))
+        if over:
+            break
+    progress(1.0)
+    found = engine.finish()
+    orders, fills, curve, days, totals = (
+        _frame(found[name]) for name in ("orders", "fills", "curve", "days", "totals")
+    )
+    return Traded(orders, fills, curve, days, totals, session.span, market.units)
+
+
+def specification(market: Market, session: Session) -> str:
+    """What the engine is told, as JSON."""
+    facts, execution, units = market.facts, market.execution, market.units
+    begin, end = session.span
+    calendar = calendar_of(facts, execution.no_new_entry_s, begin, end)
+    largest = facts.largest_order
+    fees = taker_fees(market.cost, facts, begin, end)
+
+    def told(strategy: Strategy) -> dict[str, Any]:
+        depth = Fraction(str(execution.depth if strategy.depth is None else strategy.depth))
+        latency = execution.latency_s if strategy.latency_s is None else strategy.latency_s
+        return {
+            "name": strategy.name,
+            "policy": strategy.policy,
+            "latency_ns": _ns(latency),
+            "depth_num": depth.numerator,
+            "depth_den": depth.denominator,
+            "fee_bps_e6": fees if strategy.fee_bps is None else bps_e6(strategy.fee_bps),
+            "size_lots": market.size_lots if strategy.size_lots is None else strategy.size_lots,
+            "log": strategy.log,
+            "curve": strategy.curve,
+        }
+
+    return json.dumps(
+        {
+            "tick_lot_per_quote": units.per_quote,
+            "max_gap_ns": _ns(market.max_gap_s),
+            "begin_ns": begin,
+            "end_ns": end,
+            "day_cuts_ns": list(calendar.day_cuts),
+            "closed": [list(interval) for interval in calendar.closed],
+            "no_new_entry": [list(interval) for interval in calendar.no_new_entry],
+            "carry_rate_e9": carry_rates(market.cost, facts, calendar.day_cuts),
+            "execution": {
+                "wait_ns": _ns(execution.wait_s),
+                "max_book_age_ns": _ns(execution.max_book_age_s),
+                "max_slippage_bps_e6": bps_e6(execution.max_slippage_bps),
+                "min_interval_ns": _ns(execution.min_interval_s),
+                "max_order_lots": (
+                    UNLIMITED_LOTS if largest is None else units.lots("data.largest_order", largest)
+                ),
+            },
+            "curve_ns": session.curve_s * SECOND_NS,
+            "strategies": [told(strategy) for strategy in session.strategies],
+        }
+    )
+
+
+def _book_parts(market: Market, span: Span) -> Any:
+    """(book, control) of each part, from where a keyframe is sure to tell the book at the begin."""
+    facts, catalog = market.facts, market.catalog
+    # A keyframe interval, and the silences that may lie on both sides of it.
+    begin = span[0] - KEYFRAME_NS - 2 * _ns(market.max_gap_s)
+    files: dict[Kind, list[Any]] = {Kind.BOOK: [], Kind.CONTROL: []}
+    for day in catalog.days_within(facts.venue, facts.symbol, begin, span[1]):
+        there = catalog.day(facts.venue, facts.symbol, day).files
+        for kind, entries in files.items():
+            entries += [(catalog.path(entry), entry) for entry in there.get(kind, ())]
+    columns = {kind: [name for name in schema_of(kind).names if name not in _NOT_READ] for kind in Kind}
+    for part in read_parts(files, begin, span[1], columns):
+        yield part[Kind.BOOK], part[Kind.CONTROL]
+
+
+_NOT_READ = frozenset({"venue_seq", "trade_id", "bid_qty", "ask_qty", "detail"})
+
+
+def _ns(seconds: float) -> int:
+    return round(Fraction(str(seconds)) * SECOND_NS)
+
+
+def _frame(batch: pa.RecordBatch) -> pl.DataFrame:
+    frame = pl.from_arrow(batch)
+    assert isinstance(frame, pl.DataFrame)
+    return frame

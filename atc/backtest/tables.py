@@ -1,0 +1,125 @@
+"""The tables of a backtest as a run keeps them."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from atc.backtest.controls import random_name
+from atc.backtest.engine import ORACLE_PATH, Traded
+from atc.backtest.figures import Split, curve_of, edge_of, fill_rate
+from atc.backtest.holdout import ALWAYS_HOLD, FLAT, STRATEGY, Walked
+
+RANDOM = "random"
+_ROW = ("ts_recv", "ev_seq", "score")
+_UNITS = {
+    "bid": "bid_ticks",
+    "ask": "ask_ticks",
+    "expected_px": "expected_ticks",
+    "target": "target_lots",
+    "position_before": "position_before_lots",
+    "qty": "qty_lots",
+    "filled": "filled_lots",
+    "position_after": "position_after_lots",
+}
+
+
+def tables_of(walked: Walked) -> dict[str, pl.DataFrame]:
+    """By name: `orders`, `equity`, `sensitivity`, `capacity`; the last two where they were asked for."""
+    found = {"orders": _orders(walked), "equity": _equity(walked)}
+    if walked.cells:
+        found["sensitivity"] = _sensitivity(walked)
+    if walked.sizes:
+        found["capacity"] = _capacity(walked)
+    return found
+
+
+def _orders(walked: Walked) -> pl.DataFrame:
+    """A row an order (or a decision that a calendar refused), its row of the data and its fills beside it.
+
+    Money in quote currency, prices in ticks, sizes in lots, times ns UTC.
+    """
+    decisions = walked.decisions
+    known = pl.DataFrame(
+        {
+            "decision": pl.Series(range(len(decisions)), dtype=pl.Int64),
+            "ts_recv": decisions.ts_recv,
+            "ev_seq": decisions.ev_seq,
+            "score": decisions.score,
+        }
+    )
+    names = (STRATEGY, ALWAYS_HOLD, FLAT, ORACLE_PATH, random_name(0))
+    orders = _with_fills(walked.traded).filter(pl.col("strategy").is_in(names))
+    money = [
+        (pl.col(name) / walked.traded.units.per_quote).alias(name)
+        for name in ("cash_flow", "fees", "cash_after", "equity_after")
+    ]
+    return (
+        orders.with_columns(
+            pl.col("decision").cast(pl.Int64), pl.col("strategy").replace(random_name(0), RANDOM)
+        )
+        .join(known, on="decision", how="left", maintain_order="left")
+        .with_columns(money)
+        .rename(_UNITS)
+        .select("strategy", "decision", *_ROW, pl.exclude(["strategy", "decision", *_ROW]))
+    )
+
+
+def _with_fills(traded: Traded) -> pl.DataFrame:
+    """Orders with the levels that they took, as a list."""
+    level = pl.struct(px_ticks="px", lots="lots", fee=pl.col("fee") / traded.units.per_quote)
+    fills = traded.fills.with_columns(pl.col("order").cast(pl.Int64)).group_by("order", maintain_order=True)
+    levels = fills.agg(fills=level)
+    numbered = traded.orders.with_row_index("order").with_columns(pl.col("order").cast(pl.Int64))
+    return numbered.join(levels, on="order", how="left", maintain_order="left").drop("order")
+
+
+def _equity(walked: Walked) -> pl.DataFrame:
+    """Equity of the policy and its controls at each point of the curve, quote currency."""
+    times, mine = curve_of(walked.traded, STRATEGY)
+    columns = {"ts": times, STRATEGY: mine}
+    for name in (ALWAYS_HOLD, FLAT, ORACLE_PATH):
+        columns[name] = curve_of(walked.traded, name)[1]
+    columns[RANDOM] = curve_of(walked.traded, random_name(0))[1]
+    return pl.DataFrame(columns).with_columns(alpha=pl.col(STRATEGY) - pl.col(ALWAYS_HOLD))
+
+
+def _sensitivity(walked: Walked) -> pl.DataFrame:
+    traded = walked.traded
+    rows = []
+    for cell in walked.cells:
+        terms = {"latency_s": cell.latency_s, "depth": cell.depth, "fee_bps": cell.fee_bps}
+        rows.append({**terms, **_summary(traded, cell.strategy, cell.benchmark)})
+    return pl.DataFrame(rows)
+
+
+def _capacity(walked: Walked) -> pl.DataFrame:
+    traded = walked.traded
+    rows = []
+    for size in walked.sizes:
+        orders = traded.orders.filter(pl.col("strategy") == size.strategy)
+        whole = float(size.lots * traded.units.lot)
+        summary = _summary(traded, size.strategy, size.benchmark)
+        alpha = summary["alpha"]
+        assert alpha is not None
+        rows.append(
+            {"size": whole, **summary, "alpha_per_unit": alpha / whole, "fill_rate": fill_rate(orders)}
+        )
+    return pl.DataFrame(rows)
+
+
+def _summary(traded: Traded, strategy: str, benchmark: str) -> dict[str, float | None]:
+    mine, bench = traded.of(strategy), traded.of(benchmark)
+    edge, split = edge_of(mine, bench), Split.of(mine).minus(Split.of(bench))
+    money = traded.units.money
+    return {
+        "pnl": money(mine["equity"]),
+        "always_hold": money(bench["equity"]),
+        "alpha": money(mine["equity"] - bench["equity"]),
+        **{f"alpha_{part}": money(value) for part, value in vars(split).items()},
+        "orders": mine["submissions"],
+        "fills": mine["fills"],
+        "turnover": money(mine["turnover"]),
+        "edge_before_costs_bps": edge.before_costs,
+        "edge_after_costs_bps": edge.after_costs,
+        "breakeven_cost_bps": edge.breakeven,
+    }

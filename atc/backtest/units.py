@@ -1,0 +1,46 @@
+"""The backtest's integers: ticks, lots, and money in units of one tick × one lot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+
+from atc.config.schema import InstrumentFacts
+from atc.errors import UsageError
+
+UNLIMITED_LOTS = 1 << 62
+
+
+@dataclass(frozen=True)
+class Units:
+    """Steps of an instrument."""
+
+    tick: Decimal
+    lot: Decimal
+    per_quote: int
+    """Money units in one unit of the quote currency: 100 for ETH_JPY."""
+
+    @classmethod
+    def of(cls, facts: InstrumentFacts) -> Units:
+        """Raises UsageError where a unit of the quote currency, to which carry is rounded up, is no whole
+        number of tick × lot.
+        """
+        per_quote = 1 / (Fraction(facts.tick) * Fraction(facts.lot))
+        if per_quote.denominator != 1:
+            raise UsageError(
+                f"data.tick={facts.tick} × data.lot={facts.lot} is no whole part of the quote currency, and "
+                "carry is rounded up to whole units of that; choose backtest=none"
+            )
+        return cls(facts.tick, facts.lot, int(per_quote))
+
+    def lots(self, key: str, size: Decimal) -> int:
+        """A size in base asset as lots. Raises UsageError where it is no whole number of them."""
+        lots = Fraction(size) / Fraction(self.lot)
+        if lots.denominator != 1:
+            raise UsageError(f"{key}={size:f} is no whole number of lots of {self.lot:f} (data.lot)")
+        return int(lots)
+
+    def money(self, units: float) -> float:
+        """Money units in quote currency."""
+        return units / self.per_quote

@@ -1,0 +1,174 @@
+"""What the summary of a run says of its backtest: money beside the controls, where it came from, what it
+takes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from atc.report.table import DASH, new_table
+from atc.report.verdict import Metrics
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+_CONTROLS = (
+    ("always HOLD", "always_hold"),
+    ("flat", "flat"),
+    ("random, mean", "random"),
+    ("oracle path", "oracle_path"),
+)
+_PARTS = (("price", "price"), ("spread, impact", "spread_impact"), ("fees", "fees"), ("carry", "carry"))
+
+
+def backtest_tables(config: Mapping[str, object], metrics: Metrics) -> list[Table]:
+    """Empty for a run without a backtest."""
+    if metrics.get("backtest/pnl") is None:
+        return []
+    return [_money(config, metrics), _split(config, metrics)]
+
+
+def _money(config: Mapping[str, object], metrics: Metrics) -> Table:
+    table = new_table(
+        f"backtest, {quote_currency(config)}", right=("PnL", "alpha", "drawdown", "Sharpe", "alpha Sharpe")
+    )
+    table.add_row(
+        "strategy",
+        _money_cell(metrics, "backtest/pnl"),
+        _money_cell(metrics, "backtest/alpha", "+"),
+        _money_cell(metrics, "backtest/drawdown"),
+        _ratio(metrics, "backtest/sharpe"),
+        _ratio(metrics, "backtest/alpha_sharpe"),
+        end_section=True,
+    )
+    for title, name in _CONTROLS:
+        alpha = "0" if name == "always_hold" else _money_cell(metrics, f"backtest/{name}/alpha", "+")
+        table.add_row(title, _money_cell(metrics, f"backtest/{name}/pnl"), alpha, "", "", "")
+    return table
+
+
+def _split(config: Mapping[str, object], metrics: Metrics) -> Table:
+    table = new_table(f"from, {quote_currency(config)}", right=[title for title, _ in _PARTS])
+    for title, prefix, sign in (
+        ("strategy", "backtest", ""),
+        ("always HOLD", "backtest/always_hold", ""),
+        ("alpha", "backtest/alpha", "+"),
+    ):
+        table.add_row(title, *(_money_cell(metrics, f"{prefix}/{part}", sign) for _, part in _PARTS))
+    return table
+
+
+def backtest_sentences(folder: str, config: Mapping[str, object], metrics: Metrics) -> list[str]:
+    """`folder`: of the run, as people write it. Empty for a run without a backtest."""
+    if metrics.get("backtest/pnl") is None:
+        return []
+    return [
+        _alpha(config, metrics),
+        _trades(config, metrics),
+        _costs(metrics),
+        _chance(config, metrics),
+        f"Equity curve: {folder}/equity.parquet, beside always HOLD, flat, random and the oracle path; every "
+        "order: orders.parquet",
+    ]
+
+
+def _alpha(config: Mapping[str, object], metrics: Metrics) -> str:
+    size = _part(config, "execution").get("size", "")
+    base, quote = base_asset(config), quote_currency(config)
+    said = f"Alpha against holding {size} {base}: {_money_cell(metrics, 'backtest/alpha', '+')} {quote}"
+    low, high = metrics.get("backtest/alpha_daily/lo"), metrics.get("backtest/alpha_daily/hi")
+    mean = f"{_money_cell(metrics, 'backtest/alpha_daily', '+')} a day"
+    if low is None or high is None:
+        return f"{said}, {mean}; too few days for an interval, so nothing tells skill from luck."
+    confidence = _part(config, "evaluation").get("confidence", 0.95)
+    interval = f"{confidence:.0%} interval {low:+,.0f} … {high:+,.0f}"
+    told = "above 0." if low > 0 else "below 0." if high < 0 else "not told apart from 0."
+    return f"{said}, {mean} ({interval}): {told}"
+
+
+def _trades(config: Mapping[str, object], metrics: Metrics) -> str:
+    base, quote = base_asset(config), quote_currency(config)
+    held = ", ".join(
+        f"{metrics[key]:.0%} {name}"
+        for name in ("long", "flat", "short")
+        if metrics.get(key := f"backtest/time_{name}")
+    )
+    rate = metrics.get("backtest/fill_rate")
+    filled = DASH if rate is None else f"{rate:.1%}"
+    prices = ", ".join(
+        f"{word} at {_px(metrics, f'backtest/{name}/actual_px')} where "
+        f"{_px(metrics, f'backtest/{name}/expected_px')} was expected"
+        for name, word in (("buy", "bought"), ("sell", "sold"))
+        if metrics.get(f"backtest/{name}/actual_px") is not None
+    )
+    return (
+        f"{_whole(metrics, 'backtest/orders')} orders, {filled} of their size filled; "
+        f"{_whole(metrics, 'backtest/turnover_size')} {base} "
+        f"({_money_cell(metrics, 'backtest/turnover')} {quote}) traded; of the time {held}. On average "
+        f"{prices}: {_bps(metrics, 'backtest/slippage_bps')} worse."
+    )
+
+
+def _costs(metrics: Metrics) -> str:
+    if metrics.get("backtest/breakeven_cost_bps") is None:
+        return "Break-even cost: none, for nothing was traded beyond what holding trades."
+    return (
+        f"Break-even cost {_bps(metrics, 'backtest/breakeven_cost_bps')} of the value traded, "
+        f"{_bps(metrics, 'backtest/cost_bps')} paid; edge {_bps(metrics, 'backtest/edge_before_costs_bps')} "
+        f"before costs, {_bps(metrics, 'backtest/edge_after_costs_bps')} after."
+    )
+
+
+def _chance(config: Mapping[str, object], metrics: Metrics) -> str:
+    draws = _part(config, "backtest").get("random_draws")
+    beaten, captured = metrics.get("backtest/random/beaten"), metrics.get("backtest/oracle_path/captured")
+    said = f"Of {draws} strategies with its wishes at random times, "
+    said += f"{beaten:.0%} earn less" if beaten is not None else "none was tried"
+    return f"{said}; of the oracle path's alpha it takes {DASH if captured is None else f'{captured:.1%}'}."
+
+
+def base_asset(config: Mapping[str, object]) -> str:
+    """Of a symbol such as ETH_JPY; the symbol itself where it does not say."""
+    return _symbol(config).partition("_")[0]
+
+
+def quote_currency(config: Mapping[str, object]) -> str:
+    """Of a symbol such as ETH_JPY; `quote` where it does not say."""
+    return _symbol(config).partition("_")[2] or "quote"
+
+
+def _symbol(config: Mapping[str, object]) -> str:
+    return str(_part(config, "data").get("symbol", ""))
+
+
+def _money_cell(metrics: Metrics, key: str, sign: str = "") -> str:
+    value = metrics.get(key)
+    if value is None:
+        return DASH
+    return f"{round(value):{sign},}" if round(value) else "0"
+
+
+def _ratio(metrics: Metrics, key: str) -> str:
+    value = metrics.get(key)
+    return DASH if value is None else f"{value:.2f}"
+
+
+def _whole(metrics: Metrics, key: str) -> str:
+    value = metrics.get(key)
+    return DASH if value is None else f"{value:,.0f}"
+
+
+def _px(metrics: Metrics, key: str) -> str:
+    value = metrics.get(key)
+    return DASH if value is None else f"{value:,.6g}" if value < 1000 else f"{value:,.1f}"
+
+
+def _bps(metrics: Metrics, key: str) -> str:
+    value = metrics.get(key)
+    return DASH if value is None else f"{value:.2f} bps"
+
+
+def _part(content: Mapping[str, object], name: str) -> Mapping[str, object]:
+    part = content.get(name)
+    return part if isinstance(part, dict) else {}

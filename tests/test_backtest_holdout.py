@@ -1,0 +1,188 @@
+"""A whole backtest on simulated days: the same through both engines, with its controls in their places."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import polars as pl
+import pytest
+from backtest_engines import ReferenceEngine
+
+from atc.backtest.decisions import Decisions
+from atc.backtest.engine import ORACLE_PATH, Market
+from atc.backtest.figures import daily, figures_of
+from atc.backtest.holdout import ALWAYS_HOLD, FLAT, STRATEGY, Walked, walk
+from atc.backtest.policy import Thresholds, positions
+from atc.backtest.tables import tables_of
+from atc.backtest.theta import grid, learn
+from atc.config.compose import compose
+from atc.config.schema import RunConfig, SimulatedData
+from atc.config.trading import Backtest, ThresholdPolicy
+from atc.events.business_day import DAY_NS, day_start_ns
+from atc.events.catalog import Catalog
+from atc.events.simulate import ensure_simulated, located
+
+S = 1_000_000_000
+SMALL = Backtest.model_validate(
+    {
+        "enabled": True,
+        "random_draws": 3,
+        "sensitivity": {"latency_s": [0, 0.3], "depth": [1, 0.5], "fee_bps": [0, 1]},
+        "capacity": [1, 10],
+    }
+)
+
+
+@pytest.fixture(scope="module")
+def config() -> RunConfig:
+    """Three thin days, the second a Saturday with its maintenance."""
+    return compose(["data=demo", "data.days=3", "data.rate=0.03", "data.start_date=2025-01-10"])
+
+
+@pytest.fixture(scope="module")
+def market(config: RunConfig, tmp_path_factory: pytest.TempPathFactory) -> Market:
+    root = tmp_path_factory.mktemp("events")
+    data = config.data
+    assert isinstance(data, SimulatedData)
+    ensure_simulated(data, root)
+    return Market(
+        located(data), Catalog(root), config.execution, config.cost, max_gap_s=config.sampling.max_gap_s
+    )
+
+
+def some_decisions(market: Market, begin_h: float, hours: float, every_s: float, seed: int) -> Decisions:
+    facts = market.facts
+    first = market.catalog.days(facts.venue, facts.symbol)[0]
+    begin = day_start_ns(first, facts.day_cut_utc_s, facts.tz_offset_s) + round(begin_h * 3600) * S
+    end = begin + round(hours * 3600) * S
+    generator = np.random.default_rng(seed)
+    times = np.unique(generator.integers(begin, end, round(hours * 3600 / every_s)))
+    p = generator.random(len(times))
+    return Decisions(
+        span=(begin, end),
+        ts_close=times,
+        ts_recv=times,
+        ev_seq=np.arange(len(times), dtype=np.uint64),
+        probabilities=np.column_stack([1 - p, p]),
+    )
+
+
+@pytest.fixture(scope="module")
+def walked(market: Market) -> Walked:
+    decisions = some_decisions(market, 0, 72, 60, seed=1)
+    policy = ThresholdPolicy(kind="threshold", short=True)
+    wished = positions(policy, decisions, Thresholds(0.6, 0.2))
+    return walk(market, decisions, wished, SMALL, seed=1)
+
+
+def test_both_engines_say_the_same(market: Market) -> None:
+    """Hours around the cut, and the maintenance, part by part through the catalog."""
+    decisions = some_decisions(market, 22, 10, 240, seed=2)
+    wished = np.random.default_rng(3).choice([-1.0, 0.0, 0.5, 1.0], len(decisions))
+    config = SMALL.model_copy(update={"curve_s": 1800, "random_draws": 1})
+    mine = walk(market, decisions, wished, config, seed=1)
+    slow = walk(replace(market, make_engine=ReferenceEngine), decisions, wished, config, seed=1)
+    for table in ("totals", "orders", "days", "curve"):
+        fast, obvious = (
+            getattr(one.traded, table).filter(pl.col("strategy") != ORACLE_PATH) for one in (mine, slow)
+        )
+        assert fast.height > 0
+        for column in obvious.columns:
+            assert fast[column].to_list() == obvious[column].to_list(), (table, column)
+    assert mine.traded.of(ORACLE_PATH)["equity"] == slow.traded.of(ORACLE_PATH)["equity"]
+
+
+def test_the_oracle_earns_at_least_what_any_policy_does(walked: Walked) -> None:
+    best = walked.traded.of(ORACLE_PATH)["equity"]
+    for name in (STRATEGY, ALWAYS_HOLD, FLAT):
+        assert walked.traded.of(name)["equity"] <= best
+    assert all(walked.traded.of(name)["equity"] <= best for name in walked.draws)
+
+
+def test_alpha_of_always_hold_is_exactly_zero(market: Market) -> None:
+    decisions = some_decisions(market, 0, 72, 300, seed=4)
+    found = walk(market, decisions, np.ones(len(decisions)), SMALL, seed=1).traded
+    assert found.of(STRATEGY)["equity"] == found.of(ALWAYS_HOLD)["equity"]
+    assert (daily(found, STRATEGY) == daily(found, ALWAYS_HOLD)).all()
+    for number in range(8):
+        assert found.of(f"cell_{number}")["equity"] == found.of(f"cell_{number}_hold")["equity"]
+
+
+def test_the_default_cell_is_the_backtest_itself(walked: Walked) -> None:
+    tables = tables_of(walked)
+    default = tables["sensitivity"].filter(latency_s=0.3, depth=1.0, fee_bps=0.0).row(0, named=True)
+    ten = tables["capacity"].filter(size=10.0).row(0, named=True)
+    mine, bench = walked.traded.of(STRATEGY), walked.traded.of(ALWAYS_HOLD)
+    for row in (default, ten):
+        assert row["pnl"] == mine["equity"] / 100 and row["always_hold"] == bench["equity"] / 100
+        assert row["alpha"] == (mine["equity"] - bench["equity"]) / 100
+    parts = ("price", "spread_impact", "fees", "carry")
+    for table in ("sensitivity", "capacity"):
+        for row in tables[table].iter_rows(named=True):
+            assert sum(row[f"alpha_{part}"] for part in parts) == pytest.approx(row["alpha"], abs=1e-6)
+
+
+def test_a_fee_takes_what_the_table_says(walked: Walked) -> None:
+    table = tables_of(walked)["sensitivity"].filter(latency_s=0.3, depth=1.0)
+    free, dear = (table.filter(fee_bps=fee).row(0, named=True) for fee in (0.0, 1.0))
+    assert free["orders"] == dear["orders"]  # a fee changes no decision
+    paid = free["pnl"] - dear["pnl"]
+    # Each fill's fee is rounded up to a hundredth of a yen.
+    assert paid == pytest.approx(free["turnover"] * 1e-4, rel=1e-3)
+
+
+def test_the_figures_agree_with_the_tables(walked: Walked, config: RunConfig, market: Market) -> None:
+    found = figures_of(walked, market.facts, config.evaluation, horizon_ns=300 * S, seed=1)
+    tables = tables_of(walked)
+    equity, orders = tables["equity"], tables["orders"]
+    assert found["backtest/pnl"] == equity[STRATEGY][-1] and found["backtest/alpha"] == equity["alpha"][-1]
+    parts = ("price", "spread_impact", "fees", "carry")
+    for prefix, whole in (("backtest", "backtest/pnl"), ("backtest/alpha", "backtest/alpha")):
+        together = sum(found[f"{prefix}/{part}"] or 0.0 for part in parts)
+        assert together == pytest.approx(found[whole], abs=1e-6)
+    mine = orders.filter(strategy=STRATEGY)
+    assert mine["fills"].drop_nulls().explode().struct.field("lots").sum() == mine["filled_lots"].sum()
+    assert found["backtest/turnover_size"] == mine["filled_lots"].sum() / 100
+    assert mine["outcome"].is_in(["filled", "partial", "no_new_entry", "maintenance", "stale_book"]).all()
+    assert found["backtest/outcome/no_new_entry"] == mine.filter(outcome="no_new_entry").height > 0
+    refused = mine.filter(pl.col("outcome") == "no_new_entry")
+    assert refused["ts_exec"].is_null().all() and refused["filled_lots"].sum() == 0
+    held = [found[f"backtest/time_{name}"] for name in ("long", "flat", "short")]
+    assert sum(share or 0.0 for share in held) == pytest.approx(1.0)
+    assert found["backtest/days"] == 3 and found["backtest/sharpe"] is None  # too few days
+    assert equity["ts"][-1] - walked.traded.span[0] == 3 * DAY_NS
+    assert found["backtest/always_hold/carry"] == -sum(
+        row["carry"] / 100 for row in walked.traded.days.filter(strategy=ALWAYS_HOLD).iter_rows(named=True)
+    )
+
+
+def test_random_draws_trade_as_often_as_the_strategy(walked: Walked) -> None:
+    """But for orders that a calendar keeps from a shifted time."""
+    mine = walked.traded.of(STRATEGY)
+    for name in walked.draws:
+        draw = walked.traded.of(name)
+        assert draw["turnover_lots"] == pytest.approx(mine["turnover_lots"], rel=0.1)
+        assert draw["long_ns"] == pytest.approx(mine["long_ns"], rel=0.1)
+
+
+def test_thresholds_are_those_that_earn_most_on_validation(market: Market) -> None:
+    """Each candidate traded alone earns what the one pass said; the best of them is chosen."""
+    decisions = some_decisions(market, 0, 24, 200, seed=5)
+    policy = ThresholdPolicy(kind="threshold", grid=5)
+    learned = learn(policy, market, decisions, np.array([0.2, 0.8]))
+    candidates = [0.0, *grid(policy, decisions)]
+    assert len(candidates) == 6 and learned.tried == 6
+    alone = SMALL.model_copy(update={"sensitivity": SMALL.sensitivity.model_copy(update={"latency_s": ()})})
+    alphas = []
+    for theta in candidates:
+        wished = positions(policy, decisions, Thresholds(theta))
+        found = walk(market, decisions, wished, alone.model_copy(update={"capacity": ()}), seed=1).traded
+        alphas.append((found.of(STRATEGY)["equity"] - found.of(ALWAYS_HOLD)["equity"]) / 100)
+    best = int(np.argmax(alphas))
+    assert learned.fitted == Thresholds(candidates[best]) and learned.alpha == alphas[best] >= 0
+    short = policy.model_copy(update={"short": True, "theta": 0.5, "hysteresis": 0.05})
+    both = learn(short, market, decisions, np.array([0.2, 0.8])).fitted
+    assert isinstance(both, Thresholds) and both.long == 0.5 and both.short <= 0.4
+    given = policy.model_copy(update={"theta": 0.7})
+    assert learn(given, market, decisions, np.array([0.2, 0.8])).fitted == Thresholds(0.7)

@@ -1,0 +1,95 @@
+"""What the summary says of a backtest."""
+
+from __future__ import annotations
+
+import io
+
+from rich.console import Console
+
+from atc.report.backtest_lines import backtest_sentences, backtest_tables
+
+CONFIG = {
+    "data": {"symbol": "ETH_JPY"},
+    "execution": {"size": "10"},
+    "evaluation": {"confidence": 0.95},
+    "backtest": {"random_draws": 20},
+}
+METRICS: dict[str, float | None] = {
+    "backtest/pnl": -109_479.85,
+    "backtest/alpha": 274_551.21,
+    "backtest/alpha_daily": 137_275.6,
+    "backtest/alpha_daily/lo": -42_880.3,
+    "backtest/alpha_daily/hi": 325_830.3,
+    "backtest/drawdown": 114_683.0,
+    "backtest/sharpe": None,
+    "backtest/alpha_sharpe": 1.5,
+    "backtest/always_hold/pnl": -384_031.06,
+    "backtest/flat/pnl": -1235.0,
+    "backtest/flat/alpha": 382_795.8,
+    "backtest/random/pnl": -208_824.9,
+    "backtest/random/alpha": 175_206.2,
+    "backtest/random/beaten": 0.95,
+    "backtest/oracle_path/pnl": 1_631_125.6,
+    "backtest/oracle_path/alpha": 2_015_156.6,
+    "backtest/oracle_path/captured": 0.136,
+    "backtest/price": 89_455.0,
+    "backtest/spread_impact": -198_934.9,
+    "backtest/fees": -0.0,
+    "backtest/carry": 0.0,
+    "backtest/alpha/price": 467_675.0,
+    "backtest/orders": 90,
+    "backtest/fill_rate": 1.0,
+    "backtest/turnover": 373_396_802.2,
+    "backtest/turnover_size": 900.0,
+    "backtest/time_long": 0.08,
+    "backtest/time_flat": 0.92,
+    "backtest/time_short": 0.0,
+    "backtest/buy/expected_px": 414_900.0,
+    "backtest/buy/actual_px": 415_050.5,
+    "backtest/sell/actual_px": None,
+    "backtest/slippage_bps": 3.618,
+    "backtest/breakeven_cost_bps": 12.757,
+    "backtest/cost_bps": 5.319,
+    "backtest/edge_before_costs_bps": 12.671,
+    "backtest/edge_after_costs_bps": 7.352,
+}
+
+
+def printed(metrics: dict[str, float | None]) -> str:
+    out = io.StringIO()
+    console = Console(file=out, width=100)
+    for table in backtest_tables(CONFIG, metrics):
+        console.print(table)
+    return out.getvalue()
+
+
+def test_a_run_without_a_backtest_says_nothing_of_one() -> None:
+    assert backtest_tables(CONFIG, {"holdout/auc": 0.6}) == []
+    assert backtest_sentences("outputs/runs/x", CONFIG, {"backtest/pnl": None}) == []
+
+
+def test_the_table_has_the_controls_and_the_split() -> None:
+    text = printed(METRICS)
+    assert "backtest, JPY" in text
+    rows = {line.split("  ")[0]: line.split() for line in text.splitlines() if line.strip()}
+    assert rows["oracle path"][2:] == ["1,631,126", "+2,015,157"]
+    assert rows["always HOLD"][2] == "–"  # the split of always HOLD is not among these figures
+    shown = [line.split() for line in text.splitlines() if line.startswith("strategy")]
+    assert shown[0] == ["strategy", "-109,480", "+274,551", "114,683", "–", "1.50"]
+    # A fee that nobody paid is 0, not −0.
+    assert rows["strategy"][1:] == ["89,455", "-198,935", "0", "0"]
+
+
+def test_the_sentences_name_alpha_break_even_and_the_file() -> None:
+    said = " ".join(backtest_sentences("outputs/runs/x", CONFIG, METRICS))
+    assert "Alpha against holding 10 ETH: +274,551 JPY, +137,276 a day" in said
+    assert "(95% interval -42,880 … +325,830): not told apart from 0." in said
+    assert "Break-even cost 12.76 bps of the value traded, 5.32 bps paid" in said
+    assert "bought at 415,050.5 where 414,900.0 was expected: 3.62 bps worse" in said
+    assert "8% long, 92% flat" in said and "short" not in said and "sold" not in said
+    assert "outputs/runs/x/equity.parquet" in said
+    few = {**METRICS, "backtest/alpha_daily/lo": None, "backtest/breakeven_cost_bps": None}
+    said = " ".join(backtest_sentences("outputs/runs/x", CONFIG, few))
+    assert "too few days for an interval" in said and "Break-even cost: none" in said
+    above = {**METRICS, "backtest/alpha_daily/lo": 1.0}
+    assert "above 0." in backtest_sentences("outputs/runs/x", CONFIG, above)[0]
