@@ -1,0 +1,200 @@
+//! What holds in every session, tried on random ones.
+
+mod tape;
+
+use atc_backtest::{Order, StrategyResult};
+use serde_json::json;
+use tape::random::{self, END, Random, SIZE};
+use tape::{SECOND, Session, Tape, strategy};
+
+/// Sessions of both kinds of feed.
+fn each(seeds: u64, decisions: usize, policies: usize, mut check: impl FnMut(&mut Random, &Tape, &Session)) {
+    for seed in 0..seeds {
+        let mut random = Random(seed);
+        let tape = random::tape(&mut random, seed % 2 == 0);
+        let session = random::session(&mut random, decisions, policies);
+        check(&mut random, &tape, &session);
+    }
+}
+
+/// Cash, position and turnover from the fills and days alone.
+fn audit(result: &StrategyResult) {
+    let (mut cash, mut position, mut turnover) = (0i128, 0i64, 0i64);
+    let mut days = result.days.iter().peekable();
+    for (row, order) in result.orders.iter().enumerate() {
+        // An order that met no book any more is told of when it waited long enough; it moves nothing.
+        let at = match order.outcome.name() {
+            "no_new_entry" => order.sent.ts_decision,
+            "end_of_data" => continue,
+            _ => order.ts_exec.unwrap(),
+        };
+        while let Some(day) = days.next_if(|day| day.ts <= at) {
+            cash -= i128::from(day.carry);
+            assert_eq!((i128::from(day.cash), day.position), (cash, position), "{}", result.name);
+        }
+        assert_eq!(order.position_before, position);
+        for (_, fill) in result.fills.iter().filter(|(of, _)| *of == row) {
+            let lots = fill.lots * i64::from(order.sent.intent.side);
+            assert!(fill.lots > 0 && fill.px > 0 && fill.fee >= 0);
+            cash -= i128::from(fill.px) * i128::from(lots) + fill.fee;
+            position += lots;
+            turnover += fill.lots;
+        }
+        assert_eq!((i128::from(order.cash_after), order.position_after), (cash, position));
+        let whole = order.filled == order.sent.intent.qty && order.filled > 0;
+        assert_eq!(whole, order.outcome.name() == "filled");
+        assert_eq!((0 < order.filled) & !whole, order.outcome.name() == "partial");
+    }
+    cash -= days.map(|day| i128::from(day.carry)).sum::<i128>();
+    let totals = &result.totals;
+    assert_eq!((i128::from(totals.last.cash), totals.last.position), (cash, position));
+    assert_eq!((totals.turnover_lots, totals.time_ns.iter().sum::<i64>()), (turnover, END));
+    assert_eq!(totals.outcomes.iter().sum::<u64>(), result.orders.len() as u64);
+    for day in &result.days {
+        assert_eq!(
+            day.price_half + day.spread_impact_half - 2 * day.fees - 2 * day.carry_total,
+            2 * day.equity
+        );
+    }
+}
+
+#[test]
+fn accounts_add_up() {
+    each(60, 200, 4, |_, tape, session| {
+        for result in session.run(tape) {
+            audit(&result);
+        }
+    });
+}
+
+#[test]
+fn random_sessions_meet_everything() {
+    let mut met = [0; 9];
+    each(60, 200, 4, |_, tape, session| {
+        for result in session.run(tape) {
+            for (sum, count) in met.iter_mut().zip(result.totals.outcomes) {
+                *sum += count;
+            }
+        }
+    });
+    assert!(met.iter().all(|count| *count > 0), "by outcome: {met:?}");
+}
+
+#[test]
+fn parts_cut_anywhere_give_the_same() {
+    each(20, 150, 3, |random, tape, session| {
+        let whole = format!("{:?}", session.run(tape));
+        let times = tape.times();
+        for cuts in [1, 7, times.len()] {
+            let mut at: Vec<i64> = (0..cuts).map(|_| random.pick(&times)).collect();
+            at.sort_unstable();
+            let parts = session.run_in_parts(tape, &at).unwrap();
+            assert!(format!("{parts:?}") == whole, "{cuts} cuts");
+        }
+    });
+}
+
+#[test]
+fn always_hold_is_the_benchmark() {
+    each(40, 200, 0, |_, tape, session| {
+        let mut session = session.clone();
+        session.policies.push(("hold".to_owned(), vec![SIZE; session.ts.len()]));
+        let mut hold = session.spec["strategies"][0].clone();
+        (hold["name"], hold["policy"]) = (json!("hold"), json!("hold"));
+        let results = session.add(hold).run(tape);
+        let (benchmark, hold) = (&results[0], &results[2]);
+        assert_eq!((&benchmark.orders, &benchmark.curve), (&hold.orders, &hold.curve));
+        assert_eq!((&benchmark.days, &benchmark.totals), (&hold.days, &hold.totals));
+    });
+}
+
+#[test]
+fn no_policy_beats_the_oracle() {
+    each(60, 200, 40, |_, tape, session| {
+        let results = session.run(tape);
+        let bound = results[1].totals.last.equity;
+        for result in &results {
+            assert!(result.totals.last.equity <= bound, "{} ends above the oracle", result.name);
+        }
+    });
+}
+
+/// The column that takes the oracle's path: its target at each order, and in between what sends nothing.
+fn followed(orders: &[Order], decisions: usize) -> Vec<i64> {
+    let mut targets = Vec::with_capacity(decisions);
+    let mut orders = orders.iter().peekable();
+    let mut position = 0i64;
+    for row in 0..decisions {
+        match orders.next_if(|order| order.sent.decision == row) {
+            Some(order) => {
+                targets.push(order.sent.target);
+                position = order.position_after;
+            }
+            None if [SIZE, 0, -SIZE].contains(&position) => targets.push(position),
+            None => targets.push(position.signum() * SIZE),
+        }
+    }
+    targets
+}
+
+#[test]
+fn the_oracle_s_path_can_be_taken() {
+    each(60, 200, 0, |_, tape, session| {
+        let mut session = session.clone();
+        let oracle = session.run(tape).pop().unwrap();
+        let targets = followed(&oracle.orders, session.ts.len());
+        session.policies.push(("path".to_owned(), targets));
+        let mut path = session.spec["strategies"][1].clone();
+        (path["name"], path["policy"]) = (json!("path"), json!("path"));
+        let path = session.add(path).last(tape);
+        // Wishes that a window lets come to nothing are logged by a policy alone.
+        let sent = |result: &StrategyResult| -> Vec<Order> {
+            let sent = result.orders.iter().filter(|order| order.outcome.name() != "no_new_entry");
+            sent.copied().collect()
+        };
+        assert_eq!(sent(&oracle), sent(&path));
+        assert_eq!((&oracle.curve, &oracle.days), (&path.curve, &path.days));
+    });
+}
+
+#[test]
+fn the_oracle_is_the_best_of_all() {
+    // Seven decisions: 3⁶ sequences of targets after the first.
+    for seed in 0..20 {
+        let mut random = Random(1_000 + seed);
+        let tape = random::tape(&mut random, seed % 2 == 0);
+        let mut session = random::session(&mut random, 7, 0);
+        let like = session.spec["strategies"][1].clone();
+        for number in 0..3_usize.pow(6) {
+            let name = number.to_string();
+            let digit = |k: usize| [SIZE, 0, -SIZE][number / 3_usize.pow(k as u32) % 3];
+            session.policies.push((name.clone(), std::iter::once(0).chain((0..6).map(digit)).collect()));
+            let mut one = like.clone();
+            (one["name"], one["policy"], one["log"]) = (json!(name), json!(name), json!(false));
+            session = session.add(one);
+        }
+        let results = session.run(&tape);
+        let best = results[2..].iter().map(|result| result.totals.last.equity).max();
+        assert_eq!(Some(results[1].totals.last.equity), best, "seed {seed}");
+    }
+}
+
+#[test]
+fn a_dearer_or_slower_world_is_another_path_of_the_same_decisions() {
+    let mut random = Random(7);
+    let tape = random::tape(&mut random, true);
+    let session = random::session(&mut random, 100, 1);
+    let mut dear = session.spec["strategies"][2].clone();
+    (dear["name"], dear["fee_bps_e6"]) = (json!("dear"), json!(2_000_000));
+    let mut free = session.spec["strategies"][2].clone();
+    (free["name"], free["fee_bps_e6"]) = (json!("free"), json!(0));
+    let results = session.add(dear).add(free).add(strategy("other", "policy 0")).run(&tape);
+    let by_name = |name: &str| results.iter().find(|result| result.name == name).unwrap();
+    let (dear, free) = (by_name("dear"), by_name("free"));
+    assert_eq!(dear.totals.turnover, free.totals.turnover, "fees move no order");
+    assert_eq!(dear.totals.last.equity, free.totals.last.equity - dear.totals.last.fees);
+    assert!(dear.totals.last.fees > 0);
+    assert!(by_name("other").orders.iter().all(|order| order.sent.arrival >= order.sent.ts_decision));
+    assert!(results[0].totals.submissions >= 1 && results[0].days.len() == 3);
+    assert_eq!(results[0].curve.ts.len() as i64, END / (60 * SECOND));
+}
