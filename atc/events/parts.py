@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -60,6 +61,18 @@ def read_parts(
                 waiting[kind] = waiting[kind] if more is None else _joined(waiting[kind], more)
     if any(len(batch) for batch in waiting.values()):
         yield waiting
+
+
+def ahead(parts: Iterator[Part]) -> Iterator[Part]:
+    """The same parts; a thread decodes the next one while the caller works on one.
+
+    Decoding lets go of the interpreter, and so does an engine that takes the parts: two cores are used.
+    """
+    with ThreadPoolExecutor(1, thread_name_prefix="parts") as reader:
+        coming = reader.submit(next, parts, None)
+        while (part := coming.result()) is not None:
+            coming = reader.submit(next, parts, None)
+            yield part
 
 
 def _batches(

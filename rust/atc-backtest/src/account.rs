@@ -83,7 +83,7 @@ impl Account {
             let signed = i64::from(side) * fill.lots;
             let value = i128::from(fill.px) * i128::from(signed);
             flow -= value;
-            fees += fill.fee;
+            fees += i128::from(fill.fee);
             self.position += signed;
             self.fills_half -= 2 * value - i128::from(signed) * i128::from(marks.mid2);
             self.turnover_lots += i128::from(fill.lots);

@@ -35,46 +35,71 @@ impl Renewal {
     }
 }
 
-/// Lots taken from a level, after so many messages.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Taken {
-    level: (i8, i32),
-    lots: i64,
-    messages: u64,
-}
+/// Lots taken from a level (side, ticks).
+type Taken = ((i8, i32), i64);
 
 /// What one strategy took.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Consumed(Vec<Taken>);
+pub struct Consumed {
+    /// Messages until then; what was shown anew by then is not in it.
+    messages: u64,
+    levels: Vec<Taken>,
+}
 
 impl Consumed {
     /// Lots that are still taken from a level; `side` is that of the book, +1 bid, −1 ask.
     pub fn lots(&self, side: i8, px: i32, renewal: &Renewal) -> i64 {
-        let of_level = self.0.iter().filter(|taken| taken.level == (side, px));
-        of_level.filter(|taken| taken.messages >= renewal.last_shown(side, px)).map(|taken| taken.lots).sum()
+        if self.levels.is_empty() || self.messages < renewal.last_shown(side, px) {
+            return 0;
+        }
+        let of_level = self.levels.iter().filter(|(level, _)| *level == (side, px));
+        of_level.map(|(_, lots)| lots).sum()
     }
 
-    /// Takes `lots` from a level.
-    pub fn take(&mut self, side: i8, px: i32, lots: i64, renewal: &mut Renewal) {
-        renewal.watched = true;
-        self.0.push(Taken { level: (side, px), lots, messages: renewal.messages });
-    }
-
-    /// Forgets what has been shown anew. What is left compares by what it takes from which level.
-    pub fn prune(&mut self, renewal: &Renewal) {
-        if self.0.is_empty() {
+    /// Takes lots from levels of a side.
+    pub fn take(
+        &mut self,
+        side: i8,
+        levels: impl ExactSizeIterator<Item = (i32, i64)>,
+        renewal: &mut Renewal,
+    ) {
+        self.prune(renewal);
+        if levels.len() == 0 {
             return;
         }
-        self.0.retain(|taken| taken.messages >= renewal.last_shown(taken.level.0, taken.level.1));
-        self.0.sort_unstable_by_key(|taken| taken.level);
-        self.0.dedup_by(|later, kept| {
-            let same = later.level == kept.level;
-            kept.lots += if same { later.lots } else { 0 };
+        renewal.watched = true;
+        self.messages = renewal.messages;
+        self.levels.reserve_exact(levels.len());
+        self.levels.extend(levels.map(|(px, lots)| ((side, px), lots)));
+        self.unite();
+    }
+
+    /// Forgets what has been shown anew. Those that are equal after it stay so, whatever comes.
+    pub fn prune(&mut self, renewal: &Renewal) {
+        if self.levels.is_empty() {
+            self.messages = 0;
+        } else {
+            let messages = self.messages;
+            self.levels.retain(|((side, px), _)| messages >= renewal.last_shown(*side, *px));
+            self.messages = if self.levels.is_empty() { 0 } else { renewal.messages };
+        }
+    }
+
+    /// One entry a level, in their order.
+    fn unite(&mut self) {
+        if self.levels.is_sorted_by(|a, b| a.0 > b.0) {
+            // Bids come from the best down.
+            self.levels.reverse();
+        }
+        if self.levels.is_sorted_by(|a, b| a.0 < b.0) {
+            return;
+        }
+        self.levels.sort_unstable_by_key(|(level, _)| *level);
+        self.levels.dedup_by(|(later, lots), (kept, sum)| {
+            let same = later == kept;
+            *sum += if same { *lots } else { 0 };
             same
         });
-        for taken in &mut self.0 {
-            taken.messages = renewal.messages;
-        }
     }
 }
 
@@ -87,16 +112,15 @@ mod tests {
     fn after(messages: &[(MsgKind, u16)]) -> [i64; 2] {
         let (mut renewal, mut consumed) = (Renewal::default(), Consumed::default());
         renewal.message(MsgKind::Snap, flag::SNAPSHOT, &[]);
-        consumed.take(-1, 100, 2, &mut renewal);
-        consumed.take(-1, 100, 3, &mut renewal);
-        consumed.take(-1, 101, 4, &mut renewal);
+        consumed.take(-1, [(100, 2)].into_iter(), &mut renewal);
+        consumed.take(-1, [(100, 3), (101, 4)].into_iter(), &mut renewal);
         for (kind, flags) in messages {
             renewal.message(*kind, *flags, &NAMES_100);
         }
         let before = [100, 101].map(|px| consumed.lots(-1, px, &renewal));
         consumed.prune(&renewal);
         assert_eq!([100, 101].map(|px| consumed.lots(-1, px, &renewal)), before);
-        assert_eq!(consumed.0.len(), before.iter().filter(|lots| **lots > 0).count());
+        assert_eq!(consumed.levels.len(), before.iter().filter(|lots| **lots > 0).count());
         before
     }
 
@@ -115,10 +139,14 @@ mod tests {
     fn what_is_taken_after_a_level_was_named_counts() {
         let (mut renewal, mut consumed) = (Renewal::default(), Consumed::default());
         renewal.message(MsgKind::Snap, flag::SNAPSHOT, &[]);
-        consumed.take(1, 100, 2, &mut renewal);
+        consumed.take(1, [(100, 2)].into_iter(), &mut renewal);
         renewal.message(MsgKind::Delta, 0, &[Level { side: 1, px: 100, qty: 7 }]);
-        consumed.take(1, 100, 3, &mut renewal);
+        consumed.take(1, [(100, 3)].into_iter(), &mut renewal);
         assert_eq!(consumed.lots(1, 100, &renewal), 3);
         assert_eq!(consumed.lots(-1, 100, &renewal), 0, "the other side's level is another");
+        let (mut other, mut nothing) = (Consumed::default(), Consumed::default());
+        other.take(1, [(100, 3)].into_iter(), &mut renewal);
+        nothing.take(1, [].into_iter(), &mut renewal);
+        assert!(other == consumed && nothing == Consumed::default());
     }
 }

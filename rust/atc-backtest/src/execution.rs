@@ -128,7 +128,6 @@ impl Taker {
             return refusal;
         }
         let Intent { side, qty, .. } = sent.intent;
-        consumed.prune(&market.renewal);
         if side > 0 {
             self.walk(market.book.asks(), market, consumed, (side, qty), fills);
         } else {
@@ -137,8 +136,8 @@ impl Taker {
         let rate = self.fee.at(e);
         for fill in &mut *fills {
             fill.fee = fee(fill.px, fill.lots, rate);
-            consumed.take(-side, fill.px, fill.lots, &mut market.renewal);
         }
+        consumed.take(-side, fills.iter().map(|fill| (fill.px, fill.lots)), &mut market.renewal);
         match fills.iter().map(|fill| fill.lots).sum::<i64>() {
             0 => Outcome::Thin,
             filled if filled < qty => Outcome::Partial,
@@ -175,8 +174,28 @@ impl Taker {
     }
 }
 
-/// ⌈px·lots·rate⌉ in money units, the rate in 10⁻⁶ bps. Sizes and rates are bounded, so the product is 2³¹·2⁴¹·2³⁴ at most.
-fn fee(px: i32, lots: i64, rate: i64) -> i128 {
-    let product = i128::from(px) * i128::from(lots) * i128::from(rate);
-    -(-product).div_euclid(ONE)
+/// ⌈px·lots·rate⌉ in money units, the rate in 10⁻⁶ bps. The value is at most 2³¹·2·10⁹ and the rate at most 1, so it fits.
+fn fee(px: i32, lots: i64, rate: i64) -> i64 {
+    let value = i64::from(px) * lots;
+    match value.checked_mul(rate) {
+        // The usual sizes need no division of 128 bits, which is slow.
+        Some(product) => -(-product).div_euclid(ONE as i64),
+        None => (-(-i128::from(value) * i128::from(rate)).div_euclid(ONE)) as i64,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fees_of_any_size_are_rounded_up() {
+        assert_eq!(fee(400_101, 100, 1_000_000), 4_002, "4001.01 units");
+        assert_eq!(fee(400_000, 100, 1_000_000), 4_000);
+        assert_eq!(fee(400_101, 100, -1_000_000), -4_001, "a rebate is rounded up, too");
+        assert_eq!(fee(400_101, 100, 0), 0);
+        // More than 64 bits before the division.
+        assert_eq!(fee(i32::MAX, 2_000_000_000, 10_000_000_000), i64::from(i32::MAX) * 2_000_000_000);
+        assert_eq!(fee(i32::MAX, 2_000_000_000, 1), 429_496_730, "429496729.4");
+    }
 }

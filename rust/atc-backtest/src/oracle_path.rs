@@ -182,12 +182,11 @@ impl OraclePath {
             for fill in &*fills {
                 let signed = i64::from(sent.intent.side) * fill.lots;
                 state.position += signed;
-                state.cash -= i128::from(fill.px) * i128::from(signed) + fill.fee;
+                state.cash -= i128::from(fill.px) * i128::from(signed) + i128::from(fill.fee);
             }
-            state.consumed.prune(&market.renewal);
             let before = state.node.replace(self.paths.next());
             if keep_best(&mut states, state) {
-                let (ts_exec, fills, marks) = (e, fills.clone(), market.marks);
+                let (ts_exec, fills, marks) = (e, fills.as_slice().into(), market.marks);
                 self.paths.push(Node { before, sent, outcome, ts_exec, fills, marks });
             }
         }

@@ -101,7 +101,7 @@ pub struct Fill {
     /// Size, lots.
     pub lots: i64,
     /// Fee, money units.
-    pub fee: i128,
+    pub fee: i64,
 }
 
 /// An order on its way.

@@ -18,7 +18,7 @@ pub struct Node {
     /// When it met a book, ns UTC.
     pub ts_exec: Option<i64>,
     /// What it got.
-    pub fills: Vec<Fill>,
+    pub fills: Box<[Fill]>,
     /// The marks then.
     pub marks: Marks,
 }
@@ -106,7 +106,7 @@ mod tests {
             sent,
             outcome: Outcome::Thin,
             ts_exec: None,
-            fills: Vec::new(),
+            fills: Box::default(),
             marks: Marks::default(),
         }
     }

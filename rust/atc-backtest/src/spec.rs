@@ -2,8 +2,8 @@
 
 use serde::Deserialize;
 
-/// Targets and positions lie within ± this, lots.
-pub const LARGEST_LOTS: i64 = 1_000_000_000_000;
+/// Targets and positions lie within ± this, lots; so the value of an order is at most 2³¹·2·10⁹ and has 64 bits.
+pub const LARGEST_LOTS: i64 = 1_000_000_000;
 /// Fees lie within ± this (100 %), in 10⁻⁶ bps; slippage likewise.
 const WHOLE_E6: i64 = 10_000_000_000;
 /// Latency, wait and age of a book are at most this, ns.

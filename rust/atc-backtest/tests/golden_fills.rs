@@ -120,7 +120,7 @@ fn a_book_too_thin_fills_nothing() {
 fn fees_are_rounded_up_level_by_level() {
     // 1 bps of 400100·100, 400101·100, 400102·800 units: 4001, 4001.01, 32008.16.
     let result = run(&session(&[1_000]).with("fee_bps_e6", 1_000_000.into()), &BIDS, &ASKS);
-    let fees: Vec<i128> = result.fills.iter().map(|(_, fill)| fill.fee).collect();
+    let fees: Vec<i64> = result.fills.iter().map(|(_, fill)| fill.fee).collect();
     assert_eq!(fees, [4_001, 4_002, 32_009]);
     let order = &result.orders[0];
     assert_eq!((order.fees, order.cash_after), (40_012, -400_101_700 - 40_012));

@@ -36,7 +36,7 @@ fn audit(result: &StrategyResult) {
         for (_, fill) in result.fills.iter().filter(|(of, _)| *of == row) {
             let lots = fill.lots * i64::from(order.sent.intent.side);
             assert!(fill.lots > 0 && fill.px > 0 && fill.fee >= 0);
-            cash -= i128::from(fill.px) * i128::from(lots) + fill.fee;
+            cash -= i128::from(fill.px) * i128::from(lots) + i128::from(fill.fee);
             position += lots;
             turnover += fill.lots;
         }

@@ -75,16 +75,19 @@ fn events() {
 
 #[test]
 fn sums_beyond_64_bits() {
-    let far = 2_000_000_000;
     let mut tape = Tape::default();
-    tape.snap(0, &[(far - 1, i64::MAX)], &[(far, i64::MAX)]).repeat(12 * SECOND);
-    let session = Session::new(100 * SECOND, &[1 * SECOND], &[("policy", &[1_000_000_000_000])])
-        .with("size_lots", json!(1_000_000_000_000i64))
+    let (far, most) = (2_000_000_000, 1_000_000_000);
+    tape.snap(0, &[(far - 1, i64::MAX)], &[(far, i64::MAX)]).quiet(SECOND, 1_000 * SECOND, SECOND);
+    let ts = [10 * SECOND, 310 * SECOND, 610 * SECOND, 910 * SECOND];
+    let session = Session::new(1_000 * SECOND, &ts, &[("policy", &[most, -most, most, -most])])
+        .with("size_lots", json!(most))
+        .with("fee_bps_e6", json!(10_000_000_000i64))
         .rule("max_order_lots", i64::MAX);
     let found = session.run_in_parts(&tape, &[]).unwrap_err();
+    // A fee of 100 %: 2·10¹⁸ and twice 4·10¹⁸ units.
     assert_eq!(
         found,
-        "strategy 'policy', decision 0 at 1000000000 ns: overflow: the cash flow is -2000000000000000000000 units, more than 64 \
-         bits hold"
+        "strategy 'policy', decision 2 at 610000000000 ns: overflow: the cash is -12000000000000000000 units, more than 64 bits \
+         hold"
     );
 }

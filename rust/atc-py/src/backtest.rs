@@ -202,8 +202,7 @@ fn fills(results: &[StrategyResult]) -> Result<RecordBatch, ArrowError> {
         int64("order", all.iter().map(|(order, _)| *order as i64)),
         ("px".to_owned(), false, Arc::new(prices)),
         int64("lots", all.iter().map(|(_, fill)| fill.lots)),
-        // The fees of an order have one sign, and their sum was found to fit.
-        int64("fee", all.iter().map(|(_, fill)| fill.fee as i64)),
+        int64("fee", all.iter().map(|(_, fill)| fill.fee)),
     ])
 }
 
