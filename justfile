@@ -47,7 +47,7 @@ test-rust:
     {{cargo}} test {{rust}} --locked
 
 # every benchmark
-bench: bench-simulate bench-oracle bench-events bench-features bench-bootstrap
+bench: bench-simulate bench-oracle bench-events bench-features bench-bootstrap bench-backtest
 
 # each structure of the feature engine, and the whole of it, by criterion; words go to it
 bench-rust *words:
@@ -56,6 +56,10 @@ bench-rust *words:
 # features against the clock, the goals, polars, Numba and screamer; the table also goes to outputs/bench/features.json
 bench-features *words:
     uv run --group peers python tests/benches/features.py {{words}}
+
+# a backtest of sixty days at the full event rate, and its sensitivity table; to outputs/bench/backtest.json
+bench-backtest *words:
+    uv run python tests/benches/backtest.py {{words}}
 
 # the oracle of a scenario: seconds, and what bounds them; also to outputs/bench/oracle.json
 bench-oracle:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,7 +14,7 @@ from atc.config.schema import SimulatedData
 from atc.errors import DataError
 from atc.events import parts
 from atc.events.catalog import Catalog
-from atc.events.parts import Files, read_parts
+from atc.events.parts import Files, Part, ahead, read_parts
 from atc.events.reader import read_events
 from atc.events.schema import Kind, schema_of
 from atc.events.simulate import ensure_simulated, located
@@ -64,6 +65,32 @@ def test_parts_join_to_the_span(
             whole = events.of(kind).select(COLUMNS[kind])
             joined = pa.Table.from_batches(seen[kind], schema=whole.schema)
             assert joined.combine_chunks().equals(whole.combine_chunks()), kind
+
+
+def test_parts_come_ahead_as_they_are(
+    market: tuple[Catalog, str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parts, "PART_ROWS", 1000)
+    catalog, venue, symbol = market
+    first, last = catalog.span_ns(venue, symbol)
+
+    def stream() -> Iterator[Part]:
+        return read_parts(files_of(market), first, last + 1, COLUMNS)
+
+    plain, early = list(stream()), list(ahead(stream()))
+    assert len(plain) == len(early) > 5
+    assert all(a[kind].equals(b[kind]) for a, b in zip(plain, early, strict=True) for kind in Kind)
+    # Whoever stops early gets no more, and an error comes where it happened.
+    assert next(ahead(stream()))[Kind.BOOK].equals(plain[0][Kind.BOOK])
+
+    def breaks() -> Iterator[Part]:
+        yield plain[0]
+        raise DataError("the second part is damaged")
+
+    broken = ahead(breaks())
+    assert next(broken) is plain[0]
+    with pytest.raises(DataError, match="second part"):
+        next(broken)
 
 
 def test_a_span_without_events_has_no_parts(market: tuple[Catalog, str, str]) -> None:
