@@ -248,3 +248,71 @@ def test_bytes_repeat_whatever_the_threads_and_change_with_the_seed() -> None:
             found.append(metrics_bytes(report_on(rows, scores(rows)).metrics))
     assert found[0] == found[1]
     assert metrics_bytes(report_on(rows, scores(rows), seed=2).metrics) != found[0]
+
+
+def test_heads_have_keys_of_their_own_and_leave_null_labels_out() -> None:
+    rows = outcomes()
+    later = np.where(np.arange(4000)[:, None] < 3000, rows.r_bps, np.nan)
+    up = np.where(np.isnan(later), np.nan, (later > 0).astype(np.float64))
+    both = replace(rows, y=np.column_stack([rows.y, up]), r_bps=np.column_stack([rows.r_bps, later]))
+    heads = [
+        replace(hold(), name="30s", horizon_ns=30 * SECOND),
+        Head("300s", ("DOWN", "UP"), (1,), 300 * SECOND, 0.0),
+    ]
+    alone = scores(rows)
+    scored = {
+        name: Scored(*(np.column_stack([part, part**2]) for part in (of.train, of.valid, of.holdout)))
+        for name, of in alone.items()
+    }
+
+    def report(holdout: Outcomes | None) -> EvaluationReport:
+        return evaluate(
+            heads=heads, train_y=both.y, valid=both, holdout=holdout, scores=scored, config=CONFIG, seed=1
+        )
+
+    opened, sealed = report(both), report(None)
+    assert sealed.metrics.keys() == opened.metrics.keys()
+    found = opened.metrics
+    assert (found["holdout/rows@30s"], found["holdout/rows@300s"]) == (4000, 3000)
+    p = alone[MODEL].holdout
+    assert p is not None
+    assert found["holdout/auc@30s"] == pytest.approx(roc_auc_score(rows.y[:, 0], p[:, 0]), abs=1e-12)
+    assert found["holdout/auc@300s"] == pytest.approx(
+        roc_auc_score(up[:3000, 0], p[:3000, 0] ** 2), abs=1e-12
+    )
+    assert found["holdout/auc@300s/lo"] is not None
+    assert found["lift/holdout/f1/UP@300s"] is not None
+    assert "holdout/f1/UP@30s" not in found
+    assert "holdout/auc" not in found
+    assert any(note.startswith("300s: 3,000 holdout rows are 300 disjoint") for note in opened.notes)
+
+
+@pytest.mark.parametrize("classes", [0, 3])
+def test_three_classes_and_returns_have_the_same_keys_open_and_sealed(classes: int) -> None:
+    rows = outcomes()
+    r_bps = rows.r_bps[:, 0]
+    head = Head("", ("SHORT", "FLAT", "HOLD")[:classes], tuple(range(max(classes, 1))), 300 * SECOND, 2.0)
+    y = (r_bps > -4.0).astype(int) + (r_bps > -2.0) if classes else r_bps
+    rows = replace(rows, y=y[:, None].astype(np.float64))
+    rng = np.random.default_rng(0)
+    scored = {}
+    for name, skill in ((MODEL, 1.0), (BASELINE, 0.3), (VOLATILITY, 0.0)):
+        towards = skill * r_bps / 4 + rng.standard_normal(len(r_bps))
+        p = np.exp(np.outer(towards, [-1.0, 0.0, 1.0]))
+        part = p / p.sum(axis=1, keepdims=True) if classes else towards[:, None]
+        scored[name] = Scored(part, part, part)
+
+    def report(holdout: Outcomes | None) -> EvaluationReport:
+        return evaluate(
+            heads=[head], train_y=rows.y, valid=rows, holdout=holdout, scores=scored, config=CONFIG, seed=1
+        )
+
+    opened, sealed = report(rows), report(None)
+    assert sealed.metrics.keys() == opened.metrics.keys()
+    ranking = "auc" if classes else "pearson"
+    for lift in ("lift", "lift_over_volatility"):
+        low = opened.metrics[f"{lift}/holdout/{ranking}/lo"]
+        assert low is not None
+        assert low > 0
+    assert opened.metrics[f"train/{ranking}"] == opened.metrics[f"holdout/{ranking}"]
+    metrics_bytes(opened.metrics)

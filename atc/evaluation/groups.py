@@ -8,8 +8,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from atc.evaluation.correlation import pearson
 from atc.evaluation.head import HeadRows
-from atc.evaluation.headline import direction_score, headline
+from atc.evaluation.headline import direction_score, headline, mean_of
 from atc.evaluation.lift import Resampling, Sample
 from atc.evaluation.metrics import direction_rows
 
@@ -62,8 +63,11 @@ def _drawn(part: HeadRows, score: Matrix, draws: Resampling, chosen: NDArray[np.
     towards = direction_score(score)
     moved = direction_rows(part.r_bps, part.head.exit_bps)
     samples = {"direction_auc": own.auc(part.r_bps > 0.0, towards, moved)}
-    if len(part.head.classes) == 2:
-        samples["auc"] = own.auc(part.codes == 1, towards)
+    if part.head.classes:
+        judged = [1] if score.shape[1] == 2 else range(score.shape[1])
+        samples["auc"] = mean_of([own.auc(part.codes == one, score[:, one]) for one in judged])
+    else:
+        samples["pearson"] = pearson(own, towards, part.r_bps)
     return samples
 
 

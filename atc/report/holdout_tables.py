@@ -75,9 +75,9 @@ def holdout_tables(
 
 
 def _key(prefix: str, figure: str, head: str) -> str:
-    """The key of a figure; `figure` may end in `/t`."""
-    name, slash, end = figure.partition("/")
-    return f"{prefix}/{name}{'@' if head else ''}{head}{slash}{end}"
+    """The key of a figure; where it ends in `/t` the head stands before that."""
+    name, t, _ = figure.partition("/t")
+    return f"{prefix}/{name}{'@' if head else ''}{head}{t}"
 
 
 def _ranking(
@@ -126,7 +126,8 @@ def _points(metrics: Metrics, head: str) -> Table:
     """The other figures of each model, and what no skill scores."""
     is_return = _key("holdout", "mse", head) in metrics
     rows = [(name, prefix) for name, prefix, _ in _ROWS[:3]]
-    rows.append(("mean return" if is_return else "always HOLD", "trivial/holdout"))
+    always = "always UP" if _key("holdout", "f1/UP", head) in metrics else "always HOLD"
+    rows.append(("mean return" if is_return else always, "trivial/holdout"))
     shown = [
         point
         for point in (_OF_RETURN if is_return else _OF_CLASSES)
