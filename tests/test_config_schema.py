@@ -34,6 +34,7 @@ GROUPS = (
     "baseline",
     "calibration",
     "protocol",
+    "refit",
     "evaluation",
     "policy",
     "execution",

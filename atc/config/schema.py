@@ -27,6 +27,7 @@ from atc.config.labels import Label
 from atc.config.maintenance import Day, Maintenance
 from atc.config.model import Model
 from atc.config.protocol import Cpcv, Protocol
+from atc.config.refit import Refit
 from atc.config.root import project_root
 from atc.config.scenario import simulator_fields
 from atc.config.slices import (
@@ -371,6 +372,7 @@ class RunConfig(Slice):
     baseline: Baseline
     calibration: Calibration
     protocol: Protocol
+    refit: Refit
     evaluation: Evaluation
     policy: Policy
     execution: Execution
@@ -411,6 +413,14 @@ class RunConfig(Slice):
                 )
             )
         found += self._embargo_too_short()
+        if self.refit.kind == "daily_update" and self.model.kind != "gbdt":
+            found.append(
+                (
+                    "refit.kind",
+                    f"daily_update grows further trees, and model.kind={self.model.kind} has none; choose "
+                    "refit=expanding or refit=rolling",
+                )
+            )
         found += self._trading_problems() if self.backtest.enabled else []
         if found:
             raise Mismatch(found)

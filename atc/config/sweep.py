@@ -12,7 +12,7 @@ from atc.config.compose import Composer, Job, settled
 from atc.config.problems import ConfigError, Problem
 
 # Whoever varies these may choose by the result, so the holdout stays sealed (SPEC 5).
-SELECTING = frozenset({"model", "features", "label", "sampling"})
+SELECTING = frozenset({"model", "features", "label", "sampling", "refit"})
 
 
 @dataclass(frozen=True)

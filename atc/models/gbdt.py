@@ -201,6 +201,24 @@ class GbdtModel:
             notes=notes,
         )
 
+    def grown(self, more: Block, *, trees: int, seed: int) -> GbdtModel:
+        """This model with `trees` further ones, grown on the rows of `more` from where it stands."""
+        import lightgbm
+
+        state = self._fitted()
+        rows = lightgbm.Dataset(
+            # LightGBM asks the old trees where to start, for which it takes one matrix: rows of some days.
+            np.ascontiguousarray(more.x[:]),
+            label=single_head(more, "rows of the update"),
+            weight=more.weights,
+            feature_name=list(more.features),
+            params=parameters(self._config, seed),
+        )
+        booster = lightgbm.train(
+            parameters(self._config, seed), rows, num_boost_round=trees, init_model=state.booster
+        )
+        return GbdtModel(self._config, _parsed(booster.model_to_string(), self._config.num_threads))
+
     def predict(self, x: Matrix) -> Scores:
         """P(class), (n, classes); of two classes that of the last, (n, 1)."""
         state = self._fitted()

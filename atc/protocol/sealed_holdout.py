@@ -180,6 +180,13 @@ class SealedHoldout:
 
         Raises UsageError in a sealed run and SealBrokenError while a model is being fitted.
         """
+        rows, held = self.open_among_all(reason)
+        return rows.take(held)
+
+    def open_among_all(self, reason: str) -> tuple[Dataset, Rows]:
+        """All rows of the run and the positions of the holdout's, for models that go on learning on their way
+        through it; else as `open`, and the same one look.
+        """
         if not reason.strip():
             raise ValueError("the holdout opens for a stated reason only")
         if self.__sealed:
@@ -195,7 +202,7 @@ class SealedHoldout:
                 "see it"
             )
         self.__on_open(reason)
-        return self.__dataset.take(self.__rows)
+        return self.__dataset, self.__rows
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a sealed holdout is neither copied nor pickled: a copy would be a second look")

@@ -44,7 +44,7 @@ class Loaded:
     alone.
     """
     train_range: Dataset | None
-    """Every row of the train span, where the protocol has folds: they lie inside it."""
+    """Every row of the train span, where the protocol has folds inside it or the model is refitted."""
     folds: tuple[Fold, ...]
     """Positions in `train_range`; none for a protocol without folds."""
 
@@ -114,10 +114,12 @@ def _folds(
     from atc.protocol.plan import assign_folds, has_folds
     from atc.tasks.market_data import look_back_ns
 
-    if not has_folds(config.protocol):
+    if not has_folds(config.protocol) and config.refit.kind == "never":
         return None, ()
     start, end = market.spans.train
     rows = dataset.take(np.flatnonzero((dataset.t0 >= start) & (dataset.t0 < end)))
+    if not has_folds(config.protocol):
+        return rows, ()
     folds = assign_folds(
         config.protocol,
         market.planned_folds,

@@ -17,6 +17,7 @@ from atc.tasks.heads import heads_of
 from atc.tasks.loaded import Loaded, row_notes
 from atc.tasks.market_data import MarketData
 from atc.tasks.predictions import Decided, Judged, predictions_of
+from atc.tasks.refitting import REFIT, ageing
 from atc.tasks.tables import Places, further_figures
 from atc.tasks.trading import trades_of
 
@@ -26,7 +27,10 @@ def outcome_of(config: RunConfig, market: MarketData, loaded: Loaded, fitted: Fi
     with desk.stage("evaluate"):
         train = loaded.parts.train
         sealed = loaded.parts.holdout
-        holdout = None if sealed.sealed else Judged.labelled(sealed.open(_asked(config)))
+        everything, holdout = None, None
+        if not sealed.sealed:
+            everything, held = sealed.open_among_all(_asked(config))
+            holdout = Judged.labelled(everything.take(held))
         places = Places(Judged(loaded.valid, loaded.valid_judged), holdout)
         scores, raw = _scores(train, places, fitted)
         heads = heads_of(config, loaded)
@@ -42,22 +46,29 @@ def outcome_of(config: RunConfig, market: MarketData, loaded: Loaded, fitted: Fi
         further = further_figures(config, heads, train=train, places=places, scores=scores, raw=raw)
         of_folds = figures_of(config, loaded, fitted.folds)
     further = further.plus(trades_of(config, market, loaded, heads, places, scores[MODEL], desk))
+    by_named = scores[MODEL]
+    judged = {"valid": (places.valid, by_named.valid, loaded.train_range)}
+    if holdout is not None and by_named.holdout is not None:
+        judged["holdout"] = (holdout, by_named.holdout, everything)
+    aged = ageing(config, loaded, fitted, heads=heads, judged=judged, desk=desk)
     named = fitted.by_name[MODEL].report
     warnings = warnings_of(config.protocol)
     decided = [*(one.decided for one in fitted.folds), Decided.of("valid", places.valid, scores, raw)]
     if holdout is not None:
         decided.append(Decided.of("holdout", holdout, scores, raw))
+    decided = [one.with_scores(aged.scores.get(one.split), REFIT) for one in decided]
     return Outcome(
         metrics={
             **report.metrics,
             **power_figures(fitted.power),
             **further.metrics,
             **of_folds,
+            **aged.metrics,
             **fitted.gate.figures(),
             **{f"warning/{name}": 1 for name in warnings},
         },
         predictions=predictions_of(decided),
-        tables=further.tables,
+        tables={**further.tables, "age": aged.table},
         spans={**described_folds(fitted.folds), **loaded.described},
         notes=(
             *warnings.values(),
@@ -65,6 +76,7 @@ def outcome_of(config: RunConfig, market: MarketData, loaded: Loaded, fitted: Fi
             *row_notes(loaded),
             *described(fitted.power),
             *fold_notes(config, fitted.folds),
+            *aged.notes,
             *_fit_notes(fitted),
             *report.notes,
             *further.notes,
@@ -81,7 +93,8 @@ def _asked(config: RunConfig) -> str:
     """What the ledger says of the look: one for all that is asked."""
     further = ", adversarial validation of the inputs" if config.evaluation.adversarial.enabled else ""
     traded = ", backtest" if config.backtest.enabled else ""
-    return f"metrics of the run{further}{traded}"
+    refits = "" if config.refit.kind == "never" else f", refit={config.refit.kind}"
+    return f"metrics of the run{further}{traded}{refits}"
 
 
 def _scores(train: Block, places: Places, fitted: Fitted) -> tuple[dict[str, Scored], dict[str, Scored]]:

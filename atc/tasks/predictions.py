@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -53,6 +53,10 @@ class Decided:
     def of(cls, part: Literal["valid", "holdout"], place: Judged, scores: Scores, raw: Scores) -> Decided:
         """The validation or holdout rows of the final fit."""
         return cls(part, place, _of_part(scores, part), _of_part(raw, part))
+
+    def with_scores(self, scores: NDArray[np.float64] | None, model: str) -> Decided:
+        """The same with the `scores` of one more `model`, where there are any."""
+        return self if scores is None else replace(self, scores={**self.scores, model: scores})
 
 
 def _of_part(scores: Scores, part: Literal["valid", "holdout"]) -> dict[str, NDArray[np.float64]]:
