@@ -20,7 +20,7 @@ from atc.run import run
 
 SIX_DAYS = (
     *("data.days=6", "window.train_days=5", "window.holdout_days=1", "data.rate=0.1"),
-    *("evaluation.resamples=50", "tracking=none", "runtime.progress=off"),
+    *("evaluation.resamples=50", "backtest=none", "tracking=none", "runtime.progress=off"),
 )
 TREES = ("model.n_estimators=15", "model.min_child_samples=100", "model.num_leaves=15", "model.num_threads=1")
 

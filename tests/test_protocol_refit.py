@@ -15,7 +15,7 @@ from atc.config.refit import DailyUpdate, Expanding, Never, Refit, Rolling
 from atc.events.business_day import DAY_NS
 from atc.models.base import fit_model
 from atc.models.build import build_model
-from atc.models.gbdt import GbdtModel
+from atc.models.per_head import PerHead
 from atc.protocol.refit import updates
 
 HOUR_NS = DAY_NS // 24
@@ -66,7 +66,7 @@ def test_a_model_that_is_never_refitted_has_no_updates() -> None:
     assert found == ()
 
 
-def trees_of(model: GbdtModel, folder: Path) -> list[str]:
+def trees_of(model: PerHead, folder: Path) -> list[str]:
     """The text of each tree."""
     (name,) = model.save(folder, "")
     text = (folder / name).read_text(encoding="utf-8").split("end of trees")[0]
@@ -78,7 +78,7 @@ def test_trees_go_on_from_where_they_stand(tmp_path: Path) -> None:
     config = Gbdt(kind="gbdt", n_estimators=10, min_child_samples=50, num_leaves=15, num_threads=1)
     model = build_model(config)
     fit_model(model, data.block(np.arange(2000)), data.block(np.arange(2100, 2600)), seed=1)
-    assert isinstance(model, GbdtModel)
+    assert isinstance(model, PerHead)
     before = model.predict(data.x)
     grown = model.grown(data.block(np.arange(2700, 5000)), trees=7, seed=1)
     np.testing.assert_array_equal(model.predict(data.x), before)

@@ -38,6 +38,8 @@ def test_they_index_as_the_matrix_of_these_rows(
     some = np.array(data.draw(st.lists(st.integers(0, len(rows) - 1), max_size=10)), dtype=np.int64)
     np.testing.assert_array_equal(found[some], plain[some])
     np.testing.assert_array_equal(found[:, 0], plain[:, 0])
+    few = np.unique(some)
+    np.testing.assert_array_equal(np.asarray(rows_of(found, few)), plain[few])
     np.testing.assert_array_equal(np.asarray(found), plain)
     if chosen is None:
         pieces = found.pieces
@@ -58,6 +60,11 @@ def test_few_runs_are_read_where_they_lie_and_scattered_rows_are_copied() -> Non
     assert np.shares_memory(one, x)
     assert isinstance(rows_of(x, np.r_[0:1000, 3000:9000]), RowRuns)
     assert isinstance(rows_of(x, np.arange(0, 10_000, 2)), np.ndarray)
+    runs = rows_of(x, np.r_[0:1000, 3000:9000])
+    fewer = rows_of(runs, np.r_[100:900, 1500:3000])
+    assert isinstance(fewer, RowRuns)
+    assert fewer.pieces is not None
+    assert all(np.shares_memory(piece, x) for piece in fewer.pieces)
 
 
 GBDT = Gbdt(kind="gbdt", n_estimators=15, min_child_samples=50, num_leaves=15, num_threads=1)

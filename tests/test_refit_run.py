@@ -17,7 +17,13 @@ from atc.run import run
 
 SIX_DAYS = (
     *("data.days=6", "window.train_days=4", "window.holdout_days=2", "data.rate=0.1"),
-    *("evaluation.resamples=50", "tracking=none", "runtime.progress=off", "protocol.valid_fraction=0.3"),
+    *(
+        "evaluation.resamples=50",
+        "backtest=none",
+        "tracking=none",
+        "runtime.progress=off",
+        "protocol.valid_fraction=0.3",
+    ),
 )
 TREES = (
     *("+experiment=gbdt_36feat", "model.n_estimators=12", "model.min_child_samples=50"),

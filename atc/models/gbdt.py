@@ -206,18 +206,18 @@ class GbdtModel:
         import lightgbm
 
         state = self._fitted()
+        chosen = parameters(self._config, seed, len(more.classes))
         rows = lightgbm.Dataset(
             # LightGBM asks the old trees where to start, for which it takes one matrix: rows of some days.
             np.ascontiguousarray(more.x[:]),
-            label=single_head(more, "rows of the update"),
+            label=one_head(more, "rows of the update"),
             weight=more.weights,
             feature_name=list(more.features),
-            params=parameters(self._config, seed),
+            params=chosen,
         )
-        booster = lightgbm.train(
-            parameters(self._config, seed), rows, num_boost_round=trees, init_model=state.booster
-        )
-        return GbdtModel(self._config, _parsed(booster.model_to_string(), self._config.num_threads))
+        booster = lightgbm.train(chosen, rows, num_boost_round=trees, init_model=state.booster)
+        text = booster.model_to_string()
+        return GbdtModel(self._config, _parsed(text, state.num_threads, state.score_names))
 
     def predict(self, x: Matrix) -> Scores:
         """P(class), (n, classes); of two classes that of the last, (n, 1)."""

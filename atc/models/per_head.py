@@ -65,6 +65,15 @@ class PerHead:
         self._models = models
         return _joined(reports)
 
+    def grown(self, more: Block, *, trees: int, seed: int) -> PerHead:
+        """This model with `trees` further ones a head, grown on the rows of `more`; trees alone grow."""
+        models: dict[str, Model] = {}
+        for number, (head, model) in enumerate(self._models.items()):
+            if not isinstance(model, GbdtModel):
+                raise TypeError(f"model.kind={self.kind} has no trees that could grow")
+            models[head] = model.grown(_of_head(more, number), trees=trees, seed=seed)
+        return PerHead(self._config, models)
+
     def predict(self, x: Matrix) -> Scores:
         """The heads' scores side by side, (n, n_scores)."""
         found = [model.predict(x) for model in self._models.values()]

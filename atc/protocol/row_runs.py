@@ -53,6 +53,13 @@ class RowRuns:
         """(n, k)."""
         return len(self), self._matrix.shape[1] if self._columns is None else len(self._columns)
 
+    def rows(self, rows: Rows) -> Matrix:
+        """Some of these rows (ascending): runs of the same matrix, or a copy where they lie scattered."""
+        if _scattered(rows):
+            return self[rows]
+        found = RowRuns.of(self._matrix, self._positions(rows))
+        return found if self._columns is None else found.columns(self._columns)
+
     def columns(self, positions: Rows) -> RowRuns:
         """The same rows with these columns of theirs."""
         chosen = positions if self._columns is None else self._columns[positions]
@@ -129,11 +136,16 @@ def rows_of(x: Matrix, rows: Rows) -> Matrix:
     them, and a copy where the rows lie scattered.
     """
     if isinstance(x, RowRuns):
-        return x[rows]
+        return x.rows(rows)
+    one_run = bool(np.all(np.diff(rows) == 1))
+    return one_matrix(x, rows) if one_run or _scattered(rows) else RowRuns.of(x, rows)
+
+
+def _scattered(rows: Rows) -> bool:
+    """Whether runs of `rows` are too short to be worth a list, or not in order."""
     steps = np.diff(rows)
     runs = 1 + int(np.count_nonzero(steps != 1))
-    scattered = len(rows) < runs * SHORTEST_RUN or bool(np.any(steps <= 0))
-    return one_matrix(x, rows) if runs == 1 or scattered else RowRuns.of(x, rows)
+    return len(rows) < runs * SHORTEST_RUN or bool(np.any(steps <= 0))
 
 
 def one_matrix(x: FloatMatrix, rows: Rows) -> FloatMatrix:

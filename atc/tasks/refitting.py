@@ -15,7 +15,7 @@ from atc.errors import DataError
 from atc.evaluation.head import Head, HeadRows
 from atc.evaluation.report import MODEL, Metrics, draws_of, estimate_figures, ranking_of
 from atc.events.business_day import DAY_NS
-from atc.models.gbdt import GbdtModel
+from atc.models.per_head import PerHead
 from atc.protocol.dataset import Block, Dataset, labelled
 from atc.protocol.refit import Update, updates
 from atc.protocol.sealed_holdout import MIN_ROWS, fit_in_progress
@@ -87,7 +87,7 @@ def _newer(config: RunConfig, model: FittedModel, rows: Dataset, update: Update)
     plan = plans_of(config)[0]
     train, valid = rows.block(update.train), rows.block(update.valid)
     if isinstance(config.refit, DailyUpdate):
-        if not isinstance(model.model, GbdtModel) or not _enough(config, train):
+        if not isinstance(model.model, PerHead) or not _enough(config, train):
             return None
         grown = model.model.grown(train.select(plan.columns), trees=config.refit.trees, seed=config.seed)
         return FittedModel(grown, model.report, model.config, model.calibration)
