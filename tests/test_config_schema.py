@@ -31,6 +31,7 @@ GROUPS = (
     "features",
     "label",
     "model",
+    "weights",
     "baseline",
     "calibration",
     "protocol",

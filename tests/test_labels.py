@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from atc.config.labels import Label
 from atc.errors import DataError, UsageError
-from atc.labels.definitions import FittedLabel, fit_label, has_class, label_spec
+from atc.labels.definitions import FittedLabel, fit_label, label_spec, nulls_of, why_null
 
 NAN = float("nan")
 BELOW_2, ABOVE_2 = np.nextafter(-2.0, -3.0), np.nextafter(-2.0, 0.0)
@@ -161,15 +161,22 @@ def test_who_has_a_class_is_known_before_the_fit(r: list[float], spread: list[fl
     n = min(len(r), len(spread))
     moves = np.column_stack([r[:n]] if one else [r[:n], r[n - 1 :: -1]])
     spreads = np.abs(np.array(spread[:n]))
-    for fields in (
-        {"kind": "hold10_oracle"},
-        {"kind": "hold10_3class_spread", "spread": "row"},
-        {"kind": "multihorizon_up"},
-        {"kind": "multihorizon_up", "unchanged": "up"},
-        {"kind": "tlob", "threshold": "row_spread"},
-    ):
+    of_labeller = np.where(np.isnan(moves), 2, 0).astype(np.uint8)
+    cases: list[tuple[dict[str, Any], set[str]]] = [
+        ({"kind": "hold10_oracle"}, set()),
+        ({"kind": "hold10_3class_spread", "spread": "row"}, {"no_spread"}),
+        ({"kind": "multihorizon_up"}, {"unchanged"}),
+        ({"kind": "multihorizon_up", "unchanged": "up"}, set()),
+        ({"kind": "tlob", "threshold": "row_spread"}, {"no_spread"}),
+    ]
+    for fields, own in cases:
         codes = fitted([1.0], [1.0], **fields).codes(moves, spreads)
-        np.testing.assert_array_equal(has_class(label(**fields), moves, spreads), ~np.isnan(codes))
+        causes = why_null(label(**fields), moves, spreads, of_labeller)
+        np.testing.assert_array_equal(causes == 0, ~np.isnan(codes))
+        np.testing.assert_array_equal(causes[np.isnan(moves)], 2)
+        nulls = nulls_of(label(**fields))
+        said = {nulls[code - 1] for code in np.unique(causes[(causes != 0) & ~np.isnan(moves)])}
+        assert said <= own
 
 
 @pytest.mark.parametrize(

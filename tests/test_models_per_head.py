@@ -99,3 +99,25 @@ def test_progress_goes_on_from_head_to_head() -> None:
 def test_an_unfitted_model_says_so() -> None:
     with pytest.raises(RuntimeError, match="not fitted"):
         _ = build_model(CONFIGS["gbdt"]).features
+
+
+@kinds
+def test_a_label_of_a_row_has_its_own_weight(kind: str) -> None:
+    train, valid = blocks(two_heads(2500))
+    weights = np.random.default_rng(3).uniform(0.2, 3.0, train.y.shape)
+    model, _ = fitted(kind, replace(train, weights=weights), valid)
+    for number in range(2):
+        alone, _ = fitted(kind, replace(train, weights=weights[:, number]), valid)
+        one, other = model.predict(valid.x), alone.predict(valid.x)
+        assert one[:, number].tobytes() == other[:, number].tobytes()
+        assert one[:, 1 - number].tobytes() != other[:, 1 - number].tobytes()
+    with pytest.raises(ValueError, match="weights have shape"):
+        replace(train, weights=weights[:, :1])
+
+
+def test_one_head_takes_its_weights_as_a_column_too() -> None:
+    train, valid = blocks(three_classes(2000))
+    weights = np.random.default_rng(3).uniform(0.2, 3.0, train.y.shape)
+    one, _ = fitted("softmax", replace(train, weights=weights), valid)
+    other, _ = fitted("softmax", replace(train, weights=weights[:, 0]), valid)
+    assert one.predict(valid.x).tobytes() == other.predict(valid.x).tobytes()

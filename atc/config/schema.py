@@ -42,6 +42,7 @@ from atc.config.slices import (
     Text,
 )
 from atc.config.trading import Backtest, Cost, Execution, Policy, missing_costs
+from atc.config.weights import Weights
 
 
 def _switch(value: object) -> object:
@@ -369,6 +370,7 @@ class RunConfig(Slice):
     features: Features
     label: Label
     model: Model
+    weights: Weights
     baseline: Baseline
     calibration: Calibration
     protocol: Protocol

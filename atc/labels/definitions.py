@@ -21,7 +21,7 @@ from atc.config.labels import (
     Tlob,
 )
 from atc.errors import DataError, UsageError
-from atc.features.label_spec import LabelSpec
+from atc.features.label_spec import NULL_CAUSES, LabelSpec
 
 Vector = NDArray[np.float64]
 
@@ -100,16 +100,27 @@ class FittedLabel:
         return np.where(null, np.nan, codes)
 
 
-def has_class(label: Label, r_bps: Vector, spread_bps: Vector) -> NDArray[np.bool_]:
-    """(n, heads) where `label` gives the rows' returns (n, heads) and spreads (n,) a class: known before
-    anything is fitted.
-    """
-    known = ~np.isnan(r_bps)
+def nulls_of(label: Label) -> tuple[str, ...]:
+    """Why a row has no class of `label`, by code from 1 on: the labeller's causes, then the label's own."""
     if label.of_row_spread:
-        known &= ~np.isnan(spread_bps)[:, None]
+        return (*NULL_CAUSES, "no_spread")
     if isinstance(label, MultihorizonUp) and label.unchanged is None:
-        known &= r_bps != 0.0
-    return known
+        return (*NULL_CAUSES, "unchanged")
+    return NULL_CAUSES
+
+
+def why_null(
+    label: Label, r_bps: Vector, spread_bps: Vector, null_cause: NDArray[np.uint8]
+) -> NDArray[np.uint8]:
+    """(n, heads) 0 where `label` gives the rows' returns (n, heads) and spreads (n,) a class, else the place
+    in `nulls_of`: known before anything is fitted. `null_cause` (n, heads): the labeller's.
+    """
+    own = np.zeros(r_bps.shape, dtype=np.bool_)
+    if label.of_row_spread:
+        own = np.repeat(np.isnan(spread_bps)[:, None], r_bps.shape[1], axis=1)
+    elif isinstance(label, MultihorizonUp) and label.unchanged is None:
+        own = r_bps == 0.0
+    return np.where((null_cause == 0) & own, len(NULL_CAUSES) + 1, null_cause).astype(np.uint8)
 
 
 def fit_label(label: Label, train_r_bps: Vector, train_spread_bps: Vector | None = None) -> FittedLabel:

@@ -50,6 +50,9 @@ class PerHead:
         """Fit each head on the rows that have its label."""
         if len(train.heads) == 1:
             model = _unfitted(self._config, len(train.classes))
+            weights = train.weights
+            if weights is not None and weights.ndim == 2:
+                train = replace(train, weights=weights[:, 0])
             report = model.fit(train, valid, seed=seed, progress=progress)
             self._models = {"": model}
             return report
@@ -126,13 +129,15 @@ def _shown(progress: Progress, number: int, heads: int, step: int, steps: int) -
 
 def _of_head(block: Block, number: int) -> Block:
     """The rows that have the label of this head, and no other label."""
-    y = block.y[:, number]
+    y, weights = block.y[:, number], block.weights
+    if weights is not None and weights.ndim == 2:
+        weights = weights[:, number]
     rows = np.flatnonzero(~np.isnan(y))
     return replace(
         block,
         x=block.x if len(rows) == len(y) else rows_of(block.x, rows),
         y=y[rows, None],
-        weights=None if block.weights is None else block.weights[rows],
+        weights=None if weights is None else weights[rows],
         heads=("",),
     )
 

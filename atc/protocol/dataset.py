@@ -27,7 +27,7 @@ class Block:
     features: tuple[str, ...]
     """Names of the k columns, in order."""
     weights: NDArray[np.float64] | None = None
-    """(n,) positive sample weights; None: all equal."""
+    """(n,), or (n, heads) one for each label of a row: positive sample weights; None: all equal."""
     heads: tuple[str, ...] = ("",)
     """Names of the columns of y; empty for the only one."""
     classes: tuple[str, ...] = ("0", "1")
@@ -38,8 +38,10 @@ class Block:
         if self.y.shape != (len(self.x), len(self.heads)):
             expected = f"({len(self.x)}, {len(self.heads)})"
             raise ValueError(f"y has shape {self.y.shape}, {expected} was expected")
-        if self.weights is not None and self.weights.shape != (len(self.x),):
-            raise ValueError(f"weights have shape {self.weights.shape}, ({len(self.x)},) was expected")
+        if self.weights is not None and self.weights.shape not in {(len(self.x),), self.y.shape}:
+            raise ValueError(
+                f"weights have shape {self.weights.shape}, ({len(self.x)},) or {self.y.shape} was expected"
+            )
 
     @property
     def n_rows(self) -> int:
@@ -81,6 +83,8 @@ class Dataset:
     """Names of the classes of every head, by the code that y holds."""
     spread_bps: NDArray[np.float64] | None = None
     """(n,) in force at the row, NaN for null; for labels whose threshold is one."""
+    null_cause: NDArray[np.uint8] | None = None
+    """(n, heads) why y is null: 0, or the place in `atc.labels.definitions.nulls_of`, from 1 on."""
 
     def __post_init__(self) -> None:
         _check_matrix(self.x, self.features)
@@ -101,6 +105,8 @@ class Dataset:
         }
         if self.spread_bps is not None:
             columns["spread_bps"] = self.spread_bps
+        if self.null_cause is not None:
+            columns["null_cause"] = self.null_cause
         for name, column in columns.items():
             if len(column) != n:
                 raise ValueError(f"{name} has {len(column)} rows, x has {n}")
@@ -131,6 +137,7 @@ class Dataset:
             heads=self.heads,
             classes=self.classes,
             spread_bps=None if self.spread_bps is None else self.spread_bps[rows],
+            null_cause=None if self.null_cause is None else self.null_cause[rows],
         )
 
     def select(self, features: Sequence[str]) -> Dataset:

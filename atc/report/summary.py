@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TextIO
 from atc.report.backtest_lines import backtest_sentences, backtest_tables
 from atc.report.fold_lines import fold_sentences, fold_table
 from atc.report.holdout_tables import holdout_tables
+from atc.report.label_lines import class_table, label_words
 from atc.report.oracle_lines import oracle_lines
 from atc.report.table import DASH, new_table
 from atc.report.verdict import Metrics, verdict
@@ -26,7 +27,7 @@ _WIDEST = 100
 _OWN_TABLES = frozenset(
     {
         *("auc", "direction_auc", "pr_auc", "log_loss", "brier", "ece", "accuracy", "macro_f1", "f1"),
-        *("p_t",),
+        *("class", "null", "p_t"),
         *("pearson", "spearman", "mse", "directional_accuracy", "confusion"),
         *("rows", "blocks", "base_rate", "always_hold_accuracy", "direction_rows", "independent_windows"),
     }
@@ -77,6 +78,7 @@ def print_tables(
     for table in (
         _facts(folder, config, manifest),
         _spans(manifest, metrics),
+        class_table(metrics),
         fold_table(_part(manifest, "spans"), metrics),
         *holdout_tables(config, metrics, known),
         _other_figures(metrics),
@@ -119,19 +121,8 @@ def _facts(folder: Path, config: Mapping[str, object], manifest: Manifest) -> Ta
         "baseline",
         f"{_word(_part(baseline, 'model'), 'kind')} on {_word(_part(baseline, 'features'), 'name')}",
     )
-    table.add_row("label", _label(label))
+    table.add_row("label", label_words(label))
     return table
-
-
-def _label(label: Mapping[str, object]) -> str:
-    details = (
-        [f"horizon {label.get('horizon_s'):g} s"] if isinstance(label.get("horizon_s"), int | float) else []
-    )
-    if "exit_bps" in label:
-        details.append(f"exit at {label['exit_bps']} bps")
-    if "quantile" in label:
-        details.append(f"exit at the {label['quantile']} quantile of training returns")
-    return ", ".join([_word(label, "kind"), *details])
 
 
 def _spans(manifest: Manifest, metrics: Metrics) -> Table:

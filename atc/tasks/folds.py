@@ -21,7 +21,7 @@ from atc.protocol.gate import NO_GATE, GateVerdict, judge
 from atc.protocol.row_runs import Rows
 from atc.tasks.base import Desk
 from atc.tasks.heads import heads_of
-from atc.tasks.loaded import Loaded
+from atc.tasks.loaded import Loaded, weighed
 from atc.tasks.predictions import Decided, Judged
 
 
@@ -68,6 +68,7 @@ def _fit_fold(config: RunConfig, loaded: Loaded, rows: Dataset, fold: Fold) -> F
     label = fit_label(config.label, rows.r_bps[fold.train], None if spread is None else spread[fold.train])
     own = replace(rows, y=label.codes(rows.r_bps, spread))
     train, valid, test = (own.block(part) for part in (fold.train, fold.valid, fold.test_decisions))
+    train, _ = weighed(config, own, fold.train, train)
     scores: dict[str, dict[str, NDArray[np.float64]]] = {}
     raw: dict[str, NDArray[np.float64]] = {}
     for plan in plans_of(config):

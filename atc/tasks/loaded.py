@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from atc.config.schema import RunConfig
 from atc.errors import DataError
-from atc.protocol.dataset import Dataset, labelled, latest
+from atc.protocol.dataset import Block, Dataset, labelled, latest
 from atc.protocol.fold import Fold
+from atc.protocol.row_runs import Rows
 from atc.protocol.sealed_holdout import Parts, Split, seal, split
 from atc.protocol.window import Spans
 from atc.tasks.base import Desk
@@ -38,6 +39,8 @@ class Loaded:
     described: Mapping[str, Mapping[str, object]]
     """By part: `from`, `to`, `days`, `rows`."""
     label: FittedLabel
+    balance: Mapping[str, float | None]
+    """Classes and nulls of the training rows' time; with weights also what their labels are worth."""
     spans: Spans
     holdout_windows: Callable[[int], int]
     """How many disjoint label windows of a horizon (ns) the holdout's rows have room for; from their times
@@ -53,7 +56,7 @@ def load_rows(market: MarketData, config: RunConfig, desk: Desk) -> Loaded:
     """Rows with the columns of all models, labels, and the holdout behind its seal."""
     from atc.evaluation.blocks import disjoint_windows
     from atc.events.business_day import days_of
-    from atc.labels.definitions import fit_label, has_class, label_spec
+    from atc.labels.definitions import fit_label, label_spec, why_null
     from atc.tasks.market_data import run_columns
     from atc.tasks.rows import read_rows
 
@@ -69,12 +72,13 @@ def load_rows(market: MarketData, config: RunConfig, desk: Desk) -> Loaded:
                 f"{config.data.name}: no rows at all from {len(days)} business days: sampling.kind="
                 f"{config.sampling.kind} makes a row of events that these data do not have"
             )
+        causes = why_null(config.label, rows.r_bps, rows.spread_bps, rows.null_cause)
         parts_of = split(
             rows.t0,
             latest(rows.t1),
             spans,
             config.protocol.valid_fraction,
-            labelled=np.any(has_class(config.label, rows.r_bps, rows.spread_bps), axis=1),
+            labelled=np.any(causes == 0, axis=1),
         )
         label = fit_label(config.label, rows.r_bps[parts_of.train], rows.spread_bps[parts_of.train])
         dataset = Dataset(
@@ -89,10 +93,15 @@ def load_rows(market: MarketData, config: RunConfig, desk: Desk) -> Loaded:
             heads=label.heads,
             classes=label.classes,
             spread_bps=rows.spread_bps,
+            null_cause=causes,
         )
         train_range, folds = _folds(dataset, market, config)
         look = partial(desk.look, market.holdout)
         parts = seal(dataset, parts_of, sealed=bool(config.protocol.sealed), on_open=look)
+        before_valid = (dataset.t0 >= spans.train[0]) & (dataset.t0 < parts_of.valid_start_ns)
+        balance = balance_of(config, "train", dataset.select(()).take(np.flatnonzero(before_valid)))
+        train, own = weighed(config, dataset, parts_of.train, parts.train)
+        parts, balance = replace(parts, train=train), {**balance, **own}
         return Loaded(
             parts=parts,
             valid=dataset.take(parts_of.valid_decisions),
@@ -100,11 +109,38 @@ def load_rows(market: MarketData, config: RunConfig, desk: Desk) -> Loaded:
             split=parts_of,
             described=_described(dataset, parts_of),
             label=label,
+            balance=balance,
             spans=spans,
             holdout_windows=partial(disjoint_windows, dataset.t0[parts_of.holdout]),
             train_range=train_range,
             folds=folds,
         )
+
+
+def balance_of(config: RunConfig, part: str, rows: Dataset) -> dict[str, float | None]:
+    """Classes and nulls of `rows`, which are all of the time of `part`."""
+    from atc.evaluation.balance import class_balance
+    from atc.labels.definitions import nulls_of
+
+    return class_balance(part, rows, nulls_of(config.label))
+
+
+def weighed(
+    config: RunConfig, dataset: Dataset, rows: Rows, train: Block
+) -> tuple[Block, dict[str, float | None]]:
+    """`train`, the training `rows` of `dataset`, with the weights that the config asks for, and of each head
+    `train/own_labels`, how many labels of their own its rows are worth.
+    """
+    from atc.labels.uniqueness import uniqueness_weights
+
+    if config.weights.kind == "none":
+        return train, {}
+    weights, own = uniqueness_weights(train.y, dataset.t0[rows], dataset.t1[rows])
+    figures: dict[str, float | None] = {
+        f"train/own_labels@{head}" if head else "train/own_labels": float(worth)
+        for head, worth in zip(dataset.heads, own, strict=True)
+    }
+    return replace(train, weights=weights), figures
 
 
 def _folds(
@@ -163,6 +199,7 @@ def row_notes(loaded: Loaded) -> list[str]:
         f"{split.purged_train:,} training and {split.purged_valid:,} validation rows were purged: a label "
         "of theirs overlaps a later part's"
     ]
+    notes += loaded.label.notes
     if loaded.parts.holdout.sealed:
         notes.append(f"sealed: {loaded.parts.holdout.n_rows:,} holdout rows were not looked at")
     return notes

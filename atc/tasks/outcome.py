@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
+import numpy as np
+
 from atc.config.schema import RunConfig
 from atc.evaluation.power import described, power_figures
 from atc.evaluation.report import MODEL, Scored, evaluate
@@ -14,7 +16,7 @@ from atc.tasks.base import Desk, Outcome
 from atc.tasks.fitting import Fitted
 from atc.tasks.folds import described_folds, figures_of, fold_notes
 from atc.tasks.heads import heads_of
-from atc.tasks.loaded import Loaded, row_notes
+from atc.tasks.loaded import Loaded, balance_of, row_notes
 from atc.tasks.market_data import MarketData
 from atc.tasks.predictions import Decided, Judged, predictions_of
 from atc.tasks.refitting import REFIT, ageing
@@ -60,6 +62,8 @@ def outcome_of(config: RunConfig, market: MarketData, loaded: Loaded, fitted: Fi
     return Outcome(
         metrics={
             **report.metrics,
+            **loaded.balance,
+            **_balance(config, places),
             **power_figures(fitted.power),
             **further.metrics,
             **of_folds,
@@ -87,6 +91,13 @@ def outcome_of(config: RunConfig, market: MarketData, loaded: Loaded, fitted: Fi
             for item in named.importance
         ],
     )
+
+
+def _balance(config: RunConfig, places: Places) -> dict[str, float | None]:
+    """Classes and nulls of the rows that judge; null of a holdout that is not opened."""
+    valid = places.valid.rows
+    held = valid.take(np.empty(0, dtype=np.int64)) if places.holdout is None else places.holdout.rows
+    return {**balance_of(config, "valid", valid), **balance_of(config, "holdout", held)}
 
 
 def _asked(config: RunConfig) -> str:

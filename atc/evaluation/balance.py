@@ -1,0 +1,35 @@
+"""How the labels of a part of the rows are spread over their classes, and why the others are null."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from atc.protocol.dataset import Dataset
+
+
+def class_balance(part: str, rows: Dataset, causes: Sequence[str]) -> dict[str, float | None]:
+    """`<part>/class/HOLD/share` of the labelled ones of `rows`, `<part>/null/share` and
+    `<part>/null/gap/share` of all, a set a head; null without rows.
+
+    `causes`: what the codes of `rows.null_cause` say, from 1 on.
+    """
+    figures: dict[str, float | None] = {}
+    for number, head in enumerate(rows.heads):
+        ending = f"@{head}" if head else ""
+        known = ~np.isnan(rows.y[:, number])
+        codes = rows.y[known, number].astype(np.int64)
+        counts = np.bincount(codes, minlength=len(rows.classes))
+        for name, count in zip(rows.classes, counts.tolist(), strict=True):
+            figures[f"{part}/class/{name}/share{ending}"] = _share(count, len(codes))
+        figures[f"{part}/null/share{ending}"] = _share(int(np.count_nonzero(~known)), len(known))
+        if rows.null_cause is not None:
+            by_cause = np.bincount(rows.null_cause[:, number], minlength=len(causes) + 1)[1:]
+            for name, count in zip(causes, by_cause.tolist(), strict=True):
+                figures[f"{part}/null/{name}/share{ending}"] = _share(count, len(known))
+    return figures
+
+
+def _share(count: int, of: int) -> float | None:
+    return count / of if of else None

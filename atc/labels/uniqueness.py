@@ -1,0 +1,54 @@
+"""How much of a label is its own, where labels overlap in time (López de Prado, *Advances in Financial
+Machine Learning*, 2018, chapter 4).
+
+A row a trade and a horizon of minutes make hundreds of labels of the same future: they are not so many
+witnesses. Where c labels run at once, each counts 1/c there; the average of that over a label's own time is
+its average uniqueness, and the sum over all labels is how long the time is that they cover, in horizons.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Instants = NDArray[np.int64]
+Vector = NDArray[np.float64]
+
+
+def average_uniqueness(t0: Instants, t1: Instants) -> Vector:
+    """(n,) mean of 1/c over (t0, t1] of each label, where c is how many of them run; in (0, 1].
+
+    `t0` < `t1` (n,), ns. The mean is over time, not over rows as in the book, whose bars are evenly spaced.
+    O(n log n).
+    """
+    if bool(np.any(t1 <= t0)):
+        row = int(np.argmax(t1 <= t0))
+        raise ValueError(f"row {row}: the label ends at {t1[row]}, it begins at {t0[row]}")
+    if len(t0) == 0:
+        return np.empty(0)
+    edges = np.unique(np.concatenate([t0, t1]))
+    begin, end = np.searchsorted(edges, t0), np.searchsorted(edges, t1)
+    change = np.bincount(begin, minlength=len(edges)) - np.bincount(end, minlength=len(edges))
+    running = np.cumsum(change)[:-1]
+    # Where no label runs nothing is shared out, and no label reads it.
+    share = np.divide(np.diff(edges), running, out=np.zeros(len(running)), where=running > 0)
+    shared = np.concatenate([[0.0], np.cumsum(share)])
+    return np.asarray((shared[end] - shared[begin]) / (t1 - t0))
+
+
+def uniqueness_weights(y: Vector, t0: Instants, t1: Instants) -> tuple[Vector, Vector]:
+    """Weights (n, heads) of mean 1 over the rows that have a head's label, and how many labels of their own
+    the rows of each head are worth, (heads,).
+
+    `y` (n, heads), NaN for null, `t0` (n,) and `t1` (n, heads), ns: of the rows that are fitted, no others. A
+    row without the label gets 1, which nobody reads.
+    """
+    weights, own = np.ones_like(y), np.zeros(y.shape[1])
+    for head in range(y.shape[1]):
+        rows = np.flatnonzero(~np.isnan(y[:, head]))
+        if len(rows) == 0:
+            continue
+        unique = average_uniqueness(t0[rows], t1[rows, head])
+        own[head] = float(np.sum(unique))
+        weights[rows, head] = unique / (own[head] / len(rows))
+    return weights, own

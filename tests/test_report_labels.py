@@ -1,0 +1,65 @@
+"""What the summary says of a label."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from atc.report.label_lines import class_table, label_words
+
+
+@pytest.mark.parametrize(
+    ("label", "said"),
+    [
+        (
+            {"kind": "hold10_oracle", "horizon_s": 300.0, "exit_bps": 2.0},
+            "hold10_oracle, horizon 300 s, exit at 2.0 bps",
+        ),
+        (
+            {"kind": "multihorizon_up", "horizons_s": [1.0, 0.5], "horizon_s": None, "unchanged": None},
+            "multihorizon_up, horizons 1, 0.5 s",
+        ),
+        (
+            {"kind": "tlob", "horizon_s": 60.0, "smooth_s": 5.0, "threshold": "mean_spread"},
+            "tlob, horizon 60 s, smoothed over 5.0 s, threshold mean_spread",
+        ),
+        ({}, "–"),
+    ],
+)
+def test_a_label_in_one_line(label: dict[str, object], said: str) -> None:
+    assert label_words(label) == said
+
+
+def shown(metrics: dict[str, float | None]) -> list[str]:
+    from rich.console import Console
+
+    file = io.StringIO()
+    Console(file=file, width=100).print(class_table(metrics))
+    return [" ".join(line.split()) for line in file.getvalue().splitlines()]
+
+
+def test_classes_and_nulls_of_each_split() -> None:
+    lines = shown(
+        {
+            "train/auc": 0.6,
+            "train/class/SHORT/share": 0.25,
+            "train/class/HOLD/share": 0.75,
+            "train/null/share": 0.004,
+            "train/null/gap/share": 0.004,
+            "holdout/class/SHORT/share": None,
+            "holdout/class/HOLD/share": None,
+            "holdout/null/share": None,
+        }
+    )
+    assert lines[0] == "labels SHORT HOLD null"
+    assert lines[2:] == ["train 25.00 % 75.00 % 0.40 %", "holdout – – –"]
+
+
+def test_a_line_a_head() -> None:
+    lines = shown({"valid/class/UP/share@1s": 0.5, "valid/class/UP/share@300s": 0.51})
+    assert lines[2:] == ["valid 1s 50.00 %", "valid 300s 51.00 %"]
+
+
+def test_other_tasks_have_no_such_table() -> None:
+    assert class_table({"holdout/auc": 0.5, "valid/class_f1": 0.3}).row_count == 0
