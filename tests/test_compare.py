@@ -125,14 +125,14 @@ def test_two_runs_on_the_same_rows(folder: Folder, tmp_path: Path) -> None:
     good, worse = predictions(r_bps, signal), predictions(r_bps, signal + 2 * noise)
     first, second = folder.run("good", good), folder.run("worse", worse, "model=logistic")
     (_, other) = compare_runs([first, second]).same
-    assert other.difference is not None
+    difference = other.differences[""]
     judged = good.filter("judged")
     areas = [roc_auc_score(judged["y"], frame.filter("judged")["p_hold"]) for frame in (good, worse)]
-    assert other.difference.auc.value == pytest.approx(areas[1] - areas[0], abs=1e-12)
-    assert other.difference.auc.interval is not None
-    assert other.difference.auc.interval.hi < 0
-    assert other.difference.delong is not None
-    assert 1400 < other.difference.delong.rows <= 1500  # 300 s of rows 90 s apart: one in four
+    assert difference.auc.value == pytest.approx(areas[1] - areas[0], abs=1e-12)
+    assert difference.auc.interval is not None
+    assert difference.auc.interval.hi < 0
+    assert difference.delong is not None
+    assert 1400 < difference.delong.rows <= 1500  # 300 s of rows 90 s apart: one in four
 
     file = tmp_path / "comparison.json"
     text = compared(first, second, options=("--json", str(file))).splitlines()
@@ -141,12 +141,57 @@ def test_two_runs_on_the_same_rows(folder: Folder, tmp_path: Path) -> None:
     assert any(line.startswith("worse") and f"{areas[1] - areas[0]:+.4f}" in line for line in text)
     content = json.loads(file.read_text())
     assert content["looks"] == 2
-    assert content["runs"][0]["difference"] is None
-    assert content["runs"][1]["difference"]["auc"] == pytest.approx(areas[1] - areas[0])
+    assert content["runs"][0]["differences"] == {}
+    assert content["runs"][1]["differences"][""]["auc"] == pytest.approx(areas[1] - areas[0])
     assert content["backtest"] is None
     table = compared(first, second, options=("--markdown",)).splitlines()
     assert sum(line.startswith("| ") for line in table) == 5
     assert all(line.count("|") == 7 for line in table if line.startswith("| good"))
+
+
+def test_heads_are_compared_one_by_one_and_of_three_classes_the_last_against_the_rest(folder: Folder) -> None:
+    r_bps, signal = known()
+    noise = np.random.default_rng(1).standard_normal(ROWS)
+
+    def of_heads(score: Vector) -> pl.DataFrame:
+        frame = predictions(r_bps, score)
+        near = frame.rename(
+            {name: f"{name}_30s" for name in ("y", "t0", "t1", "r_bps")} | {"p_hold": "p_up_30s"}
+        )
+        far = frame.select(*(pl.col(name).alias(f"{name}_300s") for name in ("y", "t0", "t1", "r_bps")))
+        return near.with_columns(far.get_columns()).with_columns(pl.Series("p_up_300s", -score))
+
+    first, second = folder.run("a", of_heads(signal)), folder.run("b", of_heads(signal + noise))
+    (_, other) = compare_runs([first, second]).same
+    assert list(other.differences) == ["30s", "300s"]
+    near, far = (other.differences[head].auc.value for head in ("30s", "300s"))
+    assert near is not None
+    assert far == pytest.approx(-near, abs=1e-12)  # the other head's scores are turned round
+    text = compared(first, second)
+    assert text.count(f"{second.folder.name} @30s ") == 1
+    assert text.count(f"{second.folder.name} @300s") == 1
+
+    def of_classes(score: Vector) -> pl.DataFrame:
+        high = 1 / (1 + np.exp(-score))
+        codes = pl.Series("y", np.digitize(r_bps, [-4.0, -2.0]).astype(np.float64))
+        parts = {"p_short": 0.7 * (1 - high), "p_flat": 0.3 * (1 - high), "p_hold": high}
+        frame = predictions(r_bps, score).with_columns(
+            pl.when(pl.col("y").is_not_null()).then(codes).alias("y")
+        )
+        return frame.drop("p_hold").with_columns(**{name: pl.Series(of) for name, of in parts.items()})
+
+    frames = [of_classes(score) for score in (signal, signal + noise)]
+    first, second = (folder.run(f"three{i}", frame) for i, frame in enumerate(frames))
+    (_, other) = compare_runs([first, second]).same
+    judged = [frame.filter("judged") for frame in frames]
+    areas = [roc_auc_score(frame["y"].to_numpy() == 2, frame["p_hold"]) for frame in judged]
+    assert other.differences[""].auc.value == pytest.approx(areas[1] - areas[0], abs=1e-12)
+    moved = judged[0].filter(pl.col("r_bps").abs() > 2.0)["r_bps"].to_numpy()
+    direction = []
+    for frame in judged:
+        score = frame.filter(pl.col("r_bps").abs() > 2.0)
+        direction.append(roc_auc_score(moved > 0, score["p_hold"] - score["p_short"]))
+    assert other.differences[""].direction_auc.value == pytest.approx(direction[1] - direction[0], abs=1e-12)
 
 
 def test_runs_on_other_rows_are_listed_apart_with_the_reason(folder: Folder) -> None:

@@ -13,7 +13,7 @@ from sklearn.metrics import roc_auc_score
 
 from atc.config.evaluation import Evaluation
 from atc.evaluation.delong import delong, disjoint_rows
-from atc.evaluation.paired import JudgedRows, paired_difference
+from atc.evaluation.paired import JudgedRows, PairedDifference, Score, paired_difference
 
 Vector = NDArray[np.float64]
 
@@ -102,11 +102,15 @@ def judged() -> tuple[JudgedRows, Vector]:
 SETTINGS = {"config": Evaluation(resamples=400), "horizon_ns": 60 * SECOND, "exit_bps": 0.5, "seed": 1}
 
 
+def difference(rows: JudgedRows, first: Vector, second: Vector) -> PairedDifference:
+    return paired_difference(rows, Score(first, first), Score(second, second), **SETTINGS)
+
+
 def test_a_better_score_is_told_apart_and_a_relabelled_one_is_not() -> None:
     rows, signal = judged()
     rng = np.random.default_rng(5)
     worse = signal + rng.standard_normal(len(signal)) * signal.std()
-    found = paired_difference(rows, signal, worse, **SETTINGS)
+    found = difference(rows, signal, worse)
     assert found.auc.value == pytest.approx(
         roc_auc_score(rows.positive, signal) - roc_auc_score(rows.positive, worse), abs=1e-12
     )
@@ -118,9 +122,9 @@ def test_a_better_score_is_told_apart_and_a_relabelled_one_is_not() -> None:
     assert found.delong.interval(0.95)[0] > 0
     assert 1500 < found.delong.rows < 2001  # of 12,000 rows, one a minute
     # Both say about the same of the difference's error, although DeLong sees a sixth of the rows.
-    swapped = paired_difference(rows, worse, signal, **SETTINGS)
+    swapped = difference(rows, worse, signal)
     assert swapped.auc.value == -found.auc.value
-    same = paired_difference(rows, signal, np.exp(signal / 10), **SETTINGS)
+    same = difference(rows, signal, np.exp(signal / 10))
     assert same.auc.value == 0.0
     assert same.auc.interval is not None
     assert (same.auc.interval.lo, same.auc.interval.hi) == (0.0, 0.0)
@@ -130,7 +134,7 @@ def test_too_few_rows_have_no_interval_and_no_test() -> None:
     rows, signal = judged()
     few = slice(0, 60)  # ten minutes
     short = JudgedRows(rows.positive[few], rows.r_bps[few], rows.t0[few], rows.t1[few], rows.days[few])
-    found = paired_difference(short, signal[few], -signal[few], **SETTINGS)
+    found = difference(short, signal[few], -signal[few])
     assert found.auc.value is not None
     assert found.auc.interval is None
     assert found.delong is None

@@ -33,6 +33,16 @@ class JudgedRows:
 
 
 @dataclass(frozen=True)
+class Score:
+    """What one model says of the rows."""
+
+    up: Vector
+    """(n,) of the class that is asked for."""
+    direction: Vector
+    """(n,) the same for two classes; of three p(HOLD) − p(SHORT)."""
+
+
+@dataclass(frozen=True)
 class PairedDifference:
     """One score's figure minus the other's, on the same rows."""
 
@@ -45,15 +55,15 @@ class PairedDifference:
 
 def paired_difference(
     rows: JudgedRows,
-    first: Vector,
-    second: Vector,
+    first: Score,
+    second: Score,
     *,
     config: Evaluation,
     horizon_ns: int,
     exit_bps: float,
     seed: int,
 ) -> PairedDifference:
-    """`first` minus `second` (n,). DeLong's test needs `config.min_blocks` thinned rows of each class."""
+    """`first` minus `second`. DeLong's test needs `config.min_blocks` thinned rows of each class."""
     blocks = blocks_of(rows.t0, rows.days, horizon_ns, min_blocks=config.min_blocks)
     draws = resampling(
         blocks.index,
@@ -67,9 +77,9 @@ def paired_difference(
     thin = disjoint_rows(rows.t0, rows.t1)
     classes = np.bincount(rows.positive[thin], minlength=2)
     return PairedDifference(
-        auc=draws.auc(rows.positive, first).minus(draws.auc(rows.positive, second)),
-        direction_auc=draws.auc(up, first, moved).minus(draws.auc(up, second, moved)),
-        delong=delong(rows.positive[thin], first[thin], second[thin])
+        auc=draws.auc(rows.positive, first.up).minus(draws.auc(rows.positive, second.up)),
+        direction_auc=draws.auc(up, first.direction, moved).minus(draws.auc(up, second.direction, moved)),
+        delong=delong(rows.positive[thin], first.up[thin], second.up[thin])
         if classes.min() >= config.min_blocks
         else None,
     )

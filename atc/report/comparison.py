@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from atc.errors import DataError
-from atc.evaluation.paired import JudgedRows, PairedDifference, paired_difference
+from atc.evaluation.paired import JudgedRows, PairedDifference, Score, paired_difference
 from atc.opened_run import OpenedRun
 from atc.report.track_records import TrackRecords, track_records
 from atc.tracking.run_files import MODEL
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from atc.protocol.ledger_lines import Look
 
 _KEY = ("symbol", "ts_recv", "ev_seq")
-_SCORE = "p_hold"
 _DECIDES_ROWS = ("data", "window", "sampling", "label")
 
 
@@ -31,8 +29,10 @@ class Compared:
     """A run on the rows of the first one."""
 
     run: OpenedRun
-    difference: PairedDifference | None
-    """Its score minus the first run's; None of the first run, and of labels of other than two classes."""
+    differences: Mapping[str, PairedDifference]
+    """By head, empty for the only one: its score minus the first run's, of three classes that of the last
+    against the rest. Nothing of the first run itself, and of labels without classes.
+    """
 
     @property
     def name(self) -> str:
@@ -65,12 +65,12 @@ def compare_runs(runs: Sequence[OpenedRun]) -> Comparison:
     """
     first, *others = runs
     held = _judged_holdout(first)
-    same, apart = [Compared(first, None)], []
+    same, apart = [Compared(first, {})], []
     for other in others:
         found = _judged_holdout(other)
         reason = _why_not(first, other, held, found)
         if reason is None and held is not None and found is not None:
-            same.append(Compared(other, _difference(first, held, found)))
+            same.append(Compared(other, _differences(first, held, found)))
         else:
             apart.append((other, str(reason)))
     ledgers = {run.folder: _own_looks(run) for run in runs if run.metrics.get("holdout/rows") is not None}
@@ -119,38 +119,70 @@ def _part(run: OpenedRun, name: str) -> object:
     return {key: value for key, value in part.items() if key != "name"} if isinstance(part, dict) else part
 
 
-def _difference(first: OpenedRun, held: pl.DataFrame, found: pl.DataFrame) -> PairedDifference | None:
+def _differences(first: OpenedRun, held: pl.DataFrame, found: pl.DataFrame) -> dict[str, PairedDifference]:
+    """By head: `found`'s scores minus those of `held`, the first run's; heads of returns are left out."""
+    labels = [name for name in held.columns if name == "y" or name.startswith("y_")]
+    differences = {}
+    for label in labels:
+        head = label.removeprefix("y").removeprefix("_")
+        scores = _score_columns(held, head)
+        judged = held[label].is_not_null()
+        rows = _rows(first, held.filter(judged), head, classes=max(len(scores), 2))
+        if rows is None or scores != _score_columns(found, head):
+            continue
+        differences[head] = paired_difference(
+            rows,
+            *(_score(frame.filter(judged), scores) for frame in (found, held)),
+            config=first.config.evaluation,
+            horizon_ns=int(np.median(rows.t1 - rows.t0)),
+            exit_bps=_exit_bps(first),
+            seed=first.config.seed,
+        )
+    return differences
+
+
+def _score_columns(frame: pl.DataFrame, head: str) -> list[str]:
+    """The named model's calibrated scores of a head, class by class; of two classes that of the second."""
+    ending = f"_{head}" if head else ""
+    return [
+        name for name in frame.columns if name.startswith("p_") and name.endswith(ending) and not _raw(name)
+    ]
+
+
+def _raw(name: str) -> bool:
+    return name.endswith("_raw")
+
+
+def _score(frame: pl.DataFrame, columns: Sequence[str]) -> Score:
+    values = [frame[name].to_numpy() for name in columns]
+    return Score(values[-1], values[-1] if len(values) == 1 else values[-1] - values[0])
+
+
+def _rows(run: OpenedRun, frame: pl.DataFrame, head: str, *, classes: int) -> JudgedRows | None:
     from atc.events.business_day import days_of
 
-    if not {"y", "r_bps", _SCORE} <= set(held.columns) & set(found.columns):
+    ending = f"_{head}" if head else ""
+    y = frame[f"y{ending}"].to_numpy()
+    if not np.isin(y, np.arange(classes)).all():
         return None
-    y = held["y"].to_numpy()
-    if not np.isin(y, [0.0, 1.0]).all():
-        return None
-    config = first.config
-    t0 = held["t0"].to_numpy()
-    rows = JudgedRows(
-        positive=y == 1.0,
-        r_bps=held["r_bps"].to_numpy(),
+    t0, data = frame[f"t0{ending}"].to_numpy(), run.config.data
+    return JudgedRows(
+        positive=y == classes - 1,
+        r_bps=frame[f"r_bps{ending}"].to_numpy(),
         t0=t0,
-        t1=held["t1"].to_numpy(),
-        days=days_of(t0, config.data.day_cut_utc_s, config.data.tz_offset_s),
-    )
-    scores: list[NDArray[np.float64]] = [frame[_SCORE].to_numpy() for frame in (found, held)]
-    return paired_difference(
-        rows,
-        *scores,
-        config=config.evaluation,
-        horizon_ns=round(config.label.horizon_s * 1_000_000_000),
-        exit_bps=_exit_bps(first),
-        seed=config.seed,
+        t1=frame[f"t1{ending}"].to_numpy(),
+        days=days_of(t0, data.day_cut_utc_s, data.tz_offset_s),
     )
 
 
 def _exit_bps(run: OpenedRun) -> float:
+    """The move that pays, as the record of the fitted label has it."""
     file = run.folder / MODEL / "manifest.json"
     try:
-        return abs(float(json.loads(file.read_bytes())["label"]["threshold_bps"]))
+        label = json.loads(file.read_bytes())["label"]
+        if "cuts_spreads" in label:
+            return abs(float(label["cuts_spreads"][-1]) * float(label["mean_spread_bps"]))
+        return abs(float(label["threshold_bps"] if "threshold_bps" in label else label["cuts_bps"][-1]))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{file}: no threshold of the label in it ({error!r}); make the run again") from error
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from atc.evaluation.lift import Estimate
+from atc.evaluation.paired import PairedDifference
 from atc.report.aligned import aligned
 from atc.report.comparison import Compared, Comparison
 from atc.report.track_records import TrackRecords
@@ -30,7 +31,9 @@ def comparison_lines(found: Comparison, *, markdown: bool) -> Iterator[str]:
     if others:
         yield ""
         yield f"difference to {first.name}, on the same rows"
-        yield from _table([_DIFFERENCES, *(_differences(one) for one in others)], markdown=markdown)
+        yield from _table(
+            [_DIFFERENCES, *(row for one in others for row in _differences(one))], markdown=markdown
+        )
     if found.records is not None:
         yield ""
         yield from _records(found.records, markdown=markdown)
@@ -63,7 +66,7 @@ def comparison_json(found: Comparison) -> dict[str, Any]:
                 "run_id": one.run.run_id,
                 "metrics": {key: value for key, value in one.run.metrics.items() if key.startswith(_IN_JSON)},
                 "below_power": [key for key in _claims(one.run.metrics) if below_power(one.run.metrics, key)],
-                "difference": _difference_json(one),
+                "differences": {head: _difference_json(of) for head, of in one.differences.items()},
             }
             for one in found.same
         ],
@@ -136,20 +139,21 @@ def _interval(metrics: Metrics, key: str, sign: str) -> str:
     return _DASH if low is None or high is None else f"{low:{sign}.4f} … {high:{sign}.4f}"
 
 
-def _differences(one: Compared) -> Row:
-    if one.difference is None:
-        return [one.name, *[_DASH] * (len(_DIFFERENCES) - 1)]
-    test = one.difference.delong
-    return [
-        one.name,
-        *_estimate(one.difference.auc),
-        *_estimate(one.difference.direction_auc),
-        *(
-            [_DASH] * 3
-            if test is None
-            else [_number(test.difference, "+"), _number(test.p_value, ""), f"{test.rows:,}"]
-        ),
-    ]
+def _differences(one: Compared) -> Iterator[Row]:
+    if not one.differences:
+        yield [one.name, *[_DASH] * (len(_DIFFERENCES) - 1)]
+    for head, found in one.differences.items():
+        test = found.delong
+        yield [
+            f"{one.name} @{head}" if head else one.name,
+            *_estimate(found.auc),
+            *_estimate(found.direction_auc),
+            *(
+                [_DASH] * 3
+                if test is None
+                else [_number(test.difference, "+"), _number(test.p_value, ""), f"{test.rows:,}"]
+            ),
+        ]
 
 
 def _estimate(of: Estimate) -> Row:
@@ -194,10 +198,7 @@ def _table(rows: Sequence[Row], *, markdown: bool, words: tuple[int, ...] = (0,)
         yield f"| {' | '.join(row)} |"
 
 
-def _difference_json(one: Compared) -> dict[str, Any] | None:
-    found = one.difference
-    if found is None:
-        return None
+def _difference_json(found: PairedDifference) -> dict[str, Any]:
     figures: dict[str, Any] = {}
     for name, of in (("auc", found.auc), ("direction_auc", found.direction_auc)):
         bounds = of.interval
