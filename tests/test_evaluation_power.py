@@ -72,6 +72,7 @@ def power_of(market: Market, up: NDArray[np.bool_], holdout_windows: int) -> Pow
         t0=t0,
         days=days,
         horizon_ns=AHEAD * MINUTE,
+        pilot_windows=disjoint_windows(t0, AHEAD * MINUTE),
         holdout_windows=holdout_windows,
         min_blocks=20,
         confidence=0.95,
@@ -104,7 +105,7 @@ def test_power_follows_its_normal_formulas_and_the_number_of_windows() -> None:
         assert one.standard_error == pytest.approx(2 * four.standard_error, rel=1e-12)
         assert one.half_width == pytest.approx(1.959964 * one.standard_error, rel=1e-6)
         assert one.effect == pytest.approx((1.959964 + 0.841621) * one.standard_error, rel=1e-6)
-    assert near.pilot_windows == disjoint_windows(times(4000)[0], AHEAD * MINUTE) == 800
+    assert near.pilot_windows == 800
     figures = power_figures({"": near, "300s": far})
     assert figures["power/holdout/lift/min_detectable"] == near.lift.effect
     assert figures["power/holdout/auc/expected_half_width"] == near.auc.half_width
@@ -143,6 +144,7 @@ def test_overlap_counts_once() -> None:
             t0=t0[rows],
             days=days[rows],
             horizon_ns=AHEAD * MINUTE,
+            pilot_windows=1200,
             holdout_windows=1200,
             min_blocks=20,
             confidence=0.95,
@@ -164,6 +166,7 @@ def test_without_a_pilot_nothing_is_promised(what: str) -> None:
         t0=t0,
         days=days,
         horizon_ns=AHEAD * MINUTE,
+        pilot_windows=rows // AHEAD,
         holdout_windows=0 if what == "no holdout" else 500,
         min_blocks=20,
         confidence=0.95,

@@ -19,8 +19,8 @@ import pytest
 from planted_rows import halves, planted_rows
 
 import atc
+from atc.config.labels import Hold10OracleQ14
 from atc.config.model import Logistic
-from atc.config.schema import Hold10OracleQ14
 from atc.evaluation.controls import shuffled_control
 from atc.evaluation.metrics import auc
 from atc.evaluation.power import power_before
@@ -62,7 +62,7 @@ from atc.evaluation.power import left_out_aucs
 from atc.labels.definitions import fit_label
 from atc.models.base import Model, fit_model
 from atc.models.standardise import fit_standardiser
-from atc.config.schema import Hold10OracleQ14
+from atc.config.labels import Hold10OracleQ14
 from atc.protocol.dataset import Block, Dataset
 from atc.protocol.sealed_holdout import Parts, SealedHoldout
 
@@ -125,6 +125,7 @@ TAKERS: dict[str, Callable[[Any, Parts], object]] = {
         t0=held,
         days=held,
         horizon_ns=1,
+        pilot_windows=1,
         holdout_windows=1,
         min_blocks=2,
         confidence=0.95,

@@ -15,7 +15,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from atc.evaluation.blocks import blocks_of, disjoint_windows
+from atc.evaluation.blocks import blocks_of
 from atc.evaluation.bootstrap import Concordance, concordance
 from atc.models.ranking import rank
 
@@ -71,13 +71,16 @@ def power_before(
     t0: NDArray[np.int64],
     days: NDArray[np.datetime64],
     horizon_ns: int,
+    pilot_windows: int,
     holdout_windows: int,
     min_blocks: int,
     confidence: float,
 ) -> Power | None:
-    """Power of a holdout with `holdout_windows` disjoint label windows, from rows of validation.
+    """Power of a holdout with `holdout_windows` disjoint label windows, from validation with `pilot_windows`.
 
-    positive, t0 (ns), days: (n,); scores: the baseline's and volatility's (n,). None where validation has
+    positive, t0 (ns), days: (n,) of the validation rows that have the label; scores: the baseline's and
+    volatility's (n,). The windows are those that all rows have room for, so that rows without a label are
+    taken to be as frequent in both. None where validation has
     fewer than `min_blocks` blocks, or one class only where a block is left out.
     """
     blocks = blocks_of(t0, days, horizon_ns, min_blocks=min_blocks)
@@ -89,10 +92,9 @@ def power_before(
     errors = jackknife_error(first), jackknife_error(first - second)
     if not all(map(math.isfinite, errors)):
         return None
-    windows = disjoint_windows(t0, horizon_ns)
-    shrink = math.sqrt(windows / holdout_windows)
+    shrink = math.sqrt(pilot_windows / holdout_windows)
     auc, lift = (Detectable(error * shrink, confidence) for error in errors)
-    return Power(auc, lift, blocks.count, windows, holdout_windows, horizon_ns)
+    return Power(auc, lift, blocks.count, pilot_windows, holdout_windows, horizon_ns)
 
 
 def left_out_aucs(pairs: Concordance) -> Vector:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from atc.config.schema import RunConfig
+from atc.evaluation.blocks import disjoint_windows
 from atc.evaluation.power import PowerByHead, described, power_before
 from atc.tasks.base import Desk
 from atc.tasks.heads import heads_of
@@ -41,6 +42,7 @@ def state_power(
                 t0=t0[rows],
                 days=days[rows],
                 horizon_ns=head.horizon_ns,
+                pilot_windows=disjoint_windows(t0, head.horizon_ns),
                 holdout_windows=loaded.holdout_windows(head.horizon_ns),
                 min_blocks=config.evaluation.min_blocks,
                 confidence=config.evaluation.confidence,
