@@ -17,33 +17,44 @@ MOST_ROWS = 10
 
 
 def fold_rows(spans: Mapping[str, object], metrics: Metrics) -> list[tuple[str, ...]]:
-    """Cells of the table: fold, UTC dates of its test rows, then the figures `SHOWN`; below them the
-    mean and, where there is one, its interval. Empty without folds.
+    """Cells of the table: fold, UTC dates of its test rows, then the figures `SHOWN`; below them the mean
+    and, where there is one, its interval. Empty without folds. Many folds, and several heads, are not shown
+    one by one.
     """
     names = [name.removeprefix("fold") for name in spans if name.startswith("fold")]
     if not names:
         return []
+    heads = _heads(metrics, names[0])
+    one_by_one = heads == [""] and len(names) <= MOST_ROWS
     rows = []
-    for name in names if len(names) <= MOST_ROWS else ():
+    for name in names if one_by_one else ():
         span = spans[f"fold{name}"]
         days = [str(span.get(end, ""))[:10] if isinstance(span, Mapping) else "" for end in ("from", "to")]
-        rows.append((name, " … ".join(days), *_cells(metrics, f"fold/{name}/")))
-    if len(names) > MOST_ROWS:
-        values = [
-            [value for name in names if (value := metrics.get(f"fold/{name}/{key}")) is not None]
-            for key in SHOWN
-        ]
-        for title, choose in (("least", min), ("most", max)):
-            rows.append((title, "", *(_figure(choose(found) if found else None) for found in values)))
-    means = [key.replace("test/", "") for key in SHOWN]
-    rows.append(
-        ("mean", f"of {len(names)} folds", *(_figure(metrics.get(f"folds/{key}/mean")) for key in means))
-    )
-    for end, title in (("lo", "interval from"), ("hi", "to")):
-        bounds = [metrics.get(f"folds/{key}/mean/{end}") for key in means]
-        if any(bound is not None for bound in bounds):
-            rows.append(("", title, *map(_figure, bounds)))
+        figures = [_figure(metrics.get(f"fold/{name}/{key}")) for key in SHOWN]
+        rows.append((name, " … ".join(days), *figures))
+    for head in heads:
+        keys = [f"{key}@{head}" if head else key for key in SHOWN]
+        if not one_by_one:
+            values = [
+                [value for name in names if (value := metrics.get(f"fold/{name}/{key}")) is not None]
+                for key in keys
+            ]
+            for title, choose in (("least", min), ("most", max)):
+                rows.append((title, head, *(_figure(choose(found) if found else None) for found in values)))
+        means = [metrics.get(f"folds/{key.replace('test/', '')}/mean") for key in keys]
+        rows.append(("mean", head or f"of {len(names)} folds", *map(_figure, means)))
+        for end, title in (("lo", "interval from"), ("hi", "to")):
+            bounds = [metrics.get(f"folds/{key.replace('test/', '')}/mean/{end}") for key in keys]
+            if any(bound is not None for bound in bounds):
+                rows.append(("", title, *map(_figure, bounds)))
     return rows
+
+
+def _heads(metrics: Metrics, fold: str) -> list[str]:
+    """Names of the heads, shortest horizon first; one empty name where there is one head."""
+    start = f"fold/{fold}/test/auc@"
+    found = {key.removeprefix(start) for key in metrics if key.startswith(start)}
+    return sorted(found, key=lambda head: (len(head), head)) or [""]
 
 
 def fold_table(spans: Mapping[str, object], metrics: Metrics) -> Table:
@@ -79,11 +90,24 @@ def fold_sentences(metrics: Metrics, notes: Sequence[str]) -> list[str]:
             f"{_figure(metrics.get('paths/auc/min'))} … {_figure(metrics.get('paths/auc/max'))}, "
             f"mean {_figure(metrics.get('paths/auc/mean'))}."
         )
-    return sentences
+    return [*sentences, *_refit(metrics)]
 
 
-def _cells(metrics: Metrics, root: str) -> list[str]:
-    return [_figure(metrics.get(f"{root}{key}")) for key in SHOWN]
+def _refit(metrics: Metrics) -> list[str]:
+    """What refits gained, where an interval tells."""
+    for split in ("holdout", "valid"):
+        key = f"lift_of_refit/{split}/auc"
+        low, high = metrics.get(f"{key}/lo"), metrics.get(f"{key}/hi")
+        if low is None or high is None:
+            continue
+        fits = metrics.get(f"refit/{split}/fits")
+        found = f"{fits:g} refits through {split}: AUC {metrics[key]:+.4f} ({low:+.4f} … {high:+.4f})"
+        if low > 0:
+            return [f"{found} against the model that stayed: young ones rank better."]
+        if high < 0:
+            return [f"{found} against the model that stayed: young ones rank worse."]
+        return [f"{found} against the model that stayed: not told apart."]
+    return []
 
 
 def _figure(value: int | float | None) -> str:

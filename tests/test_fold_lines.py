@@ -1,0 +1,64 @@
+"""What the terminal says of folds, from figures alone."""
+
+from __future__ import annotations
+
+from atc.report.fold_lines import fold_rows, fold_sentences
+
+KEYS = ("train/auc", "valid/auc", "test/auc", "test/direction_auc", "lift/test/auc")
+
+
+def figures(folds: int, head: str = "") -> dict[str, float | None]:
+    end = f"@{head}" if head else ""
+    found: dict[str, float | None] = {}
+    for fold in range(1, folds + 1):
+        found |= {f"fold/{fold}/{key}{end}": fold / 100 for key in KEYS}
+    for key in KEYS:
+        mean = f"folds/{key.replace('test/', '')}{end}/mean"
+        found |= {mean: 0.5, f"{mean}/lo": 0.4, f"{mean}/hi": 0.6}
+    return found
+
+
+def spans(folds: int) -> dict[str, object]:
+    dates = {"from": "2026-01-02T00:00:00+00:00", "to": "2026-01-03T00:00:00+00:00"}
+    return {**{f"fold{fold}": dates for fold in range(1, folds + 1)}, "train": dates}
+
+
+def test_few_folds_stand_one_by_one() -> None:
+    rows = fold_rows(spans(2), figures(2))
+    assert [row[:3] for row in rows] == [
+        ("1", "2026-01-02 … 2026-01-03", "0.0100"),
+        ("2", "2026-01-02 … 2026-01-03", "0.0200"),
+        ("mean", "of 2 folds", "0.5000"),
+        ("", "interval from", "0.4000"),
+        ("", "to", "0.6000"),
+    ]
+
+
+def test_of_many_folds_the_extremes_are_shown() -> None:
+    rows = fold_rows(spans(28), figures(28))
+    assert [row[:3] for row in rows[:3]] == [
+        ("least", "", "0.0100"), ("most", "", "0.2800"), ("mean", "of 28 folds", "0.5000"),
+    ]  # fmt: skip
+
+
+def test_each_head_has_its_rows_shortest_first() -> None:
+    metrics = {**figures(2, "300s"), **figures(2, "5s")}
+    rows = fold_rows(spans(2), metrics)
+    assert [row[:2] for row in rows if row[0]] == [
+        *(("least", "5s"), ("most", "5s"), ("mean", "5s")),
+        *(("least", "300s"), ("most", "300s"), ("mean", "300s")),
+    ]
+
+
+def test_no_folds_no_rows_no_words() -> None:
+    assert fold_rows({"train": {}, "holdout": {}}, {}) == []
+    assert fold_sentences({"holdout/auc": 0.6, "gate/verdict": None}, ["a note"]) == []
+
+
+def test_refits_are_judged_by_their_interval() -> None:
+    for low, high, word in ((0.01, 0.03, "better"), (-0.03, -0.01, "worse"), (-0.01, 0.01, "not told apart")):
+        key = "lift_of_refit/holdout/auc"
+        metrics = {key: (low + high) / 2, f"{key}/lo": low, f"{key}/hi": high, "refit/holdout/fits": 9}
+        (said,) = fold_sentences(metrics, [])
+        assert "9 refits through holdout" in said
+        assert word in said
