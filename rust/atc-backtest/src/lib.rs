@@ -5,6 +5,7 @@
 
 mod account;
 mod consumption;
+mod decisions;
 mod execution;
 mod ledger;
 mod market;
@@ -17,7 +18,8 @@ mod spec;
 mod strategy;
 mod windows;
 
+pub use decisions::Decisions;
 pub use ledger::{Curve, Day, Totals};
 pub use order::{Fill, Order, Outcome, Seen};
-pub use session::{Backtest, Decisions, StrategyResult};
+pub use session::{Backtest, StrategyResult};
 pub use spec::Spec;
