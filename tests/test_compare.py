@@ -248,8 +248,8 @@ def test_a_run_twice_and_no_run(folder: Folder) -> None:
 
 
 def curve(gains: Vector, *, start: int = CUT, step: int = 3600 * SECOND) -> pl.DataFrame:
-    ts = start + step * np.arange(1, len(gains) + 1)
-    alpha = np.cumsum(gains)
+    ts = start + step * np.arange(len(gains) + 1)
+    alpha = np.concatenate([[0.0], np.cumsum(gains)])
     return pl.DataFrame({"ts": ts, "strategy": alpha + 5.0, "always_hold": 5.0, "alpha": alpha})
 
 
@@ -295,7 +295,8 @@ def test_days_that_are_not_whole_and_runs_without_a_backtest_are_left_out(folder
     (run,) = found.runs
     assert run.days == 2  # of three days of hours, the first begins and the last ends within a day
     assert run.alpha == pytest.approx(gains.sum())
-    assert (run.deflated, found.best_of_luck, found.overfitting) == (None, None, None)
+    assert (run.sharpe, run.probabilistic, run.deflated, run.days_needed) == (None, None, None, None)
+    assert (found.best_of_luck, found.overfitting) == (None, None)
     assert track_records([without], looks=2) is None
 
 

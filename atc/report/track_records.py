@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from atc.backtest.statistics import MIN_DAYS
 from atc.evaluation.overfitting import (
     CSCV_BLOCKS,
     MIN_BLOCK_PERIODS,
@@ -39,7 +40,7 @@ class RunTrack:
     """Of the whole holdout, quote currency."""
     days: int
     sharpe: float | None
-    """Of a day."""
+    """Of a day; None, as all that follows from it, for fewer days than a backtest needs for it."""
     probabilistic: float | None
     """Probability that the true Sharpe ratio is above 0."""
     deflated: float | None
@@ -69,7 +70,7 @@ def track_records(runs: Sequence[OpenedRun], looks: int) -> TrackRecords | None:
     if not traded:
         return None
     curves = [_Curve(run) for run in traded]
-    records = [track_record(curve.daily) for curve in curves]
+    records = [track_record(curve.daily) if len(curve.daily) >= MIN_DAYS else None for curve in curves]
     trials = max(looks, len({str(run.manifest["config_digest"]) for run in traded}))
     sharpes = [record.sharpe for record in records if record is not None]
     variance = float(np.var(sharpes, ddof=1)) if len(sharpes) > 1 else None
@@ -111,18 +112,18 @@ class _Curve:
 
         curve = _read(run)
         data = run.config.data
-        times, equity = curve["ts"].to_numpy(), curve["alpha"].to_numpy()
-        gained = np.diff(equity, prepend=0.0)
+        points, equity = curve["ts"].to_numpy(), curve["alpha"].to_numpy()
+        # From the first instant of the holdout, at which nothing is gained yet.
+        times, gained = points[1:], np.diff(equity)
         self.name = run.folder.name
         self.alpha = float(equity[-1])
         # What was gained up to a point belongs to the time before it.
         self.hourly = _summed((times - 1) // HOUR_NS, gained)
         days = days_of(times - 1, data.day_cut_utc_s, data.tz_offset_s)
-        step = int(np.median(np.diff(times))) if len(times) > 1 else 0
         starts = np.array(
             [day_start_ns(day, data.day_cut_utc_s, data.tz_offset_s) for day in np.unique(days).tolist()]
         )
-        whole = (starts >= times[0] - step) & (starts + DAY_NS <= times[-1])
+        whole = (starts >= points[0]) & (starts + DAY_NS <= points[-1])
         self.daily = _summed(days.astype(np.int64), gained)[whole]
 
 
