@@ -274,3 +274,55 @@ def test_overlapping_labels_do_not_make_chance_significant() -> None:
         naive += abs(rho) * np.sqrt(3000) > 1.96
     assert apart <= 40  # 30 disjoint windows: the normal limit is coarse
     assert naive >= 150
+
+
+@pytest.mark.slow
+def test_intervals_of_every_figure_cover_the_truth_of_dependent_rows() -> None:
+    """Score and return are constant for half a block, as overlapping labels nearly are; the truth is the mean
+    over many samples, and the lift of two scores of equal skill is 0.
+    """
+    per, blocks, seeds = 8, 60, 80
+
+    def sample(seed: int) -> tuple[HeadRows, list[Matrix]]:
+        rng = np.random.default_rng(seed)
+        n = 2 * blocks
+        r_bps = np.repeat(4 * rng.standard_normal(n), per)
+        t0 = START + np.arange(len(r_bps)) * 60 * SECOND
+        days = t0.astype("datetime64[ns]").astype("datetime64[D]")
+        y = (r_bps > -2.0).astype(np.float64)
+        rows = HeadRows.of(Outcomes(y[:, None], r_bps[:, None], t0, days), BINARY, 0)
+        towards = [r_bps / 8 + np.repeat(rng.standard_normal(n), per) for _ in range(2)]
+        p = [1 / (1 + np.exp(-each)) for each in towards]
+        return rows, [np.column_stack([1 - each, each]) for each in p]
+
+    figures = (
+        "auc",
+        "direction_auc",
+        "pr_auc",
+        "log_loss",
+        "brier",
+        "accuracy",
+        "macro_f1",
+        "pearson",
+        "spearman",
+    )
+    found: list[list[Headline]] = []
+    for seed in range(seeds):
+        rows, scores = sample(seed)
+        block = np.arange(len(rows.y)) // (2 * per)
+        draws = resampling(block, blocks, enough=True, resamples=200, confidence=0.95, seed=seed)
+        found.append([headline(rows, p, np.array([0.3, 0.7]), draws, 3600 * SECOND) for p in scores])
+    for figure in figures:
+        values = [one.samples[figure].value for pair in found for one in pair]
+        truth = float(np.mean([value for value in values if value is not None]))
+        covered, even = 0, 0
+        for one, two in found:
+            interval = one.samples[figure].estimate.interval
+            lift = one.samples[figure].minus(two.samples[figure]).interval
+            assert interval is not None
+            assert lift is not None
+            covered += interval.contains(truth)
+            even += lift.contains(0.0)
+        # Binomial(80, 0.93), 4 standard deviations.
+        assert covered >= 65, figure
+        assert even >= 65, figure
