@@ -65,7 +65,8 @@ def test_the_record_is_whole(gbdt: Path) -> None:
         *("events", "quality", "features", "labels", "dataset", "fit", "evaluate")
     }
     files = ("config.yaml", "quality.json", "metrics.json", "predictions.parquet", "log.txt")
-    for name in (*files, "model/manifest.json"):
+    tables = ("days.parquet", "regimes.parquet", "reliability.parquet", "adversarial.parquet")
+    for name in (*files, *tables, "model/manifest.json"):
         assert (gbdt / name).is_file(), name
     assert len(run.config.features.families) == 3
     assert len(run.model.model.features) == 36

@@ -21,6 +21,8 @@ from atc.features.sets import set_columns
 from atc.protocol.dataset import Block, Dataset
 from atc.tasks.predictions import Judged
 
+_MOMENTS = ("before", "after")
+
 
 @dataclass(frozen=True)
 class Places:
@@ -158,7 +160,7 @@ def _reliability(
     raw: Mapping[str, Scored],
 ) -> Further:
     """Tables of the named model; where the run calibrates, before and after."""
-    moments = {"before": raw[MODEL], "after": scores[MODEL]} if raw else {}
+    moments = dict(zip(_MOMENTS, (raw[MODEL], scores[MODEL]), strict=True)) if raw else {}
     metrics: Metrics = {
         _calibration_key(head, split, figure, moment): None
         for head in heads
@@ -176,7 +178,20 @@ def _reliability(
         for moment, scored in moments.items():
             for figure, value in calibration_figures(part.rows, part.of(scored)).items():
                 metrics[_calibration_key(part.rows.head, part.split, figure, moment)] = value
-    return Further(metrics, {"reliability": pl.concat(frames)})
+    notes = [_told(head, metrics) for head in heads if head.classes] if raw else []
+    return Further(metrics, {"reliability": pl.concat(frames)}, tuple(notes))
+
+
+def _told(head: Head, metrics: Metrics) -> str:
+    """What calibration changed, in a sentence."""
+    changes = []
+    for figure, name in (("ece", "ECE"), ("log_loss", "log loss"), ("brier", "Brier")):
+        before, after = (metrics[_calibration_key(head, "holdout", figure, one)] for one in _MOMENTS)
+        if before is not None and after is not None:
+            changes.append(f"{name} {before:.4f} → {after:.4f}")
+    where = f"{head.name}: " if head.name else ""
+    said = f"on the holdout {', '.join(changes)}" if changes else "the holdout is sealed"
+    return f"{where}calibrated on validation; {said}"
 
 
 def _calibration_key(head: Head, split: str, figure: str, moment: str) -> str:
