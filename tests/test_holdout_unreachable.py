@@ -256,6 +256,7 @@ def test_nothing_that_is_fitted_or_chosen_depends_on_its_values(
     assert honest.metrics.keys() == other.metrics.keys()
     assert honest.metrics["holdout/auc"] != other.metrics["holdout/auc"]  # it was spoiled
     assert honest.metrics["gate/verdict"] == 0
+    assert honest.metrics["backtest/theta"] is not None
     assert honest.metrics["fold/1/test/auc"] is not None
     for key in honest.metrics.keys() - judged:
         assert honest.metrics[key] == other.metrics[key], key
@@ -274,7 +275,9 @@ def test_nothing_that_is_fitted_or_chosen_depends_on_its_values(
 
 
 def of_the_holdout(key: str) -> bool:
-    """Whether a metric speaks of the holdout; the power does not, although it is named after it."""
-    return ("holdout" in key or key.startswith(("backtest/", "adversarial/"))) and not key.startswith(
-        "power/"
-    )
+    """Whether a metric speaks of the holdout; the power does not, although it is named after it, nor does
+    what a policy learned on validation.
+    """
+    if key.startswith(("power/", "backtest/theta", "backtest/valid/")):
+        return False
+    return "holdout" in key or key.startswith(("backtest/", "adversarial/", "refit/", "age/"))
