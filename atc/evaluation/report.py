@@ -14,7 +14,7 @@ from atc.evaluation.confusion import class_shares
 from atc.evaluation.correlation import pearson
 from atc.evaluation.head import Head, HeadRows, Outcomes
 from atc.evaluation.headline import Headline, figure_names, headline, mean_of, trivial_headline
-from atc.evaluation.lift import Estimate, Resampling, resampling
+from atc.evaluation.lift import Estimate, Resampling, Sample, resampling
 from atc.evaluation.notes import notes_on_data, notes_on_figures
 
 Vector = NDArray[np.float64]
@@ -170,11 +170,15 @@ def ranking_of(head: Head, y: Vector, scores: Matrix) -> float | None:
     """The AUC (of three classes the mean one against the rest; of a return Pearson's ρ) of the head's own
     `scores` (n, classes) or (n, 1): what train, valid and test are compared by.
     """
-    draws = Resampling(np.zeros(len(y), dtype=np.int64), None, 0.0)
+    return ranking_sample(head, y, scores, Resampling(np.zeros(len(y), dtype=np.int64), None, 0.0)).value
+
+
+def ranking_sample(head: Head, y: Vector, scores: Matrix, draws: Resampling) -> Sample:
+    """As `ranking_of`, on each resample too."""
     if not head.classes:
-        return pearson(draws, scores[:, 0], y).value
+        return pearson(draws, scores[:, 0], y)
     judged = [1] if len(head.classes) == 2 else range(len(head.classes))
-    return mean_of([draws.auc(y == one, scores[:, one]) for one in judged]).value
+    return mean_of([draws.auc(y == one, scores[:, one]) for one in judged])
 
 
 def _undrawn(rows: HeadRows) -> Resampling:

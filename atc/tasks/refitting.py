@@ -13,7 +13,7 @@ from atc.config.refit import DailyUpdate, Never
 from atc.config.schema import RunConfig
 from atc.errors import DataError
 from atc.evaluation.head import Head, HeadRows
-from atc.evaluation.report import MODEL, Metrics, draws_of, estimate_figures, ranking_of
+from atc.evaluation.report import MODEL, Metrics, draws_of, estimate_figures, ranking_of, ranking_sample
 from atc.events.business_day import DAY_NS
 from atc.models.per_head import PerHead
 from atc.protocol.dataset import Block, Dataset, labelled
@@ -22,7 +22,7 @@ from atc.protocol.sealed_holdout import MIN_ROWS, fit_in_progress
 from atc.protocol.window import Span
 from atc.tasks.base import Desk
 from atc.tasks.fitting import Fitted, FittedModel, fit_one, plans_of
-from atc.tasks.loaded import Loaded
+from atc.tasks.loaded import Loaded, weighed
 from atc.tasks.predictions import Judged
 
 REFIT = "refit"
@@ -85,7 +85,8 @@ def refit_through(
 def _newer(config: RunConfig, model: FittedModel, rows: Dataset, update: Update) -> FittedModel | None:
     """The model of an update; None where too few rows are known for one."""
     plan = plans_of(config)[0]
-    train, valid = rows.block(update.train), rows.block(update.valid)
+    train, _ = weighed(config, rows, update.train, rows.block(update.train))
+    valid = rows.block(update.valid)
     if isinstance(config.refit, DailyUpdate):
         if not isinstance(model.model, PerHead) or not _enough(config, train):
             return None
@@ -201,12 +202,8 @@ def _figures(
         rows = HeadRows.of(outcomes, head, number)
         ranking = "auc" if head.classes else "pearson"
         young, old = rows.scores(found.scores), rows.scores(by_named)
-        figures[head.key(f"{REFIT}/{split}/{ranking}")] = ranking_of(head, rows.y, young)
-        if len(head.classes) != 2:
-            continue
         draws, _, _ = draws_of(rows, config.evaluation, config.seed)
-        positive = rows.y == 1.0
-        one, other = (draws.auc(positive, of[:, 1]) for of in (young, old))
+        one, other = (ranking_sample(head, rows.y, of, draws) for of in (young, old))
         figures |= estimate_figures(head.key(f"{REFIT}/{split}/{ranking}"), one.estimate)
         figures |= estimate_figures(head.key(f"lift_of_{REFIT}/{split}/{ranking}"), one.minus(other))
     return figures

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from atc.protocol.ledger import Asker, EnterLook, Holdout, Ledger
 from atc.tracking import provenance
-from atc.tracking.record import RunRecord
+from atc.tracking.record import RunIdentity, RunRecord
 
 _log = logging.getLogger(__name__)
 
@@ -19,15 +19,19 @@ def looks_of(record: RunRecord, events_root: Path) -> EnterLook:
 
     What it gives raises DataError where the ledger refuses.
     """
+    return looks_by(record.name, record.identity, events_root)
+
+
+def looks_by(name: str, identity: RunIdentity, events_root: Path) -> EnterLook:
+    """As `looks_of`, for whoever looks in the name of a run that is finished."""
 
     def enter(holdout: Holdout, reason: str) -> None:
         git = provenance.git_state()
-        identity = record.identity
         look = Ledger(events_root).enter(
             holdout,
             Asker(
                 run_id=identity.run_id,
-                name=record.name,
+                name=name,
                 config_digest=identity.config_digest,
                 data_digest=identity.data_digest,
                 commit=None if git["commit"] is None else str(git["commit"]),

@@ -1,0 +1,122 @@
+"""Transfer: models fitted on one symbol or venue, judged on the holdout of another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from atc.errors import DataError, UsageError
+from atc.evaluation.head import HeadRows, Outcomes
+from atc.evaluation.lift import Estimate, Sample
+from atc.evaluation.report import draws_of, ranking_sample
+from atc.features.sets import set_columns
+from atc.protocol.dataset import Dataset
+from atc.tasks.heads import heads_of
+from atc.tasks.loaded import load_rows
+from atc.tasks.market_data import MarketData
+
+if TYPE_CHECKING:
+    from atc.opened_run import OpenedRun
+    from atc.tasks.base import Desk
+
+
+@dataclass(frozen=True)
+class Transferred:
+    """One model on one holdout."""
+
+    fitted_on: str
+    """Name of the run folder whose model it is."""
+    judged_on: str
+    """Name of the run folder whose holdout it is."""
+    head: str
+    rows: int
+    ranking: Estimate
+    """AUC with its interval; of a return Pearson's ρ."""
+    lift: Estimate
+    """Against the model that was fitted where it is judged, on the same rows and resamples."""
+
+
+def transfer(runs: Sequence[OpenedRun], desk_of: Callable[[OpenedRun], Desk]) -> list[Transferred]:
+    """Every model of `runs` on every holdout of them: the matrix, row by row of who was fitted.
+
+    Raises UsageError for runs that put other questions (features, label, sampling), for a sealed one, and for
+    a model whose training time reaches into another's holdout: symbols move together. Each holdout is opened
+    once, and the look entered in its ledger.
+    """
+    for run in runs:
+        for other in runs:
+            _require_same_question(run, other)
+    # All is asked before the first holdout opens: a look that leads to nothing is still a look.
+    markets = [_market_of(run, desk_of(run)) for run in runs]
+    for target, market in zip(runs, markets, strict=True):
+        for run in runs:
+            _require_past(run, target, market)
+    found: list[Transferred] = []
+    for target, market in zip(runs, markets, strict=True):
+        loaded = load_rows(market, target.config, desk_of(target))
+        others = ", ".join(run.folder.name for run in runs if run is not target)
+        rows = loaded.parts.holdout.open(f"transfer of {others}")
+        heads = heads_of(target.config, loaded)
+        for number, head in enumerate(heads):
+            judged = HeadRows.of(Outcomes.of(rows), head, number)
+            samples = {run.folder.name: _ranked(run, rows, judged, target) for run in runs}
+            own = samples[target.folder.name]
+            found += [
+                Transferred(
+                    fitted_on=name,
+                    judged_on=target.folder.name,
+                    head=head.name,
+                    rows=len(judged.y),
+                    ranking=sample.estimate,
+                    lift=sample.minus(own),
+                )
+                for name, sample in samples.items()
+            ]
+    order = [run.folder.name for run in runs]
+    return sorted(found, key=lambda cell: (order.index(cell.fitted_on), order.index(cell.judged_on)))
+
+
+def _require_same_question(run: OpenedRun, other: OpenedRun) -> None:
+    for key, one, two in (
+        ("features", set_columns(run.config.features), set_columns(other.config.features)),
+        ("features.engine", run.config.features.engine, other.config.features.engine),
+        ("label", run.config.label, other.config.label),
+        ("sampling", run.config.sampling, other.config.sampling),
+    ):
+        if one != two:
+            raise UsageError(
+                f"{run.folder} and {other.folder} differ in {key}: a model is judged on the columns, rows "
+                f"and labels that it was fitted for; run both with the same {key}"
+            )
+
+
+def _require_past(run: OpenedRun, target: OpenedRun, market: MarketData) -> None:
+    end = int(run.model.manifest["train_span_ns"][1])
+    start = market.spans.holdout[0]
+    if end > start:
+        raise UsageError(
+            f"{run.folder} was trained until {end} ns, and the holdout of {target.folder} begins at {start} "
+            "ns: what moves one symbol moves the other, so its labels would be known; give both the same "
+            "window"
+        )
+
+
+def _market_of(run: OpenedRun, desk: Desk) -> MarketData:
+    """The events of a run, which have to be those that it saw."""
+    if run.config.protocol.sealed:
+        raise UsageError(f"{run.folder} is sealed: its holdout is not opened, by no other model either")
+    market = MarketData(run.config)
+    digest = market.prepare(desk).data_digest
+    if digest != run.manifest["data_digest"]:
+        raise DataError(
+            f"the events of {run.folder} are others than when it ran (digest {digest[:12]}…, then "
+            f"{str(run.manifest['data_digest'])[:12]}…): run it again"
+        )
+    return market
+
+
+def _ranked(run: OpenedRun, rows: Dataset, judged: HeadRows, target: OpenedRun) -> Sample:
+    scores = run.model.scores(rows.select(run.model.model.features).x)
+    draws, _, _ = draws_of(judged, target.config.evaluation, target.config.seed)
+    return ranking_sample(judged.head, judged.y, judged.scores(scores), draws)

@@ -1,0 +1,85 @@
+"""Models on the holdouts of others: the matrix, its looks, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import polars as pl
+import pytest
+from sklearn.metrics import roc_auc_score
+from typer.testing import CliRunner
+
+import atc
+from atc.cli import application
+from atc.errors import AtcError, UsageError
+from atc.opened_run import OpenedRun
+from atc.protocol.ledger import Ledger
+from atc.run import run
+
+WORDS = (
+    *("+experiment=logistic_13feat", "data.days=5", "data.rate=0.1", "evaluation.resamples=50"),
+    *("window.train_days=4", "window.holdout_days=1", "backtest=none", "tracking=none"),
+    "runtime.progress=off",
+)
+
+
+@pytest.fixture(scope="module")
+def outputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("transfer")
+
+
+def made(outputs: Path, *words: str) -> OpenedRun:
+    return atc.open_run(run(atc.compose([*WORDS, f"paths.outputs={outputs}", *words])))
+
+
+def transfer(*words: str) -> str:
+    done = CliRunner().invoke(application(), ["transfer", *words])
+    if isinstance(done.exception, AtcError):
+        raise done.exception
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def test_the_matrix(outputs: Path, tmp_path: Path) -> None:
+    one = made(outputs)
+    other = made(outputs, "data/scenario=linear_only")
+    printed = transfer(str(one.folder), str(other.folder), "--json", str(tmp_path / "matrix.json"))
+    cells = json.loads((tmp_path / "matrix.json").read_text())
+    names = [run.folder.name for run in (one, other)]
+    assert [(cell["fitted_on"], cell["judged_on"]) for cell in cells] == [
+        (fitted, judged) for fitted in names for judged in names
+    ]
+    for cell, own in ((cells[0], one), (cells[3], other)):
+        assert cell["ranking"] == own.metrics["holdout/auc"]
+        assert cell["ranking/lo"] == own.metrics["holdout/auc/lo"]
+        assert (cell["lift"], cell["lift/lo"]) == (0.0, 0.0)
+        assert f"{cell['ranking']:.4f}" in printed
+    # The one beside the diagonal, from the other's rows and the one's model.
+    held = other.predictions.filter(pl.col("judged"), split="holdout")
+    assert cells[1]["rows"] == held.height
+    assert cells[1]["ranking"] != cells[3]["ranking"]
+    assert cells[1]["lift"] == pytest.approx(cells[1]["ranking"] - cells[3]["ranking"])
+    assert cells[3]["ranking"] == pytest.approx(roc_auc_score(held["y"], held["p_hold"]), abs=1e-12)
+    looks = Ledger(one.config.paths.events_dir).looks_of(one.run_id)
+    assert [look.reason.split()[0] for look in looks] == ["metrics", "transfer"]
+
+
+def test_a_model_that_knew_the_time_is_refused(outputs: Path) -> None:
+    early, late = made(outputs, "window.train_days=3", "window.holdout_days=2"), made(outputs)
+    with pytest.raises(UsageError, match="what moves one symbol moves the other"):
+        transfer(str(early.folder), str(late.folder))
+
+
+def test_other_questions_and_seals_are_refused(outputs: Path) -> None:
+    plain = made(outputs)
+    for words, why in (
+        (("label.exit_bps=3",), "differ in label"),
+        (("features=nits30",), "differ in features"),
+        (("data/scenario=linear_only", "protocol.sealed=true"), "is sealed"),
+    ):
+        with pytest.raises(UsageError, match=why):
+            transfer(str(plain.folder), str(made(outputs, *words).folder))
+    with pytest.raises(UsageError, match="two or more, each once"):
+        transfer(str(plain.folder), str(plain.folder))
+    assert len(Ledger(plain.config.paths.events_dir).looks_of(plain.run_id)) <= 2
