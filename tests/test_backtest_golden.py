@@ -176,6 +176,24 @@ def test_a_flip_is_one_order_of_20_eth(run: Run) -> None:
     assert total["equity"] == -400_101_700 + second["cash_flow"] - 1000 * 400_100
 
 
+def test_consumed_levels_stay_consumed_until_they_are_displayed_anew(run: Run) -> None:
+    """In a feed of differences; an order takes the best ask whole, and the next one what lies behind it."""
+    asks = {400_100: 100, 400_101: 100, 400_102: 800}
+    events: list[Event] = [frame(0, 0, BIDS, asks)]
+    # Every 50 s a word of another level, so that the book is neither stale nor unknown.
+    events += [delta(n, 1.5 + 50 * n, (1, 399_900 - n, 5)) for n in range(1, 25)]
+    events.append(delta(25, 1.5, (1, 399_900, 5)))
+    events.append(delta(1000, 700, (-1, 400_100, 100)))
+    events.append(frame(1001, 1100, BIDS, asks))
+    events = sorted(events, key=lambda event: (event.ts_recv, event.ev_seq))
+    spec = spec_of(T0, T0 + 1300 * S, [strategy("p", size_lots=100)])
+    decisions = [at(1, p=0), at(401, p=200), at(801, p=300), at(1201, p=400)]
+    tables = run(spec, events, decisions)
+    assert [order["outcome"] for order in tables["orders"]] == ["filled"] * 4
+    # 400100 is taken; then it is still gone; then a difference names it; then a snapshot shows all.
+    assert [fill["px"] for fill in tables["fills"]] == [400_100, 400_101, 400_100, 400_100]
+
+
 def test_no_new_entry_lets_a_position_be_reduced_and_nothing_else(run: Run) -> None:
     events = [frame(0, 0, BIDS, ASKS), repeat(1, 1.5)]
     for n in range(3):
