@@ -7,6 +7,7 @@ import random
 from typing import Any
 
 import polars as pl
+import pyarrow as pa
 import pytest
 from backtest_engines import EXECUTION, Tables, run_reference, run_rust, spec_of, strategy
 from reference.arrow import from_tables
@@ -18,23 +19,30 @@ from atc.config.compose import compose
 HOUR = 3600 * SECOND
 DAY = 24 * HOUR
 SCENARIOS = ("target", "thin_book", "dirty_feed", "flash_crash", "null")
-FAST = 4
+FAST = 2
 
 
-def simulated(scenario: str, seed: int) -> tuple[list[Event], int]:
+def simulated(scenario: str, seed: int) -> tuple[list[dict[str, pa.RecordBatch]], int]:
     """Two thin days with a maintenance in the second, and where they begin."""
     data = compose(["data=demo", f"data/scenario={scenario}"]).data
     params = json.loads(simulator_params(json.dumps({**data.scenario.parameters(), "rate": 0.02})))  # type: ignore[union-attr]
     start = params["start_ns"]
     closed = start + DAY + 2 * HOUR
-    params["maintenance"] = [
-        {"start_ns": closed, "end_ns": closed + HOUR, "open_ns": closed + HOUR + 600 * SECOND}
-    ]
+    reopened = closed + HOUR
+    params["maintenance"] = [{"start_ns": closed, "end_ns": reopened, "open_ns": reopened + 600 * SECOND}]
     simulator = Simulator(json.dumps(params), seed)
-    events: list[Event] = []
-    for day in (simulator.next_day(), simulator.next_day()):
-        events += from_tables(*(day[kind] for kind in ("book", "trade", "ticker", "control")))
-    return sorted(events, key=lambda event: (event.ts_recv, event.ev_seq)), start
+    return [simulator.next_day(), simulator.next_day()], start
+
+
+def events_within(days: list[dict[str, pa.RecordBatch]], begin: int, end: int) -> list[Event]:
+    found: list[Event] = []
+    for day in days:
+        parts = []
+        for kind in ("book", "trade", "ticker", "control"):
+            first, last = day[kind].column("ts_recv").to_numpy().searchsorted([begin, end])
+            parts.append(day[kind].slice(first, last - first))
+        found += from_tables(*parts)
+    return found
 
 
 def session(number: int) -> tuple[dict[str, Any], list[Event], list[tuple[int, dict[str, int]]]]:
@@ -42,12 +50,12 @@ def session(number: int) -> tuple[dict[str, Any], list[Event], list[tuple[int, d
     nothing.
     """
     dice = random.Random(number)
-    events, start = simulated(SCENARIOS[number % len(SCENARIOS)], seed=number)
+    days, start = simulated(SCENARIOS[number % len(SCENARIOS)], seed=number)
     cut = start + DAY
     begin = cut - dice.randrange(1, 4 * 3600) * SECOND + dice.randrange(SECOND)
     end = cut + dice.randrange(1, 5 * 3600) * SECOND + dice.randrange(SECOND)
     warm_up = dice.choice((0, 600)) * SECOND
-    mine = [event for event in events if begin - warm_up <= event.ts_recv < end + 60 * SECOND]
+    mine = events_within(days, begin - warm_up, end + 60 * SECOND)
     for _ in range(dice.choice((0, 0, 2))):
         at = mine[dice.randrange(len(mine))]
         mine.append(Control(at.ev_seq, at.ts_recv + 1, 0, RESET))
@@ -113,7 +121,8 @@ def test_the_engines_agree_to_the_money_unit(number: int) -> None:
     worth = []
     for tables in (mine, theirs):
         equity = {row["strategy"]: row["equity"] for row in tables["totals"]}
-        assert all(value <= equity["oracle_path"] for value in equity.values())
+        # A bound of what wishes +size, 0 and −size; `wild` wishes more than that.
+        assert all(equity[name] <= equity["oracle_path"] for name in ("benchmark", "calm", "flat"))
         worth.append(equity["oracle_path"])
     # Several paths may be equally good: of the best one, only what it is worth has to be the same.
     assert worth[0] == worth[1]

@@ -78,9 +78,10 @@ def walked(market: Market) -> Walked:
 
 def test_both_engines_say_the_same(market: Market) -> None:
     """Hours around the cut, and the maintenance, part by part through the catalog."""
-    decisions = some_decisions(market, 22, 10, 240, seed=2)
+    decisions = some_decisions(market, 23, 5, 300, seed=2)
     wished = np.random.default_rng(3).choice([-1.0, 0.0, 0.5, 1.0], len(decisions))
-    config = SMALL.model_copy(update={"curve_s": 1800, "random_draws": 1})
+    once = SMALL.sensitivity.model_copy(update={"latency_s": (0.0,), "depth": (0.5,)})
+    config = SMALL.model_copy(update={"curve_s": 1800, "random_draws": 1, "sensitivity": once})
     mine = walk(market, decisions, wished, config, seed=1)
     slow = walk(replace(market, make_engine=ReferenceEngine), decisions, wished, config, seed=1)
     for table in ("totals", "orders", "days", "curve"):

@@ -91,5 +91,12 @@ def test_the_sentences_name_alpha_break_even_and_the_file() -> None:
     few = {**METRICS, "backtest/alpha_daily/lo": None, "backtest/breakeven_cost_bps": None}
     said = " ".join(backtest_sentences("outputs/runs/x", CONFIG, few))
     assert "too few days for an interval" in said and "Break-even cost: none" in said
+    assert not any("never leaving" in one for one in backtest_sentences("x", CONFIG, METRICS))
+    held = {"backtest/theta": 0.0, "backtest/valid/alpha": 0.0, "backtest/alpha": 0.0}
+    said = " ".join(backtest_sentences("x", CONFIG, {**METRICS, **held, "backtest/alpha_drawdown": 0.0}))
+    assert "no theta of the grid earned more than never leaving" in said
+    assert "0 JPY, for the strategy held as well" in said
+    left = {"backtest/theta": 0.67, "backtest/valid/alpha": 51_163.7}
+    assert "Long from a score of 0.6700" in backtest_sentences("x", CONFIG, {**METRICS, **left})[0]
     above = {**METRICS, "backtest/alpha_daily/lo": 1.0}
     assert "above 0." in backtest_sentences("outputs/runs/x", CONFIG, above)[0]

@@ -85,16 +85,16 @@ def _equity(walked: Walked) -> pl.DataFrame:
 
 def _sensitivity(walked: Walked) -> pl.DataFrame:
     traded = walked.traded
-    rows = []
+    rows: list[dict[str, float | None]] = []
     for cell in walked.cells:
         terms = {"latency_s": cell.latency_s, "depth": cell.depth, "fee_bps": cell.fee_bps}
         rows.append({**terms, **_summary(traded, cell.strategy, cell.benchmark)})
-    return pl.DataFrame(rows)
+    return _typed(rows)
 
 
 def _capacity(walked: Walked) -> pl.DataFrame:
     traded = walked.traded
-    rows = []
+    rows: list[dict[str, float | None]] = []
     for size in walked.sizes:
         orders = traded.orders.filter(pl.col("strategy") == size.strategy)
         whole = float(size.lots * traded.units.lot)
@@ -104,7 +104,13 @@ def _capacity(walked: Walked) -> pl.DataFrame:
         rows.append(
             {"size": whole, **summary, "alpha_per_unit": alpha / whole, "fill_rate": fill_rate(orders)}
         )
-    return pl.DataFrame(rows)
+    return _typed(rows)
+
+
+def _typed(rows: list[dict[str, float | None]]) -> pl.DataFrame:
+    """A column that is null throughout is one of numbers too."""
+    frame = pl.DataFrame(rows, infer_schema_length=None)
+    return frame.with_columns(pl.col(pl.Null).cast(pl.Float64))
 
 
 def _summary(traded: Traded, strategy: str, benchmark: str) -> dict[str, float | None]:

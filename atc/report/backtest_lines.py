@@ -64,6 +64,7 @@ def backtest_sentences(folder: str, config: Mapping[str, object], metrics: Metri
     if metrics.get("backtest/pnl") is None:
         return []
     return [
+        *_learned(config, metrics),
         _alpha(config, metrics),
         _trades(config, metrics),
         _costs(metrics),
@@ -73,9 +74,24 @@ def backtest_sentences(folder: str, config: Mapping[str, object], metrics: Metri
     ]
 
 
+def _learned(config: Mapping[str, object], metrics: Metrics) -> list[str]:
+    theta, earned = metrics.get("backtest/theta"), metrics.get("backtest/valid/alpha")
+    if theta is None or earned is None:
+        return []
+    if theta == 0:
+        return ["On validation no theta of the grid earned more than never leaving, so the policy holds."]
+    quote = quote_currency(config)
+    return [
+        f"Long from a score of {theta:.4f}: of the grid it earned most on validation, alpha {earned:+,.0f} "
+        f"{quote} there, which flatters."
+    ]
+
+
 def _alpha(config: Mapping[str, object], metrics: Metrics) -> str:
     size = _part(config, "execution").get("size", "")
     base, quote = base_asset(config), quote_currency(config)
+    if metrics.get("backtest/alpha") == 0 and metrics.get("backtest/alpha_drawdown") == 0:
+        return f"Alpha against holding {size} {base}: 0 {quote}, for the strategy held as well."
     said = f"Alpha against holding {size} {base}: {_money_cell(metrics, 'backtest/alpha', '+')} {quote}"
     low, high = metrics.get("backtest/alpha_daily/lo"), metrics.get("backtest/alpha_daily/hi")
     mean = f"{_money_cell(metrics, 'backtest/alpha_daily', '+')} a day"
