@@ -63,9 +63,18 @@ def test_refitted_scores_stand_beside_those_of_the_model_that_stayed(kind: str, 
     assert ages.filter(model="model").equals(pl.read_parquet(stayed.folder / "age.parquet"))
 
 
+@pytest.fixture(scope="module")
+def elsewhere(tmp_path_factory: pytest.TempPathFactory, outputs: Path) -> Path:
+    """Outputs with the same events and features, in which no run is finished."""
+    folder = tmp_path_factory.mktemp("elsewhere")
+    (folder / "cache").symlink_to(outputs / "cache")
+    (folder / "data").symlink_to(outputs / "data")
+    return folder
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_score_knows_nothing_that_comes_later(
-    kind: str, outputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kind: str, outputs: Path, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever the inputs and returns of the holdout's second half: the first half's scores stay the same."""
     from atc.tasks import rows as rows_module
@@ -83,7 +92,7 @@ def test_a_score_knows_nothing_that_comes_later(
         return rows
 
     monkeypatch.setattr(rows_module, "read_rows", spoiled)
-    other = made(tmp_path, *KINDS[kind]).predictions.filter(split="holdout")
+    other = made(elsewhere, *KINDS[kind]).predictions.filter(split="holdout")
     before = (honest["t0"] < middle).to_numpy()
     scores = [frame["refit_p_hold"].to_numpy() for frame in (honest, other)]
     np.testing.assert_array_equal(scores[0][before], scores[1][before])
