@@ -202,6 +202,19 @@ fn what_was_taken_stays_taken_in_a_feed_of_differences() {
 }
 
 #[test]
+fn what_was_taken_counts_against_the_share() {
+    let mut tape = Tape::default();
+    tape.snap(0, &[(400_000, 9_000)], &[(400_100, 600), (400_101, 9_000)]);
+    for t in (2..1_000).step_by(2) {
+        tape.delta(t * SECOND, &[(1, 390_000, t)]);
+    }
+    let result = session(&[1_000, 0, 1_000]).with("depth_den", 2.into()).last(&tape);
+    assert_eq!(fills(&result, 0), [(400_100, 300), (400_101, 700)]);
+    // Of half of 600 nothing is left, of half of 9000 there are 3800.
+    assert_eq!(fills(&result, 2), [(400_101, 1_000)]);
+}
+
+#[test]
 fn an_order_larger_than_the_venue_takes_is_cut() {
     let result = run(&session(&[1_000, 1_000]).rule("max_order_lots", 700), &BIDS, &ASKS);
     assert_eq!(outcomes(&result), ["filled", "filled"]);

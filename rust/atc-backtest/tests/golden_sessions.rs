@@ -200,6 +200,36 @@ fn carry_is_taken_at_the_last_known_mark() {
 }
 
 #[test]
+fn each_side_s_mark_is_its_own() {
+    let mut tape = quiet(100 * SECOND);
+    // Nobody sells any more: a long position is worth its new bid, and the mid stays where it was.
+    tape.snap(100 * SECOND, &[(400_070, 5_000)], &[]).quiet(101 * SECOND, 310 * SECOND, SECOND);
+    let last = session(&[1_000]).last(&tape).totals.last;
+    assert_eq!((last.equity, last.price_half), (-30 * 1_000, 0));
+    assert_eq!(last.spread_impact_half, -60 * 1_000);
+}
+
+#[test]
+fn carry_comes_before_the_curve() {
+    let one =
+        session(&[1_000]).set("day_cuts_ns", json!([120 * SECOND])).set("carry_rate_e9", json!([400_000]));
+    let curve = one.last(&quiet(400 * SECOND)).curve;
+    assert_eq!(curve.ts[1..3], [60 * SECOND, 120 * SECOND]);
+    assert_eq!(curve.equity[1..3], [-100_000, -260_000]);
+}
+
+#[test]
+fn an_execution_comes_before_the_decision_of_its_time() {
+    // The first order is decided on at 10.9 s, when it has waited long enough; so the next one may be sent at 10.9 s.
+    let mut tape = Tape::default();
+    tape.snap(9 * SECOND, &BIDS, &ASKS).repeat(11_300 * MS);
+    let one = Session::new(20 * SECOND, &[10 * SECOND, 10_900 * MS], &[("policy", &[1_000; 2])])
+        .rule("max_book_age_ns", 0)
+        .rule("min_interval_ns", 900 * MS);
+    assert_eq!(outcomes(&one.last(&tape)), ["stale_book", "filled"]);
+}
+
+#[test]
 fn the_curve_sees_what_was_before() {
     let ts = [59_200 * MS, 400 * SECOND];
     let one = Session::new(240 * SECOND, &ts[..1], &[("policy", &[1_000])]);

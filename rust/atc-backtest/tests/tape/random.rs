@@ -79,6 +79,26 @@ pub fn tape(random: &mut Random, snapshots: bool) -> Tape {
     tape
 }
 
+/// A book that is whole once, then named level by level: what is taken stays taken for long.
+pub fn differences(random: &mut Random, end: i64) -> Tape {
+    let mut tape = Tape::default();
+    let levels = |random: &mut Random, best: i32, step: i32| -> Vec<Quote> {
+        (0..6).map(|k| (best + step * k, 20 + random.below(60))).collect()
+    };
+    let (bids, asks) = (levels(random, 10_000, -1), levels(random, 10_001, 1));
+    tape.snap(0, &bids, &asks);
+    let mut t = SECOND;
+    while t < end {
+        let side = random.pick(&[-1, 1]);
+        // Mostly too far away for any order.
+        let away = if random.chance(15) { random.below(6) } else { 30 + random.below(30) };
+        let px = if side > 0 { 10_000 - away } else { 10_001 + away };
+        tape.delta(t, &[(side, px as i32, 1 + random.below(80))]);
+        t += 2 * SECOND;
+    }
+    tape
+}
+
 /// Decisions at random, with policies of random targets.
 pub fn session(random: &mut Random, decisions: usize, policies: usize) -> Session {
     let mut ts: Vec<i64> = (0..decisions).map(|_| random.below(END / (100 * MS)) * 100 * MS).collect();
