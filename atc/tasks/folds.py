@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from atc.config.protocol import Cpcv, WalkForward
 from atc.config.schema import RunConfig
 from atc.errors import DataError
-from atc.evaluation.folds import JudgedFold, fold_figures, mean_figures, path_figures
+from atc.evaluation.folds import JudgedFold, Metrics, fold_figures, mean_figures, path_figures
 from atc.evaluation.head import Outcomes
 from atc.protocol.cpcv import group_spans, paths
 from atc.protocol.dataset import Dataset
@@ -30,7 +30,12 @@ class FittedFold:
     """A fold after its fits: what its models say of its rows. The models themselves are gone."""
 
     fold: Fold
+    figures: Metrics
+    """`fold/<name>/…`."""
+    gap: float | None
+    """Training less validation AUC of the named model."""
     told: JudgedFold
+    """Of the test rows alone: many folds of the scores of their training rows would fill the memory."""
     decided: Decided
     """All rows of the test time, with the labels of this fold, without inputs."""
 
@@ -92,7 +97,17 @@ def _fit_fold(config: RunConfig, loaded: Loaded, rows: Dataset, fold: Fold) -> F
         scores=scores,
     )
     of_test = {name: of["test"] for name, of in scores.items()}
-    return FittedFold(fold, told, Decided(f"fold{fold.name}", place, of_test, raw))
+    return FittedFold(
+        fold=fold,
+        figures=fold_figures(told, config.evaluation),
+        gap=told.gap(),
+        told=replace(
+            told,
+            outcomes={"test": told.outcomes["test"]},
+            scores={name: {"test": values} for name, values in of_test.items()},
+        ),
+        decided=Decided(f"fold{fold.name}", place, of_test, raw),
+    )
 
 
 def _outcomes(rows: Dataset, some: Rows) -> Outcomes:
@@ -104,7 +119,7 @@ def gate_of(config: RunConfig, folds: Sequence[FittedFold]) -> GateVerdict:
     if not isinstance(config.protocol, WalkForward):
         return NO_GATE
     named = f"the named model ({config.model.kind} on {config.features.name})"
-    return judge([fold.told.gap() for fold in folds], config.protocol.gate, named)
+    return judge([fold.gap for fold in folds], config.protocol.gate, named)
 
 
 def figures_of(config: RunConfig, loaded: Loaded, folds: Sequence[FittedFold]) -> dict[str, float | None]:
@@ -112,7 +127,7 @@ def figures_of(config: RunConfig, loaded: Loaded, folds: Sequence[FittedFold]) -
     if not folds:
         return {}
     protocol = config.protocol
-    each = [fold_figures(fold.told, config.evaluation) for fold in folds]
+    each = [fold.figures for fold in folds]
     figures = {key: value for of_one in each for key, value in of_one.items()}
     # Test rows that folds share make their figures depend on each other: no t interval is true of them.
     confidence = protocol.gate.confidence if isinstance(protocol, WalkForward) else None
