@@ -57,8 +57,17 @@ def test_classes_and_nulls_of_each_split() -> None:
 
 
 def test_a_line_a_head() -> None:
-    lines = shown({"valid/class/UP/share@1s": 0.5, "valid/class/UP/share@300s": 0.51})
-    assert lines[2:] == ["valid 1s 50.00 %", "valid 300s 51.00 %"]
+    """In the order of splits and horizons, in whatever order the figures are filed."""
+    lines = shown(
+        {
+            "holdout/class/UP/share@5s": 0.1,
+            "train/class/DOWN/share@30s": 0.2,
+            "train/class/UP/share@5s": 0.3,
+            "train/null/share@5s": 0.4,
+        }
+    )
+    assert lines[0] == "labels DOWN UP null"
+    assert lines[2:] == ["train 5s – 30.00 % 40.00 %", "train 30s 20.00 % – –", "holdout 5s – 10.00 % –"]
 
 
 def test_other_tasks_have_no_such_table() -> None:

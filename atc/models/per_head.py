@@ -48,14 +48,6 @@ class PerHead:
 
     def fit(self, train: Block, valid: Block, *, seed: int, progress: Progress | None = None) -> FitReport:
         """Fit each head on the rows that have its label."""
-        if len(train.heads) == 1:
-            model = _unfitted(self._config, len(train.classes))
-            weights = train.weights
-            if weights is not None and weights.ndim == 2:
-                train = replace(train, weights=weights[:, 0])
-            report = model.fit(train, valid, seed=seed, progress=progress)
-            self._models = {"": model}
-            return report
         models: dict[str, Model] = {}
         reports: dict[str, FitReport] = {}
         for number, head in enumerate(train.heads):
@@ -66,7 +58,7 @@ class PerHead:
             )
             models[head] = model
         self._models = models
-        return _joined(reports)
+        return _joined(reports) if len(reports) > 1 else reports[train.heads[0]]
 
     def grown(self, more: Block, *, trees: int, seed: int) -> PerHead:
         """This model with `trees` further ones a head, grown on the rows of `more`; trees alone grow."""

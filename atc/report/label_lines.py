@@ -26,6 +26,9 @@ _SAID = {
     "threshold": "threshold {}",
 }
 
+_SPLITS = ("train", "valid", "holdout")
+_CLASSES = ("SHORT", "DOWN", "FLAT", "UP", "HOLD", "null")
+
 
 def label_words(label: Mapping[str, object]) -> str:
     """The label as it was recorded, in one line."""
@@ -43,20 +46,18 @@ def class_table(metrics: Metrics) -> Table:
     """The share of each class among the labels of a split, and of all its rows that of those without one;
     empty for a task that has no classes.
     """
-    splits = ("train", "valid", "holdout")
-    found: dict[str, dict[str, str]] = {}
-    names: list[str] = []
+    found: dict[tuple[str, str], dict[str, str]] = {}
     for key, value in metrics.items():
         split, _, rest = key.partition("/")
         figure, _, head = rest.partition("@")
         words = figure.split("/")
         name = "null" if words == ["null", "share"] else words[1] if words[0] == "class" else None
-        if split not in splits or name is None:
-            continue
-        names += [name] if name not in names else []
-        row = found.setdefault(f"{split} {head}".strip(), {})
-        row[name] = DASH if value is None else f"{100 * value:.2f} %"
-    table = new_table("labels", right=tuple(names))
-    for row_name, shares in found.items():
-        table.add_row(row_name, *(shares.get(name, DASH) for name in names))
+        if split in _SPLITS and name in _CLASSES:
+            found.setdefault((split, head), {})[name] = DASH if value is None else f"{100 * value:.2f} %"
+    # metrics.json is sorted by key, which is no order of classes, splits or horizons.
+    names = sorted({name for shares in found.values() for name in shares}, key=_CLASSES.index)
+    table = new_table("labels", right=names)
+    for split, head in sorted(found, key=lambda row: (_SPLITS.index(row[0]), len(row[1]), row[1])):
+        shares = found[split, head]
+        table.add_row(f"{split} {head}".strip(), *(shares.get(name, DASH) for name in names))
     return table
