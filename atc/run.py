@@ -71,6 +71,7 @@ def make(config: RunConfig, task: Task[Any, Any], record: RunRecord, desk: Any) 
     from atc.tracking.wandb_sink import WandbSink
 
     tracking = config.tracking
+    warnings = {**warnings_of(config.protocol), **config.label.warnings}
     sink = WandbSink(
         tracking.mode,
         config.paths.outputs_dir,
@@ -80,7 +81,10 @@ def make(config: RunConfig, task: Task[Any, Any], record: RunRecord, desk: Any) 
         project=tracking.project,
         entity=tracking.entity,
         group=tracking.group,
-        tags=(*tracking.tags, *(f"warning: {name}" for name in warnings_of(config.protocol))),
+        tags=(
+            *tracking.tags,
+            *(f"warning: {name}" for name in {**warnings_of(config.protocol), **config.label.warnings}),
+        ),
     )
     record.attach(sink)
     loaded = task.load(desk)

@@ -75,21 +75,24 @@ def test_the_largest_payoff(r: list[float], short_eighths: int, flat_eighths: in
     """
     short, flat = short_eighths / 8, flat_eighths / 8
     r = [x if math.isnan(x) else round(x * 16) / 16 for x in r]
-    found = fitted(kind="hold10_3class", reading="payoff_argmax", short_cost_bps=short, flat_cost_bps=flat)
+    costs = {"short_cost_bps": short, "flat_cost_bps": flat}
+    asked = label(kind="hold10_3class", reading="payoff_argmax", **costs)
+    found = fit_label(asked, np.empty(0))
     expected = [NAN if math.isnan(x) else float(np.argmax([-x - short, -flat, x])) for x in r]
     if short <= 2 * flat:
         # FLAT ties at best, where the other two meet.
         expected = [0.0 if x == -short / 2 else y for x, y in zip(r, expected, strict=True)]
         assert 1.0 not in expected
     np.testing.assert_array_equal(codes(found, r), expected)
-    assert bool(found.notes) == (short <= 2 * flat)
+    assert bool(asked.warnings) == (short <= 2 * flat)
 
 
 def test_payoffs_at_the_plans_costs_know_no_flat_and_say_so() -> None:
     found = fitted(kind="hold10_3class", reading="payoff_argmax")
     assert codes(found, [-9.0, BELOW_2, ABOVE_2, 9.0]) == [0.0, 0.0, 2.0, 2.0]
-    (note,) = found.notes
-    assert "FLAT is never the best" in note
+    (warning,) = label(kind="hold10_3class", reading="payoff_argmax").warnings.items()
+    assert warning[0] == "flat_never_best"
+    assert "FLAT is never the best" in warning[1]
 
 
 def test_up_and_down_over_each_horizon() -> None:

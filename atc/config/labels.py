@@ -30,6 +30,11 @@ class LabelSlice(Slice):
         return 0.0
 
     @property
+    def warnings(self) -> dict[str, str]:
+        """What every output of a run with this label says: a name, and the sentence."""
+        return {}
+
+    @property
     def of_row_spread(self) -> bool:
         """Whether the threshold is a multiple of the spread in force at the row, so none in bps."""
         return getattr(self, "spread", None) == "row" or getattr(self, "threshold", None) == "row_spread"
@@ -74,6 +79,18 @@ class Hold103Class(LabelSlice):
     """SHORT if r ≤ −short cost, FLAT if r ≤ −flat cost; or the largest of r, −flat cost, −r − short cost."""
     short_cost_bps: Float = Field(default=4.0, ge=0, le=10_000)
     flat_cost_bps: Float = Field(default=2.0, ge=0, le=10_000)
+
+    @property
+    def warnings(self) -> dict[str, str]:
+        """That no row can be FLAT."""
+        short, flat = self.short_cost_bps, self.flat_cost_bps
+        if self.reading == "cost" or short > 2 * flat:
+            return {}
+        return {
+            "flat_never_best": f"label.reading=payoff_argmax: with short_cost_bps={short:g} and "
+            f"flat_cost_bps={flat:g} FLAT is never the best, so no row is FLAT and the label has two "
+            "classes; FLAT needs short_cost_bps > 2·flat_cost_bps, or label.reading=cost"
+        }
 
     @model_validator(mode="after")
     def _flat_is_possible(self) -> Self:

@@ -54,8 +54,6 @@ class FittedLabel:
     """Of the training rows, where it was fitted."""
     unchanged: Literal["down", "up"] | None = "down"
     """What a return of exactly 0 counts as where the cut is 0; None: it has no label."""
-    notes: tuple[str, ...] = ()
-    """What a reader of the figures should know."""
 
     @property
     def threshold_bps(self) -> float:
@@ -173,12 +171,7 @@ def _three_classes(label: Hold103Class, heads: tuple[str, ...]) -> FittedLabel:
     # flat − short: FLAT is the largest anywhere only if that lies below −flat.
     if short > 2 * flat:
         return FittedLabel(SHORT_FLAT_HOLD, heads, (flat - short, -flat))
-    note = (
-        f"label.reading=payoff_argmax: with short_cost_bps={short:g} and flat_cost_bps={flat:g} FLAT is "
-        "never the best, so no row is FLAT and the label has two classes; FLAT needs short_cost_bps > "
-        "2·flat_cost_bps, or label.reading=cost"
-    )
-    return FittedLabel(SHORT_FLAT_HOLD, heads, (-short / 2, -short / 2), notes=(note,))
+    return FittedLabel(SHORT_FLAT_HOLD, heads, (-short / 2, -short / 2))
 
 
 def _known(values: Vector | None, kind: str, what: str) -> Vector:

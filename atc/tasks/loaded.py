@@ -199,7 +199,6 @@ def row_notes(loaded: Loaded) -> list[str]:
         f"{split.purged_train:,} training and {split.purged_valid:,} validation rows were purged: a label "
         "of theirs overlaps a later part's"
     ]
-    notes += loaded.label.notes
     if loaded.parts.holdout.sealed:
         notes.append(f"sealed: {loaded.parts.holdout.n_rows:,} holdout rows were not looked at")
     return notes

@@ -54,7 +54,7 @@ def outcome_of(config: RunConfig, market: MarketData, loaded: Loaded, fitted: Fi
         judged["holdout"] = (holdout, by_named.holdout, everything)
     aged = ageing(config, loaded, fitted, heads=heads, judged=judged, desk=desk)
     named = fitted.by_name[MODEL].report
-    warnings = warnings_of(config.protocol)
+    warnings = {**warnings_of(config.protocol), **config.label.warnings}
     decided = [*(one.decided for one in fitted.folds), Decided.of("valid", places.valid, scores, raw)]
     if holdout is not None:
         decided.append(Decided.of("holdout", holdout, scores, raw))
