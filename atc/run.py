@@ -81,10 +81,7 @@ def make(config: RunConfig, task: Task[Any, Any], record: RunRecord, desk: Any) 
         project=tracking.project,
         entity=tracking.entity,
         group=tracking.group,
-        tags=(
-            *tracking.tags,
-            *(f"warning: {name}" for name in {**warnings_of(config.protocol), **config.label.warnings}),
-        ),
+        tags=(*tracking.tags, *(f"warning: {name}" for name in warnings)),
     )
     record.attach(sink)
     loaded = task.load(desk)
