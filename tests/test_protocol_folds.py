@@ -11,11 +11,13 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from planted_rows import SECOND, planted_rows
 
 from atc.config.protocol import Cpcv, RandomSplit, WalkForward
 from atc.errors import DataError, UsageError
 from atc.events.business_day import DAY_NS, day_of, day_start_ns
 from atc.protocol.cpcv import chosen_groups, cpcv, group_spans, n_paths, paths
+from atc.protocol.dataset import labelled
 from atc.protocol.fold import Fold, FoldSpans, last_part, rows_of_fold
 from atc.protocol.plan import assign_folds, plan_folds
 from atc.protocol.random_split import random_split
@@ -235,6 +237,26 @@ def test_a_fold_with_too_few_rows_says_where_they_went() -> None:
     planned = plan_folds(WalkForward(kind="walk_forward"), (0, 100_000), **GMO)
     with pytest.raises(DataError, match=r"fold 1: fewer rows than a fold needs \(20 a part\).*purged"):
         assign_folds(WalkForward(kind="walk_forward"), planned, t0, t1, usable, look_back_ns=0, seed=1)
+
+
+def test_no_row_of_inputs_is_copied_for_cpcv() -> None:
+    """CPCV(8, 2): all parts of all 28 folds are views of the one matrix, the embargo's gaps included."""
+    data = planted_rows(20_000)
+    span = (int(data.t0[0]), int(data.t0[-1]) + 1)
+    protocol = Cpcv(kind="cpcv", groups=8, test_groups=2)
+    planned = plan_folds(protocol, span, **GMO)
+    folds = assign_folds(
+        protocol, planned, data.t0, data.last_t1, labelled(data.y), look_back_ns=600 * SECOND, seed=1
+    )
+    assert len(folds) == 28
+    assert all(fold.embargoed > 0 for fold in folds[:-1])
+    for fold in folds:
+        for rows in (fold.train, fold.valid, fold.test_decisions):
+            x = data.block(rows).x
+            pieces = [x] if isinstance(x, np.ndarray) else x.pieces
+            assert pieces is not None
+            assert sum(map(len, pieces)) == len(rows)
+            assert all(np.shares_memory(piece, data.x) for piece in pieces)
 
 
 def drawn(seed: int) -> Fold:
