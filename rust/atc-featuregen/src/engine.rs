@@ -15,11 +15,13 @@ use serde::{Deserialize, Serialize};
 /// A row of another sampling than `trade` belongs to the newest taker group, if that is at most so old.
 const GROUP_REACH_NS: i64 = 1_830 * SECOND;
 
-/// A computed row that waits for its group to close.
+/// The row of the open group at the closed timestamp of its last print. It waits for the group to close, and is computed only when
+/// something else than a print of that group comes: until then nothing has changed, and most prints that come so soon make it void.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Candidate {
     t: i64,
     ev_seq: u64,
+    computed: bool,
 }
 
 /// What happened at the timestamp that is still open.
@@ -58,7 +60,7 @@ pub struct Engine {
     stretch_market: Option<i64>,
     current: Current,
     candidate: Option<Candidate>,
-    /// Values of the row computed last, that of the candidate while there is one.
+    /// Values of the row computed last, that of the candidate once it is computed.
     values: Vec<f64>,
     next_second: i64,
     rows: RowBuffer,
@@ -150,6 +152,9 @@ impl Engine {
     }
 
     fn apply(&mut self, t: i64, event: &Event<'_>) -> Result<(), String> {
+        if !matches!(event.kind, Kind::Trade { .. }) {
+            self.compute_candidate()?;
+        }
         match event.kind {
             Kind::Book(kind, levels) => {
                 self.market.book(t, kind, levels, &self.spec)?;
@@ -191,13 +196,13 @@ impl Engine {
 
     fn print(&mut self, t: i64, print: Group) -> Result<(), String> {
         if self.market.groups.joins(print.ts_exch, print.side) {
-            if self.candidate.take().is_some() {
+            if self.candidate.take().is_some_and(|candidate| candidate.computed) {
                 for family in &mut self.families {
                     family.take_row_back();
                 }
             }
         } else {
-            self.close_group(t);
+            self.close_group(t)?;
         }
         let print = self.market.groups.print(t, print)?;
         for family in &mut self.families {
@@ -230,7 +235,7 @@ impl Engine {
         };
         self.close_timestamp(now)?;
         if let Some((t, _)) = self.market.groups.open() {
-            self.close_group(t + self.spec.group_ns);
+            self.close_group(t + self.spec.group_ns)?;
         }
         if self.next_second == now {
             self.clock_rows(now + 1, ev_seq)?;
@@ -247,7 +252,7 @@ impl Engine {
         if let Some((last_print, _)) = self.market.groups.open()
             && t > last_print + self.spec.group_ns
         {
-            self.close_group(t);
+            self.close_group(t)?;
         }
         self.clock_rows(t, ev_seq)
     }
@@ -303,19 +308,29 @@ impl Engine {
             self.rows.push(t, group.ev_seq, t, &self.values);
         }
         if current.printed
-            && let Some((_, group)) = self.market.groups.open().copied()
+            && let Some((_, group)) = self.market.groups.open()
         {
-            self.compute(t, Some(&group))?;
-            self.candidate = Some(Candidate { t, ev_seq: group.ev_seq });
+            self.candidate = Some(Candidate { t, ev_seq: group.ev_seq, computed: false });
         }
         Ok(())
     }
 
-    /// The open group grows no more, decided at `ts_close`; its row comes out, or waits for the end of its timestamp.
-    fn close_group(&mut self, ts_close: i64) {
-        let Some((t, group)) = self.market.groups.open().copied() else {
-            return;
+    /// Computes the candidate from what is still the state at its timestamp.
+    fn compute_candidate(&mut self) -> Result<(), String> {
+        let Some(candidate) = self.candidate.as_mut().filter(|candidate| !candidate.computed) else {
+            return Ok(());
         };
+        candidate.computed = true;
+        let (t, group) = (candidate.t, self.market.groups.open().map(|(_, group)| *group));
+        self.compute(t, group.as_ref())
+    }
+
+    /// The open group grows no more, decided at `ts_close`; its row comes out, or waits for the end of its timestamp.
+    fn close_group(&mut self, ts_close: i64) -> Result<(), String> {
+        let Some((t, group)) = self.market.groups.open().copied() else {
+            return Ok(());
+        };
+        self.compute_candidate()?;
         self.market.groups.close();
         if let Some(candidate) = self.candidate.take() {
             self.rows.push(candidate.t, candidate.ev_seq, ts_close, &self.values);
@@ -323,6 +338,7 @@ impl Engine {
             debug_assert_eq!(self.now.map(|(now, _)| now), Some(t));
             self.current.closed_groups.push(group);
         }
+        Ok(())
     }
 
     /// A row of a sampling other than `trade`.
@@ -349,7 +365,7 @@ impl Engine {
 
     /// A new stretch begins at `t`; the timestamps before are closed.
     fn reset(&mut self, t: i64) -> Result<(), String> {
-        self.close_group(t);
+        self.close_group(t)?;
         self.market = Market::default();
         self.families = families_of(&self.spec);
         self.current.clear();
