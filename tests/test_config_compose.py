@@ -87,7 +87,7 @@ def test_composition_equals_hydras_own(overrides: list[str]) -> None:
         ("model.kind=gbt", "model.kind", "did you mean 'gbdt'?"),
         ("baseline.model.l3=1", "baseline.model.l3", "did you mean 'baseline.model.l2'?"),
         ("features.drop=[ob_imbalanc_top5]", "features.drop", "did you mean 'ob_imbalance_top5'?"),
-        ("features.drop=[tk_spread_bps]", "features.drop", "is not in the set 'plan36'"),
+        ("features.drop=[tk_spread_bps]", "features.drop", "give features.drop=[]"),
         ("baseline.features.columns=[rv_5]", "baseline.features.columns", "did you mean 'rv_5s'?"),
         ("features.families=[legasy]", "features.families.0", "did you mean 'legacy'?"),
         ("features.engine.min_value=3", "features.engine.min_value", "'features.engine.min_values'"),

@@ -282,6 +282,25 @@ def test_flush_ends_a_stream() -> None:
     assert [row.ev_seq for row in stream.flush()] == [2]
 
 
+def test_rows_before_an_event_that_raises_are_not_lost() -> None:
+    stream = FeatureStream(Spec().json(), ("spread_bps",))
+    trades = [TradeEvent(1, 100, 1000, 1, 1), TradeEvent(2, 10**10, 1000, 1, 1), TradeEvent(3, 99, 1000, 1, 1)]
+    with pytest.raises(DataError, match=r"TradeEvent 3 at 99"):
+        stream.push_all(trades)
+    assert [row.ev_seq for row in stream.unreturned] == [1]
+
+
+def test_the_engine_itself_takes_nothing_after_its_end() -> None:
+    engine = _rust.FeatureEngine(Spec().json())
+    engine.push_trade(1, 100, None, 0, 1000, 1, 1)
+    engine.flush()
+    engine.flush()
+    assert engine.rows_waiting() == 1
+    for use in (partial(engine.push_trade, 2, 101, None, 0, 1000, 1, 1), partial(engine.advance, 200)):
+        with pytest.raises(ValueError, match="was flushed"):
+            use()
+
+
 def test_a_promise_that_was_broken() -> None:
     stream = FeatureStream(Spec().json(), ("spread_bps",))
     assert stream.advance(1000) == []

@@ -28,7 +28,9 @@ def set_columns(features: Features) -> tuple[str, ...]:
     for name in features.drop:
         if name not in chosen:
             raise UsageError(
-                f"features.drop: '{name}' is not in the set '{features.name}'; {nearest(name, chosen)}"
+                f"features.drop: '{name}' is in none of features.families ({', '.join(features.families)}) and "
+                f"not in features.columns; {nearest(name, chosen)}. The set '{features.name}' drops it by "
+                "default: give features.drop=[] where you choose other families"
             )
     left = tuple(name for name in known if name in chosen.difference(features.drop))
     if not left:

@@ -76,6 +76,8 @@ class FeatureStream:
         """Names of the values of a row, in order."""
         self.warm_up_ns = warm_up_ns
         """How much of a feed, ns, has to pass before rows no longer depend on where it began."""
+        self.unreturned: list[FeatureRow] = []
+        """Rows that `push_all` had finished when it raised the last time; none where it did not."""
         self._places = np.array([computed.index(name) for name in columns])
         self._spec_json = spec_json
         self._span_ns = span_ns
@@ -136,8 +138,15 @@ class FeatureStream:
         return self._finished()
 
     def push_all(self, events: Iterable[Event]) -> list[FeatureRow]:
-        """Takes the events one after the other; returns all rows that they finished."""
-        return [row for event in events for row in self.push(event)]
+        """Takes the events one after the other; returns all rows that they finished.
+
+        Where one of them raises, the rows that those before it finished are in `unreturned`.
+        """
+        self.unreturned = rows = []
+        for event in events:
+            rows += self.push(event)
+        self.unreturned = []
+        return rows
 
     def advance(self, now: int) -> list[FeatureRow]:
         """Promises that no event with `ts_recv < now` (ns UTC) will come; returns the rows that it finished.

@@ -12,7 +12,7 @@ use crate::points::{Point, Points};
 use crate::spec::{ORACLE_PATH, Spec, StrategySpec};
 use crate::strategy::Strategy;
 use atc_featuregen::batch::{Tables, merge};
-use atc_featuregen::event::{Control, Event, Kind};
+use atc_featuregen::event::{Control, Event, Kind, Level};
 
 /// What one strategy did and came to.
 #[derive(Clone, Debug)]
@@ -55,6 +55,8 @@ pub struct Backtest {
     closed: bool,
     /// It has a book message.
     framed: bool,
+    /// Of the book message at hand; the memory stays.
+    levels: Vec<Level>,
     /// Of the orders under way: the first arrival and the first deadline.
     arrival: i64,
     deadline: i64,
@@ -86,6 +88,7 @@ impl Backtest {
             now: None,
             closed: true,
             framed: false,
+            levels: Vec::new(),
             arrival: i64::MAX,
             deadline: i64::MAX,
             over: false,
@@ -131,8 +134,10 @@ impl Backtest {
         match event.kind {
             Kind::Book(kind, levels) => {
                 self.framed = true;
+                self.levels.clear();
+                self.levels.extend(levels.iter());
                 self.market
-                    .message(t, kind, event.flags, levels)
+                    .message(t, kind, event.flags, &self.levels)
                     .map_err(|why| format!("event {seq} at {t} ns: {why}"))?;
             }
             Kind::Control(Control::Reset) => self.market.reset(),

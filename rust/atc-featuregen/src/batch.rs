@@ -1,9 +1,10 @@
 //! Whole days from tables of canonical events, pushed event by event.
 
 use crate::engine::Engine;
-pub use crate::merge::*;
+pub use crate::merge::merge;
 use crate::rows::Rows;
 use crate::spec::Spec;
+pub use crate::tables::*;
 
 /// Builds the rows with `emit_from ≤ t < emit_to` from tables that come in parts, so that a day need not lie in memory.
 /// Events before `emit_from` warm the engine up; events from `emit_to` on only close what is open then.

@@ -90,9 +90,21 @@ pub struct Book {
 impl Book {
     /// Applies a message received at `t`. A book that was silent for more than `max_gap` is no longer known.
     pub fn apply(&mut self, t: i64, kind: MsgKind, levels: &[Level], max_gap: i64) -> Result<(), String> {
-        if let Some(bad) =
-            levels.iter().find(|l| l.side != 0 && (l.qty < 0 || l.px <= 0 || l.side.abs() != 1))
-        {
+        self.apply_each(t, kind, levels.iter().copied(), max_gap)
+    }
+
+    /// The same, of levels from elsewhere.
+    pub fn apply_each(
+        &mut self,
+        t: i64,
+        kind: MsgKind,
+        levels: impl Iterator<Item = Level> + Clone,
+        max_gap: i64,
+    ) -> Result<(), String> {
+        // Without a branch for each condition: nearly all levels are good.
+        let impossible =
+            |l: &Level| (l.side != 0) & ((l.qty < 0) | (l.px <= 0) | (l.side.unsigned_abs() > 1));
+        if let Some(bad) = levels.clone().find(impossible) {
             return Err(format!("book level {bad:?}: expected side ±1, price > 0 ticks, quantity ≥ 0 lots"));
         }
         if !self.is_known(t, max_gap) {
@@ -112,16 +124,16 @@ impl Book {
             return Ok(());
         }
         if kind == MsgKind::Snap {
-            let of = |side: i8| levels.iter().filter(move |l| l.side == side);
+            let of = |side: i8| levels.clone().filter(move |l| l.side == side);
             self.bids.replace(of(1).map(|l| (l.px, l.qty)));
             self.asks.replace(of(-1).map(|l| (-l.px, l.qty)));
             return Ok(());
         }
         for level in levels {
-            match level.side {
-                1 => self.bids.set(level.px, level.qty),
-                -1 => self.asks.set(-level.px, level.qty),
-                _ => {}
+            let (side, key) =
+                if level.side > 0 { (&mut self.bids, level.px) } else { (&mut self.asks, -level.px) };
+            if level.side != 0 {
+                side.set(key, level.qty);
             }
         }
         Ok(())

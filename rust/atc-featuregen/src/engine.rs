@@ -53,6 +53,8 @@ pub struct Engine {
     families: Vec<AnyFamily>,
     /// `ts_recv` of the last event that was not ignored, and its `ev_seq`.
     now: Option<(i64, u64)>,
+    /// Flushed.
+    over: bool,
     closed: bool,
     promised: i64,
     last_market: Option<i64>,
@@ -77,6 +79,7 @@ impl Engine {
             market: Market::default(),
             families,
             now: None,
+            over: false,
             closed: true,
             promised: i64::MIN,
             last_market: None,
@@ -118,6 +121,7 @@ impl Engine {
     }
 
     fn accept(&mut self, event: &Event<'_>) -> Result<(), String> {
+        self.check_open()?;
         let t = event.ts_recv;
         if t < self.promised {
             return Err(format!("time ran backwards: {} ns was promised to be over", self.promised));
@@ -149,6 +153,13 @@ impl Engine {
         }
         self.now = Some((t, event.ev_seq));
         self.apply(t, event)
+    }
+
+    fn check_open(&self) -> Result<(), String> {
+        if self.over {
+            return Err("the stream was flushed: nothing comes after its end, make a new engine".to_owned());
+        }
+        Ok(())
     }
 
     fn apply(&mut self, t: i64, event: &Event<'_>) -> Result<(), String> {
@@ -221,6 +232,7 @@ impl Engine {
 
     /// No event before `now` will come any more: rows that this decides come out.
     pub fn advance(&mut self, now: i64) -> Result<(), String> {
+        self.check_open()?;
         self.promised = self.promised.max(now);
         match self.now {
             Some((last, _)) if now > last => self.pass_to(now),
@@ -228,8 +240,9 @@ impl Engine {
         }
     }
 
-    /// The stream is over: everything that waits comes out. To call it again changes nothing.
+    /// The stream is over: everything that waits comes out, and no event is taken any more. To call it again changes nothing.
     pub fn flush(&mut self) -> Result<(), String> {
+        self.over = true;
         let Some((now, ev_seq)) = self.now else {
             return Ok(());
         };

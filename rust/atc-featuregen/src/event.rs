@@ -50,6 +50,24 @@ pub struct Level {
     pub qty: i64,
 }
 
+/// The rows of a book message, column by column, all of one length.
+#[derive(Clone, Copy, Debug)]
+pub struct Levels<'a> {
+    /// See [`Level::side`].
+    pub side: &'a [i8],
+    /// See [`Level::px`].
+    pub px: &'a [i32],
+    /// See [`Level::qty`].
+    pub qty: &'a [i64],
+}
+
+impl<'a> Levels<'a> {
+    /// Row by row.
+    pub fn iter(&self) -> impl Iterator<Item = Level> + Clone + use<'a> {
+        self.side.iter().zip(self.px).zip(self.qty).map(|((&side, &px), &qty)| Level { side, px, qty })
+    }
+}
+
 /// A ticker message; every field may be missing at the source.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ticker {
@@ -91,7 +109,7 @@ impl Control {
 #[derive(Clone, Copy, Debug)]
 pub enum Kind<'a> {
     /// A book message with its levels.
-    Book(MsgKind, &'a [Level]),
+    Book(MsgKind, Levels<'a>),
     /// A print.
     Trade {
         /// Price in ticks.

@@ -71,6 +71,8 @@ pub struct GroupWindows {
     flows: [(u64, Flow); FLOW_WINDOWS_S.len()],
     sizes: (u64, OrderStats),
     judged: (u64, OrderStats),
+    /// The newest group is among the sizes: only when another follows, or a row asks, for until then it may grow.
+    newest_counted: bool,
     window_judged: i64,
     /// Before this time no group leaves a window.
     next_expiry: i64,
@@ -86,6 +88,7 @@ impl GroupWindows {
             flows: Default::default(),
             sizes: Default::default(),
             judged: Default::default(),
+            newest_counted: true,
             window_judged: spec.big_trade.window_s * SECOND,
             next_expiry: i64::MAX,
             big_before: None,
@@ -100,6 +103,7 @@ impl GroupWindows {
         if print.joined {
             self.take_newest();
         } else {
+            self.count_newest();
             self.big_before = self.big_newest.or(self.big_before);
         }
         let earlier = &self.judged.1;
@@ -112,8 +116,15 @@ impl GroupWindows {
         for (_, flow) in &mut self.flows {
             flow.add(&item);
         }
-        self.sizes.1.insert(group.size);
-        self.judged.1.insert(group.size);
+        self.newest_counted = false;
+    }
+
+    fn count_newest(&mut self) {
+        if let Some((_, group)) = self.groups.last().filter(|_| !self.newest_counted) {
+            self.sizes.1.insert(group.size);
+            self.judged.1.insert(group.size);
+            self.newest_counted = true;
+        }
     }
 
     fn shortest_window(&self) -> i64 {
@@ -125,8 +136,10 @@ impl GroupWindows {
         for (_, flow) in &mut self.flows {
             flow.remove(&group);
         }
-        self.sizes.1.remove(group.size);
-        self.judged.1.remove(group.size);
+        if self.newest_counted {
+            self.sizes.1.remove(group.size);
+            self.judged.1.remove(group.size);
+        }
     }
 
     /// Lets go of the groups that left the windows that end at `t`.
@@ -134,6 +147,7 @@ impl GroupWindows {
         if t < self.next_expiry {
             return;
         }
+        self.count_newest();
         let mut oldest = self.groups.end();
         self.next_expiry = i64::MAX;
         for ((first, flow), window) in self.flows.iter_mut().zip(FLOW_WINDOWS_S) {
@@ -170,12 +184,13 @@ impl GroupWindows {
 
     /// Robust score of `size` among the sizes of the last 300 s.
     pub fn robust_size(&mut self, size: i64, min_values: u64) -> Option<f64> {
+        self.count_newest();
         self.sizes.1.robust(size, min_values)
     }
 
     /// Side of the latest big group if it is fresh at `t`, else 0; `None` while nothing can be judged.
     pub fn big_fresh_sign(&self, t: i64, spec: &Spec) -> Option<f64> {
-        if self.judged.1.len() < spec.min_values + 1 {
+        if self.judged.1.len() + u64::from(!self.newest_counted) < spec.min_values + 1 {
             return None;
         }
         let latest = self.big_newest.or(self.big_before);

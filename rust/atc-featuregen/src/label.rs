@@ -2,9 +2,10 @@
 
 use crate::book::Book;
 use crate::event::{Control, Event, Kind};
-use crate::merge::{Tables, merge};
+use crate::merge::merge;
 use crate::prices::spread_bps;
 use crate::spec::Spec;
+use crate::tables::Tables;
 
 /// What is measured at each row.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -120,7 +121,7 @@ impl QuotePath {
         }
         match event.kind {
             Kind::Book(kind, levels) => {
-                self.book.apply(t, kind, levels, max_gap)?;
+                self.book.apply_each(t, kind, levels.iter(), max_gap)?;
                 self.open = Some(t);
             }
             Kind::Control(Control::Reset) => {

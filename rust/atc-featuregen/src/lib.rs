@@ -6,6 +6,7 @@ pub mod declaration;
 pub mod engine;
 pub mod event;
 pub mod families;
+pub mod family;
 pub mod fixed;
 pub mod flows;
 pub mod groups;
@@ -20,6 +21,7 @@ pub mod replay;
 pub mod row;
 pub mod rows;
 pub mod spec;
+pub mod tables;
 pub mod timeline;
 
 /// Raised with every change of what a label means or how it is computed.

@@ -1,7 +1,7 @@
 //! What every family reads of a stretch: the book, its mid, the taker groups, the ticker.
 
 use crate::book::Book;
-use crate::event::{Level, MsgKind, Ticker};
+use crate::event::{Levels, MsgKind, Ticker};
 use crate::fixed::to_fixed;
 use crate::groups::TakerGroups;
 use crate::spec::Spec;
@@ -67,9 +67,9 @@ pub struct Market {
 
 impl Market {
     /// A book message at `t`.
-    pub fn book(&mut self, t: i64, kind: MsgKind, levels: &[Level], spec: &Spec) -> Result<(), String> {
+    pub fn book(&mut self, t: i64, kind: MsgKind, levels: Levels<'_>, spec: &Spec) -> Result<(), String> {
         self.had_book = true;
-        self.book.apply(t, kind, levels, spec.max_gap_ns)
+        self.book.apply_each(t, kind, levels.iter(), spec.max_gap_ns)
     }
 
     /// A ticker message; the last of a timestamp stands.

@@ -38,13 +38,20 @@ impl Sums {
         }
         // A division of 64 bits takes an instruction, one of 128 bits a library.
         let (q, r) = match i64::try_from(self.sum) {
-            Ok(sum) => (i128::from(sum.div_euclid(n as i64)), sum.rem_euclid(n as i64)),
+            Ok(sum) => floor_division(sum, n as i64),
             Err(_) => (self.sum.div_euclid(i128::from(n)), self.sum.rem_euclid(i128::from(n)) as i64),
         };
         let centred = self.squares.wrapping_sub(q.wrapping_mul(self.sum.wrapping_add(i128::from(r))));
         let centred = if centred == 0 { f64::NAN } else { to_f64(centred) };
         Parts { n: n as i64 as f64, remainder: r as f64, centred, x: to_f64(i128::from(x) - q) }
     }
+}
+
+/// Quotient and remainder of a division by n > 0, rounded down, with one division and no branch.
+fn floor_division(sum: i64, n: i64) -> (i128, i64) {
+    let (quotient, remainder) = (sum / n, sum % n);
+    let below = remainder >> 63;
+    (i128::from(quotient + below), remainder + (n & below))
 }
 
 /// What a z-score is computed from.

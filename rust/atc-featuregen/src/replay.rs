@@ -61,7 +61,7 @@ pub fn top_of_book(
         match event.kind {
             Kind::Book(kind, levels) => {
                 replayed
-                    .apply(event.ts_recv, kind, levels, max_gap)
+                    .apply_each(event.ts_recv, kind, levels.iter(), max_gap)
                     .map_err(|why| format!("book message {}: {why}", event.ev_seq))?;
                 let known = replayed.is_known(event.ts_recv, max_gap).then_some(&replayed);
                 top.push(event.ts_recv, event.ev_seq, known, depth);

@@ -78,7 +78,7 @@ impl RowBuffer {
         }
         let width = self.columns.len();
         for (place, column) in self.columns.iter_mut().enumerate() {
-            column.extend(self.block[place..].iter().step_by(width));
+            column.extend(self.block.chunks_exact(width).map(|row| row[place]));
         }
         self.block.clear();
     }

@@ -77,6 +77,11 @@ fn what_families_share_is_of_those_that_use_it() {
     let all: Vec<String> = digests(&copied("all"), &[], "").into_keys().collect();
     assert_eq!(changed_by("book", "book.rs", "self.known = false", "self.known = true"), all);
     assert!(all.len() >= 7);
+    assert_eq!(
+        changed_by("told", "family.rs", "family.take_row_back()", "()"),
+        all,
+        "what tells them apart is of all"
+    );
 }
 
 #[test]

@@ -11,7 +11,7 @@ use arrow_schema::{Field, Schema};
 use atc_featuregen::LABEL_SCHEMA_VERSION;
 use atc_featuregen::batch;
 use atc_featuregen::engine::Engine;
-use atc_featuregen::event::{Control, Event, Kind, Level, MsgKind, Ticker};
+use atc_featuregen::event::{Control, Event, Kind, Levels, MsgKind, Ticker};
 use atc_featuregen::families::SCHEMAS;
 use atc_featuregen::label;
 use atc_featuregen::spec::Spec;
@@ -194,8 +194,11 @@ impl FeatureEngine {
         let kind = MsgKind::from_code(msg_kind).ok_or_else(|| {
             value_error(format!("unknown msg_kind {msg_kind}, expected 0 SNAP, 1 DELTA or 2 CLEAR"))
         })?;
-        let levels: Vec<Level> = levels.into_iter().map(|(side, px, qty)| Level { side, px, qty }).collect();
-        self.push(ev_seq, ts_recv, ts_exch, flags, Kind::Book(kind, &levels))
+        let side: Vec<i8> = levels.iter().map(|level| level.0).collect();
+        let px: Vec<i32> = levels.iter().map(|level| level.1).collect();
+        let qty: Vec<i64> = levels.iter().map(|level| level.2).collect();
+        let levels = Levels { side: &side, px: &px, qty: &qty };
+        self.push(ev_seq, ts_recv, ts_exch, flags, Kind::Book(kind, levels))
     }
 
     #[allow(clippy::too_many_arguments)]

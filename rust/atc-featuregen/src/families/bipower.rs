@@ -1,7 +1,7 @@
 //! Schema `bipower`: volatility that jumps leave alone, and the share of the jumps.
 
 use crate::declaration::{Schema, schema};
-use crate::families::Family;
+use crate::family::Family;
 use crate::fixed::{from_fixed, to_f64};
 use crate::market::{BookClosed, Market};
 use crate::row::Row;

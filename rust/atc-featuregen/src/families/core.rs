@@ -1,7 +1,7 @@
 //! Schema `core`: what the plan's models use of trades and book.
 
 use crate::declaration::{Schema, schema};
-use crate::families::Family;
+use crate::family::Family;
 use crate::fixed::{to_f64, to_fixed};
 use crate::book::imbalance;
 use crate::flows::GroupWindows;

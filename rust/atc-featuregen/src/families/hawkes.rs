@@ -1,7 +1,7 @@
 //! Schema `hawkes`: exponential kernel sums over taker groups, which the intensities of a Hawkes process are linear in.
 
 use crate::declaration::{Schema, schema};
-use crate::families::Family;
+use crate::family::Family;
 use crate::fixed::{from_fixed, to_fixed};
 use crate::groups::Print;
 use crate::market::Market;

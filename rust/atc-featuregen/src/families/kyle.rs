@@ -1,7 +1,7 @@
 //! Schema `kyle`: how far a unit of signed volume moves the mid.
 
 use crate::declaration::{Schema, schema};
-use crate::families::Family;
+use crate::family::Family;
 use crate::fixed::to_f64;
 use crate::groups::Print;
 use crate::market::{BookClosed, Market};

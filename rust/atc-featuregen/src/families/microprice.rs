@@ -2,7 +2,7 @@
 
 use crate::book::Book;
 use crate::declaration::{Schema, schema};
-use crate::families::Family;
+use crate::family::Family;
 use crate::fixed::to_f64;
 use crate::market::{BookClosed, Market};
 use crate::quotes::QuotePath;

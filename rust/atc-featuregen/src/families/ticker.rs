@@ -2,7 +2,7 @@
 
 use crate::declaration::{Schema, schema};
 use crate::event::Ticker;
-use crate::families::Family;
+use crate::family::Family;
 use crate::fixed::to_fixed;
 use crate::market::{Market, MidChanges, TickerClosed};
 use crate::moments::{NULL, RowMoments};
