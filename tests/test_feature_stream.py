@@ -284,7 +284,7 @@ def test_flush_ends_a_stream() -> None:
 
 def test_rows_before_an_event_that_raises_are_not_lost() -> None:
     stream = FeatureStream(Spec().json(), ("spread_bps",))
-    trades = [TradeEvent(1, 100, 1000, 1, 1), TradeEvent(2, 10**10, 1000, 1, 1), TradeEvent(3, 99, 1000, 1, 1)]
+    trades = [TradeEvent(seq, t, 1000, 1, 1) for seq, t in ((1, 100), (2, 10**10), (3, 99))]
     with pytest.raises(DataError, match=r"TradeEvent 3 at 99"):
         stream.push_all(trades)
     assert [row.ev_seq for row in stream.unreturned] == [1]

@@ -68,7 +68,7 @@ def test_the_page_is_made_from_the_declarations() -> None:
     ("words", "message"),
     [
         ({"drop": ("ob_imbalance_top_5",)}, "did you mean 'ob_imbalance_top5'"),
-        ({"drop": ("tk_count_5s",)}, "is in none of features.families"),
+        ({"drop": ("tk_count_5s",)}, "is neither of features.families"),
         ({"columns": ("mid",)}, "not a declared column"),
         ({"families": ("orderflow",)}, "not a declared family"),
         ({"families": ("gate",), "drop": ("mscale_consensus_3sig",)}, "no column left"),

@@ -28,9 +28,9 @@ def set_columns(features: Features) -> tuple[str, ...]:
     for name in features.drop:
         if name not in chosen:
             raise UsageError(
-                f"features.drop: '{name}' is in none of features.families ({', '.join(features.families)}) and "
-                f"not in features.columns; {nearest(name, chosen)}. The set '{features.name}' drops it by "
-                "default: give features.drop=[] where you choose other families"
+                f"features.drop: '{name}' is neither of features.families ({', '.join(features.families)}) nor "
+                f"in features.columns; {nearest(name, chosen)}. If you chose other families than those of the "
+                f"set '{features.name}', which drops it, give features.drop=[] as well"
             )
     left = tuple(name for name in known if name in chosen.difference(features.drop))
     if not left:
