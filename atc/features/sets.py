@@ -27,10 +27,11 @@ def set_columns(features: Features) -> tuple[str, ...]:
     )
     for name in features.drop:
         if name not in chosen:
+            families = ", ".join(features.families)
             raise UsageError(
-                f"features.drop: '{name}' is neither of features.families ({', '.join(features.families)}) nor "
-                f"in features.columns; {nearest(name, chosen)}. If you chose other families than those of the "
-                f"set '{features.name}', which drops it, give features.drop=[] as well"
+                f"features.drop: '{name}' is neither of features.families ({families}) nor in "
+                f"features.columns; {nearest(name, chosen)}. If you chose other families than the set "
+                f"'{features.name}', which drops it, give features.drop=[] as well"
             )
     left = tuple(name for name in known if name in chosen.difference(features.drop))
     if not left:
