@@ -22,7 +22,8 @@ from atc.tracking.stages import Stages
 
 WORDS = (
     *("+experiment=logistic_13feat", "data.days=4", "data.rate=0.05"),
-    *("window.train_days=3", "window.holdout_days=1", "tracking=none", "runtime.progress=off"),
+    *("window.train_days=3", "window.holdout_days=1", "evaluation.resamples=20", "backtest=none"),
+    *("evaluation.adversarial.enabled=false", "tracking=none", "runtime.progress=off"),
 )
 
 
@@ -117,15 +118,18 @@ def test_the_looks_of_runs(
     assert two_days[-1] == "looks 1, runs 1"
 
 
-def test_a_refused_look_fails_the_run_with_the_way_out(tmp_path: Path) -> None:
-    (tmp_path / "data").mkdir()
-    (tmp_path / "data" / "holdout").write_text("in the way")
+def test_a_refused_look_fails_the_run_with_the_way_out(outputs: Path, tmp_path: Path) -> None:
+    """The same events under a root whose ledger cannot be made."""
+    looks(outputs)  # the events are there
+    (tmp_path / "canonical").symlink_to(outputs / "data" / "canonical")
+    (tmp_path / "holdout").write_text("in the way")
+    before = set((outputs / "runs").glob("*/manifest.json"))
     with pytest.raises(DataError, match=r"holdout ledger .* cannot be read or written .*protocol\.sealed"):
-        made(tmp_path)
-    (folder,) = (path for path in (tmp_path / "runs").iterdir() if not path.name.startswith("."))
-    assert json.loads((folder / "manifest.json").read_text())["status"] == "failed"
-    assert not (folder / "metrics.json").exists()
-    assert not (folder / "predictions.parquet").exists()
+        made(outputs, f"paths.events={tmp_path}", "seed=9")
+    (manifest,) = set((outputs / "runs").glob("*/manifest.json")) - before
+    assert json.loads(manifest.read_text())["status"] == "failed"
+    assert not (manifest.parent / "metrics.json").exists()
+    assert not (manifest.parent / "predictions.parquet").exists()
 
 
 def test_a_damaged_ledger_is_mended_by_the_command_that_its_message_names(tmp_path: Path) -> None:
