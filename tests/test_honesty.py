@@ -88,11 +88,23 @@ def test_shuffled_labels_score_chance(outputs: Path) -> None:
     assert control.scores_chance, control
 
 
-def test_the_holdout_decides_nothing(outputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever its inputs and returns: threshold, trees and validation scores stay the same to the bit."""
+@pytest.mark.parametrize(
+    "label",
+    [
+        ("label=hold10_oracle_q14", "model.n_estimators=20"),
+        ("label=tlob", "label.threshold=mean_spread", "model=softmax", "weights=uniqueness"),
+    ],
+    ids=["quantile", "mean_spread"],
+)
+def test_the_holdout_decides_nothing(
+    label: tuple[str, ...], outputs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever its inputs, returns and spreads: threshold, model and validation scores stay the same to the
+    bit.
+    """
     from atc.tasks import rows as rows_module
 
-    words = (*TWENTY_DAYS, "label=hold10_oracle_q14", "model.n_estimators=20")
+    words = (*TWENTY_DAYS, *label)
     read = rows_module.read_rows
 
     def spoiled(*arguments: Any) -> Any:
@@ -102,6 +114,7 @@ def test_the_holdout_decides_nothing(outputs: Path, monkeypatch: pytest.MonkeyPa
             rng = np.random.default_rng(1)
             rows.x[held] = rng.normal(size=(int(held.sum()), rows.x.shape[1]))
             rows.r_bps[held] = rng.normal(scale=500.0, size=(int(held.sum()), 1))
+            rows.spread_bps[held] = rng.uniform(100.0, 900.0, size=int(held.sum()))
         return rows
 
     monkeypatch.setattr(rows_module, "read_rows", spoiled)
@@ -114,7 +127,7 @@ def test_the_holdout_decides_nothing(outputs: Path, monkeypatch: pytest.MonkeyPa
         data = task.load(desk)
         models = task.fit(data, desk)
         named = models.by_name["model"].model
-        fitted.append((data.label.threshold_bps, named.predict(data.valid.select(named.features).x)))
+        fitted.append((data.label.constants, named.predict(data.valid.select(named.features).x)))
     assert fitted[0][0] == fitted[1][0]
     np.testing.assert_array_equal(fitted[0][1], fitted[1][1])
 
