@@ -102,6 +102,9 @@ def test_composition_equals_hydras_own(overrides: list[str]) -> None:
         ("window.holdout_days=100001", "window.holdout_days", "less than or equal to 100000"),
         ("model.n_estimators=1e7", "model.n_estimators", "less than or equal to 1000000"),
         ("evaluation.resamples=1e7", "evaluation.resamples", "less than or equal to 1000000"),
+        ("evaluation.hac_horizons=1", "evaluation.hac_horizons", "greater than or equal to 2"),
+        ("evaluation.regimes.trend=vwap_dev_30m", "evaluation.regimes.trend", "'vwap_dev_30m_bps'"),
+        ("calibration=isotonik", "calibration", "did you mean 'isotonic'?"),
         ("label=fwd_logret", "label.kind", "label=hold10_oracle or label=hold10_oracle_q14"),
         ("baseline.features.engine.min_values=30", "baseline.features.engine", "set features.engine."),
         ("window.train_day=3", "window.train_day", "did you mean 'window.train_days'?"),
@@ -160,6 +163,13 @@ def test_a_return_is_no_label_of_a_classifier() -> None:
     assert "lift compares models on the same formulas" in engine.message
     assert label.combination
     assert engine.combination
+
+
+def test_a_return_has_no_probabilities_to_calibrate() -> None:
+    with pytest.raises(ConfigError) as caught:
+        compose(["label=fwd_logret", "calibration=isotonic"])
+    told = {problem.key: problem.message for problem in caught.value.problems}
+    assert "isotonic mends probabilities, and label fwd_logret has none" in told["calibration.kind"]
 
 
 def test_a_baseline_of_other_columns_keeps_the_models_formulas() -> None:
