@@ -100,15 +100,18 @@ class _Problem:
             gradient += np.einsum("ij,ic->cj", a, weights[:, None] * error)
             if hessian is not None:
                 for one in range(self.classes):
-                    for other in range(one + 1):
-                        share = p[:, one] * ((one == other) - p[:, other])
-                        hessian[one, :, other] += gram(a, weights * share)
+                    for other in range(one):
+                        hessian[one, :, other] -= gram(a, weights * p[:, one] * p[:, other])
         if hessian is None:
             return Objective(value, gradient.ravel(), None)
         for one in range(self.classes):
             for other in range(one):
                 hessian[other, :, one] = hessian[one, :, other].T
-            hessian[one, :, one] += np.diag(np.append(np.full(width - 1, self.config.l2), 0.0))
+        for one in range(self.classes):
+            # p(1 − p) is the sum of its products with the other classes' p: a shift of all margins is flat.
+            hessian[one, :, one] = -sum(
+                hessian[one, :, other] for other in range(self.classes) if other != one
+            ) + np.diag(np.append(np.full(width - 1, self.config.l2), 0.0))
         size = self.classes * width
         return Objective(value, gradient.ravel(), hessian.reshape(size, size))
 
