@@ -42,7 +42,7 @@ def compute_features(job: DayJob, wanted: Sequence[Output]) -> Computed:
 
     spec = json.dumps({**json.loads(job.spec), "schemas": [output.schema for output in wanted]})
     builder, messages = _rust.RowBuilder(spec, *job.emit), 0
-    for part in _parts(job, min(output.inputs["read"][0] for output in wanted)):
+    for part in parts_of(job, min(output.inputs["read"][0] for output in wanted)):
         messages += _messages(part, job.emit)
         if builder.feed(*(part[kind] for kind in Kind)):
             break
@@ -63,14 +63,15 @@ def compute_labels(job: DayJob) -> Computed:
     except (Damaged, FileNotFoundError) as why:
         raise DataError(not_to_be_used(job.rows, why)) from why
     labeller, messages = _rust.Labeller(job.spec), 0
-    for part in _parts(job, job.reads.begin):
+    for part in parts_of(job, job.reads.begin):
         messages += _messages(part, job.emit)
         labeller.feed(*(part[kind] for kind in Kind))
     labels = labeller.finish(times, job.label.heads, job.label.smooth_ns)
     return Computed((pa.Table.from_batches([labels]),), messages)
 
 
-def _parts(job: DayJob, begin: int) -> Iterator[Part]:
+def parts_of(job: DayJob, begin: int) -> Iterator[Part]:
+    """The events of a job from `begin`, ns, on, in the columns that a value can depend on."""
     columns = {kind: [n for n in schema_of(kind).names if n not in _NOT_READ] for kind in Kind}
     return read_parts(job.events, begin, job.reads.end, columns)
 

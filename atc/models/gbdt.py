@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from atc.config.model import Gbdt
 from atc.errors import DataError
@@ -26,6 +27,7 @@ from atc.models.base import (
     degenerate_columns,
     one_head,
 )
+from atc.models.lightgbm_bins import edges_of
 from atc.models.lightgbm_rows import lightgbm_rows
 from atc.protocol.dataset import Block
 from atc.protocol.row_runs import Matrix, RowRuns
@@ -79,6 +81,28 @@ def parameters(config: Gbdt, seed: int, classes: int = 2) -> dict[str, Plain | l
     }
 
 
+def binned(
+    block: Block,
+    chosen: Mapping[str, Plain | list[str]],
+    *,
+    rows: np.ndarray[Any, Any] | None = None,
+    like: lightgbm.Dataset | None = None,
+) -> lightgbm.Dataset:
+    """Rows of `block` (None: all) in LightGBM's bins: those of `like`, or edges of their own."""
+    import lightgbm
+
+    some: Any = slice(None) if rows is None else rows
+    return lightgbm.Dataset(
+        lightgbm_rows(block.x if rows is None else block.x[rows]),
+        label=block.y[some, 0],
+        weight=None if block.weights is None else block.weights[some],
+        reference=like,  # bin edges come from the training rows alone
+        feature_name=list(block.features),
+        params=dict(chosen),
+        free_raw_data=True,
+    )
+
+
 @dataclass(frozen=True)
 class _State:
     booster: lightgbm.Booster
@@ -126,22 +150,8 @@ class GbdtModel:
         chosen = parameters(config, seed, len(train.classes))
         for part, block in (("training rows", train), ("validation rows", valid)):
             one_head(block, part)
-        names = list(train.features)
         sample = curve_rows(train.n_rows)
-
-        def binned(block: Block, rows: np.ndarray[Any, Any] | None, like: lightgbm.Dataset | None) -> Any:
-            some: Any = slice(None) if rows is None else rows
-            return lightgbm.Dataset(
-                lightgbm_rows(block.x if rows is None else block.x[rows]),
-                label=block.y[some, 0],
-                weight=None if block.weights is None else block.weights[some],
-                reference=like,  # bin edges come from the training rows alone
-                feature_name=names,
-                params=chosen,
-                free_raw_data=True,
-            )
-
-        train_bins = binned(train, None, None)
+        train_bins = binned(train, chosen)
         curves: dict[str, list[float]] = {}
 
         def watch(env: lightgbm.callback.CallbackEnv) -> None:
@@ -157,7 +167,10 @@ class GbdtModel:
             chosen,
             train_bins,
             num_boost_round=config.n_estimators,
-            valid_sets=[binned(valid, None, train_bins), binned(train, sample, train_bins)],
+            valid_sets=[
+                binned(valid, chosen, like=train_bins),
+                binned(train, chosen, rows=sample, like=train_bins),
+            ],
             # LightGBM never stops by a set of this name.
             valid_names=["valid", "training"],
             callbacks=[
@@ -195,7 +208,7 @@ class GbdtModel:
             converged=None,
             gradient_norm=None,
             importance_kind="gain",
-            importance=tuple(Importance(names[i], float(gains[i]), int(splits[i])) for i in order),
+            importance=tuple(Importance(train.features[i], float(gains[i]), int(splits[i])) for i in order),
             null_columns=null,
             constant_columns=constant,
             notes=notes,
@@ -230,6 +243,15 @@ class GbdtModel:
             found = np.asarray(state.booster.predict(rows, num_threads=state.num_threads))
             score[start : start + step] = found.reshape(len(rows), -1)
         return score
+
+    @property
+    def text(self) -> str:
+        """The trees as LightGBM writes them."""
+        return self._fitted().booster.model_to_string()
+
+    def bin_edges(self, train: Block, seed: int) -> Mapping[str, NDArray[np.float64]]:
+        """By input the largest value of `train` in each of the bins that a fit on it has."""
+        return edges_of(binned(train, parameters(self._config, seed, len(train.classes))), train)
 
     def save(self, directory: Path, stem: str) -> tuple[str, ...]:
         """Write LightGBM's own text, `model.txt`; the manifest names what it was fitted on."""

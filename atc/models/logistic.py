@@ -117,6 +117,11 @@ class LogisticModel:
         return ("p",)
 
     @property
+    def standardiser(self) -> Standardiser:
+        """What the inputs are standardised with."""
+        return self._fitted().standardiser
+
+    @property
     def coefficients(self) -> Vector:
         """(k + 1,) weights of the standardised inputs and, last, the bias."""
         state = self._fitted()

@@ -32,6 +32,8 @@ class MarketData:
         self._config = config
         self.digest = ""
         """Of all that the rows depend on; known after `prepare`."""
+        self.workers: int | None = None
+        """Processes that build days; None: one a core."""
         # Ids of the ingests that are this data set; None: all that is filed.
         self._only: tuple[str, ...] | None = None
 
@@ -49,7 +51,7 @@ class MarketData:
         # A protocol that does not fit the window is refused before anything is built.
         _ = self.planned_folds
         self._demand_costs()
-        facts, source = self.facts, self._source
+        facts, source = self.facts, self.source
         read = {
             day
             for span_days in (self.days_of(self.spans.train), self.days_of(self.spans.holdout))
@@ -177,7 +179,8 @@ class MarketData:
         return Holdout(venue, symbol, span, digest)
 
     @property
-    def _source(self) -> Source:
+    def source(self) -> Source:
+        """What days of rows and labels are built from, and the cache that keeps them."""
         from atc.features.day_cache import Source
 
         config = self._config
@@ -212,15 +215,25 @@ class MarketData:
 
     def build(self, days: Sequence[date], columns: Sequence[str], desk: Desk) -> tuple[Features, Labels]:
         """The files of `columns` and of labels of `days`, made unless they are there."""
+        from functools import partial
+
         from atc.features.day_cache import feature_days, label_days
+        from atc.features.executors.local import local
         from atc.labels.definitions import label_spec
 
-        source = self._source
+        source, make_executor = self.source, partial(local, self.workers)
         with desk.stage("features") as stage, desk.bar("features", len(days), "days") as bar:
-            features = feature_days(source, days, columns, watch=_shown(bar))
+            features = feature_days(source, days, columns, watch=_shown(bar), make_executor=make_executor)
             stage.cached = features.cached == len(days)
         with desk.stage("labels") as stage, desk.bar("labels", len(days), "days") as bar:
-            labels = label_days(source, days, features, label_spec(self._config.label), watch=_shown(bar))
+            labels = label_days(
+                source,
+                days,
+                features,
+                label_spec(self._config.label),
+                watch=_shown(bar),
+                make_executor=make_executor,
+            )
             stage.cached = labels.cached == len(days)
         return features, labels
 

@@ -1,0 +1,224 @@
+"""The search: windows laid at random, times t at which something became known, other events after t."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Generic, TypeVar
+
+import numpy as np
+
+from atc.errors import AtcError
+from atc.leaks.facts import Comparison, Facts, Moved, compare
+from atc.leaks.perturb import KINDS, perturbed
+from atc.leaks.stages import Stage
+from atc.leaks.streams import Stream
+from atc.protocol.window import Spans
+
+R = TypeVar("R")
+
+MakeRun = Callable[[Path, Spans], R]
+"""A run on the events under a root, with a window."""
+
+ORIGINAL, PERTURBED = "original", "perturbed"
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much is tried."""
+
+    windows: int = 2
+    """Places of the window; the runs on the original events are one a window."""
+    probes: int = 1
+    """Times t a window and stage."""
+    seed: int = 1
+    stop_at_first: bool = False
+    """No further probe once a leak is found: which stage is first is then decided by that probe alone."""
+
+
+@dataclass(frozen=True)
+class Probe:
+    """One t, and the events after it that were changed."""
+
+    number: int
+    t: int
+    """ns; events with `ts_recv` <= t are as they were."""
+    spans: Spans
+    kinds: tuple[str, ...]
+    seed: int
+    aimed_at: str
+    """The stage that had come to know something at t."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one probe showed."""
+
+    probe: Probe
+    comparisons: tuple[Comparison, ...]
+    not_run: str = ""
+    """Why stages after those of `comparisons` have no figures: the changed events are too few for them."""
+
+    @property
+    def moved(self) -> Moved | None:
+        """The first value of the first stage that moved."""
+        return next((one.first for one in self.comparisons if one.first is not None), None)
+
+
+@dataclass(frozen=True)
+class StageSummary:
+    """One stage over all probes."""
+
+    stage: str
+    checked: int
+    moved: int
+    first: Moved | None
+    """Of the probe in which it was known longest before t."""
+    t: int | None
+    """That probe's t."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """All probes."""
+
+    findings: tuple[Finding, ...]
+    stages: tuple[StageSummary, ...]
+
+    @property
+    def leak(self) -> Finding | None:
+        """The probe that shows the first stage that moved, from the nearest time."""
+        for summary in self.stages:
+            if summary.first is not None:
+                return next(
+                    one
+                    for one in self.findings
+                    if one.probe.t == summary.t and any(c.first is summary.first for c in one.comparisons)
+                )
+        return None
+
+
+def _unwatched(done: int) -> None:
+    """For searches that nobody looks at."""
+    del done
+
+
+@dataclass
+class Localiser(Generic[R]):
+    """Probes a list of stages on one stream of events."""
+
+    stream: Stream
+    stages: Sequence[Stage[R]]
+    make_run: MakeRun[R]
+    folder: Path
+    """For the events of both streams; removed by whoever made it."""
+    effort: Effort = field(default_factory=Effort)
+    watch: Callable[[int], object] = _unwatched
+    """Called with the number of probes done."""
+
+    def run(self) -> Report:
+        """Every probe. Raises AtcError where the original events are too few for a stage."""
+        rng = np.random.default_rng(self.effort.seed)
+        self.stream.write(self.folder / ORIGINAL, ORIGINAL)
+        findings: list[Finding] = []
+        for _ in range(self.effort.windows):
+            for finding in self._probe_window(self._spans(rng), rng, len(findings)):
+                findings.append(finding)
+                self.watch(len(findings))
+                if self.effort.stop_at_first and finding.moved is not None:
+                    return self._report(findings)
+        return self._report(findings)
+
+    def _spans(self, rng: np.random.Generator) -> Spans:
+        """Training from the first day on, up to a random instant in the middle of the days."""
+        begin, end = self.stream.begin_ns, self.stream.end_ns
+        cut = begin + round((end - begin) * float(rng.uniform(0.5, 0.75)))
+        return Spans((begin, cut), (cut, end))
+
+    def _probe_window(self, spans: Spans, rng: np.random.Generator, number: int) -> Iterator[Finding]:
+        run = self.make_run(self.folder / ORIGINAL, spans)
+        before = [(stage.name, list(stage.facts(run))) for stage in self.stages]
+        del run
+        for name, facts in before:
+            for _ in range(self.effort.probes):
+                instants = self._instants(facts)
+                if not len(instants):
+                    continue
+                t = int(rng.choice(instants))
+                for kinds in _mixes(rng):
+                    probe = Probe(number, t, spans, kinds, int(rng.integers(2**31)), name)
+                    finding = self._finding(probe, before)
+                    if not finding.not_run:
+                        break
+                number += 1
+                yield finding
+
+    def _instants(self, facts: Sequence[Facts]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+        """When something became known, with enough of the stream before and after it."""
+        begin, end = self.stream.begin_ns, self.stream.end_ns
+        low, high = begin + (end - begin) // 5, end - (end - begin) // 50
+        known = np.unique(np.concatenate([one.known_ns for one in facts] or [np.empty(0, dtype=np.int64)]))
+        return known[(known >= low) & (known <= high)]
+
+    def _finding(self, probe: Probe, before: Sequence[tuple[str, Sequence[Facts]]]) -> Finding:
+        root = self.folder / f"{PERTURBED}-{probe.number}-{len(probe.kinds)}"
+        other = changed(self.stream, probe)
+        other.write(root, root.name)
+        run = self.make_run(root, probe.spans)
+        comparisons: list[Comparison] = []
+        for stage, (name, ours) in zip(self.stages, before, strict=True):
+            if not any((one.known_ns <= probe.t).any() for one in ours):
+                # Nothing was known; a leak into later stages would show in probes at their own times.
+                continue
+            try:
+                theirs = list(stage.facts(run))
+            except (AtcError, ValueError) as why:
+                return Finding(probe, tuple(comparisons), not_run=f"{name}: {why}")
+            comparisons += compared(name, ours, theirs, probe.t)
+        return Finding(probe, tuple(comparisons))
+
+    def _report(self, findings: Sequence[Finding]) -> Report:
+        summaries = []
+        for stage in self.stages:
+            of_stage = [
+                (comparison, finding.probe.t)
+                for finding in findings
+                for comparison in finding.comparisons
+                if comparison.stage == stage.name
+            ]
+            moved = [(one.first, t) for one, t in of_stage if one.first is not None]
+            first, t = max(moved, key=lambda one: one[0].distance_ns(one[1]), default=(None, None))
+            summaries.append(
+                StageSummary(
+                    stage.name,
+                    checked=sum(one.checked for one, _ in of_stage),
+                    moved=sum(one.moved for one, _ in of_stage),
+                    first=first,
+                    t=t,
+                )
+            )
+        return Report(tuple(findings), tuple(summaries))
+
+
+def compared(stage: str, before: Sequence[Facts], after: Sequence[Facts], t: int) -> list[Comparison]:
+    """The tables of a stage on both streams; one that only one of them has is compared with an empty one."""
+    others = {one.table: one for one in after}
+    return [compare(stage, one, others.get(one.table, _empty(one)), t) for one in before]
+
+
+def changed(stream: Stream, probe: Probe) -> Stream:
+    """`stream` with other events after `probe.t`."""
+    tables = perturbed(stream.tables, probe.t, probe.kinds, probe.seed, stream.end_ns)
+    return Stream(stream.instrument, stream.days, tables)
+
+
+def _mixes(rng: np.random.Generator) -> Iterator[tuple[str, ...]]:
+    """All changes at once, and, where that leaves too little of a market, single ones."""
+    yield tuple(KINDS)
+    for name in rng.permutation(["prices", "sizes", "sides", "delayed"]):
+        yield (str(name),)
+
+
+def _empty(facts: Facts) -> Facts:
+    return Facts(facts.table, facts.key, facts.frame[:0], facts.known_ns[:0], facts.lasting)
