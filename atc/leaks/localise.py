@@ -21,6 +21,9 @@ R = TypeVar("R")
 MakeRun = Callable[[Path, Spans], R]
 """A run on the events under a root, with a window."""
 
+_SOON_SHARE, _SOON = 0.5, 0.1
+"""So many times t are drawn from those that are followed soonest, and how many of them those are."""
+
 ORIGINAL, PERTURBED = "original", "perturbed"
 
 
@@ -142,10 +145,9 @@ class Localiser(Generic[R]):
         del run
         for name, facts in before:
             for _ in range(self.effort.probes):
-                instants = self._instants(facts)
-                if not len(instants):
+                t = self._aim(facts, rng)
+                if t is None:
                     continue
-                t = int(rng.choice(instants))
                 for kinds in _mixes(rng):
                     probe = Probe(number, t, spans, kinds, int(rng.integers(2**31)), name)
                     finding = self._finding(probe, before)
@@ -154,12 +156,25 @@ class Localiser(Generic[R]):
                 number += 1
                 yield finding
 
-    def _instants(self, facts: Sequence[Facts]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-        """When something became known, with enough of the stream before and after it."""
+    def _aim(self, facts: Sequence[Facts], rng: np.random.Generator) -> int | None:
+        """A time at which a table of the stage came to know something, with enough of the stream around it.
+
+        One time in two it is one that is soon followed by the table's next: a look ahead of a second shows
+        only where something happens within a second. None where the stage knows nothing in time.
+        """
         begin, end = self.stream.begin_ns, self.stream.end_ns
         low, high = begin + (end - begin) // 5, end - (end - begin) // 50
-        known = np.unique(np.concatenate([one.known_ns for one in facts] or [np.empty(0, dtype=np.int64)]))
-        return known[(known >= low) & (known <= high)]
+        tables = []
+        for one in facts:
+            known = np.unique(one.known_ns)
+            if len(within := known[(known >= low) & (known <= high)]):
+                tables.append((within, np.diff(known, append=end)[(known >= low) & (known <= high)]))
+        if not tables:
+            return None
+        known, gaps = tables[int(rng.integers(len(tables)))]
+        if rng.random() < _SOON_SHARE:
+            known = known[gaps <= np.quantile(gaps, _SOON)]
+        return int(rng.choice(known))
 
     def _finding(self, probe: Probe, before: Sequence[tuple[str, Sequence[Facts]]]) -> Finding:
         root = self.folder / f"{PERTURBED}-{probe.number}-{len(probe.kinds)}"

@@ -1,0 +1,56 @@
+"""A tiny simulated market for the leak localiser, and a search on it with as little as finds a leak."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+import atc
+from atc.config.schema import RunConfig, SimulatedData
+from atc.events.catalog import Catalog
+from atc.events.simulate import ensure_simulated, located
+from atc.leaks.localise import Effort, Localiser, Report
+from atc.leaks.stages import TICK_STAGES, Stage
+from atc.leaks.streams import Stream, read_stream
+from atc.leaks.tick_run import TickRun, on_stream
+from atc.protocol.window import Spans
+
+SMALL = (
+    "+experiment=gbdt_36feat",
+    *("data.days=3", "data.rate=0.03", "window.train_days=2", "window.holdout_days=1"),
+    # Statistics of windows that hold few rows at this rate are numbers and not null.
+    *(
+        "features.engine.min_values=3",
+        "model.n_estimators=5",
+        "model.num_threads=1",
+        "model.min_child_samples=20",
+    ),
+)
+
+
+@cache
+def market(root: Path, *words: str) -> tuple[RunConfig, Stream]:
+    """The config and the events of `SMALL` with `words`, simulated under `root` unless they are there."""
+    config = atc.compose([*SMALL, *words, f"paths.outputs={root}", "runtime.progress=off"])
+    assert isinstance(config.data, SimulatedData)
+    ensure_simulated(config.data, config.paths.events_dir)
+    facts = located(config.data)
+    catalog = Catalog(config.paths.events_dir)
+    stream = read_stream(catalog, facts.venue, facts.symbol, catalog.days(facts.venue, facts.symbol))
+    return on_stream(config, facts, root, root), stream
+
+
+def searched(  # all of them are different things
+    config: RunConfig,
+    stream: Stream,
+    folder: Path,
+    effort: Effort,
+    stages: Sequence[Stage[TickRun]] = TICK_STAGES,
+) -> Report:
+    """The report of a search whose files lie in the new `folder`."""
+
+    def make_run(root: Path, spans: Spans) -> TickRun:
+        return TickRun(on_stream(config, config.data, root, folder / "outputs"), spans)
+
+    return Localiser(stream, stages, make_run, folder, effort).run()
