@@ -92,7 +92,7 @@ def told_by_later(kind: Kind, column: str, messages: int) -> Callable[[Patch], N
 
 
 def other_rows(patch: Patch, change: Callable[[Any, dict[str, int]], None]) -> None:
-    """Rows as they are read from the cache, changed in place; `change` gets them and the places of columns."""
+    """Rows as read from the cache, changed in place by `change`, which gets the places of columns."""
     read_rows = rows_module.read_rows
 
     def planted(symbol: str, features: Any, labels: Any, columns: Sequence[str]) -> Any:

@@ -127,6 +127,8 @@ def compare(stage: str, before: Facts, after: Facts, t: int) -> Comparison:
                 Moved(stage, before.table, ROW, _row(rows, key, place), int(known[place]), *words),
             )
     for name in before.values:
+        if not len(ours):
+            continue
         differs = different(ours[name], theirs[name])
         count = int(np.count_nonzero(differs))
         if not count:

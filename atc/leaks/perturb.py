@@ -7,6 +7,7 @@ Each takes canonical tables of a few days and changes nothing at or before t. Wh
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
@@ -21,19 +22,30 @@ _DROPPED_SHARE, _INSERTED_SHARE = 0.2, 0.1
 _SWAPPED = 3
 """So many messages in a row exchange what they say."""
 
-Change = Callable[[Tables, int, np.random.Generator], Tables]
+
+@dataclass(frozen=True)
+class Moment:
+    """The end of what stays as it was."""
+
+    t: int
+    """ns."""
+    price: int
+    """Last traded before, ticks."""
 
 
-def _prices(tables: Tables, anchor: int, rng: np.random.Generator) -> Tables:
+Change = Callable[[Tables, Moment, np.random.Generator], Tables]
+
+
+def _prices(tables: Tables, after: Moment, rng: np.random.Generator) -> Tables:
     """Distances from the last price before t doubled, and all shifted: other returns, other spreads."""
     shift = int(rng.integers(3, 50)) * int(rng.choice((-1, 1)))
-    return _priced(tables, lambda px: 2 * (px - anchor) + anchor + shift)
+    return _priced(tables, lambda px: 2 * (px - after.price) + after.price + shift)
 
 
-def _sides(tables: Tables, anchor: int, rng: np.random.Generator) -> Tables:
+def _sides(tables: Tables, after: Moment, rng: np.random.Generator) -> Tables:
     """The market in a mirror: what rose falls, who bought sells."""
     del rng
-    mirrored = dict(_priced(tables, lambda px: 2 * anchor - px))
+    mirrored = dict(_priced(tables, lambda px: 2 * after.price - px))
     for kind in (Kind.BOOK, Kind.TRADE):
         mirrored[kind] = mirrored[kind].with_columns(-pl.col("side"))
     swapped = {"bid": "ask", "ask": "bid", "high": "low", "low": "high", "bid_qty": "ask_qty"}
@@ -44,9 +56,9 @@ def _sides(tables: Tables, anchor: int, rng: np.random.Generator) -> Tables:
     return mirrored
 
 
-def _sizes(tables: Tables, anchor: int, rng: np.random.Generator) -> Tables:
+def _sizes(tables: Tables, after: Moment, rng: np.random.Generator) -> Tables:
     """Every size times 1 to 4; a level that goes still goes."""
-    del anchor
+    del after
     changed = dict(tables)
     for kind, names in ((Kind.BOOK, ("qty_lots",)), (Kind.TRADE, ("qty_lots",))):
         factor = pl.Series(rng.integers(1, 5, len(tables[kind])))
@@ -61,9 +73,9 @@ def _sizes(tables: Tables, anchor: int, rng: np.random.Generator) -> Tables:
     return changed
 
 
-def _order(tables: Tables, anchor: int, rng: np.random.Generator) -> Tables:
+def _order(tables: Tables, after: Moment, rng: np.random.Generator) -> Tables:
     """Of every few messages of a kind each says what another said; times stay."""
-    del anchor
+    del after
     changed = dict(tables)
     for kind in (Kind.BOOK, Kind.TRADE, Kind.TICKER):
         table = tables[kind]
@@ -80,9 +92,9 @@ def _order(tables: Tables, anchor: int, rng: np.random.Generator) -> Tables:
     return changed
 
 
-def _dropped(tables: Tables, anchor: int, rng: np.random.Generator) -> Tables:
+def _dropped(tables: Tables, after: Moment, rng: np.random.Generator) -> Tables:
     """A fifth of the messages is missing, and all of a minute and a half; whole books stay."""
-    del anchor
+    del after
     starts = [int(table["ts_recv"][0]) for table in tables.values() if len(table)]
     silence = min(starts, default=0) + int(rng.integers(0, 600_000_000_000))
     changed = dict(tables)
@@ -98,9 +110,9 @@ def _dropped(tables: Tables, anchor: int, rng: np.random.Generator) -> Tables:
     return changed
 
 
-def _inserted(tables: Tables, anchor: int, rng: np.random.Generator) -> Tables:
+def _inserted(tables: Tables, after: Moment, rng: np.random.Generator) -> Tables:
     """Some prints and tickers are told again a little later, at another price and size."""
-    del anchor
+    del after
     changed = dict(tables)
     for kind in (Kind.TRADE, Kind.TICKER):
         table = tables[kind]
@@ -114,11 +126,30 @@ def _inserted(tables: Tables, anchor: int, rng: np.random.Generator) -> Tables:
     return changed
 
 
-def _delayed(tables: Tables, anchor: int, rng: np.random.Generator) -> Tables:
+def _delayed(tables: Tables, after: Moment, rng: np.random.Generator) -> Tables:
     """Everything comes a little later."""
-    del anchor
+    del after
     delay = int(rng.integers(1_000_000, 3_000_000_000))
     return {kind: table.with_columns(pl.col("ts_recv") + delay) for kind, table in tables.items()}
+
+
+def _at_once(tables: Tables, after: Moment, rng: np.random.Generator) -> Tables:
+    """The next whole book, print and ticker come within a few ns of t, at other prices: a look ahead of any
+    length meets something that was not there.
+    """
+    del rng
+    changed = dict(tables)
+    prices = {Kind.BOOK: ("px_ticks",), Kind.TRADE: ("px_ticks",), Kind.TICKER: ("bid", "ask", "last")}
+    for wait, (kind, names) in enumerate(prices.items(), start=1):
+        table = tables[kind]
+        whole = table.filter(pl.col("msg_kind") == MsgKind.SNAP) if kind is Kind.BOOK else table
+        soon = whole.filter(pl.col("ev_seq") == whole["ev_seq"].first()).with_columns(
+            pl.lit(after.t + wait).alias("ts_recv"),
+            pl.lit(after.t).alias("ts_exch"),
+            *(pl.col(name) + 1 for name in names),
+        )
+        changed[kind] = pl.concat([soon.cast(table.schema), table])
+    return changed
 
 
 KINDS: Mapping[str, Change] = {
@@ -129,6 +160,7 @@ KINDS: Mapping[str, Change] = {
     "dropped": _dropped,
     "inserted": _inserted,
     "delayed": _delayed,
+    "at_once": _at_once,
 }
 """By name, in the order in which several are applied."""
 
@@ -138,10 +170,10 @@ def perturbed(tables: Tables, t: int, kinds: Sequence[str], seed: int, end_ns: i
     rng = np.random.default_rng(seed)
     past = {kind: table.filter(pl.col("ts_recv") <= t) for kind, table in tables.items()}
     future: Tables = {kind: table.filter(pl.col("ts_recv") > t) for kind, table in tables.items()}
-    anchor = _last_price(past, future)
+    after = Moment(t, _last_price(past, future))
     for name in KINDS:
         if name in kinds:
-            future = KINDS[name](future, anchor, rng)
+            future = KINDS[name](future, after, rng)
     future = {kind: table.filter(pl.col("ts_recv") < end_ns) for kind, table in future.items()}
     first = 1 + max((int(table["ev_seq"].max()) for table in past.values() if len(table)), default=-1)  # type: ignore[arg-type]  # a column of integers
     future = _renumbered(future, first)

@@ -17,7 +17,7 @@ def lines(report: Report) -> Iterator[str]:
     rows = [("stage", "checked", "moved", "first: table.column", "row", "known before t")]
     for one in report.stages:
         if one.first is None or one.t is None:
-            what = "–" if one.checked else "nothing was known at any t: not checked"
+            what = "–" if one.checked else "not checked: nothing of it was known at any t"
             rows.append((one.stage, f"{one.checked:,}", f"{one.moved:,}", what, "", ""))
         else:
             rows.append(

@@ -7,10 +7,11 @@ to `atc.leaks.localise`.
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import numpy as np
 import polars as pl
@@ -18,9 +19,12 @@ import polars as pl
 from atc.events.schema import Kind
 from atc.leaks.facts import Facts
 from atc.leaks.tick_run import TickRun
-
-if TYPE_CHECKING:
-    from atc.tasks.fitting import FittedModel
+from atc.models.base import Model
+from atc.models.gbdt import GbdtModel
+from atc.models.logistic import LogisticModel
+from atc.models.per_head import PerHead
+from atc.models.softmax import SoftmaxModel
+from atc.protocol.dataset import Block
 
 R_contra = TypeVar("R_contra", contravariant=True)
 
@@ -83,58 +87,56 @@ def feature_facts(run: TickRun) -> list[Facts]:
 def label_facts(run: TickRun) -> list[Facts]:
     """Returns, known at the end of their interval; which are null, known when a silence would be a gap."""
     rows = run.rows
-    facts = []
+    spreads = rows.keys.select(KEY).with_columns(pl.Series("spread_bps", rows.spread_bps))
+    facts = [Facts("spreads", KEY, spreads, rows.t0, lasting=False)]
     for head in range(rows.t1.shape[1]):
         r, t1 = rows.r_bps[:, head], rows.t1[:, head]
         frame = rows.keys.select(KEY).with_columns(
             pl.Series("r_bps", r), pl.Series("t0", rows.t0), pl.Series("t1", t1)
         )
         is_null = np.isnan(r)
-        name = f"head {head}" if rows.t1.shape[1] > 1 else "returns"
+        name = f"returns {rows.heads[head]}".strip()
         facts.append(
             Facts(name, KEY, frame.filter(~pl.Series(is_null)), t1[~is_null], lasting=False),
         )
-        nulls = rows.keys.select(KEY).with_columns(pl.Series("is_null", is_null))
+        nulls = rows.keys.select(KEY).with_columns(
+            pl.Series("is_null", is_null), pl.Series("null_cause", rows.null_cause[:, head])
+        )
         facts.append(Facts(f"nulls of {name}", KEY, nulls, t1 + run.max_gap_ns, lasting=False))
     return facts
 
 
 def label_threshold_facts(run: TickRun) -> list[Facts]:
-    """The threshold of the classes, fitted on training rows."""
-    frame = pl.DataFrame({"name": ["threshold_bps"], "value": [run.loaded.label.threshold_bps]})
+    """What the label learnt of the training rows: the cuts of its classes."""
+    constants = run.loaded.label.constants
+    frame = pl.DataFrame({"name": list(constants), "value": [repr(value) for value in constants.values()]})
     return [_constants("label", ("name",), frame, run.train_known_ns)]
 
 
 def scaler_facts(run: TickRun) -> list[Facts]:
     """Means and standard deviations of linear models."""
-    from atc.models.logistic import LogisticModel
-
     facts = []
-    for name, fitted in run.fitted.by_name.items():
-        if isinstance(fitted.model, LogisticModel):
-            scaler = fitted.model.standardiser
-            frame = pl.DataFrame(
-                {"column": list(fitted.model.features), "mean": scaler.mean, "std": scaler.std}
-            )
+    for name, model, train in _models(run):
+        if isinstance(model, LogisticModel | SoftmaxModel):
+            scaler = model.standardiser
+            frame = pl.DataFrame({"column": list(train.features), "mean": scaler.mean, "std": scaler.std})
             facts.append(_constants(name, ("column",), frame, run.train_known_ns))
     return facts
 
 
 def bin_edge_facts(run: TickRun) -> list[Facts]:
     """Of each input of the trees: the largest training value in each bin."""
-    from atc.models.gbdt import GbdtModel
-
     facts = []
-    for name, fitted in run.fitted.by_name.items():
-        if isinstance(fitted.model, GbdtModel):
-            train = run.loaded.parts.train.select(fitted.model.features)
-            edges = fitted.model.bin_edges(train, run.config.seed)
+    for name, model, train in _models(run):
+        if isinstance(model, GbdtModel):
+            edges = model.bin_edges(train, run.config.seed)
             frame = pl.DataFrame(
                 {
                     "column": [column for column, of_column in edges.items() for _ in of_column],
                     "bin": [number for of_column in edges.values() for number in range(len(of_column))],
                     "edge": np.concatenate([*edges.values(), np.empty(0)]),
-                }
+                },
+                schema={"column": pl.String, "bin": pl.Int64, "edge": pl.Float64},
             )
             facts.append(_constants(name, ("column", "bin"), frame, run.train_known_ns))
     return facts
@@ -142,32 +144,119 @@ def bin_edge_facts(run: TickRun) -> list[Facts]:
 
 def model_facts(run: TickRun) -> list[Facts]:
     """Every tree, or every weight."""
-    return [
-        _constants(name, ("part",), pl.DataFrame(list(_parts(fitted)), orient="row"), run.valid_known_ns)
+    facts = []
+    for name, model, train in _models(run):
+        parts = dict(_parts(model, train.features))
+        frame = pl.DataFrame({"part": list(parts), "value": list(parts.values())})
+        facts.append(_constants(name, ("part",), frame, run.valid_known_ns))
+    return facts
+
+
+def calibration_facts(run: TickRun) -> list[Facts]:
+    """What was fitted on validation between a model's probabilities and what is done with them."""
+    found = {
+        name: json.dumps(fitted.calibration.content(), sort_keys=True)
         for name, fitted in run.fitted.by_name.items()
-    ]
-
-
-def _parts(fitted: FittedModel) -> Iterator[dict[str, object]]:
-    from atc.models.gbdt import GbdtModel
-    from atc.models.logistic import LogisticModel
-
-    model = fitted.model
-    if isinstance(model, LogisticModel):
-        names = [*model.features, "bias"]
-        for name, weight in zip(names, model.coefficients.tolist(), strict=True):
-            yield {"part": name, "value": weight.hex()}
-    elif isinstance(model, GbdtModel):
-        for tree in re.split(r"\n(?=Tree=)", model.text.partition("\nend of trees")[0])[1:]:
-            yield {"part": tree.partition("\n")[0], "value": hashlib.sha256(tree.encode()).hexdigest()[:16]}
+        if fitted.calibration is not None
+    }
+    frame = pl.DataFrame({"model": list(found), "content": list(found.values())})
+    return [_constants("calibration", ("model",), frame, run.valid_known_ns)] if found else []
 
 
 def prediction_facts(run: TickRun) -> list[Facts]:
-    """Scores of the rows that the model was not fitted on, known when the row is and the model was."""
-    frame = run.outcome.predictions
-    scores = [name for name in frame.columns if name.endswith("p_hold")]
-    known = np.maximum(frame["ts_close"].to_numpy(), run.valid_known_ns)
-    return [Facts("predictions", ("split", *KEY), frame.select("split", *KEY, *scores), known)]
+    """Scores of rows that a model was not fitted on, known when the row is and the model was."""
+    known_ns: dict[str, int] = {"valid": run.valid_known_ns, "holdout": run.valid_known_ns}
+    for fold in run.loaded.folds:
+        known = run.fold_known_ns(fold)
+        if known is not None:
+            known_ns[f"fold{fold.name}"] = known
+    predictions = run.outcome.predictions
+    facts = []
+    for split, model_known_ns in known_ns.items():
+        frame = predictions.filter(split=split)
+        scores = [name for name in frame.columns if _SCORE.search(name)]
+        closed = frame["ts_close"].to_numpy()
+        facts.append(Facts(split, KEY, frame.select(*KEY, *scores), np.maximum(closed, model_known_ns)))
+    return facts
+
+
+def threshold_facts(run: TickRun) -> list[Facts]:
+    """What the policy learnt on validation."""
+    metrics = run.outcome.metrics
+    names = [name for name in _THRESHOLDS if name in metrics]
+    frame = pl.DataFrame(
+        {"name": names, "value": [metrics[name] for name in names]},
+        schema={"name": pl.String, "value": pl.Float64},
+    )
+    return [_constants("policy", ("name",), frame, run.valid_known_ns)] if names else []
+
+
+def target_facts(run: TickRun) -> list[Facts]:
+    """Orders as they were decided on: what was wanted, and the book that was seen."""
+    orders = _orders(run)
+    if orders is None:
+        return []
+    frame = orders.select(*_ORDER, *_DECIDED)
+    known = np.maximum(orders["ts_decision"].to_numpy(), run.valid_known_ns)
+    return [Facts("orders", _ORDER, frame, known)]
+
+
+def fill_facts(run: TickRun) -> list[Facts]:
+    """What became of orders, known when they are executed, and the equity at each point of its curve."""
+    orders = _orders(run)
+    if orders is None:
+        return []
+    done = orders.filter(pl.col("ts_exec").is_not_null())
+    levels = pl.Series("fills", [str(each) for each in done["fills"].to_list()], dtype=pl.String)
+    frame = done.select(*_ORDER, *_EXECUTED).with_columns(levels)
+    equity = run.outcome.tables["equity"].select("ts", *_HONEST)
+    known = [
+        np.maximum(times, run.valid_known_ns)
+        for times in (done["ts_exec"].to_numpy(), equity["ts"].to_numpy())
+    ]
+    return [Facts("fills", _ORDER, frame, known[0]), Facts("equity", ("ts",), equity, known[1])]
+
+
+_SCORE = re.compile(r"(^|_)p_[a-z]")
+_THRESHOLDS = ("backtest/theta", "backtest/theta_short", "backtest/valid/alpha")
+_HONEST = ("strategy", "always_hold", "flat")
+"""The others know the future by design: the oracle's path, and the draws, which move a policy's own wishes."""
+_ORDER = ("strategy", "ts_decision")
+_DECIDED = (
+    *("score", "bid_ticks", "ask_ticks", "book_age_ns", "target_lots", "position_before_lots", "side"),
+    *("qty_lots", "capped", "reduced", "ts_arrival", "expected_ticks"),
+)
+_EXECUTED = (
+    *("ts_exec", "outcome", "filled_lots", "cash_flow", "fees", "position_after_lots", "cash_after"),
+    "equity_after",
+)
+
+
+def _orders(run: TickRun) -> pl.DataFrame | None:
+    """The orders of strategies that know no future; None where the run has no backtest."""
+    orders = run.outcome.tables.get("orders")
+    return None if orders is None else orders.filter(pl.col("strategy").is_in(_HONEST))
+
+
+def _models(run: TickRun) -> Iterator[tuple[str, Model, Block]]:
+    """Every fitted model of one head, with the training rows that it saw."""
+    for name, fitted in run.fitted.by_name.items():
+        assert isinstance(fitted.model, PerHead)
+        train = run.loaded.parts.train.select(fitted.model.features)
+        for head, model, rows in fitted.model.of_heads(train):
+            yield f"{name}@{head}" if head else name, model, rows
+
+
+def _parts(model: Model, features: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Names of what a model consists of, and its bits."""
+    if isinstance(model, GbdtModel):
+        for tree in re.split(r"\n(?=Tree=)", model.text.partition("\nend of trees")[0])[1:]:
+            yield tree.partition("\n")[0], hashlib.sha256(tree.encode()).hexdigest()[:16]
+    elif isinstance(model, LogisticModel | SoftmaxModel):
+        weights = np.atleast_2d(model.coefficients)
+        for number, row in enumerate(weights.tolist()):
+            for name, weight in zip((*features, "bias"), row, strict=True):
+                yield f"{name} of output {number}", float(weight).hex()
 
 
 def _constants(table: str, key: tuple[str, ...], frame: pl.DataFrame, known_ns: int) -> Facts:
@@ -182,5 +271,9 @@ TICK_STAGES: tuple[Stage[TickRun], ...] = (
     Stage("scaler", scaler_facts),
     Stage("bin edge", bin_edge_facts),
     Stage("model", model_facts),
+    Stage("calibration", calibration_facts),
     Stage("prediction", prediction_facts),
+    Stage("threshold", threshold_facts),
+    Stage("target", target_facts),
+    Stage("fill", fill_facts),
 )

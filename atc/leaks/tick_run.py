@@ -11,8 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from atc.config.protocol import WalkForward
 from atc.config.schema import CanonicalData, InstrumentFacts, Paths, RunConfig
-from atc.protocol.dataset import labelled, latest
+from atc.labels.definitions import has_class
+from atc.protocol.dataset import latest
+from atc.protocol.fold import Fold
 from atc.protocol.ledger import Holdout
 from atc.protocol.window import Spans
 from atc.tasks.base import Desk, Outcome
@@ -23,6 +26,7 @@ from atc.tasks.rows import LabelledRows
 from atc.tasks.tick_classification import TickClassification
 
 SECOND_NS = 1_000_000_000
+_TERMS = ("latency_s", "depth", "fee_bps")
 
 
 class TickRun:
@@ -50,10 +54,12 @@ class TickRun:
     @cached_property
     def rows(self) -> LabelledRows:
         """All rows of the window's days, before they are split."""
+        from atc.labels.definitions import label_spec
         from atc.tasks import rows
 
         features, labels = self.market.build(self.market.days, self.columns, self._desk)
-        return rows.read_rows(self.config.data.symbol, features.files, labels.files, self.columns)
+        heads = label_spec(self.config.label).names
+        return rows.read_rows(self.config.data.symbol, features.files, labels.files, self.columns, heads)
 
     @cached_property
     def loaded(self) -> Loaded:
@@ -89,23 +95,56 @@ class TickRun:
         """The same of what validation rows had a part in, which leave for labels of the holdout."""
         return self._first_label_known_ns(*self.spans.holdout)
 
+    def fold_known_ns(self, fold: Fold) -> int | None:
+        """The same of a fold's models, which are asked for its test rows; None where they may know more.
+
+        Folds of walk-forward learn from what is before their test rows. Those of CPCV do so only where no
+        fitting row comes later: the others say nothing that could have been said at the time. The control
+        `random_split` claims to, and does not.
+        """
+        rows = self.loaded.train_range
+        if rows is None or not len(fold.test):
+            return None
+        if fold.leaks:
+            return 0
+        fitted = np.concatenate([fold.train, fold.valid])
+        if int(rows.t0[fitted].max()) >= int(rows.t0[fold.test_decisions].min()):
+            return None
+        return int(rows.last_t1[fold.test[0]]) + self.max_gap_ns
+
     def _first_label_known_ns(self, begin: int, end: int) -> int:
         rows = self.rows
-        inside = (rows.t0 >= begin) & (rows.t0 < end) & labelled(rows.r_bps)
+        has_label = has_class(self.config.label, rows.r_bps, rows.spread_bps).any(axis=1)
+        inside = (rows.t0 >= begin) & (rows.t0 < end) & has_label
         first = np.flatnonzero(inside)[:1]
         last = int(latest(rows.t1)[first[0]]) if len(first) else end
         return last + self.max_gap_ns
 
 
 def on_stream(config: RunConfig, facts: InstrumentFacts, events: Path, outputs: Path) -> RunConfig:
-    """`config` for events that lie under `events`; figures that nobody reads are made with little effort."""
+    """`config` for events that lie under `events`, built into `outputs`.
+
+    Figures that nobody reads here are made with little effort. The holdout is open: it is the end of the days
+    of the probe. Blocks of walk-forward are equal parts, since months do not fit in a few days.
+    """
     names = set(InstrumentFacts.model_fields)
     data = CanonicalData(kind="canonical", **{name: getattr(facts, name) for name in names})
     paths = Paths(events=str(events), outputs=str(outputs))
-    evaluation = config.evaluation.model_copy(update={"resamples": 10})
-    protocol = config.protocol.model_copy(update={"sealed": False})
+    adversarial = config.evaluation.adversarial.model_copy(update={"enabled": False})
+    sensitivity = config.backtest.sensitivity.model_copy(update=dict.fromkeys(_TERMS, ()))
+    evaluation = {"resamples": 10, "adversarial": adversarial}
+    backtest = {"random_draws": 1, "sensitivity": sensitivity, "capacity": ()}
+    protocol: dict[str, object] = {"sealed": False}
+    if isinstance(config.protocol, WalkForward):
+        protocol |= {"block_months": None, "block_days": None}
     return config.model_copy(
-        update={"data": data, "paths": paths, "evaluation": evaluation, "protocol": protocol}
+        update={
+            "data": data,
+            "paths": paths,
+            "evaluation": config.evaluation.model_copy(update=evaluation),
+            "backtest": config.backtest.model_copy(update=backtest),
+            "protocol": config.protocol.model_copy(update=protocol),
+        }
     )
 
 

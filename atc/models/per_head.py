@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -73,6 +73,11 @@ class PerHead:
         """The heads' scores side by side, (n, n_scores)."""
         found = [model.predict(x) for model in self._models.values()]
         return found[0] if len(found) == 1 else np.concatenate(found, axis=1)
+
+    def of_heads(self, block: Block) -> Iterator[tuple[str, Model, Block]]:
+        """Each head's name and model, and the rows of `block` that have its label, as its fit sees them."""
+        for number, (head, model) in enumerate(self._models.items()):
+            yield head, model, block if len(block.heads) == 1 else _of_head(block, number)
 
     def save(self, directory: Path, stem: str) -> tuple[str, ...]:
         """The files of the only head, or of each in a folder of its name."""

@@ -148,6 +148,11 @@ class SoftmaxModel:
         return self._fitted().score_names
 
     @property
+    def standardiser(self) -> Standardiser:
+        """What the inputs are standardised with."""
+        return self._fitted().standardiser
+
+    @property
     def coefficients(self) -> Weights:
         """(classes, k + 1) weights of the standardised inputs and, last, the bias."""
         return self._fitted().weights
