@@ -95,7 +95,7 @@ def test_the_command_leaves_a_folder_that_shows_the_leak_again(
         assert "LEAK in stage 'feature': features.trade_vol_1s of row ts_recv=" in found.output
         content = json.loads(file.read_bytes())
         assert not content["clean"]
-        assert [one["stage"] for one in content["stages"] if one["moved"]][0] == "feature"
+        assert next(one["stage"] for one in content["stages"] if one["moved"]) == "feature"
 
         leak = json.loads((folder / "leak.json").read_bytes())
         assert leak["moved"]["column"] == "trade_vol_1s"

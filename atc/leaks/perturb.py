@@ -143,7 +143,8 @@ def _at_once(tables: Tables, after: Moment, rng: np.random.Generator) -> Tables:
     for wait, (kind, names) in enumerate(prices.items(), start=1):
         table = tables[kind]
         whole = table.filter(pl.col("msg_kind") == MsgKind.SNAP) if kind is Kind.BOOK else table
-        soon = whole.filter(pl.col("ev_seq") == whole["ev_seq"].first()).with_columns(
+        key = ["ts_recv", "ev_seq"]
+        soon = whole.join(whole.head(1).select(key), on=key, how="semi").with_columns(
             pl.lit(after.t + wait).alias("ts_recv"),
             pl.lit(after.t).alias("ts_exch"),
             *(pl.col(name) + 1 for name in names),

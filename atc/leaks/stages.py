@@ -220,7 +220,7 @@ def fill_facts(run: TickRun) -> list[Facts]:
 _SCORE = re.compile(r"(^|_)p_[a-z]")
 _THRESHOLDS = ("backtest/theta", "backtest/theta_short", "backtest/valid/alpha")
 _HONEST = ("strategy", "always_hold", "flat")
-"""The others know the future by design: the oracle's path, and the draws, which move a policy's own wishes."""
+"""The others know the future by design: the oracle's path, and the draws, which move the wishes in time."""
 _ORDER = ("strategy", "ts_decision")
 _DECIDED = (
     *("score", "bid_ticks", "ask_ticks", "book_age_ns", "target_lots", "position_before_lots", "side"),
