@@ -26,13 +26,17 @@ SMALL = (
         "model.num_threads=1",
         "model.min_child_samples=20",
     ),
+    "calibration=temperature",
 )
+THRESHOLDS = ("policy.short=true", "policy.grid=11")
+"""Two to fit, of few candidates, for the policy that has them."""
 
 
 @cache
 def market(root: Path, *words: str) -> tuple[RunConfig, Stream]:
     """The config and the events of `SMALL` with `words`, simulated under `root` unless they are there."""
-    config = atc.compose([*SMALL, *words, f"paths.outputs={root}", "runtime.progress=off"])
+    fitted = () if "policy=class" in words else THRESHOLDS
+    config = atc.compose([*SMALL, *words, *fitted, f"paths.outputs={root}", "runtime.progress=off"])
     assert isinstance(config.data, SimulatedData)
     ensure_simulated(config.data, config.paths.events_dir)
     facts = located(config.data)

@@ -95,8 +95,8 @@ def other_rows(patch: Patch, change: Callable[[Any, dict[str, int]], None]) -> N
     """Rows as read from the cache, changed in place by `change`, which gets the places of columns."""
     read_rows = rows_module.read_rows
 
-    def planted(symbol: str, features: Any, labels: Any, columns: Sequence[str]) -> Any:
-        rows = read_rows(symbol, features, labels, columns)
+    def planted(symbol: str, features: Any, labels: Any, columns: Sequence[str], *heads: Any) -> Any:
+        rows = read_rows(symbol, features, labels, columns, *heads)
         change(rows, {name: place for place, name in enumerate(columns)})
         return rows
 
@@ -220,14 +220,11 @@ class Everything:
     """What honest code has no way to: all rows of the run, whatever part they are of."""
 
     def __init__(self, patch: Patch) -> None:
-        from atc.protocol import sealed_holdout
         from atc.tasks import loaded
 
         self.dataset: Dataset | None = None
         self.split: Any = None
-        seal, fit_label = loaded.seal, definitions.fit_label
-        self.returns: NDArray[np.float64] | None = None
-        split = loaded.split
+        seal, split = loaded.seal, loaded.split
 
         def split_and_tell(*arguments: Any, **named: Any) -> Any:
             self.split = split(*arguments, **named)
@@ -237,7 +234,6 @@ class Everything:
             self.dataset = dataset
             return seal(dataset, *arguments, **named)
 
-        del sealed_holdout, fit_label
         patch.setattr(loaded, "split", split_and_tell)
         patch.setattr(loaded, "seal", seal_and_tell)
 
@@ -274,9 +270,9 @@ def threshold_of(part: str) -> Callable[[Patch], None]:
             read.append(read_rows(*arguments))
             return read[-1]
 
-        def planted(label: Any, train_r_bps: NDArray[np.float64]) -> Any:
+        def planted(label: Any, train_r_bps: Any, train_spread_bps: Any = None) -> Any:
             del train_r_bps
-            return fit_label(label, read[-1].r_bps[everything.rows(part), 0])
+            return fit_label(label, read[-1].r_bps[everything.rows(part)], train_spread_bps)
 
         patch.setattr(rows_module, "read_rows", remember)
         patch.setattr(definitions, "fit_label", planted)
@@ -369,7 +365,7 @@ LEAKS: tuple[Leak, ...] = (
             ("rv_5s", "z"),
             ("spread_bps", "rank"),
             ("trade_count_1s", "smoothed on both sides"),
-            ("vwap_dev_1m_bps", "filled backwards"),
+            ("logret_30s", "filled backwards"),
         )
     ),
     *(

@@ -35,6 +35,8 @@ class Effort:
     """Places of the window; the runs on the original events are one a window."""
     probes: int = 1
     """Times t a window and stage."""
+    aims: int | None = None
+    """How many stages a window are aimed at, drawn at random; None: all of them. All are compared."""
     seed: int = 1
     stop_at_first: bool = False
     """No further probe once a leak is found: which stage is first is then decided by that probe alone."""
@@ -143,7 +145,8 @@ class Localiser(Generic[R]):
         run = self.make_run(self.folder / ORIGINAL, spans)
         before = [(stage.name, list(stage.facts(run))) for stage in self.stages]
         del run
-        for name, facts in before:
+        aims = range(len(before)) if self.effort.aims is None else self._drawn(before, rng)
+        for name, facts in (before[place] for place in aims):
             for _ in range(self.effort.probes):
                 t = self._aim(facts, rng)
                 if t is None:
@@ -155,6 +158,12 @@ class Localiser(Generic[R]):
                         break
                 number += 1
                 yield finding
+
+    def _drawn(self, before: Sequence[tuple[str, Sequence[Facts]]], rng: np.random.Generator) -> list[int]:
+        """Places of the stages that are aimed at, among those that say something."""
+        saying = [place for place, (_, facts) in enumerate(before) if facts]
+        count = min(self.effort.aims or 0, len(saying))
+        return sorted(int(place) for place in rng.choice(saying, count, replace=False))
 
     def _aim(self, facts: Sequence[Facts], rng: np.random.Generator) -> int | None:
         """A time at which a table of the stage came to know something, with enough of the stream around it.
