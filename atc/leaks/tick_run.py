@@ -13,7 +13,7 @@ import numpy as np
 
 from atc.config.protocol import WalkForward
 from atc.config.schema import CanonicalData, InstrumentFacts, Paths, RunConfig
-from atc.labels.definitions import has_class
+from atc.labels.definitions import why_null
 from atc.protocol.dataset import latest
 from atc.protocol.fold import Fold
 from atc.protocol.ledger import Holdout
@@ -114,7 +114,8 @@ class TickRun:
 
     def _first_label_known_ns(self, begin: int, end: int) -> int:
         rows = self.rows
-        has_label = has_class(self.config.label, rows.r_bps, rows.spread_bps).any(axis=1)
+        causes = why_null(self.config.label, rows.r_bps, rows.spread_bps, rows.null_cause)
+        has_label = np.any(causes == 0, axis=1)
         inside = (rows.t0 >= begin) & (rows.t0 < end) & has_label
         first = np.flatnonzero(inside)[:1]
         last = int(latest(rows.t1)[first[0]]) if len(first) else end
