@@ -24,10 +24,11 @@ def swept(*overrides: str) -> Sweep:
         (["label.horizon_s=60,300"], True),
         (["sampling=trade,book"], True),
         (["model.num_leaves=range(31,33)"], True),
+        (["refit=never,expanding"], True),
         (["+experiment=gbdt_36feat,gbdt_13feat", "model.n_estimators=10,20"], True),
         (["+sweep=baselines"], False),
         (["+experiment=gbdt_36feat,logistic_36feat"], False),
-        (["+experiment=glob(*)"], False),
+        (["+experiment=glob(*feat)"], False),
         (["seed=1,2,3"], False),
         (["data=demo,demo_null"], False),
         (["seed=1,2", "model.num_leaves=31"], False),
@@ -41,6 +42,11 @@ def test_a_multirun_is_sealed_when_it_varies_what_it_could_choose(overrides: lis
     found = swept(*overrides)
     assert found.sealed is sealed
     assert {job.config.protocol.sealed for job in found.jobs} == {sealed}
+
+
+def test_the_control_is_sealed_among_experiments_that_are_not() -> None:
+    found = swept("+experiment=gbdt_36feat,gbdt_36feat_random")
+    assert [job.config.protocol.sealed for job in found.jobs] == [False, True]
 
 
 def test_an_explicit_seal_stays() -> None:
