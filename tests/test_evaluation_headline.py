@@ -109,11 +109,11 @@ def references(rows: HeadRows, scores: Matrix, called: Rows) -> dict[str, Callab
         mean_brier = found["brier"]
         found["brier"] = lambda i: classes * mean_brier(i)
         for code, name in enumerate(rows.head.classes):
-            found[f"auc/{name}"] = lambda i, code=code: judge.roc_auc_score(  # type: ignore[misc]
+            found[f"auc/{name}"] = lambda i, code=code: judge.roc_auc_score(
                 one_hot[i, code], of_rows[i, code]
             )
     for code, name in enumerate(rows.head.classes):
-        found[f"f1/{name}"] = lambda i, code=code: judge.f1_score(  # type: ignore[misc]
+        found[f"f1/{name}"] = lambda i, code=code: judge.f1_score(
             codes[i], called[i], labels=[code], average="macro"
         )
     return found

@@ -316,3 +316,26 @@ def test_three_classes_and_returns_have_the_same_keys_open_and_sealed(classes: i
         assert low > 0
     assert opened.metrics[f"train/{ranking}"] == opened.metrics[f"holdout/{ranking}"]
     metrics_bytes(opened.metrics)
+
+
+def test_a_head_without_a_label_has_null_figures_and_counts_no_rows() -> None:
+    rows = outcomes(400)
+    nothing = np.full_like(rows.y, np.nan)
+    both = replace(rows, y=np.column_stack([rows.y, nothing]), r_bps=np.column_stack([rows.r_bps, nothing]))
+    heads = [replace(hold(), name="30s"), replace(hold(), name="1h", columns=(0,))]
+    report = evaluate(
+        heads=heads, train_y=both.y, valid=both, holdout=both, scores=scores(rows), config=CONFIG, seed=1
+    )
+    found = report.metrics
+    assert found["holdout/rows@1h"] == found["valid/rows@1h"] == 0
+    for name in (
+        "train/auc",
+        "train/base_rate",
+        "valid/log_loss",
+        "holdout/auc",
+        "holdout/ece",
+        "holdout/p_t",
+    ):
+        assert found[f"{name}@1h"] is None, name
+    assert found["holdout/auc@30s"] is not None
+    metrics_bytes(found)

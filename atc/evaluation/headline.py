@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -115,12 +116,16 @@ def _of_classes(
     if number > 2:
         samples |= {f"auc/{names[one]}": areas[one] for one in judged}
     for one, name in enumerate(names):
-        samples[f"f1/{name}"] = of_counts(lambda drawn, one=one: class_f1(drawn)[:, one])  # type: ignore[misc]
+        samples[f"f1/{name}"] = of_counts(partial(_f1_of, one))
     related, points = _correlations(rows, towards, ranked_towards, draws, bandwidth_ns)
     whole = counts.sum(axis=0).reshape(number, number)
     for was, row in zip(names, whole, strict=True):
         points |= {f"confusion/{was}/{name}": int(count) for name, count in zip(names, row, strict=True)}
     return Headline(samples | related, points)
+
+
+def _f1_of(one: int, counts: NDArray[np.float64]) -> Vector:
+    return class_f1(counts)[:, one]
 
 
 def _of_return(rows: HeadRows, predicted: Vector, draws: Resampling, bandwidth_ns: int) -> Headline:

@@ -15,6 +15,8 @@ from atc.evaluation.headline import Headline
 
 def notes_on_data(rows: HeadRows, blocks: str, windows: int, *, drawn: bool, config: Evaluation) -> list[str]:
     """What these rows can say, whoever scores them; `blocks` in words, `drawn` if they bear intervals."""
+    if len(rows.y) == 0:
+        return [_of(rows.head, "no holdout row has this label, so its figures are null")]
     notes = [
         f"intervals: {config.confidence:.0%}, {config.resamples} resamples of {blocks} of the holdout"
         if drawn

@@ -162,7 +162,8 @@ def _before_the_holdout(
     for part, y in (("train", fitted.y), ("valid", chosen.y)):
         figures[head.key(f"{part}/rows")] = len(y)
         if head.classes:
-            figures[head.key(f"{part}/base_rate")] = float(np.mean(y == len(head.classes) - 1))
+            held = float(np.mean(y == len(head.classes) - 1)) if len(y) else None
+            figures[head.key(f"{part}/base_rate")] = held
     return figures
 
 

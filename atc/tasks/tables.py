@@ -106,7 +106,8 @@ def _parts(heads: Sequence[Head], places: Places) -> list[_HeadPart]:
         shares = class_shares(valid.codes, len(head.classes)) if head.classes else np.zeros(0)
         for split, place in places.opened():
             rows = valid if split == "valid" else HeadRows.of(place.outcomes(), head, number)
-            found.append(_HeadPart(split, rows, place, shares))
+            if len(rows.y):  # every label of a head may be null there
+                found.append(_HeadPart(split, rows, place, shares))
     return found
 
 
