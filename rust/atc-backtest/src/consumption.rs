@@ -1,5 +1,6 @@
 //! What a strategy took from the displayed book, until the venue shows it anew.
 
+use crate::order::Fill;
 use atc_featuregen::event::{Level, MsgKind, flag};
 use std::collections::HashMap;
 
@@ -30,76 +31,56 @@ impl Renewal {
         }
     }
 
-    fn last_shown(&self, side: i8, px: i32) -> u64 {
-        self.named.get(&(side, px)).copied().unwrap_or(0).max(self.whole)
+    /// Something is taken from the book now; gives the time of it, in messages.
+    pub fn watch(&mut self) -> u64 {
+        self.watched = true;
+        self.messages
+    }
+
+    /// Whether what was taken after so many messages may still be missing: the whole book was not shown since.
+    pub fn may_still_take(&self, messages: u64) -> bool {
+        messages >= self.whole
+    }
+
+    /// Of `fills`, taken from a side of the book after so many messages: the lots that are still missing of a level.
+    pub fn still_taken(&self, messages: u64, taken_from: i8, fills: &[Fill], side: i8, px: i32) -> i64 {
+        if taken_from != side || !self.may_still_take(messages) {
+            return 0;
+        }
+        let named = self.named.get(&(side, px)).copied().unwrap_or(0);
+        let of_level = fills.iter().filter(|fill| fill.px == px && messages >= named);
+        of_level.map(|fill| fill.lots).sum()
     }
 }
 
-/// Lots taken from a level (side, ticks).
-type Taken = ((i8, i32), i64);
+/// Fills of one order, after so many messages; `side` is that of the book.
+#[derive(Clone, Debug)]
+struct Taken {
+    messages: u64,
+    side: i8,
+    fills: Vec<Fill>,
+}
 
 /// What one strategy took.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Consumed {
-    /// Messages until then; what was shown anew by then is not in it.
-    messages: u64,
-    levels: Vec<Taken>,
-}
+#[derive(Clone, Debug, Default)]
+pub struct Consumed(Vec<Taken>);
 
 impl Consumed {
     /// Lots that are still taken from a level; `side` is that of the book, +1 bid, −1 ask.
     pub fn lots(&self, side: i8, px: i32, renewal: &Renewal) -> i64 {
-        if self.levels.is_empty() || self.messages < renewal.last_shown(side, px) {
-            return 0;
-        }
-        let of_level = self.levels.iter().filter(|(level, _)| *level == (side, px));
-        of_level.map(|(_, lots)| lots).sum()
+        self.0
+            .iter()
+            .map(|taken| renewal.still_taken(taken.messages, taken.side, &taken.fills, side, px))
+            .sum()
     }
 
-    /// Takes lots from levels of a side.
-    pub fn take(
-        &mut self,
-        side: i8,
-        levels: impl ExactSizeIterator<Item = (i32, i64)>,
-        renewal: &mut Renewal,
-    ) {
-        self.prune(renewal);
-        if levels.len() == 0 {
-            return;
+    /// Takes the fills of an order from a side of the book.
+    pub fn take(&mut self, side: i8, fills: &[Fill], renewal: &mut Renewal) {
+        self.0.retain(|taken| renewal.may_still_take(taken.messages));
+        if !fills.is_empty() {
+            let messages = renewal.watch();
+            self.0.push(Taken { messages, side, fills: fills.to_vec() });
         }
-        renewal.watched = true;
-        self.messages = renewal.messages;
-        self.levels.reserve_exact(levels.len());
-        self.levels.extend(levels.map(|(px, lots)| ((side, px), lots)));
-        self.unite();
-    }
-
-    /// Forgets what has been shown anew. Those that are equal after it stay so, whatever comes.
-    pub fn prune(&mut self, renewal: &Renewal) {
-        if self.levels.is_empty() {
-            self.messages = 0;
-        } else {
-            let messages = self.messages;
-            self.levels.retain(|((side, px), _)| messages >= renewal.last_shown(*side, *px));
-            self.messages = if self.levels.is_empty() { 0 } else { renewal.messages };
-        }
-    }
-
-    /// One entry a level, in their order.
-    fn unite(&mut self) {
-        if self.levels.is_sorted_by(|a, b| a.0 > b.0) {
-            // Bids come from the best down.
-            self.levels.reverse();
-        }
-        if self.levels.is_sorted_by(|a, b| a.0 < b.0) {
-            return;
-        }
-        self.levels.sort_unstable_by_key(|(level, _)| *level);
-        self.levels.dedup_by(|(later, lots), (kept, sum)| {
-            let same = later == kept;
-            *sum += if same { *lots } else { 0 };
-            same
-        });
     }
 }
 
@@ -109,18 +90,22 @@ mod tests {
 
     const NAMES_100: [Level; 1] = [Level { side: -1, px: 100, qty: 7 }];
 
+    fn fill(px: i32, lots: i64) -> Fill {
+        Fill { px, lots, fee: 0 }
+    }
+
     fn after(messages: &[(MsgKind, u16)]) -> [i64; 2] {
         let (mut renewal, mut consumed) = (Renewal::default(), Consumed::default());
         renewal.message(MsgKind::Snap, flag::SNAPSHOT, &[]);
-        consumed.take(-1, [(100, 2)].into_iter(), &mut renewal);
-        consumed.take(-1, [(100, 3), (101, 4)].into_iter(), &mut renewal);
+        consumed.take(-1, &[fill(100, 2)], &mut renewal);
+        consumed.take(-1, &[fill(100, 3), fill(101, 4)], &mut renewal);
         for (kind, flags) in messages {
             renewal.message(*kind, *flags, &NAMES_100);
         }
         let before = [100, 101].map(|px| consumed.lots(-1, px, &renewal));
-        consumed.prune(&renewal);
+        consumed.take(-1, &[], &mut renewal);
         assert_eq!([100, 101].map(|px| consumed.lots(-1, px, &renewal)), before);
-        assert_eq!(consumed.levels.len(), before.iter().filter(|lots| **lots > 0).count());
+        assert_eq!(consumed.0.is_empty(), before == [0, 0]);
         before
     }
 
@@ -139,14 +124,10 @@ mod tests {
     fn what_is_taken_after_a_level_was_named_counts() {
         let (mut renewal, mut consumed) = (Renewal::default(), Consumed::default());
         renewal.message(MsgKind::Snap, flag::SNAPSHOT, &[]);
-        consumed.take(1, [(100, 2)].into_iter(), &mut renewal);
+        consumed.take(1, &[fill(100, 2)], &mut renewal);
         renewal.message(MsgKind::Delta, 0, &[Level { side: 1, px: 100, qty: 7 }]);
-        consumed.take(1, [(100, 3)].into_iter(), &mut renewal);
+        consumed.take(1, &[fill(100, 3)], &mut renewal);
         assert_eq!(consumed.lots(1, 100, &renewal), 3);
         assert_eq!(consumed.lots(-1, 100, &renewal), 0, "the other side's level is another");
-        let (mut other, mut nothing) = (Consumed::default(), Consumed::default());
-        other.take(1, [(100, 3)].into_iter(), &mut renewal);
-        nothing.take(1, [].into_iter(), &mut renewal);
-        assert!(other == consumed && nothing == Consumed::default());
     }
 }

@@ -1,6 +1,5 @@
 //! A marketable order against the displayed book: immediate or cancel, level by level, no further than the limit.
 
-use crate::consumption::Consumed;
 use crate::market::Market;
 use crate::order::{Fill, Intent, Outcome, Seen, Sent};
 use crate::spec::{Execution, Fee, Spec, StrategySpec};
@@ -113,14 +112,15 @@ impl Taker {
         }
     }
 
-    /// An order meets the book at `e`: `fills` are replaced by those that it gets, and are taken from the book.
+    /// An order meets the book at `e`: `fills` are replaced by those that it gets. `taken` tells what is not there any more of a
+    /// level (side of the book, ticks), though it is displayed.
     pub fn meet(
         &self,
         rules: &Rules,
-        market: &mut Market,
-        consumed: &mut Consumed,
+        market: &Market,
         e: i64,
         sent: &Sent,
+        taken: impl Fn(i8, i32) -> i64,
         fills: &mut Vec<Fill>,
     ) -> Outcome {
         fills.clear();
@@ -129,15 +129,14 @@ impl Taker {
         }
         let Intent { side, qty, .. } = sent.intent;
         if side > 0 {
-            self.walk(market.book.asks(), market, consumed, (side, qty), fills);
+            self.walk(market.book.asks(), taken, (side, qty), fills);
         } else {
-            self.walk(market.book.bids(), market, consumed, (side, qty), fills);
+            self.walk(market.book.bids(), taken, (side, qty), fills);
         }
         let rate = self.fee.at(e);
-        for fill in &mut *fills {
+        for fill in fills.iter_mut().filter(|_| rate != 0) {
             fill.fee = fee(fill.px, fill.lots, rate);
         }
-        consumed.take(-side, fills.iter().map(|fill| (fill.px, fill.lots)), &mut market.renewal);
         match fills.iter().map(|fill| fill.lots).sum::<i64>() {
             0 => Outcome::Thin,
             filled if filled < qty => Outcome::Partial,
@@ -148,15 +147,14 @@ impl Taker {
     fn walk(
         &self,
         levels: impl Iterator<Item = (i32, i64)>,
-        market: &Market,
-        consumed: &Consumed,
+        taken: impl Fn(i8, i32) -> i64,
         (side, qty): (i8, i64),
         fills: &mut Vec<Fill>,
     ) {
         let mut left = qty;
         let mut limit = None;
         for (px, lots) in levels {
-            let available = self.share(lots) - consumed.lots(-side, px, &market.renewal);
+            let available = self.share(lots) - taken(-side, px);
             if available <= 0 {
                 continue;
             }

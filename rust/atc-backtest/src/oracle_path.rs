@@ -7,12 +7,12 @@
 //! policy over the same targets ends with more.
 
 use crate::account::carry;
-use crate::consumption::Consumed;
+use crate::consumption::Renewal;
 use crate::execution::{Decision, Rules, Taker};
 use crate::ledger::{Ledger, Totals};
 use crate::market::{Market, Marks};
 use crate::order::{Fill, Outcome, Sent};
-use crate::paths::{Node, Paths};
+use crate::paths::{Node, Paths, Range};
 use crate::spec::{Spec, StrategySpec};
 use std::collections::VecDeque;
 
@@ -20,13 +20,12 @@ use std::collections::VecDeque;
 const MOST_STATES: usize = 1 << 16;
 
 /// Where a way stands, money in its units.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 struct State {
     position: i64,
     cash: i128,
     /// Its last order.
     node: Option<u32>,
-    consumed: Consumed,
 }
 
 /// An order under way, and the state that it was sent from.
@@ -75,6 +74,7 @@ pub struct OraclePath {
     end: i64,
     per_quote: i64,
     taker: Taker,
+    /// By position.
     free: Vec<State>,
     groups: VecDeque<Group>,
     waiting: VecDeque<Waiting>,
@@ -85,7 +85,7 @@ pub struct OraclePath {
 impl OraclePath {
     /// A search that has seen nothing.
     pub fn new(strategy: &StrategySpec, spec: &Spec) -> Self {
-        let state = State { position: 0, cash: 0, node: None, consumed: Consumed::default() };
+        let state = State { position: 0, cash: 0, node: None };
         Self {
             name: strategy.name.clone(),
             log: strategy.log,
@@ -124,7 +124,7 @@ impl OraclePath {
                     stays = true;
                 } else {
                     let sent = rules.sent(decision, *target, intent, self.latency);
-                    orders.push(UnderWay { state: state.clone(), sent, bound: false });
+                    orders.push(UnderWay { state: *state, sent, bound: false });
                 }
             }
             for order in &mut orders[first..] {
@@ -141,13 +141,9 @@ impl OraclePath {
 
     /// States whose interval is over join the free ones.
     fn set_free(&mut self, decision: &Decision, market: &Market) -> Result<(), String> {
-        for state in &mut self.free {
-            state.consumed.prune(&market.renewal);
-        }
         while let Some(waiting) = self.waiting.pop_front_if(|waiting| waiting.free_at <= decision.ts) {
-            for mut state in waiting.states {
-                state.consumed.prune(&market.renewal);
-                keep_best(&mut self.free, state);
+            for state in waiting.states {
+                self.keep_best(state, &market.renewal);
             }
         }
         if self.free.len() > MOST_STATES {
@@ -163,6 +159,17 @@ impl OraclePath {
         Ok(())
     }
 
+    /// Adds a free state unless there is one like it with as much cash.
+    fn keep_best(&mut self, state: State, renewal: &Renewal) {
+        let first = self.free.partition_point(|other| other.position < state.position);
+        let mut alike = self.free[first..].iter_mut().take_while(|other| other.position == state.position);
+        match alike.find(|other| self.paths.took_the_same(other.node, state.node, renewal)) {
+            Some(other) if other.cash >= state.cash => {}
+            Some(other) => *other = state,
+            None => self.free.insert(first, state),
+        }
+    }
+
     /// The first orders under way meet the book at `e`, or none any more.
     pub fn execute(&mut self, e: Option<i64>, rules: &Rules, market: &mut Market, fills: &mut Vec<Fill>) {
         let Some(group) = self.groups.pop_front() else {
@@ -171,8 +178,9 @@ impl OraclePath {
         let mut states: Vec<State> = Vec::with_capacity(group.orders.len());
         for UnderWay { mut state, sent, bound } in group.orders {
             fills.clear();
+            let taken = |side, px| self.paths.taken(state.node, side, px, &market.renewal);
             let outcome = match e {
-                Some(e) => self.taker.meet(rules, market, &mut state.consumed, e, &sent, fills),
+                Some(e) => self.taker.meet(rules, market, e, &sent, taken, fills),
                 None => Outcome::EndOfData,
             };
             if fills.is_empty() && !bound {
@@ -184,11 +192,11 @@ impl OraclePath {
                 state.position += signed;
                 state.cash -= i128::from(fill.px) * i128::from(signed) + i128::from(fill.fee);
             }
-            let before = state.node.replace(self.paths.next());
-            if keep_best(&mut states, state) {
-                let (ts_exec, fills, marks) = (e, fills.as_slice().into(), market.marks);
-                self.paths.push(Node { before, sent, outcome, ts_exec, fills, marks });
-            }
+            let (before, ts_exec, marks) = (state.node, e, market.marks);
+            let messages = market.renewal.watch();
+            let node = Node { before, sent, outcome, ts_exec, fills: Range::default(), messages, marks };
+            state.node = Some(self.paths.push(node, fills));
+            states.push(state);
         }
         if !states.is_empty() {
             self.waiting.push_back(Waiting { free_at: group.free_at, states });
@@ -233,7 +241,7 @@ impl OraclePath {
             while let Some(look) = looks.next_if(|look| node.ts_exec.is_none_or(|e| look.ts <= e)) {
                 self.look(&mut ledger, look)?;
             }
-            ledger.order(&node.sent, node.outcome, node.ts_exec, &node.fills, &node.marks)?;
+            ledger.order(&node.sent, node.outcome, node.ts_exec, self.paths.fills(node), &node.marks)?;
         }
         for look in looks {
             self.look(&mut ledger, look)?;
@@ -253,22 +261,6 @@ impl OraclePath {
         match look.cut {
             Some(rate) => ledger.cut(look.ts, &look.marks, rate, self.per_quote),
             None => ledger.point(look.ts, &look.marks),
-        }
-    }
-}
-
-/// Adds a state unless there is one like it with as much cash; `true` if it was added.
-fn keep_best(states: &mut Vec<State>, state: State) -> bool {
-    let alike = |other: &&mut State| other.position == state.position && other.consumed == state.consumed;
-    match states.iter_mut().find(alike) {
-        Some(other) if other.cash >= state.cash => false,
-        Some(other) => {
-            *other = state;
-            true
-        }
-        None => {
-            states.push(state);
-            true
         }
     }
 }

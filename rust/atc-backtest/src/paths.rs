@@ -1,5 +1,6 @@
 //! Orders that lead to each other, as far as some state still stands on them.
 
+use crate::consumption::Renewal;
 use crate::market::Marks;
 use crate::order::{Fill, Outcome, Sent};
 
@@ -17,16 +18,26 @@ pub struct Node {
     pub outcome: Outcome,
     /// When it met a book, ns UTC.
     pub ts_exec: Option<i64>,
-    /// What it got.
-    pub fills: Box<[Fill]>,
+    /// What it got: a range of the forest's fills.
+    pub fills: Range,
+    /// Messages of the book until then.
+    pub messages: u64,
     /// The marks then.
     pub marks: Marks,
+}
+
+/// Some of the forest's fills.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Range {
+    first: u32,
+    count: u32,
 }
 
 /// A forest of orders.
 #[derive(Debug)]
 pub struct Paths {
     nodes: Vec<Node>,
+    fills: Vec<Fill>,
     /// So many nodes are a reason to look which are still needed.
     collect_at: usize,
 }
@@ -34,17 +45,44 @@ pub struct Paths {
 impl Paths {
     /// Empty.
     pub fn new() -> Self {
-        Self { nodes: Vec::new(), collect_at: FEW }
+        Self { nodes: Vec::new(), fills: Vec::new(), collect_at: FEW }
     }
 
-    /// The number that the next node gets.
-    pub fn next(&self) -> u32 {
-        self.nodes.len() as u32
+    /// Adds a node with its fills; gives its number.
+    pub fn push(&mut self, node: Node, fills: &[Fill]) -> u32 {
+        let fills_of = Range { first: self.fills.len() as u32, count: fills.len() as u32 };
+        self.fills.extend_from_slice(fills);
+        self.nodes.push(Node { fills: fills_of, ..node });
+        self.nodes.len() as u32 - 1
     }
 
-    /// Adds a node.
-    pub fn push(&mut self, node: Node) {
-        self.nodes.push(node);
+    /// The fills of a node.
+    pub fn fills(&self, node: &Node) -> &[Fill] {
+        let Range { first, count } = node.fills;
+        &self.fills[first as usize..][..count as usize]
+    }
+
+    /// The orders up to `last`, the last first, as long as the whole book was not shown anew.
+    fn recent<'a>(&'a self, last: Option<u32>, renewal: &'a Renewal) -> impl Iterator<Item = &'a Node> {
+        let node = |number: u32| &self.nodes[number as usize];
+        std::iter::successors(last.map(node), move |at| at.before.map(node))
+            .take_while(|node| renewal.may_still_take(node.messages))
+    }
+
+    /// Lots that a way to `last` took from a level and that are not shown anew.
+    pub fn taken(&self, last: Option<u32>, side: i8, px: i32, renewal: &Renewal) -> i64 {
+        let recent = self.recent(last, renewal);
+        recent.map(|n| renewal.still_taken(n.messages, -n.sent.intent.side, self.fills(n), side, px)).sum()
+    }
+
+    /// Whether two ways leave the same book to the next order.
+    pub fn took_the_same(&self, one: Option<u32>, other: Option<u32>, renewal: &Renewal) -> bool {
+        let levels = |last| {
+            let recent = self.recent(last, renewal);
+            recent.flat_map(|n| self.fills(n).iter().map(|fill| (-n.sent.intent.side, fill.px)))
+        };
+        let same = |(side, px)| self.taken(one, side, px, renewal) == self.taken(other, side, px, renewal);
+        levels(one).all(same) && levels(other).all(same)
     }
 
     /// From the first order to `last`.
@@ -78,9 +116,14 @@ impl Paths {
         }
         let mut keeps = kept.iter();
         self.nodes.retain(|_| keeps.next().is_some_and(|kept| *kept));
+        let mut fills = Vec::with_capacity(self.fills.len() / 2);
         for node in &mut self.nodes {
             node.before = node.before.map(|before| places[before as usize]);
+            let Range { first, count } = node.fills;
+            node.fills.first = fills.len() as u32;
+            fills.extend_from_slice(&self.fills[first as usize..][..count as usize]);
         }
+        self.fills = fills;
         self.collect_at = FEW.max(2 * self.nodes.len());
     }
 }
@@ -106,7 +149,8 @@ mod tests {
             sent,
             outcome: Outcome::Thin,
             ts_exec: None,
-            fills: Box::default(),
+            fills: Range::default(),
+            messages: 0,
             marks: Marks::default(),
         }
     }
@@ -115,8 +159,8 @@ mod tests {
     fn what_leads_to_a_leaf_stays() {
         let mut paths = Paths::new();
         for (decision, before) in [None, Some(0), Some(0), Some(1), Some(2), None].into_iter().enumerate() {
-            assert_eq!(paths.next() as usize, decision);
-            paths.push(node(before, decision));
+            let fills = vec![Fill { px: decision as i32, lots: 1, fee: 0 }; decision];
+            assert_eq!(paths.push(node(before, decision), &fills) as usize, decision);
         }
         let (mut a, mut b) = (4, 2);
         paths.collect(vec![&mut a, &mut b]);
@@ -124,6 +168,11 @@ mod tests {
         let decisions = |last| paths.path(Some(last)).iter().map(|n| n.sent.decision).collect::<Vec<_>>();
         assert_eq!(decisions(a), [0, 2, 4]);
         assert_eq!(decisions(b), [0, 2]);
+        let fills = |n: &&Node| paths.fills(n).iter().map(|fill| fill.px).collect::<Vec<_>>();
+        assert_eq!(
+            paths.path(Some(a)).iter().map(fills).collect::<Vec<_>>(),
+            [vec![], vec![2; 2], vec![4; 4]]
+        );
         assert!(paths.path(None).is_empty() && !paths.is_full());
     }
 }

@@ -92,7 +92,9 @@ impl Strategy {
         let Some(sent) = self.pending.take() else {
             return Ok(());
         };
-        let outcome = self.taker.meet(rules, market, &mut self.consumed, e, &sent, fills);
+        let taken = |side, px| self.consumed.lots(side, px, &market.renewal);
+        let outcome = self.taker.meet(rules, market, e, &sent, taken, fills);
+        self.consumed.take(-sent.intent.side, fills, &mut market.renewal);
         self.ledger.order(&sent, outcome, Some(e), fills, &market.marks)
     }
 
