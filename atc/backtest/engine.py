@@ -18,7 +18,7 @@ from atc.backtest.units import UNLIMITED_LOTS, Units
 from atc.config.schema import InstrumentFacts
 from atc.config.trading import Cost, Execution
 from atc.events.catalog import Catalog
-from atc.events.parts import read_parts
+from atc.events.parts import ahead, read_parts
 from atc.events.schema import KEYFRAME_NS, Kind, schema_of
 
 if TYPE_CHECKING:
@@ -210,7 +210,7 @@ def _book_parts(market: Market, span: Span) -> Any:
         for kind, entries in files.items():
             entries += [(catalog.path(entry), entry) for entry in there.get(kind, ())]
     columns = {kind: [name for name in schema_of(kind).names if name not in _NOT_READ] for kind in Kind}
-    for part in read_parts(files, begin, span[1], columns):
+    for part in ahead(read_parts(files, begin, span[1], columns)):
         yield part[Kind.BOOK], part[Kind.CONTROL]
 
 
