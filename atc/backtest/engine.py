@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -17,7 +18,7 @@ from atc.backtest.costs import bps_e6, carry_rates, taker_fees
 from atc.backtest.units import UNLIMITED_LOTS, Units
 from atc.config.schema import InstrumentFacts
 from atc.config.trading import Cost, Execution
-from atc.events.catalog import Catalog
+from atc.events.catalog import Catalog, FileEntry
 from atc.events.parts import ahead, read_parts
 from atc.events.schema import KEYFRAME_NS, Kind, schema_of
 
@@ -199,12 +200,12 @@ def specification(market: Market, session: Session) -> str:
     )
 
 
-def _book_parts(market: Market, span: Span) -> Any:
+def _book_parts(market: Market, span: Span) -> Iterator[tuple[pa.RecordBatch, pa.RecordBatch]]:
     """(book, control) of each part, from where a keyframe is sure to tell the book at the begin."""
     facts, catalog = market.facts, market.catalog
     # A keyframe interval, and the silences that may lie on both sides of it.
     begin = span[0] - KEYFRAME_NS - 2 * _ns(market.max_gap_s)
-    files: dict[Kind, list[Any]] = {Kind.BOOK: [], Kind.CONTROL: []}
+    files: dict[Kind, list[tuple[Path, FileEntry]]] = {Kind.BOOK: [], Kind.CONTROL: []}
     for day in catalog.days_within(facts.venue, facts.symbol, begin, span[1]):
         there = catalog.day(facts.venue, facts.symbol, day).files
         for kind, entries in files.items():
