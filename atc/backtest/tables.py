@@ -80,7 +80,10 @@ def _equity(walked: Walked) -> pl.DataFrame:
     for name in (ALWAYS_HOLD, FLAT, ORACLE_PATH):
         columns[name] = curve_of(walked.traded, name)[1]
     columns[RANDOM] = curve_of(walked.traded, random_name(0))[1]
-    return pl.DataFrame(columns).with_columns(alpha=pl.col(STRATEGY) - pl.col(ALWAYS_HOLD))
+    # Whole money units again: a difference of floats is a hair off.
+    per_quote = walked.traded.units.per_quote
+    alpha = ((pl.col(STRATEGY) - pl.col(ALWAYS_HOLD)) * per_quote).round() / per_quote
+    return pl.DataFrame(columns).with_columns(alpha=alpha)
 
 
 def _sensitivity(walked: Walked) -> pl.DataFrame:
