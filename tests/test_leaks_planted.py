@@ -58,7 +58,8 @@ CHOICES = {
     "data/scenario": ("target", "null_vol", "linear_only", "thin_book", "regime_switch"),
     "label": ("hold10_oracle", "hold10_oracle_q14", "hold10_oracle_spread", "hold10_3class", "tlob"),
     "features": ("plan36", "legacy13", "nits30", "strict35"),
-    "sampling": ("trade", "book", "ticker"),
+    "sampling.group_ms": ("0", "5", "50"),
+    "sampling.max_gap_s": ("20", "60"),
     "protocol": ("sealed_holdout", "walk_forward", "cpcv"),
     "calibration": ("none", "temperature", "isotonic"),
     "policy": ("threshold", "class"),
@@ -73,12 +74,12 @@ def clean_words(number: int) -> tuple[str, ...]:
     """Settings number `number` of a fixed random series."""
     rng = random.Random(number)
     chosen = {name: rng.choice(values) for name, values in CHOICES.items()}
-    # Books and tickers are many: a row each of them would be a long search.
-    fewer = ("data.rate=0.01",) if chosen["sampling"] != "trade" else ()
+    # Books and tickers are many, whatever the rate: a search with a row each of them is long.
+    sampling = {98: ("sampling=book",), 99: ("sampling=ticker",)}.get(number, ())
     return (
         *(f"{name}={value}" for name, value in chosen.items()),
         *FOLDS.get(chosen["protocol"], ()),
-        *fewer,
+        *sampling,
         f"data.seed={rng.randint(1, 3)}",
         f"seed={rng.randint(1, 99)}",
     )

@@ -50,7 +50,14 @@ def leaks(  # noqa: PLR0917  # typer makes options of them
         raise typer.Exit(show_again(replay, typer.echo))
     config = compose(words or [])
     with tempfile.TemporaryDirectory(prefix="atc-leaks-") as scratch:
-        found = localise(config, days, Effort(windows, probes, seed), Path(scratch), reproducer, typer.echo)
+        found = localise(
+            config,
+            days,
+            Effort(windows=windows, probes=probes, seed=seed),
+            Path(scratch),
+            reproducer,
+            typer.echo,
+        )
     if file is not None:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(found.content, indent=1) + "\n", encoding="utf-8")
