@@ -99,6 +99,21 @@ def test_a_regime_has_the_interval_of_its_own_rows() -> None:
     assert widths[1] > widths[0]  # half as many rows
 
 
+def test_rows_in_few_blocks_have_no_interval_however_many_blocks_all_rows_have() -> None:
+    rows, p = planted()
+    draws, blocks, _ = draws_of(rows, Evaluation(resamples=300), 1)
+    assert blocks > 90
+    # Ten blocks have both classes in nearly every resample, which would bear a narrow interval.
+    group = np.where(draws.block < 10, 0, np.where(draws.block < 30, 1, 2))
+    assert draws.auc(rows.y == 1.0, p[:, 1], group == 0).estimate.interval is None
+    assert draws.mean(p[:, 1], group == 0).estimate.interval is None
+    facts = [{"regime": name} for name in "abc"]
+    table = group_table(rows, {"model": p}, np.array([0.3, 0.7]), group=group, groups=facts, draws=draws)
+    for end in ("auc_lo", "auc_hi", "direction_auc_lo", "direction_auc_hi"):
+        assert table[end].is_null().to_list() == [True, False, False]
+    assert table["auc"].null_count() == 0
+
+
 def test_the_reliability_table_is_that_of_scikit_learn() -> None:
     rows, p = planted()
     table = reliability_table(rows, {"score": p})

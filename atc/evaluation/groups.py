@@ -30,7 +30,7 @@ def group_table(
 
     `scores`: by model (n, classes) or (n, 1) of `rows`; `group` (n,) which of `groups` a row is in. With
     `draws` of `rows` the AUC (of a return Pearson's ρ) and the direction AUC get their intervals. Groups
-    without rows are left out.
+    without rows are left out; those whose rows lie in too few blocks have no interval.
     """
     found: list[dict[str, object]] = []
     for number, facts in enumerate(groups):
@@ -59,7 +59,8 @@ def group_table(
 
 def _drawn(part: HeadRows, score: Matrix, draws: Resampling, chosen: NDArray[np.bool_]) -> dict[str, Sample]:
     """The samples that get an interval in a group; blocks are those of all rows."""
-    own = Resampling(draws.block[chosen], draws.times, draws.confidence)
+    times = draws.times if draws.bears_interval(chosen) else None
+    own = Resampling(draws.block[chosen], times, draws.confidence, draws.min_blocks)
     towards = direction_score(score)
     moved = direction_rows(part.r_bps, part.head.exit_bps)
     samples = {"direction_auc": own.auc(part.r_bps > 0.0, towards, moved)}

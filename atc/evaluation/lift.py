@@ -70,11 +70,20 @@ class Resampling:
     times: NDArray[np.int64] | None
     """(resamples, blocks); None: too few blocks, no intervals."""
     confidence: float
+    min_blocks: int = 0
+    """Blocks that the rows of a figure have to lie in for an interval: some of all rows may lie in fewer."""
 
     @property
     def n_blocks(self) -> int:
         """Blocks that are told apart: one where none are drawn."""
         return 1 if self.times is None else self.times.shape[1]
+
+    def bears_interval(self, rows: Mask | None = None) -> bool:
+        """Whether `rows` (n,), all of them if None, lie in blocks enough."""
+        if self.times is None:
+            return False
+        counts = np.bincount(self._block(rows), minlength=self.n_blocks)
+        return int(np.count_nonzero(counts)) >= self.min_blocks
 
     def auc(self, positive: Mask, score: Vector | Ranked, rows: Mask | None = None) -> Sample:
         """The AUC of `score` (n,) on `rows` (n,), all of them if None. O(n · blocks) beyond the sort."""
@@ -84,15 +93,16 @@ class Resampling:
         pairs = concordance(positive, ranked, self._block(rows), self.n_blocks)
         both = 2 * int(pairs.positives.sum()) * int(pairs.negatives.sum())
         value = int(pairs.twice.sum()) / both if both else None
-        if self.times is None or value is None:
+        if self.times is None or value is None or not self.bears_interval(rows):
             return Sample(value, None, self.confidence)
         return Sample(value, resampled_aucs(pairs, self.times), self.confidence)
 
     def mean(self, values: Vector, rows: Mask | None = None) -> Sample:
-        """The mean of `values` (n,)."""
-        return self.figure(
+        """The mean of `values` (n,) on `rows` (n,), all of them if None."""
+        found = self.figure(
             np.column_stack([self.sums(values, rows), self.sums(np.ones_like(values), rows)]), ratio
         )
+        return found if self.bears_interval(rows) else Sample(found.value, None, self.confidence)
 
     def sums(self, values: Vector, rows: Mask | None = None) -> Vector:
         """(blocks,) sums of `values` (n,)."""
@@ -148,8 +158,17 @@ def ratio(sums: NDArray[np.float64]) -> Vector:
 
 
 def resampling(
-    block: Cells, n_blocks: int, *, enough: bool, resamples: int, confidence: float, seed: int
+    block: Cells,
+    n_blocks: int,
+    *,
+    enough: bool,
+    resamples: int,
+    confidence: float,
+    seed: int,
+    min_blocks: int = 0,
 ) -> Resampling:
-    """Draw `resamples` times from `n_blocks` blocks, if they are `enough`."""
+    """Draw `resamples` times from `n_blocks` blocks, if they are `enough`; `min_blocks`: for figures of some
+    of the rows.
+    """
     times = multiplicities(n_blocks, resamples, seed) if enough else None
-    return Resampling(block, times, confidence)
+    return Resampling(block, times, confidence, min_blocks)

@@ -70,6 +70,11 @@ def notes_on_figures(
                     "class only"
                 )
     named = next(iter(found.values()))
+    whole, part = named.samples[ranking], named.samples["direction_auc"]
+    if part.value is not None and whole.resampled is not None and part.resampled is None:
+        notes.append(
+            f"direction AUC interval null: the rows with |r| > {head.exit_bps:g} bps lie in too few blocks"
+        )
     area = named.samples[ranking].estimate.interval
     direction = named.samples["direction_auc"].estimate.interval
     if area is not None and area.contains(nothing):

@@ -72,6 +72,7 @@ def paired_difference(
         resamples=config.resamples,
         confidence=config.confidence,
         seed=seed,
+        min_blocks=config.min_blocks,
     )
     moved, up = metrics.direction_rows(rows.r_bps, exit_bps), rows.r_bps > 0.0
     thin = disjoint_rows(rows.t0, rows.t1)

@@ -123,6 +123,7 @@ def draws_of(rows: HeadRows, config: Evaluation, seed: int) -> tuple[Resampling,
         resamples=config.resamples,
         confidence=config.confidence,
         seed=seed,
+        min_blocks=config.min_blocks,
     )
     return draws, blocks.count, blocks.described
 

@@ -14,6 +14,7 @@ from atc.config.schema import RunConfig
 from atc.errors import DataError
 from atc.evaluation.folds import JudgedFold, Metrics, fold_figures, mean_figures, path_figures
 from atc.evaluation.head import Outcomes
+from atc.models.calibration import calibrated
 from atc.protocol.cpcv import group_spans, paths
 from atc.protocol.dataset import Dataset
 from atc.protocol.fold import Fold
@@ -33,7 +34,7 @@ class FittedFold:
     figures: Metrics
     """`fold/<name>/…`."""
     gap: float | None
-    """Training less validation AUC of the named model."""
+    """Training less validation AUC of the named model, before calibration."""
     told: JudgedFold
     """Of the test rows alone: many folds of the scores of their training rows would fill the memory."""
     decided: Decided
@@ -75,13 +76,14 @@ def _fit_fold(config: RunConfig, loaded: Loaded, rows: Dataset, fold: Fold) -> F
     train, valid, test = (own.block(part) for part in (fold.train, fold.valid, fold.test_decisions))
     train, _ = weighed(config, own, fold.train, train)
     scores: dict[str, dict[str, NDArray[np.float64]]] = {}
-    raw: dict[str, NDArray[np.float64]] = {}
+    before: dict[str, dict[str, NDArray[np.float64]]] = {}
     for plan in plans_of(config):
         one = fit_one(config, plan, train, valid)
         parts = {"train": train, "valid": valid, "test": test}
-        scores[plan.name] = {part: one.scores(block) for part, block in parts.items()}
-        if one.calibration is not None:
-            raw[plan.name] = one.raw_scores(test)
+        before[plan.name] = {part: one.raw_scores(block) for part, block in parts.items()}
+        scores[plan.name] = {
+            part: calibrated(values, one.calibration) for part, values in before[plan.name].items()
+        }
     # What is kept of the rows has no inputs: they are not copied.
     blind = own.select(())
     judged = np.isin(fold.test_decisions, fold.test, assume_unique=True)
@@ -97,10 +99,12 @@ def _fit_fold(config: RunConfig, loaded: Loaded, rows: Dataset, fold: Fold) -> F
         scores=scores,
     )
     of_test = {name: of["test"] for name, of in scores.items()}
+    raw = {name: of["test"] for name, of in before.items()} if config.calibration.kind != "none" else {}
     return FittedFold(
         fold=fold,
         figures=fold_figures(told, config.evaluation),
-        gap=told.gap(),
+        # Calibration is fitted on validation: an isotonic curve ranks those very rows better than the model.
+        gap=replace(told, scores=before).gap(),
         told=replace(
             told,
             outcomes={"test": told.outcomes["test"]},
