@@ -81,16 +81,8 @@ def test_the_command_leaves_a_folder_that_shows_the_leak_again(
     _, stream = small
     atc, folder, file = CliRunner(), tmp_path / "leak", tmp_path / "leaks.json"
     options = [
-        "--days",
-        "2",
-        "--windows",
-        "1",
-        "--seed",
-        "3",
-        "--reproducer",
-        str(folder),
-        "--json",
-        str(file),
+        *("--days", "2", "--windows", "1", "--aims", "1", "--seed", "3"),
+        *("--reproducer", str(folder), "--json", str(file)),
     ]
     with pytest.MonkeyPatch.context() as patch:
         rows_ahead("trade_vol_1s", 1)(patch)

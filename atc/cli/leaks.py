@@ -20,6 +20,9 @@ def leaks(  # noqa: PLR0917  # typer makes options of them
     days: Annotated[int, typer.Option(min=1, help="Business days of the train range, from its start.")] = 4,
     windows: Annotated[int, typer.Option(min=1, help="Random places of the window over these days.")] = 2,
     probes: Annotated[int, typer.Option(min=1, help="Times t a window and stage.")] = 1,
+    aims: Annotated[
+        int | None, typer.Option(min=1, help="So many stages a window, drawn at random. Default: each.")
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of windows, times and changes.")] = 1,
     reproducer: Annotated[
         Path | None,
@@ -53,7 +56,7 @@ def leaks(  # noqa: PLR0917  # typer makes options of them
         found = localise(
             config,
             days,
-            Effort(windows=windows, probes=probes, seed=seed),
+            Effort(windows=windows, probes=probes, aims=aims, seed=seed),
             Path(scratch),
             reproducer,
             typer.echo,
