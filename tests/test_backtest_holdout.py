@@ -13,9 +13,9 @@ from atc.backtest.decisions import Decisions
 from atc.backtest.engine import ORACLE_PATH, Market
 from atc.backtest.figures import daily, figures_of
 from atc.backtest.holdout import ALWAYS_HOLD, FLAT, STRATEGY, Walked, walk
-from atc.backtest.policy import Thresholds, positions
+from atc.backtest.policy import NEVER_SHORT, Thresholds, positions
 from atc.backtest.tables import tables_of
-from atc.backtest.theta import grid, learn
+from atc.backtest.theta import grid, learn, least_long
 from atc.config.compose import compose
 from atc.config.schema import RunConfig, SimulatedData
 from atc.config.trading import Backtest, ThresholdPolicy
@@ -187,3 +187,25 @@ def test_thresholds_are_those_that_earn_most_on_validation(market: Market) -> No
     assert isinstance(both, Thresholds) and both.long == 0.5 and both.short <= 0.4
     given = policy.model_copy(update={"theta": 0.7})
     assert learn(given, market, decisions, np.array([0.2, 0.8])).fitted == Thresholds(0.7)
+
+
+def test_no_fitted_side_reaches_into_the_other(market: Market) -> None:
+    """Where sides overlap, a score would be long and short at once, which is flat."""
+    decisions = some_decisions(market, 0, 12, 300, seed=6)
+    policy = ThresholdPolicy(kind="threshold", grid=3, short=True, hysteresis=0.05)
+    above = policy.model_copy(update={"theta_short": 0.45})
+    learned = learn(above, market, decisions, np.array([0.2, 0.8]))
+    assert isinstance(learned.fitted, Thresholds) and learned.fitted.short == 0.45
+    assert learned.fitted.long >= 0.55 and learned.tried < 4
+    touching = above.model_copy(update={"hysteresis": 0.0, "theta_short": 0.999})
+    assert learn(touching, market, decisions, np.array([0.2, 0.8])).fitted == Thresholds(
+        float(np.nextafter(0.999, 1.0)), 0.999
+    )
+    both = learn(policy, market, decisions, np.array([0.2, 0.8]))
+    # Also where never leaving is the best of the long side alone, the short side is tried.
+    assert both.tried == 8 and isinstance(both.fitted, Thresholds)
+    assert both.fitted.short == NEVER_SHORT or both.fitted.long >= least_long(both.fitted.short, 0.05)
+    fixed = policy.model_copy(update={"theta": 0.5})
+    assert (
+        learn(fixed, market, decisions, np.array([0.2, 0.8])).tried == 2
+    )  # only 1/6 of the three leaves room

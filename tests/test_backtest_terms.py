@@ -10,7 +10,7 @@ import pytest
 
 from atc.backtest.calendar import calendar_of
 from atc.backtest.costs import carry_rates, require_costs, taker_fees
-from atc.backtest.figures import edge_of
+from atc.backtest.figures import edge_of, gain_blocks
 from atc.backtest.statistics import drawdown, mean_interval, sharpe
 from atc.backtest.units import Units
 from atc.config.compose import compose
@@ -18,7 +18,7 @@ from atc.config.maintenance import WeeklyMaintenance
 from atc.config.schema import InstrumentFacts
 from atc.config.trading import Carry, Cost, Fees
 from atc.errors import UsageError
-from atc.evaluation.blocks import blocks_of
+from atc.evaluation.blocks import Blocks, blocks_of
 from atc.events.business_day import DAY_NS, day_start_ns, days_of
 
 S = 1_000_000_000
@@ -110,6 +110,20 @@ def test_the_interval_of_the_mean_covers_it() -> None:
     assert found.hi == pytest.approx(mean + 1.96 * error, abs=0.35 * error)
     few = blocks_of(times[:5], days_of(times[:5] - 1, 0, 0), H, min_blocks=20)
     assert mean_interval(gained[:5], few, 1.0, resamples=100, confidence=0.95, seed=1) is None
+
+
+def test_a_day_of_a_curve_is_a_block_and_the_day_before_it_is_none() -> None:
+    data = facts()
+    begin = day_start_ns(date(2025, 1, 11), data.day_cut_utc_s, data.tz_offset_s)
+
+    def blocks(days: int) -> Blocks:
+        end = begin + days * DAY_NS
+        times = np.append(np.arange(begin, end, H), end)
+        return gain_blocks(times, (begin, end), data, horizon_ns=300 * S, min_blocks=20)
+
+    assert blocks(62).described == "62 business days"
+    assert np.bincount(blocks(62).index).tolist() == [25] + [24] * 61  # the point at the begin gains nothing
+    assert blocks(29).described == f"{29 * 24} blocks of 3600 s"  # too few days to be blocks
 
 
 def test_the_break_even_cost_is_where_alpha_is_zero() -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from datetime import date
 
+import numpy as np
 import pytest
 
 from atc.config.compose import Composer, compose
+from atc.config.labels import THREE_CLASSES
 from atc.config.problems import ConfigError
 from atc.config.trading import ClassPolicy, ConfidencePolicy, Cost, Fees, ThresholdPolicy
+from atc.labels.definitions import fit_label
 
 
 def test_the_ten_eth_experiment_is_the_default() -> None:
@@ -46,6 +49,10 @@ def test_recordings_have_no_backtest() -> None:
         (["execution.min_interval_s=8"], "backtest.sensitivity.latency_s: with a latency of 5 s"),
         (["execution.depth=1.5"], "execution.depth: found 1.5"),
         (["execution.size=0"], "execution.size"),
+        (["execution.size=0.015"], "no whole number of lots of 0.01 (data.lot); give a multiple"),
+        (["backtest.capacity=[1,20000000]"], "backtest.capacity: 20000000 is 2,000,000,000 lots"),
+        (["data.tick=3", "data.lot=1"], "choose backtest=none"),
+        (["policy=confidence", "label=hold10_3class", "model=softmax"], "such as policy.neutral=0.5"),
         (
             ["data.start_date=2021-12-30"],
             "cost: cost=gmo_eth_jpy has no row of fees for 2 of the window's business days (2021-12-30 the "
@@ -58,6 +65,19 @@ def test_what_is_wrong_is_named_with_a_way_out(overrides: list[str], said: str) 
     with pytest.raises(ConfigError) as failure:
         compose(overrides)
     assert said in str(failure.value)
+
+
+def test_what_no_backtest_trades_is_not_refused() -> None:
+    words = ["execution.size=0.015", "policy=confidence", "label=hold10_3class", "model=softmax"]
+    assert not compose([*words, "backtest=none"]).backtest.enabled
+
+
+def test_every_label_of_three_classes_is_known_to_the_config() -> None:
+    composer = Composer()
+    for option in set(composer.options("label")) - {"fwd_logret"}:
+        label = compose([f"label={option}"]).label
+        fitted = fit_label(label, np.array([-1.0, 0.5, 1.0]), np.array([1.0, 1.0, 1.0]))
+        assert (len(fitted.classes) == 3) == (label.kind in THREE_CLASSES), option
 
 
 def test_without_a_backtest_its_costs_are_not_asked_for() -> None:

@@ -10,12 +10,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from atc.backtest.engine import ORACLE_PATH, Traded
+from atc.backtest.engine import ORACLE_PATH, Span, Traded
 from atc.backtest.holdout import ALWAYS_HOLD, FLAT, STRATEGY, Walked
 from atc.backtest.statistics import drawdown, mean_interval, sharpe
 from atc.config.evaluation import Evaluation
 from atc.config.schema import InstrumentFacts
-from atc.evaluation.blocks import blocks_of
+from atc.evaluation.blocks import Blocks, blocks_of
 from atc.events.business_day import DAY_NS, days_of
 
 Figures = dict[str, float | None]
@@ -143,9 +143,7 @@ def _paths(
     times, equity = curve_of(traded, STRATEGY)
     _, held = curve_of(traded, ALWAYS_HOLD)
     gained = np.diff(np.concatenate([[0.0], equity - held]))
-    # What was gained up to a point of the curve belongs to the day before it.
-    days = days_of(times - 1, facts.day_cut_utc_s, facts.tz_offset_s)
-    blocks = blocks_of(times, days, horizon_ns, min_blocks=evaluation.min_blocks)
+    blocks = gain_blocks(times, traded.span, facts, horizon_ns=horizon_ns, min_blocks=evaluation.min_blocks)
     length = (traded.span[1] - traded.span[0]) / DAY_NS
     interval = mean_interval(
         gained,
@@ -166,6 +164,17 @@ def _paths(
         "backtest/drawdown": drawdown(equity),
         "backtest/alpha_drawdown": drawdown(equity - held),
     }
+
+
+def gain_blocks(
+    times: NDArray[np.int64], span: Span, facts: InstrumentFacts, *, horizon_ns: int, min_blocks: int
+) -> Blocks:
+    """Blocks of what a curve over `span` gains up to each of its points `times` (n,)."""
+    # That belongs to the time before the point; at the begin of the span nothing is gained yet, and the day
+    # before it is none of the curve's.
+    gained_at = np.maximum(times - 1, span[0])
+    days = days_of(gained_at, facts.day_cut_utc_s, facts.tz_offset_s)
+    return blocks_of(gained_at, days, horizon_ns, min_blocks=min_blocks)
 
 
 def curve_of(traded: Traded, strategy: str) -> tuple[NDArray[np.int64], NDArray[np.float64]]:

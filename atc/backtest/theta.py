@@ -49,24 +49,36 @@ def learn(
 
 
 def _thresholds(policy: ThresholdPolicy, market: Market, decisions: Decisions, progress: Progress) -> Learned:
-    """First the long side as if there were no short one, then the short side below it: a pass each."""
+    """First the long side as if there were no fitted short one, then the short side, which may push the long
+    one up where that was fitted: a pass each.
+    """
+    short = NEVER_SHORT if policy.theta_short is None else policy.theta_short
     tried, alpha = 0, None
     if policy.theta is not None:
         long = policy.theta
     else:
-        # From the always-HOLD of the lowest score on, which also wins where nothing earns more.
-        candidates = [Thresholds(0.0), *(Thresholds(theta) for theta in grid(policy, decisions))]
+        # From the always-HOLD of the lowest score on, or from all that is not short; that also wins where
+        # nothing earns more.
+        least = least_long(short, policy.hysteresis)
+        longs = [least, *(theta for theta in grid(policy, decisions) if theta > least)]
+        candidates = [Thresholds(theta, short) for theta in longs]
         chosen, alpha = _best(policy, market, decisions, candidates, progress)
         long, tried = chosen.long, len(candidates)
-    if not policy.short:
-        return Learned(Thresholds(long), alpha, tried)
-    if policy.theta_short is not None:
-        return Learned(Thresholds(long, policy.theta_short), alpha, tried)
-    room = long - 2 * policy.hysteresis
-    shorts = [theta for theta in grid(policy, decisions) if theta < long and theta <= room]
-    candidates = [Thresholds(long), *(Thresholds(long, theta) for theta in shorts)]
+    if not policy.short or policy.theta_short is not None:
+        return Learned(Thresholds(long, short), alpha, tried)
+    pairs = [(max(long, least_long(theta, policy.hysteresis)), theta) for theta in grid(policy, decisions)]
+    if policy.theta is not None:
+        pairs = [pair for pair in pairs if pair[0] == long]
+    candidates = [Thresholds(long), *(Thresholds(*pair) for pair in pairs)]
     chosen, alpha = _best(policy, market, decisions, candidates, progress)
     return Learned(chosen, alpha, tried + len(candidates))
+
+
+def least_long(short: float, hysteresis: float) -> float:
+    """The lowest threshold to the long side that leaves room above `short`: 0 where nothing is sold short."""
+    if short == NEVER_SHORT:
+        return 0.0
+    return max(float(np.nextafter(short, np.inf)), short + 2 * hysteresis)
 
 
 def grid(policy: ThresholdPolicy, decisions: Decisions) -> list[float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -10,6 +11,8 @@ from atc.config.schema import InstrumentFacts
 from atc.errors import UsageError
 
 UNLIMITED_LOTS = 1 << 62
+LARGEST_LOTS = 10**9
+"""The largest position that the engine takes (`LARGEST_LOTS` of rust/atc-backtest)."""
 
 
 @dataclass(frozen=True)
@@ -38,9 +41,38 @@ class Units:
         """A size in base asset as lots. Raises UsageError where it is no whole number of them."""
         lots = Fraction(size) / Fraction(self.lot)
         if lots.denominator != 1:
-            raise UsageError(f"{key}={size:f} is no whole number of lots of {self.lot:f} (data.lot)")
+            raise UsageError(
+                f"{key}={size:f} is no whole number of lots of {self.lot:f} (data.lot); give a "
+                "multiple of that"
+            )
         return int(lots)
 
     def money(self, units: float) -> float:
         """Money units in quote currency."""
         return units / self.per_quote
+
+
+def size_problems(facts: InstrumentFacts, sizes: Iterable[tuple[str, Decimal]]) -> list[tuple[str, str]]:
+    """By config key what is wrong with `sizes` (key, size in base asset) that are to be traded; empty where
+    nothing is.
+    """
+    found = []
+    try:
+        units = Units.of(facts)
+    except UsageError as error:
+        return [("backtest", str(error))]
+    for key, size in sizes:
+        try:
+            lots = units.lots(key, size)
+        except UsageError as error:
+            found.append((key, str(error)))
+            continue
+        if lots > LARGEST_LOTS:
+            found.append(
+                (
+                    key,
+                    f"{size:f} is {lots:,} lots of {units.lot:f} (data.lot), and at most {LARGEST_LOTS:,} "
+                    "are counted; choose a smaller size",
+                )
+            )
+    return found

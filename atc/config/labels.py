@@ -198,3 +198,6 @@ Label = Annotated[
     | FwdLogret,
     Field(discriminator="kind"),
 ]
+
+THREE_CLASSES = frozenset({"hold10_3class", "hold10_3class_spread", "tlob"})
+"""Kinds with SHORT, FLAT and HOLD; the others have two classes, or none."""

@@ -23,7 +23,7 @@ from pydantic import (
 )
 
 from atc.config.evaluation import Calibration, Evaluation
-from atc.config.labels import Label
+from atc.config.labels import THREE_CLASSES, Label
 from atc.config.maintenance import Day, Maintenance
 from atc.config.model import Model
 from atc.config.protocol import Cpcv, Protocol
@@ -41,7 +41,7 @@ from atc.config.slices import (
     Step,
     Text,
 )
-from atc.config.trading import Backtest, Cost, Execution, Policy, missing_costs
+from atc.config.trading import Backtest, ConfidencePolicy, Cost, Execution, Policy, missing_costs
 from atc.config.weights import Weights
 
 
@@ -456,6 +456,25 @@ class RunConfig(Slice):
                     f"with a latency of {max(tried):g} s orders have to be {needed:g} s apart, and "
                     f"execution.min_interval_s={execution.min_interval_s:g}; shorten the latencies or "
                     "lengthen the interval",
+                )
+            )
+        from atc.backtest.units import size_problems
+
+        sizes = [("execution.size", execution.size)]
+        sizes += [("backtest.capacity", size) for size in self.backtest.capacity]
+        found += size_problems(self.data, sizes)
+        policy = self.policy
+        if (
+            isinstance(policy, ConfidencePolicy)
+            and policy.neutral is None
+            and self.label.kind in THREE_CLASSES
+        ):
+            found.append(
+                (
+                    "policy.neutral",
+                    "null is the share of HOLD of a label with two classes, and "
+                    f"label.kind={self.label.kind} has three; give the score that asks for no position, such "
+                    "as policy.neutral=0.5",
                 )
             )
         days = self._known_days()

@@ -50,7 +50,7 @@ class MarketData:
             stage.cached = self._ensure_events(desk)
         # A protocol that does not fit the window is refused before anything is built.
         _ = self.planned_folds
-        self._demand_terms()
+        self._demand_costs()
         facts, source = self.facts, self.source
         read = {
             day
@@ -68,10 +68,9 @@ class MarketData:
         quality = self._demand_quality(sorted(read), desk)
         return DataIdentity(self.digest, feature_schema(run_columns(self._config)), label_schema(), quality)
 
-    def _demand_terms(self) -> None:
-        """Raises UsageError where a backtest would have to assume what a day costs, or to round a size."""
+    def _demand_costs(self) -> None:
+        """Raises UsageError where a backtest would have to assume what a day of the window costs."""
         from atc.backtest.costs import require_costs
-        from atc.backtest.units import Units
         from atc.protocol.window import span_dates
 
         config, facts, spans = self._config, self.facts, self.spans
@@ -80,10 +79,6 @@ class MarketData:
         window = (spans.train[0], spans.holdout[1])
         days = span_dates(window, day_cut_utc_s=facts.day_cut_utc_s, tz_offset_s=facts.tz_offset_s)
         require_costs(config.cost, *days)
-        units = Units.of(facts)
-        units.lots("execution.size", config.execution.size)
-        for size in config.backtest.capacity:
-            units.lots("backtest.capacity", size)
 
     def _demand_quality(self, days: list[date], desk: Desk) -> dict[str, object]:
         """The quality of `days`; raises DataError where it is less than the config demands."""
