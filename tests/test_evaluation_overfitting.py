@@ -144,6 +144,22 @@ def test_pbo_does_not_depend_on_a_large_mean() -> None:
     np.testing.assert_allclose(small.logits, exact, atol=1e-6)
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_equal_trials_tie_wherever_they_stand(seed: int) -> None:
+    trials = 9  # a product of BLAS by two threads rounds the last of nine columns otherwise
+    one = fat_tailed(1440, seed, trials=1)
+    same = backtest_overfitting(np.repeat(one, trials, axis=1))
+    assert same is not None
+    np.testing.assert_array_equal(same.logits, 0.0)  # each is in the middle of all
+    assert same.probability == 1.0
+    others = fat_tailed(1440, seed + 4, trials=trials - 2)
+    first = backtest_overfitting(np.concatenate([one, one, others], axis=1))
+    last = backtest_overfitting(np.concatenate([one, others, one], axis=1))
+    assert first is not None
+    assert last is not None
+    np.testing.assert_array_equal(first.logits, last.logits)
+
+
 def test_the_track_record_that_is_long_enough_proves_it_exactly() -> None:
     record = TrackRecord(periods=200, sharpe=0.1, skew=-0.5, kurtosis=6.0)
     needed = minimum_track_record(record, benchmark=0.02, confidence=0.95)

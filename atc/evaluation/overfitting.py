@@ -149,8 +149,8 @@ def backtest_overfitting(pnl: Vector, blocks: int = CSCV_BLOCKS) -> Overfitting 
 
     def sharpes(ways: Vector) -> Vector:
         n = (ways @ counts)[:, None]
-        mean = ways @ sums / n
-        deviation = np.sqrt(np.maximum(ways @ squares - n * mean**2, 0.0) / (n - 1.0))
+        mean = _summed(ways, sums) / n
+        deviation = np.sqrt(np.maximum(_summed(ways, squares) - n * mean**2, 0.0) / (n - 1.0))
         ratio: Vector = np.zeros_like(mean)
         np.divide(mean + centre, deviation, out=ratio, where=deviation > floor)
         return ratio
@@ -164,3 +164,15 @@ def backtest_overfitting(pnl: Vector, blocks: int = CSCV_BLOCKS) -> Overfitting 
     omega = (beaten + (tied + 1.0) / 2.0) / (trials + 1.0)
     logits = np.log(omega / (1.0 - omega))
     return Overfitting(float(np.mean(logits <= 0.0)), logits, float(np.mean(of_best < 0.0)))
+
+
+def _summed(ways: Vector, values: Vector) -> Vector:
+    """(ways, trials) sums of the `values` (blocks, trials) over the blocks in each of `ways` (ways, blocks).
+
+    Not by BLAS, whose rounding depends on the place of a column and the number of threads: equal trials
+    would not tie.
+    """
+    total: Vector = np.zeros((len(ways), values.shape[1]))
+    for block, value in enumerate(values):
+        total += ways[:, block, None] * value
+    return total

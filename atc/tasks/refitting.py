@@ -13,6 +13,7 @@ from atc.config.refit import DailyUpdate, Never
 from atc.config.schema import RunConfig
 from atc.errors import DataError
 from atc.evaluation.head import Head, HeadRows
+from atc.evaluation.lift import Estimate
 from atc.evaluation.report import MODEL, Metrics, draws_of, estimate_figures, ranking_of, ranking_sample
 from atc.events.business_day import DAY_NS
 from atc.models.per_head import PerHead
@@ -151,7 +152,19 @@ def ageing(
                 f"refit, {split}: {found.skipped} of {found.skipped + found.fits} times too few labels were "
                 "known for a fit, and the model before went on"
             )
+    if not isinstance(config.refit, Never) and "holdout" not in judged:
+        figures |= _sealed(heads)
     return Ageing(figures, pl.concat(tables), scores, tuple(notes))
+
+
+def _sealed(heads: tuple[Head, ...]) -> Metrics:
+    """The keys that an open holdout would fill."""
+    figures: Metrics = {f"{REFIT}/holdout/fits": None}
+    for head in heads:
+        ranking = "auc" if head.classes else "pearson"
+        for name in (REFIT, f"lift_of_{REFIT}"):
+            figures |= estimate_figures(head.key(f"{name}/holdout/{ranking}"), Estimate(None, None))
+    return figures
 
 
 def _ages(
