@@ -224,6 +224,31 @@ def test_a_look_that_the_ledger_does_not_know_is_told(folder: Folder) -> None:
     assert "an unknown number of looks" in compared(lost, first)
 
 
+def test_unknown_looks_deflate_nothing(folder: Folder) -> None:
+    gains = np.random.default_rng(4).standard_t(5, (40 * 24, 2)) * 100
+    frame = predictions(*known())
+    lost = folder.run("lost", frame, equity=curve(gains[:, 0]), entered=False)
+    other = folder.run("other", frame, equity=curve(gains[:, 1]))
+    found, counted = compare_runs([lost, other]).records, compare_runs([other, lost]).records
+    assert found is not None
+    assert counted is not None
+    assert (found.trials, found.best_of_luck) == (None, None)
+    assert [run.deflated for run in found.runs] == [None, None]
+    assert None not in [run.probabilistic for run in found.runs]
+    assert counted.trials == 2
+    assert None not in [run.deflated for run in counted.runs]
+    assert "the looks are, so no Sharpe ratio is deflated" in compared(lost, other)
+
+
+def test_a_model_that_its_gate_rejected_is_told(folder: Folder) -> None:
+    r_bps, signal = known()
+    first = folder.run("first", predictions(r_bps, signal), metrics={**METRICS, "gate/verdict": 1})
+    rejected = folder.run("learnt", predictions(r_bps, -signal), metrics={**METRICS, "gate/verdict": 0})
+    text = compared(first, rejected)
+    assert f"{rejected.folder.name}: its gate rejected the model" in text
+    assert f"{first.folder.name}: its gate" not in text
+
+
 def test_claims_below_the_power_are_marked(folder: Folder) -> None:
     r_bps, signal = known()
     said = {"power/holdout/auc/min_detectable": 0.05, "power/holdout/lift/min_detectable": 0.03}

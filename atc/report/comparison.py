@@ -81,7 +81,7 @@ def compare_runs(runs: Sequence[OpenedRun]) -> Comparison:
         rows=0 if held is None else len(held),
         looks=looks,
         unentered=tuple(folder.name for folder, own in ledgers.items() if not own),
-        records=track_records([one.run for one in same], looks or 0),
+        records=track_records([one.run for one in same], looks),
     )
 
 

@@ -46,6 +46,12 @@ def comparison_lines(found: Comparison, *, markdown: bool) -> Iterator[str]:
         for key in _warnings(run.metrics):
             yield ""
             yield f"{run.folder.name} warns: {key}; its notes say why its figures are not to be relied upon"
+        if run.metrics.get("gate/verdict") == 0:
+            yield ""
+            yield (
+                f"{run.folder.name}: its gate rejected the model that these figures are of; those of its "
+                "fallback are fallback/… in its metrics.json"
+            )
     for name in found.unentered:
         yield ""
         yield (
@@ -166,11 +172,15 @@ def _number(value: float | None, sign: str) -> str:
 
 
 def _records(records: TrackRecords, *, markdown: bool) -> Iterator[str]:
+    luck = (
+        "of how many trials is unknown, as the looks are, so no Sharpe ratio is deflated"
+        if records.trials is None
+        else f"{records.trials} trials (the larger of looks and distinct configs), the best of which would "
+        f"show a Sharpe ratio of {_number(records.best_of_luck, '')} a day by luck"
+    )
     yield (
-        f"backtest, alpha over always HOLD; {records.trials} trials (the larger of looks and distinct "
-        f"configs), the best of which would show a Sharpe ratio of {_number(records.best_of_luck, '')} a day "
-        f"by luck; probability of backtest overfitting {_number(records.overfitting, '')}, by the "
-        f"{records.period}"
+        f"backtest, alpha over always HOLD; {luck}; probability of backtest overfitting "
+        f"{_number(records.overfitting, '')}, by the {records.period}"
     )
     rows = [
         [

@@ -54,8 +54,10 @@ class TrackRecords:
     """Runs that traded the same holdout."""
 
     runs: tuple[RunTrack, ...]
-    trials: int
-    """The larger of looks at the holdout and distinct configs among the runs."""
+    trials: int | None
+    """The larger of looks at the holdout and distinct configs among the runs; None where the looks are
+    unknown, and with it all that follows: too small a number would flatter.
+    """
     best_of_luck: float | None
     """Sharpe ratio of a day that the best of so many worthless trials is expected to show."""
     overfitting: float | None
@@ -64,14 +66,15 @@ class TrackRecords:
     """`day` or `hour`: what the PBO is counted in."""
 
 
-def track_records(runs: Sequence[OpenedRun], looks: int) -> TrackRecords | None:
-    """Of those of `runs` that have a backtest; None if none has. `looks`: at the holdout."""
+def track_records(runs: Sequence[OpenedRun], looks: int | None) -> TrackRecords | None:
+    """Of those of `runs` that have a backtest; None if none has. `looks`: at the holdout; None: unknown."""
     traded = [run for run in runs if (run.folder / EQUITY).is_file()]
     if not traded:
         return None
     curves = [_Curve(run) for run in traded]
     records = [track_record(curve.daily) if len(curve.daily) >= MIN_DAYS else None for curve in curves]
-    trials = max(looks, len({str(run.manifest["config_digest"]) for run in traded}))
+    configs = len({str(run.manifest["config_digest"]) for run in traded})
+    trials = None if looks is None else max(looks, configs)
     sharpes = [record.sharpe for record in records if record is not None]
     variance = float(np.var(sharpes, ddof=1)) if len(sharpes) > 1 else None
     by_day = min(len(curve.daily) for curve in curves) >= CSCV_BLOCKS * MIN_BLOCK_PERIODS
@@ -79,20 +82,22 @@ def track_records(runs: Sequence[OpenedRun], looks: int) -> TrackRecords | None:
     return TrackRecords(
         runs=tuple(_track(*pair, trials, variance) for pair in zip(curves, records, strict=True)),
         trials=trials,
-        best_of_luck=None if variance is None else expected_best_sharpe(trials, variance),
+        best_of_luck=None if trials is None or variance is None else expected_best_sharpe(trials, variance),
         overfitting=found,
         period="day" if by_day else "hour",
     )
 
 
-def _track(curve: _Curve, record: TrackRecord | None, trials: int, variance: float | None) -> RunTrack:
+def _track(curve: _Curve, record: TrackRecord | None, trials: int | None, variance: float | None) -> RunTrack:
     return RunTrack(
         name=curve.name,
         alpha=curve.alpha,
         days=len(curve.daily),
         sharpe=None if record is None else record.sharpe,
         probabilistic=None if record is None else probabilistic_sharpe(record),
-        deflated=None if record is None or variance is None else deflated_sharpe(record, trials, variance),
+        deflated=None
+        if record is None or trials is None or variance is None
+        else deflated_sharpe(record, trials, variance),
         days_needed=None if record is None else minimum_track_record(record),
     )
 
