@@ -95,8 +95,30 @@ def test_the_sentences_name_alpha_break_even_and_the_file() -> None:
     held = {"backtest/theta": 0.0, "backtest/valid/alpha": 0.0, "backtest/alpha": 0.0}
     said = " ".join(backtest_sentences("x", CONFIG, {**METRICS, **held, "backtest/alpha_drawdown": 0.0}))
     assert "no theta of the grid earned more than never leaving" in said
-    assert "0 JPY, for the strategy held as well" in said
+    assert "0 JPY, for the strategy held as well" in said and "95% earn less" in said
     left = {"backtest/theta": 0.67, "backtest/valid/alpha": 51_163.7}
-    assert "Long from a score of 0.6700" in backtest_sentences("x", CONFIG, {**METRICS, **left})[0]
+    assert (
+        "On validation, long from a score of 0.6700 earned most of the grid, alpha +51,164 JPY"
+        in backtest_sentences("outputs/runs/x", CONFIG, {**METRICS, **left})[0]
+    )
     above = {**METRICS, "backtest/alpha_daily/lo": 1.0}
     assert "above 0." in backtest_sentences("outputs/runs/x", CONFIG, above)[0]
+
+
+def test_only_what_the_grid_chose_is_said_to_come_from_it() -> None:
+    learned = {**METRICS, "backtest/theta": 0.55, "backtest/valid/alpha": -188_919.7}
+    both = {"theta": None, "short": True, "theta_short": None}
+    for policy, short, said in (
+        (both, 0.2, "On validation, long from a score of 0.5500 and short from 0.2000 down earned most"),
+        (both, None, "On validation, long from a score of 0.5500 and never short earned most"),
+        ({**both, "theta": 0.55}, 0.2, "On validation, short from 0.2000 down earned most"),
+        ({**both, "theta_short": 0.2}, 0.2, "On validation, long from a score of 0.5500 earned most"),
+    ):
+        metrics = {**learned, "backtest/theta_short": short}
+        assert backtest_sentences("x", {**CONFIG, "policy": policy}, metrics)[0].startswith(said)
+
+
+def test_random_times_of_holding_are_holding() -> None:
+    held = {"backtest/alpha": 0.0, "backtest/alpha_drawdown": 0.0, "backtest/random/beaten": 0.0}
+    said = " ".join(backtest_sentences("x", CONFIG, {**METRICS, **held}))
+    assert "Of 20 strategies with its wishes at random times, all hold as it does" in said

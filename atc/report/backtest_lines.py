@@ -78,12 +78,17 @@ def _learned(config: Mapping[str, object], metrics: Metrics) -> list[str]:
     theta, earned = metrics.get("backtest/theta"), metrics.get("backtest/valid/alpha")
     if theta is None or earned is None:
         return []
-    if theta == 0:
-        return ["On validation no theta of the grid earned more than never leaving, so the policy holds."]
-    quote = quote_currency(config)
+    policy, short = _part(config, "policy"), metrics.get("backtest/theta_short")
+    chosen = []
+    if policy.get("theta") is None:
+        if theta == 0:
+            return ["On validation no theta of the grid earned more than never leaving, so the policy holds."]
+        chosen.append(f"long from a score of {theta:.4f}")
+    if policy.get("short") and policy.get("theta_short") is None:
+        chosen.append("never short" if short is None else f"short from {short:.4f} down")
     return [
-        f"Long from a score of {theta:.4f}: of the grid it earned most on validation, alpha {earned:+,.0f} "
-        f"{quote} there, which flatters."
+        f"On validation, {' and '.join(chosen)} earned most of the grid, alpha {earned:+,.0f} "
+        f"{quote_currency(config)} there, which flatters."
     ]
 
 
@@ -140,7 +145,10 @@ def _chance(config: Mapping[str, object], metrics: Metrics) -> str:
     draws = _part(config, "backtest").get("random_draws")
     beaten, captured = metrics.get("backtest/random/beaten"), metrics.get("backtest/oracle_path/captured")
     said = f"Of {draws} strategies with its wishes at random times, "
-    said += f"{beaten:.0%} earn less" if beaten is not None else "none was tried"
+    if beaten == 0 and metrics.get("backtest/alpha") == metrics.get("backtest/alpha_drawdown") == 0:
+        said += "all hold as it does"
+    else:
+        said += f"{beaten:.0%} earn less" if beaten is not None else "none was tried"
     return f"{said}; of the oracle path's alpha it takes {DASH if captured is None else f'{captured:.1%}'}."
 
 
