@@ -11,8 +11,8 @@ from hydra.core.override_parser.types import Override
 from atc.config.compose import Composer, Job, settled
 from atc.config.problems import ConfigError, Problem
 
-# Whoever varies these may choose by the result, so the holdout stays sealed (SPEC 5): a threshold that is tried
-# at three values on the holdout is chosen by it, and so are weights of rows and calibration.
+# Whoever varies these may choose by the result, so the holdout stays sealed (SPEC 5): a threshold tried at
+# three values on the holdout is chosen by it, and so are weights of rows and calibration.
 SELECTING = frozenset({"model", "features", "label", "sampling", "refit", "weights", "calibration", "policy"})
 
 
