@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import polars as pl
 import pytest
@@ -15,7 +18,9 @@ from atc.cli import application
 from atc.errors import AtcError, UsageError
 from atc.opened_run import OpenedRun
 from atc.protocol.ledger import Ledger
+from atc.protocol.window import Spans
 from atc.run import run
+from atc.tasks.transfer import _require_past
 
 WORDS = (
     *("+experiment=logistic_13feat", "data.days=5", "data.rate=0.1", "evaluation.resamples=50"),
@@ -69,6 +74,31 @@ def test_a_model_that_knew_the_time_is_refused(outputs: Path) -> None:
     early, late = made(outputs, "window.train_days=3", "window.holdout_days=2"), made(outputs)
     with pytest.raises(UsageError, match="what moves one symbol moves the other"):
         transfer(str(early.folder), str(late.folder))
+
+
+@pytest.mark.parametrize(
+    ("own_holdout", "judged_from", "refused"), [(10, 10, False), (12, 10, True), (12, 11, False)]
+)
+def test_labels_that_look_beyond_the_training_time_count(
+    own_holdout: int, judged_from: int, refused: bool
+) -> None:
+    """Times in minutes; training ends at 10, and labels look a minute ahead. A holdout of its own that begins
+    there has purged those that look beyond; one that begins later has not.
+    """
+    minute = 60 * 10**9
+    label = SimpleNamespace(longest_horizon_s=60.0)
+    run: Any = SimpleNamespace(
+        folder="one",
+        config=SimpleNamespace(label=label),
+        model=SimpleNamespace(manifest={"train_span_ns": [0, 10 * minute]}),
+    )
+    other: Any = SimpleNamespace(folder="other")
+    own, judging = (
+        Spans(train=(0, 10 * minute), holdout=(start * minute, 20 * minute))
+        for start in (own_holdout, judged_from)
+    )
+    with pytest.raises(UsageError, match="trained on what happened until") if refused else nullcontext():
+        _require_past(run, own, other, judging)
 
 
 def test_other_questions_and_seals_are_refused(outputs: Path) -> None:

@@ -12,6 +12,7 @@ from atc.evaluation.lift import Estimate, Sample
 from atc.evaluation.report import draws_of, ranking_sample
 from atc.features.sets import set_columns
 from atc.protocol.dataset import Dataset
+from atc.protocol.window import Spans
 from atc.tasks.heads import heads_of
 from atc.tasks.loaded import load_rows
 from atc.tasks.market_data import MarketData
@@ -50,8 +51,8 @@ def transfer(runs: Sequence[OpenedRun], desk_of: Callable[[OpenedRun], Desk]) ->
     # All is asked before the first holdout opens: a look that leads to nothing is still a look.
     markets = [_market_of(run, desk_of(run)) for run in runs]
     for target, market in zip(runs, markets, strict=True):
-        for run in runs:
-            _require_past(run, target, market)
+        for run, of_run in zip(runs, markets, strict=True):
+            _require_past(run, of_run.spans, target, market.spans)
     found: list[Transferred] = []
     for target, market in zip(runs, markets, strict=True):
         loaded = load_rows(market, target.config, desk_of(target))
@@ -91,14 +92,17 @@ def _require_same_question(run: OpenedRun, other: OpenedRun) -> None:
             )
 
 
-def _require_past(run: OpenedRun, target: OpenedRun, market: MarketData) -> None:
-    end = int(run.model.manifest["train_span_ns"][1])
-    start = market.spans.holdout[0]
+def _require_past(run: OpenedRun, own: Spans, target: OpenedRun, judging: Spans) -> None:
+    """`own`: spans of `run`; `judging`: those of `target`."""
+    end, start = int(run.model.manifest["train_span_ns"][1]), judging.holdout[0]
+    if own.holdout[0] > end:
+        # No holdout of its own follows at once, for which the labels that look beyond would have been purged.
+        end += round(run.config.label.longest_horizon_s * 1e9)
     if end > start:
         raise UsageError(
-            f"{run.folder} was trained until {end} ns, and the holdout of {target.folder} begins at {start} "
-            "ns: what moves one symbol moves the other, so its labels would be known; give both the same "
-            "window"
+            f"{run.folder} was trained on what happened until {end} ns, and the holdout of {target.folder} "
+            f"begins at {start} ns: what moves one symbol moves the other, so its labels would be known; "
+            "give both the same window"
         )
 
 
