@@ -62,3 +62,19 @@ def test_refits_are_judged_by_their_interval() -> None:
         (said,) = fold_sentences(metrics, [])
         assert "9 refits through holdout" in said
         assert word in said
+
+
+def test_a_fallback_is_told_head_by_head() -> None:
+    def said(*ends: str) -> str:
+        found: dict[str, float | None] = {"gate/verdict": 0, "fallback/holdout/auc": None}
+        for number, end in enumerate(ends, start=6):
+            found[f"fallback/valid/auc{end}"] = number / 10 + 0.01
+            found |= {f"fallback/holdout/auc{end}": number / 10, f"fallback/holdout/auc{end}/lo": 0.5}
+            found[f"fallback/holdout/auc{end}/hi"] = 0.9
+        return fold_sentences(found, [])[0]
+
+    assert "The fallback's: valid AUC 0.6100, holdout AUC 0.6000 (0.5000 … 0.9000); its model" in said("")
+    assert (
+        "The fallback's: 30s valid AUC 0.6100, holdout AUC 0.6000 (0.5000 … 0.9000); "
+        "300s valid AUC 0.7100, holdout AUC 0.7000 (0.5000 … 0.9000); its model"
+    ) in said("@30s", "@300s")

@@ -78,11 +78,8 @@ def fold_sentences(metrics: Metrics, notes: Sequence[str]) -> list[str]:
     sentences += [note for note in notes if note.startswith("gate ")]
     if metrics.get("gate/verdict") == 0:
         sentences.append(
-            "All figures but fallback/… are of the rejected model. The fallback's: valid AUC "
-            f"{_figure(metrics.get('fallback/valid/auc'))}, holdout AUC "
-            f"{_figure(metrics.get('fallback/holdout/auc'))} "
-            f"({_figure(metrics.get('fallback/holdout/auc/lo'))} … "
-            f"{_figure(metrics.get('fallback/holdout/auc/hi'))}); its model is model/fallback."
+            "All figures but fallback/… are of the rejected model. The fallback's: "
+            f"{'; '.join(_fallback(metrics))}; its model is model/fallback."
         )
     if metrics.get("paths/auc/mean") is not None:
         sentences.append(
@@ -91,6 +88,21 @@ def fold_sentences(metrics: Metrics, notes: Sequence[str]) -> list[str]:
             f"mean {_figure(metrics.get('paths/auc/mean'))}."
         )
     return [*sentences, *_refit(metrics)]
+
+
+def _fallback(metrics: Metrics) -> list[str]:
+    """The fallback's AUCs, head by head."""
+    start = "fallback/valid/auc"
+    ends = [key.removeprefix(start) for key in metrics if key == start or key.startswith(f"{start}@")]
+    told = []
+    for end in sorted(ends, key=lambda end: (len(end), end)):
+        holdout = f"fallback/holdout/auc{end}"
+        low, high = (_figure(metrics.get(f"{holdout}/{bound}")) for bound in ("lo", "hi"))
+        told.append(
+            f"{end[1:]}{' ' if end else ''}valid AUC {_figure(metrics.get(f'{start}{end}'))}, "
+            f"holdout AUC {_figure(metrics.get(holdout))} ({low} … {high})"
+        )
+    return told
 
 
 def _refit(metrics: Metrics) -> list[str]:
