@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 import pytest
 from backtest_engines import ReferenceEngine
 
@@ -19,6 +20,7 @@ from atc.backtest.theta import grid, learn, least_long
 from atc.config.compose import compose
 from atc.config.schema import RunConfig, SimulatedData
 from atc.config.trading import Backtest, ThresholdPolicy
+from atc.errors import DataError
 from atc.events.business_day import DAY_NS, day_start_ns
 from atc.events.catalog import Catalog
 from atc.events.simulate import ensure_simulated, located
@@ -187,6 +189,18 @@ def test_thresholds_are_those_that_earn_most_on_validation(market: Market) -> No
     assert isinstance(both, Thresholds) and both.long == 0.5 and both.short <= 0.4
     given = policy.model_copy(update={"theta": 0.7})
     assert learn(given, market, decisions, np.array([0.2, 0.8])).fitted == Thresholds(0.7)
+
+
+def test_what_stops_the_engine_is_told_with_a_way_out(market: Market) -> None:
+    class Stops(ReferenceEngine):
+        def finish(self) -> dict[str, pa.RecordBatch]:
+            raise ValueError(
+                "strategy 'oracle_path', decision 8 at 5 ns: oracle_path has 72959 states, at most 65536"
+            )
+
+    decisions = some_decisions(market, 0, 1, 300, seed=7)
+    with pytest.raises(DataError, match=r"oracle_path has 72959 states.*choose a smaller execution\.size"):
+        walk(replace(market, make_engine=Stops), decisions, np.ones(len(decisions)), SMALL, seed=1)
 
 
 def test_no_fitted_side_reaches_into_the_other(market: Market) -> None:

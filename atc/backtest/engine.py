@@ -18,6 +18,7 @@ from atc.backtest.costs import bps_e6, carry_rates, taker_fees
 from atc.backtest.units import UNLIMITED_LOTS, Units
 from atc.config.schema import InstrumentFacts
 from atc.config.trading import Cost, Execution
+from atc.errors import DataError
 from atc.events.catalog import Catalog, FileEntry
 from atc.events.parts import ahead, read_parts
 from atc.events.schema import KEYFRAME_NS, Kind, schema_of
@@ -123,7 +124,7 @@ def trade(market: Market, session: Session, progress: Callable[[float], object] 
     """Walks the events of the span once; `progress` is told the share of it that is done.
 
     The book is known at the begin of the span as far as the events before it tell. Raises UsageError for
-    costs without a row, DataError for events that cannot be read.
+    costs without a row, DataError for events that cannot be read or traded on.
     """
     import pyarrow as pa
 
@@ -137,19 +138,32 @@ def trade(market: Market, session: Session, progress: Callable[[float], object] 
     else:
         make = market.make_engine
     engine = make(specification(market, session), pa.RecordBatch.from_pydict(columns))
-    for book, control in _book_parts(market, session.span):
-        over = engine.feed(book, control)
-        if len(book):
-            seen = book.column("ts_recv")[-1].as_py()
-            progress(min(max((seen - begin) / (end - begin), 0.0), 1.0))
-        if over:
-            break
-    progress(1.0)
-    found = engine.finish()
+    try:
+        for book, control in _book_parts(market, session.span):
+            over = engine.feed(book, control)
+            if len(book):
+                seen = book.column("ts_recv")[-1].as_py()
+                progress(min(max((seen - begin) / (end - begin), 0.0), 1.0))
+            if over:
+                break
+        progress(1.0)
+        found = engine.finish()
+    except ValueError as error:
+        raise DataError(f"the backtest cannot go on: {error}{_way_out(str(error))}") from error
     orders, fills, curve, days, totals = (
         _frame(found[name]) for name in ("orders", "fills", "curve", "days", "totals")
     )
     return Traded(orders, fills, curve, days, totals, session.span, market.units)
+
+
+def _way_out(why: str) -> str:
+    """What a user can do about it, where that is known."""
+    if f"{ORACLE_PATH} has" not in why:
+        return ""
+    return (
+        ". So many positions can be reached where most orders fill in part: choose a smaller execution.size, "
+        "a larger execution.depth, or backtest=none"
+    )
 
 
 def specification(market: Market, session: Session) -> str:
