@@ -99,7 +99,7 @@ def test_labels_null_throughout_are_named() -> None:
 
 @pytest.mark.parametrize("value", [0.0, 1.0])
 def test_one_class_is_an_error(value: float) -> None:
-    with pytest.raises(DataError, match=rf"training rows: all 30 labels are of class {value:.0f}, at least two"):
+    with pytest.raises(DataError, match=rf"all 30 labels are of class {value:.0f}, at least two"):
         require_two_classes(np.full(30, value), "training rows")
 
 
