@@ -104,7 +104,7 @@ def measure(
     if "scale" in wanted.only and wanted.days != "0":
         from features_scale import scale
 
-        scale(table, root, [int(part) for part in wanted.days.split(",")], wanted.rate)
+        scale(table, root, [int(part) for part in wanted.days.split(",")], wanted.rate, wanted.runs)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
 """Many days: growth, memory, processes, what four years take, and what the cache weighs.
 
 Each build is a program of its own, into an empty cache, from events that were simulated before and lie in the
-system's page cache. Times are by the clock: this is what waits.
+system's page cache. Times are by the clock: this is what waits. The builds take turns, a round of all of them
+after the other, and the best of each counts: single builds would measure a machine whose speed changes within
+minutes.
 """
 
 from __future__ import annotations
@@ -16,12 +18,12 @@ from typing import Any
 from features_day import Days, target_config
 from features_table import FeatureTable, Goal
 
-FOUR_YEARS = 1_508
+A_YEAR, FOUR_YEARS = 365, 1_508
 PROGRAM = Path(__file__).with_name("features_build.py")
 
 
-def scale(table: FeatureTable, root: Path, lengths: list[int], rate: float) -> None:
-    """`lengths`: a short and a long run, days."""
+def scale(table: FeatureTable, root: Path, lengths: list[int], rate: float, rounds: int) -> None:
+    """`lengths`: a short and a long run, days; one round alone where the long one is of years."""
     short, long = lengths
     Days.simulated(target_config(long, rate), root)
 
@@ -33,8 +35,11 @@ def scale(table: FeatureTable, root: Path, lengths: list[int], rate: float) -> N
             )
         return json.loads(done.stdout)  # type: ignore[no-any-return]
 
-    one = {days: build(days, 1) for days in lengths}
-    two = {days: build(days, 2) for days in lengths}
+    programs = [(days, workers) for days in lengths for workers in (1, 2)]
+    rounds = rounds if long < A_YEAR else 1
+    found = [{program: build(*program) for program in programs} for _ in range(rounds)]
+    one, two = ({days: _best([of[days, workers] for of in found]) for days in lengths} for workers in (1, 2))
+    table.add("rounds of these builds, of which the best times count", rounds, "")
     cache_rows(table, one[long])
     for days, found in one.items():
         name = f"{days} days to cache files, 62 columns, rows on trades, 1 process"
@@ -66,6 +71,12 @@ def scale(table: FeatureTable, root: Path, lengths: list[int], rate: float) -> N
         name = f"{FOUR_YEARS:,} days on the line through {short} and {long}, 2 processes"
         years = two[short]["seconds"] + a_day * (FOUR_YEARS - short)
     table.add(name, years / 60, "min", goal=Goal(6.0, at_most=True))
+
+
+def _best(builds: list[dict[str, Any]]) -> dict[str, Any]:
+    """Least times, largest memory."""
+    least = {name: min(build[name] for build in builds) for name in ("seconds", "cpu")}
+    return builds[0] | least | {"peak_mib": max(build["peak_mib"] for build in builds)}
 
 
 def cache_rows(table: FeatureTable, found: dict[str, Any]) -> None:
