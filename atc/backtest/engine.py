@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from atc.backtest.calendar import SECOND_NS, calendar_of
 from atc.backtest.costs import bps_e6, carry_rates, taker_fees
-from atc.backtest.units import UNLIMITED_LOTS, Units
+from atc.backtest.units import LARGEST_LOTS, UNLIMITED_LOTS, Units
 from atc.config.schema import InstrumentFacts
 from atc.config.trading import Cost, Execution
 from atc.errors import DataError
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 BENCHMARK, ORACLE_PATH = "benchmark", "oracle_path"
 """Policies that need no column of targets."""
+AT_TOUCH = 2 * LARGEST_LOTS
+"""A depth at which a single lot that is displayed holds the largest order."""
 
 Span = tuple[int, int]
 
@@ -78,12 +80,15 @@ class Strategy:
     """A column of targets, `benchmark` or `oracle_path`."""
     latency_s: float | None = None
     depth: float | None = None
+    """`AT_TOUCH`: any order finds all of its size at the best price."""
     fee_bps: float | None = None
     size_lots: int | None = None
     """Of the first order, of the benchmark and of the oracle's positions."""
     log: bool = False
     """Whether its orders and fills are told one by one."""
     curve: bool = False
+    wait_s: float | None = None
+    pays_carry: bool = True
 
 
 @dataclass(frozen=True)
@@ -181,9 +186,11 @@ def specification(market: Market, session: Session) -> str:
             "name": strategy.name,
             "policy": strategy.policy,
             "latency_ns": _ns(latency),
+            "wait_ns": None if strategy.wait_s is None else _ns(strategy.wait_s),
             "depth_num": depth.numerator,
             "depth_den": depth.denominator,
             "fee_bps_e6": fees if strategy.fee_bps is None else bps_e6(strategy.fee_bps),
+            "pays_carry": strategy.pays_carry,
             "size_lots": market.size_lots if strategy.size_lots is None else strategy.size_lots,
             "log": strategy.log,
             "curve": strategy.curve,

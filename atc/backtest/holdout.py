@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import product
 
 import numpy as np
@@ -39,6 +39,15 @@ class Size:
 
 
 @dataclass(frozen=True)
+class Riders:
+    """What else rides in the pass."""
+
+    targets: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
+    """By policy (n,) lots."""
+    strategies: Sequence[Strategy] = ()
+
+
+@dataclass(frozen=True)
 class Walked:
     """The holdout, traded."""
 
@@ -58,10 +67,11 @@ def walk(
     config: Backtest,
     *,
     seed: int,
+    riders: Riders | None = None,
     progress: Callable[[float], object] = lambda _: None,
 ) -> Walked:
-    """Trades the wished positions (n,) of a policy and everything that they are compared with; `progress` is
-    told the share that is done.
+    """Trades the wished positions (n,) of a policy, everything that they are compared with, and the riders;
+    `progress` is told the share that is done.
     """
     cells, sizes = _cells(config), _sizes(config, market)
     mine = target_lots(wished, market.size_lots)
@@ -87,6 +97,9 @@ def walk(
             Strategy(size.strategy, size.strategy, size_lots=size.lots, log=True),
             Strategy(size.benchmark, BENCHMARK, size_lots=size.lots),
         ]
+    if riders is not None:
+        targets |= riders.targets
+        strategies += riders.strategies
     session = Session(decisions.span, decisions.ts_close, targets, strategies, config.curve_s)
     return Walked(trade(market, session, progress), tuple(chance), cells, sizes, decisions)
 

@@ -42,6 +42,11 @@ Fitted = Thresholds | ClassShares | None
 """What a policy learned on validation."""
 
 
+def can_short(policy: Policy, classes: int) -> bool:
+    """Whether a policy over so many classes may wish a short position."""
+    return classes > len(("FLAT", "HOLD")) if isinstance(policy, ClassPolicy) else policy.short
+
+
 def positions(policy: Policy, decisions: Decisions, fitted: Fitted) -> Positions:
     """(n,) the wished position in [−1, 1] at each decision.
 

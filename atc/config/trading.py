@@ -201,6 +201,14 @@ class Sensitivity(Slice):
     """In place of the taker fee."""
 
 
+class Waterfall(Slice):
+    """Where the alpha of the oracle path is lost on the way to the realised one."""
+
+    enabled: bool = True
+    grid: Int = Field(default=41, ge=2, le=101)
+    """Quantiles of the scores among which thresholds are best in hindsight."""
+
+
 class Backtest(Slice):
     """What is computed of the decisions on the holdout, in one pass over its events."""
 
@@ -212,6 +220,7 @@ class Backtest(Slice):
     sensitivity: Sensitivity = Sensitivity()
     capacity: tuple[Step, ...] = tuple(map(Decimal, (1, 2, 5, 10, 20, 50, 100)))
     """Sizes of the capacity curve, in base asset."""
+    waterfall: Waterfall = Waterfall()
 
 
 def missing_costs(cost: Cost, first: date, last: date) -> str | None:

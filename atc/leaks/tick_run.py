@@ -134,7 +134,8 @@ def on_stream(config: RunConfig, facts: InstrumentFacts, events: Path, outputs: 
     adversarial = config.evaluation.adversarial.model_copy(update={"enabled": False})
     sensitivity = config.backtest.sensitivity.model_copy(update=dict.fromkeys(_TERMS, ()))
     evaluation = {"resamples": 10, "adversarial": adversarial}
-    backtest = {"random_draws": 1, "sensitivity": sensitivity, "capacity": ()}
+    waterfall = config.backtest.waterfall.model_copy(update={"enabled": False})
+    backtest = {"random_draws": 1, "sensitivity": sensitivity, "capacity": (), "waterfall": waterfall}
     protocol: dict[str, object] = {"sealed": False}
     if isinstance(config.protocol, WalkForward):
         protocol |= {"block_months": None, "block_days": None}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from atc.report.table import DASH, new_table
 from atc.report.verdict import Metrics
+from atc.report.waterfall_lines import waterfall_sentences, waterfall_table
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -26,7 +27,11 @@ def backtest_tables(config: Mapping[str, object], metrics: Metrics) -> list[Tabl
     """Empty for a run without a backtest."""
     if metrics.get("backtest/pnl") is None:
         return []
-    return [_money(config, metrics), _split(config, metrics)]
+    return [
+        _money(config, metrics),
+        _split(config, metrics),
+        *waterfall_table(quote_currency(config), metrics),
+    ]
 
 
 def _money(config: Mapping[str, object], metrics: Metrics) -> Table:
@@ -69,6 +74,7 @@ def backtest_sentences(folder: str, config: Mapping[str, object], metrics: Metri
         _trades(config, metrics),
         _costs(metrics),
         _chance(config, metrics),
+        *waterfall_sentences(folder, metrics),
         f"Equity curve: {folder}/equity.parquet, beside always HOLD, flat, random and the oracle path; every "
         "order: orders.parquet",
     ]

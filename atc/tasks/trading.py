@@ -9,9 +9,12 @@ from atc.backtest.decisions import Decisions, decisions_of
 from atc.backtest.engine import Market
 from atc.backtest.figures import figures_of
 from atc.backtest.holdout import walk
-from atc.backtest.policy import positions
+from atc.backtest.policy import Thresholds, can_short, positions
 from atc.backtest.tables import tables_of
-from atc.backtest.theta import learn, metrics_of
+from atc.backtest.theta import Learned, learn, metrics_of
+from atc.backtest.waterfall import Plan, plan_of
+from atc.backtest.waterfall import Scored as Ranked
+from atc.backtest.waterfall_tables import waterfall_figures, waterfall_table
 from atc.config.schema import RunConfig
 from atc.evaluation.head import Head
 from atc.evaluation.report import Scored
@@ -73,11 +76,24 @@ def trades_of(  # noqa: PLR0917  # all of them are different things
         learned = learn(config.policy, market, valid, _shares(places.valid, head, number), bar.update)
     with desk.stage("backtest"), desk.bar("backtest", 1.0, "passes") as bar:
         wished = positions(config.policy, holdout, learned.fitted)
-        walked = walk(market, holdout, wished, config.backtest, seed=config.seed, progress=bar.update)
+        fall = _waterfall(config, market, valid, holdout, learned)
+        walked = walk(
+            market,
+            holdout,
+            wished,
+            config.backtest,
+            seed=config.seed,
+            riders=None if fall is None else fall.riders,
+            progress=bar.update,
+        )
         figures = figures_of(
             walked, data.facts, config.evaluation, horizon_ns=head.horizon_ns, seed=config.seed
         )
         tables = tables_of(walked)
+        if fall is not None:
+            falls = fall.falls(walked.traded)
+            figures |= waterfall_figures(falls, walked.traded)
+            tables["waterfall"] = waterfall_table(falls, walked.traded)
     notes = [
         f"backtest: {len(holdout):,} decisions from {places.holdout.rows.n_rows:,} rows; rows that became "
         "known at one instant are one decision"
@@ -85,6 +101,19 @@ def trades_of(  # noqa: PLR0917  # all of them are different things
     if len(heads) > 1:
         notes.append(f"backtest: trades on head {head.name}: its horizon is nearest to the orders' interval")
     return Further(metrics_of(learned) | figures, tables, tuple(notes))
+
+
+def _waterfall(
+    config: RunConfig, market: Market, valid: Decisions, holdout: Decisions, learned: Learned
+) -> Plan | None:
+    """None where none is asked for."""
+    asked = config.backtest.waterfall
+    if not asked.enabled:
+        return None
+    own = learned.fitted if isinstance(learned.fitted, Thresholds) else None
+    classes = holdout.probabilities.shape[1]
+    model = Ranked(holdout.score, valid.score, can_short(config.policy, classes), own)
+    return plan_of(model, size_lots=market.size_lots, grid=asked.grid)
 
 
 def _traded_head(config: RunConfig, heads: tuple[Head, ...]) -> int:

@@ -209,6 +209,11 @@ class Rules:
         largest = self.x["max_order_lots"]
         return Wanted(side, min(allowed, largest), reduced=allowed < whole, capped=allowed > largest)
 
+    def wait(self, strategy: Mapping[str, Any]) -> int:
+        """Of a strategy's orders for a frame: its own, or the execution's."""
+        own: int | None = strategy.get("wait_ns")
+        return self.x["wait_ns"] if own is None else own
+
     def execute(
         self,
         strategy: Mapping[str, Any],
@@ -218,7 +223,7 @@ class Rules:
         before: Sequence[Fill] = (),
     ) -> Execution:
         """The order of a decision at `d`; `before`: what the strategy took from the book already."""
-        e = self.market.execution(d + strategy["latency_ns"], self.x["wait_ns"])
+        e = self.market.execution(d + strategy["latency_ns"], self.wait(strategy))
         if e is None:
             return Execution(None, "end_of_data")
         if self.within("closed", e):
@@ -264,8 +269,10 @@ class Rules:
             rate = [fee for begin, fee in rate if begin <= e][-1]
         return -(-px * lots * rate // E10)
 
-    def carry(self, position: int, cut: int) -> int:
+    def carry(self, strategy: Mapping[str, Any], position: int, cut: int) -> int:
         """What a position pays at a cut: whole units of the quote currency, rounded up."""
+        if not strategy.get("pays_carry", True):
+            return 0
         rate = self.spec["carry_rate_e9"][self.spec["day_cuts_ns"].index(cut)]
         unit = self.spec["tick_lot_per_quote"]
         worth = abs(position) * self.market.mark(position, cut)
@@ -290,7 +297,7 @@ class Account:
     def carry(self, until: int) -> int:
         """Of the cuts up to and with `until`."""
         cuts = [cut for cut in self.rules.spec["day_cuts_ns"] if cut <= until]
-        return sum(self.rules.carry(self.position(cut), cut) for cut in cuts)
+        return sum(self.rules.carry(self.strategy, self.position(cut), cut) for cut in cuts)
 
     def cash(self, at: int) -> int:
         """After the cut at `at`, if there is one, and before anything else of that instant."""
@@ -327,7 +334,8 @@ class Account:
         for cut in sorted({*spec["day_cuts_ns"], spec["end_ns"]}):
             split = self.split(cut)
             carry_total = split.pop("carry")
-            paid = self.rules.carry(self.position(cut), cut) if cut in spec["day_cuts_ns"] else 0
+            held = self.position(cut)
+            paid = self.rules.carry(self.strategy, held, cut) if cut in spec["day_cuts_ns"] else 0
             state = {"position": self.position(cut), "cash": self.cash(cut), "equity": self.equity(cut)}
             row = {"strategy": self.strategy["name"], "ts": cut, **state, "carry": paid}
             rows.append(row | split | {"carry_total": carry_total})
@@ -394,7 +402,7 @@ class ReferenceBacktest:
         assert all(a <= b for (a, _), (b, _) in pairwise(self.decisions))
         for strategy in self.spec["strategies"]:
             x = self.rules.x
-            need = x["max_book_age_ns"] + strategy["latency_ns"] + x["wait_ns"]
+            need = x["max_book_age_ns"] + strategy["latency_ns"] + self.rules.wait(strategy)
             assert x["min_interval_ns"] >= need
 
     @cached_property

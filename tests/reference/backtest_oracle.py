@@ -46,7 +46,7 @@ class Steps:
             until = self.end if free is None else self.times[free]
             filled_at = self.end if done.e is None else done.e
             carry = sum(
-                self.rules.carry(after if filled_at < cut else position, cut)
+                self.rules.carry(self.strategy, after if filled_at < cut else position, cut)
                 for cut in self.rules.spec["day_cuts_ns"]
                 if d < cut <= until
             )
@@ -56,7 +56,7 @@ class Steps:
     def carry(self, position: int, after: int, until: int) -> int:
         """Of a position that is held over the cuts in (after, until]."""
         cuts = [cut for cut in self.rules.spec["day_cuts_ns"] if after < cut <= until]
-        return sum(self.rules.carry(position, cut) for cut in cuts)
+        return sum(self.rules.carry(self.strategy, position, cut) for cut in cuts)
 
     def worth(self, position: int) -> int:
         return position * self.rules.market.mark(position, self.end)

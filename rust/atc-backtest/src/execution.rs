@@ -31,8 +31,14 @@ impl Rules {
         Intent::new(position, target, self.no_new_entry.contains(d), self.execution.max_order_lots)
     }
 
-    /// The same on its way.
-    pub fn sent(&self, decision: &Decision, target: i64, intent: Intent, latency: i64) -> Sent {
+    /// The same on its way, with the strategy's latency and wait.
+    pub fn sent(
+        &self,
+        decision: &Decision,
+        target: i64,
+        intent: Intent,
+        (latency, wait): (i64, i64),
+    ) -> Sent {
         let arrival = decision.ts + latency;
         Sent {
             decision: decision.row,
@@ -41,7 +47,7 @@ impl Rules {
             target,
             intent,
             arrival,
-            deadline: arrival + self.execution.wait_ns,
+            deadline: arrival + wait,
         }
     }
 
@@ -98,8 +104,8 @@ impl Taker {
         if self.depth_num == self.depth_den {
             return lots;
         }
-        // At most `lots`.
-        (i128::from(lots) * i128::from(self.depth_num) / i128::from(self.depth_den)) as i64
+        let share = i128::from(lots) * i128::from(self.depth_num) / i128::from(self.depth_den);
+        i64::try_from(share).unwrap_or(i64::MAX)
     }
 
     /// The last price that may be hit when `best` is the first, ticks.

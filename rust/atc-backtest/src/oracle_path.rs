@@ -70,6 +70,8 @@ pub struct OraclePath {
     curve: bool,
     size: i64,
     latency: i64,
+    wait: i64,
+    pays_carry: bool,
     begin: i64,
     end: i64,
     per_quote: i64,
@@ -92,6 +94,8 @@ impl OraclePath {
             curve: strategy.curve,
             size: strategy.size_lots,
             latency: strategy.latency_ns,
+            wait: strategy.wait(&spec.execution),
+            pays_carry: strategy.pays_carry,
             begin: spec.begin_ns,
             end: spec.end_ns,
             per_quote: spec.tick_lot_per_quote,
@@ -123,7 +127,7 @@ impl OraclePath {
                 if intent.qty == 0 {
                     stays = true;
                 } else {
-                    let sent = rules.sent(decision, *target, intent, self.latency);
+                    let sent = rules.sent(decision, *target, intent, (self.latency, self.wait));
                     orders.push(UnderWay { state: *state, sent, bound: false });
                 }
             }
@@ -212,6 +216,7 @@ impl OraclePath {
 
     /// A cut of the day: every state pays carry.
     pub fn cut(&mut self, ts: i64, marks: &Marks, rate_e9: i64) {
+        let rate_e9 = if self.pays_carry { rate_e9 } else { 0 };
         self.looks.push(Look { ts, marks: *marks, cut: Some(rate_e9) });
         let under_way = self.groups.iter_mut().flat_map(|group| &mut group.orders);
         let waiting = self.waiting.iter_mut().flat_map(|waiting| &mut waiting.states);

@@ -184,7 +184,7 @@ impl Backtest {
         for runner in &mut self.runners {
             match (runner, point) {
                 (Runner::Strategy(strategy), Point::Cut(rate)) => {
-                    strategy.ledger.cut(ts, marks, rate, self.per_quote)?;
+                    strategy.cut(ts, marks, rate, self.per_quote)?;
                 }
                 (Runner::Strategy(strategy), Point::Grid) if strategy.curve => {
                     strategy.ledger.point(ts, marks)?;

@@ -76,18 +76,37 @@ pub struct StrategySpec {
     pub policy: String,
     /// From the decision to the venue, ns.
     pub latency_ns: i64,
-    /// Of each level's lots the share `depth_num / depth_den` is available.
+    /// Its own wait for a frame; none: the execution's, ns.
+    #[serde(default)]
+    pub wait_ns: Option<i64>,
+    /// Of each level's lots the share `depth_num / depth_den` is available: at most what is displayed, but for a strategy that
+    /// shows what depth costs. From 2·[`LARGEST_LOTS`] on every order finds all of its size at the best price.
     pub depth_num: i64,
     /// See `depth_num`.
     pub depth_den: i64,
     /// Taker fee.
     pub fee_bps_e6: Fee,
+    /// Whether its position pays carry at the cuts.
+    #[serde(default = "yes")]
+    pub pays_carry: bool,
     /// First target, the benchmark's target, and ± this or 0 those of the oracle; lots.
     pub size_lots: i64,
     /// Whether its orders and fills are kept.
     pub log: bool,
     /// Whether its curve is kept.
     pub curve: bool,
+}
+
+/// What is so unless a strategy says otherwise.
+const fn yes() -> bool {
+    true
+}
+
+impl StrategySpec {
+    /// How long its orders wait for a frame, ns.
+    pub fn wait(&self, execution: &Execution) -> i64 {
+        self.wait_ns.unwrap_or(execution.wait_ns)
+    }
 }
 
 /// The policy that wants its size at every decision.
@@ -199,13 +218,21 @@ impl Spec {
         if !(0..=LONGEST_NS).contains(latency_ns) {
             return Err(format!("a latency of {latency_ns} ns: expected 0 to a day"));
         }
-        if !(0 < *depth_num && depth_num <= depth_den) {
-            return Err(format!("depth {depth_num}/{depth_den}: expected a share above 0 and at most 1"));
+        let wait_ns = strategy.wait(&self.execution);
+        if !(0..=LONGEST_NS).contains(&wait_ns) {
+            return Err(format!("a wait of {wait_ns} ns: expected 0 to a day"));
+        }
+        let most = i128::from(*depth_den) * i128::from(2 * LARGEST_LOTS);
+        if !(*depth_num > 0 && *depth_den > 0 && i128::from(*depth_num) <= most) {
+            return Err(format!(
+                "depth {depth_num}/{depth_den}: expected a share above 0 and at most {}",
+                2 * LARGEST_LOTS
+            ));
         }
         if !(1..=LARGEST_LOTS).contains(size_lots) {
             return Err(format!("a size of {size_lots} lots: expected 1 to {LARGEST_LOTS}"));
         }
-        let least = self.execution.max_book_age_ns + latency_ns + self.execution.wait_ns;
+        let least = self.execution.max_book_age_ns + latency_ns + wait_ns;
         if self.execution.min_interval_ns < least {
             return Err(format!(
                 "min_interval_ns is {}, expected at least max_book_age_ns + latency_ns + wait_ns = {least}: an order could \

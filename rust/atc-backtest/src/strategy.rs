@@ -3,7 +3,7 @@
 use crate::consumption::Consumed;
 use crate::execution::{Decision, Rules, Taker};
 use crate::ledger::Ledger;
-use crate::market::Market;
+use crate::market::{Market, Marks};
 use crate::order::{Fill, Outcome, Sent};
 use crate::spec::{BENCHMARK, Spec, StrategySpec};
 
@@ -28,6 +28,8 @@ pub struct Strategy {
     source: Source,
     size: i64,
     latency: i64,
+    wait: i64,
+    pays_carry: bool,
     /// No submission before, ns UTC.
     free_at: i64,
     taker: Taker,
@@ -46,6 +48,8 @@ impl Strategy {
             source: column.map_or(Source::Benchmark, Source::Column),
             size: strategy.size_lots,
             latency: strategy.latency_ns,
+            wait: strategy.wait(&spec.execution),
+            pays_carry: strategy.pays_carry,
             free_at: i64::MIN,
             taker: Taker::new(strategy, spec.execution.max_slippage_bps_e6),
             consumed: Consumed::default(),
@@ -72,7 +76,7 @@ impl Strategy {
             return Ok(());
         }
         let intent = rules.intent(decision.ts, position, target);
-        let sent = rules.sent(decision, target, intent, self.latency);
+        let sent = rules.sent(decision, target, intent, (self.latency, self.wait));
         if intent.qty == 0 {
             return self.ledger.order(&sent, Outcome::NoNewEntry, None, &[], &market.marks);
         }
@@ -96,6 +100,11 @@ impl Strategy {
         let outcome = self.taker.meet(rules, market, e, &sent, taken, fills);
         self.consumed.take(-sent.intent.side, fills, &mut market.renewal);
         self.ledger.order(&sent, outcome, Some(e), fills, &market.marks)
+    }
+
+    /// A cut of the day, with the rate of its carry in 10⁻⁹.
+    pub fn cut(&mut self, ts: i64, marks: &Marks, rate_e9: i64, per_quote: i64) -> Result<(), String> {
+        self.ledger.cut(ts, marks, if self.pays_carry { rate_e9 } else { 0 }, per_quote)
     }
 
     /// The order under way meets no book any more.

@@ -20,7 +20,14 @@ fn specifications() {
     let set = |key: &str, value: Value| why(&session().set(key, value));
     for (found, expected) in [
         (with("policy", json!("polcy")), "'polcy' is no column of the decisions"),
-        (with("depth_num", json!(2)), "depth 2/1"),
+        (with("depth_num", json!(0)), "depth 0/1"),
+        (with("depth_den", json!(0)), "depth 1/0"),
+        (
+            with("depth_num", json!(2_000_000_001)),
+            "depth 2000000001/1: expected a share above 0 and at most 2000000000",
+        ),
+        (with("wait_ns", json!(-1)), "a wait of -1 ns"),
+        (with("wait_ns", json!(300 * SECOND)), "min_interval_ns is 300000000000, expected at least"),
         (with("latency_ns", json!(-1)), "latency of -1 ns"),
         (with("size_lots", json!(0)), "a size of 0 lots"),
         (with("fee_bps_e6", json!([[1, 0]])), "no fee in force at begin_ns 0"),
