@@ -206,6 +206,8 @@ def test_a_varied_model_seals_every_job(project: Path) -> None:
     assert [line[4] for line in lines] == ["True", "True"]
     assert len({line[5] for line in lines}) == 1
     assert lines[0][5].startswith("multirun-")
+    assert "sealed: the jobs differ in model.num_leaves, and" in result.stderr
+    assert "sealed" not in probe("-m", "seed=1,2", cwd=project).stderr
 
 
 def test_a_file_edited_during_a_sweep_changes_no_job(project: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from atc.config.compose import Composer
 from atc.config.problems import ConfigError
-from atc.config.sweep import Sweep, expand
+from atc.config.sweep import HARMLESS, Sweep, expand
 
 
 def swept(*overrides: str) -> Sweep:
@@ -37,8 +37,22 @@ def swept(*overrides: str) -> Sweep:
         (["data=demo,demo_null"], False),
         (["seed=1,2", "model.num_leaves=31"], False),
         (["model.num_leaves=choice(31)"], False),
-        (["baseline.model.l2=1e-4,1e-3"], False),
-        (["model@baseline.model=gbdt,logistic"], False),
+        (["baseline.model.l2=1e-4,1e-3"], True),
+        (["model@baseline.model=gbdt,logistic"], True),
+        (["protocol.valid_fraction=0.1,0.2"], True),
+        (["protocol=sealed_holdout,walk_forward"], True),
+        (["window.train_days=30,45"], True),
+        (["execution.size=1,10"], True),
+        (["execution.latency_s=0.1,0.3"], True),
+        (["cost=zero,gmo_eth_jpy"], True),
+        (["backtest.random_draws=1,20"], True),
+        (["evaluation.confidence=0.9,0.95"], True),
+        (["data.days=50,60"], True),
+        (["+experiment=gbdt_36feat,gbdt_13feat", "execution.size=1,10"], True),
+        (["+experiment=gbdt_36feat,gbdt_13feat", "seed=1,2", "data=demo,demo_null"], False),
+        (["data.seed=1,2"], False),
+        (["model.num_threads=1,2"], False),
+        (["paths.outputs=a,b", "tracking=none,offline", "name=a,b"], False),
         (["seed=1"], False),
     ],
 )
@@ -46,6 +60,28 @@ def test_a_multirun_is_sealed_when_it_varies_what_it_could_choose(overrides: lis
     found = swept(*overrides)
     assert found.sealed is sealed
     assert {job.config.protocol.sealed for job in found.jobs} == {sealed}
+
+
+def test_the_keys_that_seal_are_told() -> None:
+    found = swept("execution.size=1,10", "seed=1,2", "model.num_leaves=31,63", "policy.theta=0.5,0.5")
+    assert found.sealing == ("execution.size", "model.num_leaves")
+    assert swept("seed=1,2").sealing == ()
+
+
+def test_no_spelling_goes_around_the_seal() -> None:
+    """The same variation by a group, a mapping, or a value that follows a harmless key."""
+    assert swept("model={num_leaves:31},{num_leaves:63}").sealing == ("model.num_leaves",)
+    assert swept("seed=31,63", "model.num_leaves=${seed}").sealing == ("model.num_leaves",)
+
+
+def test_what_decides_nothing_is_named_key_by_key() -> None:
+    """Every key of a run seals but these."""
+    config = Composer().job([]).config.model_dump(mode="json")
+    assert set(config) - {"paths", "quality", "tracking", "runtime", "name"} == {
+        *("seed", "data", "window", "sampling", "features", "label", "model", "weights", "baseline"),
+        *("calibration", "protocol", "refit", "evaluation", "policy", "execution", "cost", "backtest"),
+    }
+    assert {key.partition(".")[0] for key in HARMLESS} == {"seed", "data", "model", "baseline", "protocol"}
 
 
 def test_the_control_is_sealed_among_experiments_that_are_not() -> None:

@@ -12,7 +12,8 @@ from scipy import stats
 from sklearn.metrics import roc_auc_score
 
 from atc.config.evaluation import Evaluation
-from atc.evaluation.delong import delong, disjoint_rows
+from atc.evaluation.blocks import disjoint_rows
+from atc.evaluation.delong import delong
 from atc.evaluation.paired import JudgedRows, PairedDifference, Score, paired_difference
 
 Vector = NDArray[np.float64]

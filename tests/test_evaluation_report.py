@@ -205,8 +205,27 @@ def test_rare_classes_give_a_figure_without_an_interval() -> None:
     )
     assert report.metrics["holdout/auc"] is not None
     assert report.metrics["holdout/auc/lo"] is None
-    assert (
-        "AUC interval of the model null: more than 5 % of the resamples hold one class only" in report.notes
+    assert any(note.startswith("AUC, PR-AUC and F1 of FLAT without interval") for note in report.notes)
+
+
+@pytest.mark.parametrize(("blocks", "bears"), [(19, False), (20, True)])
+def test_a_class_in_too_few_blocks_bears_no_interval(blocks: int, bears: bool) -> None:
+    """Nearly every resample holds some of 19 blocks, so nothing else would withhold the interval."""
+    rows = outcomes(12_001)  # 100 blocks of an hour
+    y = np.ones_like(rows.y)
+    y[np.arange(blocks) * 5 * 120 + 7] = 0.0
+    report = report_on(replace(rows, y=y), scores(rows))
+    assert report.metrics["holdout/blocks"] == 100
+    turn_on_it = ("auc", "pr_auc", "f1/FLAT", "macro_f1")
+    for name in turn_on_it:
+        assert report.metrics[f"holdout/{name}"] is not None
+        assert (report.metrics[f"holdout/{name}/lo"] is not None) is bears, name
+    assert (report.metrics["lift/holdout/auc/lo"] is not None) is bears
+    assert report.metrics["holdout/log_loss/lo"] is not None
+    assert report.metrics["holdout/direction_auc/lo"] is not None
+    said = f"its labels lie in {blocks} of 100 blocks, 20 needed"
+    assert any(note.startswith("AUC, PR-AUC and F1 of FLAT") and said in note for note in report.notes) is (
+        not bears
     )
 
 
@@ -284,6 +303,8 @@ def test_heads_have_keys_of_their_own_and_leave_null_labels_out() -> None:
     assert found["lift/holdout/f1/UP@300s"] is not None
     assert "holdout/f1/UP@30s" not in found
     assert "holdout/auc" not in found
+    fallback = {key: value for key, value in found.items() if key.startswith("fallback/")}
+    assert fallback == {"fallback/holdout/auc@30s": None, "fallback/holdout/auc@300s": None}
     assert any(note.startswith("300s: 3,000 holdout rows are 300 disjoint") for note in opened.notes)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -15,7 +17,7 @@ from atc.evaluation.transactions import orders, p_transaction, transactions
 HEAD = Head("", ("SHORT", "FLAT", "HOLD"), (0, 1, 2), 300 * SECOND, 2.0)
 
 
-def rows_of(code: list[int] | np.ndarray, spacing_s: int = 300) -> HeadRows:
+def rows_of(code: list[int] | np.ndarray, spacing_s: int = 301) -> HeadRows:
     t0 = START + np.arange(len(code)) * spacing_s * SECOND
     y = np.asarray(code, dtype=np.float64)[:, None]
     return HeadRows.of(Outcomes(y, y, t0, t0.astype("datetime64[ns]").astype("datetime64[D]")), HEAD, 0)
@@ -57,6 +59,24 @@ def test_decisions_do_not_overlap() -> None:
     assert gaps.min() == 350 * SECOND
     assert gaps.max() == 350 * SECOND
     assert rows.disjoint[0] == 0
+
+
+def test_a_label_that_ends_where_the_next_begins_overlaps_it() -> None:
+    """Both read the mid of that instant: intervals are closed, here as in the purge."""
+    assert np.diff(rows_of([0, 2] * 50, spacing_s=100).disjoint).tolist() == [4] * 24
+    one_ns_later = replace(rows_of([0, 2] * 4), t0=START + np.arange(8) * (300 * SECOND + 1))
+    assert one_ns_later.disjoint.tolist() == list(range(8))
+
+
+def test_few_transactions_bear_no_interval() -> None:
+    """Openings in five of a hundred blocks are five, however many blocks the rows lie in."""
+    code = np.full(4000, 1)
+    code[np.arange(5) * 10] = [2, 0, 2, 0, 2]
+    block = np.arange(4000) // 40
+    rows = rows_of(code)
+    draws = resampling(block, 100, enough=True, resamples=50, confidence=0.95, seed=1, min_blocks=20)
+    sample = p_transaction(rows, code, draws)
+    assert (sample.value, sample.resampled) == (1.0, None)
 
 
 def test_resamples_count_a_transaction_where_it_opens() -> None:

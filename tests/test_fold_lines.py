@@ -60,8 +60,36 @@ def test_refits_are_judged_by_their_interval() -> None:
         key = "lift_of_refit/holdout/auc"
         metrics = {key: (low + high) / 2, f"{key}/lo": low, f"{key}/hi": high, "refit/holdout/fits": 9}
         (said,) = fold_sentences(metrics, [])
-        assert "9 refits through holdout" in said
+        assert "9 refits through holdout: AUC" in said
         assert word in said
+        assert "stopped growing" not in said
+
+
+def test_refits_are_judged_head_by_head_and_on_validation_with_its_trap() -> None:
+    metrics: dict[str, float | None] = {"refit/valid/fits": 9}
+    for head, low in (("300s", -0.03), ("5s", 0.01), ("30s", None)):
+        key = f"lift_of_refit/valid/auc@{head}"
+        metrics |= {key: 0.0, f"{key}/lo": low, f"{key}/hi": None if low is None else low + 0.02}
+    first, second = fold_sentences(metrics, [])
+    assert "9 refits through valid: 5s AUC" in first
+    assert "rank better" in first
+    assert "9 refits through valid: 300s AUC" in second
+    assert "rank worse" in second
+    assert all(
+        "These rows chose when the model that stayed stopped growing" in one for one in (first, second)
+    )
+
+
+def test_the_control_and_the_paths_speak_of_each_head() -> None:
+    metrics: dict[str, float | None] = {"warning/random_split": 1, "paths/count": 7}
+    for head, area in (("300s", 0.7), ("5s", 0.6)):
+        metrics[f"folds/auc@{head}/mean"] = area
+        metrics |= {f"paths/auc@{head}/{of}": area for of in ("min", "max", "mean")}
+    control, along = fold_sentences(metrics, [])
+    assert "Its test AUC, 5s 0.6000, 300s 0.7000, holds" in control
+    assert "5s 0.6000 … 0.6000, mean 0.6000; 300s 0.7000 … 0.7000, mean 0.7000." in along
+    alone = {"warning/random_split": 1, "folds/auc/mean": 0.6, "folds/auc/mean/lo": 0.5}
+    assert "Its test AUC, 0.6000, holds" in fold_sentences(alone, [])[0]
 
 
 def test_a_fallback_is_told_head_by_head() -> None:

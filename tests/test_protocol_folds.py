@@ -51,14 +51,16 @@ def test_a_fold_equals_the_definition(rows: list[tuple[int, int]], data: st.Data
     protocol = Cpcv(kind="cpcv", groups=groups, test_groups=test_groups, valid_fraction=0.25)
     spans = data.draw(st.sampled_from(cpcv((0, 100), protocol)))
 
-    test = [i for i, row in enumerate(rows) if usable[i] and inside(row[0], spans.test)]
+    # A decision without a label is judged by nothing, and scored and purged for like any other.
+    decisions = [i for i, row in enumerate(rows) if inside(row[0], spans.test)]
+    test = [i for i in decisions if usable[i]]
     fitting, purged, barred = [], 0, 0
     for i, row in enumerate(rows):
         if not usable[i] or not inside(row[0], spans.fit):
             continue
-        if any(touch(row, rows[j]) for j in test):
+        if any(touch(row, rows[j]) for j in decisions):
             purged += 1
-        elif any(rows[j][1] < row[0] <= rows[j][1] + embargo for j in test):
+        elif any(rows[j][1] < row[0] <= rows[j][1] + embargo for j in decisions):
             barred += 1
         else:
             fitting.append(i)
@@ -69,7 +71,6 @@ def test_a_fold_equals_the_definition(rows: list[tuple[int, int]], data: st.Data
     found = rows_of_fold(spans, *columns(rows), np.array(usable), embargo_ns=embargo, min_rows=0)
     assert (found.train.tolist(), found.valid.tolist(), found.test.tolist()) == (train, valid, test)
     assert (found.purged, found.embargoed) == (purged + len(earlier) - len(train), barred)
-    decisions = [i for i, row in enumerate(rows) if inside(row[0], spans.test)]
     assert found.test_decisions.tolist() == decisions
 
 

@@ -43,11 +43,13 @@ def test_split_equals_the_definition(rows: list[tuple[int, int]], data: st.DataO
     fraction = data.draw(st.sampled_from([0.1, 0.25, 0.5]))
     (start, end), held = (edges[0], edges[1]), (edges[2], edges[3])
     border = end - round((end - start) * Fraction(str(fraction)))
-    holdout = [i for i, (a, _) in enumerate(rows) if usable[i] and held[0] <= a < held[1]]
-    in_valid = [i for i, (a, _) in enumerate(rows) if usable[i] and border <= a < end]
-    valid = [i for i in in_valid if not any(touch(rows[i], rows[j]) for j in holdout)]
+    decisions = [i for i, (a, _) in enumerate(rows) if border <= a < end]
+    held_decisions = [i for i, (a, _) in enumerate(rows) if held[0] <= a < held[1]]
+    holdout = [i for i in held_decisions if usable[i]]
+    in_valid = [i for i in decisions if usable[i]]
+    valid = [i for i in in_valid if not any(touch(rows[i], rows[j]) for j in held_decisions)]
     in_train = [i for i, (a, _) in enumerate(rows) if usable[i] and start <= a < border]
-    train = [i for i in in_train if not any(touch(rows[i], rows[j]) for j in valid + holdout)]
+    train = [i for i in in_train if not any(touch(rows[i], rows[j]) for j in decisions + held_decisions)]
 
     found = split(
         *columns(rows),
@@ -59,9 +61,8 @@ def test_split_equals_the_definition(rows: list[tuple[int, int]], data: st.DataO
     assert (found.train.tolist(), found.valid.tolist(), found.holdout.tolist()) == (train, valid, holdout)
     assert found.purged_train == len(in_train) - len(train)
     assert found.purged_valid == len(in_valid) - len(valid)
-    decisions = [i for i, (a, _) in enumerate(rows) if border <= a < end]
     assert found.valid_decisions.tolist() == decisions
-    assert found.holdout_decisions.tolist() == [i for i, (a, _) in enumerate(rows) if held[0] <= a < held[1]]
+    assert found.holdout_decisions.tolist() == held_decisions
     kept = len(in_train) + len(in_valid) + len(holdout)
     assert kept + found.unlabelled + found.outside == len(rows)
 
@@ -81,6 +82,16 @@ def test_labels_that_meet_in_one_instant_overlap() -> None:
     found = split(t0, t1, Spans(train=(0, 40), holdout=(40, 80)), 0.5, min_rows=0)
     assert (found.train.tolist(), found.valid.tolist(), found.holdout.tolist()) == ([1], [2], [4])
     assert (found.purged_train, found.purged_valid) == (1, 1)
+
+
+def test_a_decision_whose_label_is_null_is_purged_for() -> None:
+    """A holdout that begins in a gap: its first decisions are traded, and a label that looks there leaves."""
+    t0 = np.array([5, 15, 28, 30, 32, 50], dtype=np.int64)
+    labelled = np.array([True, True, True, False, False, True])
+    found = split(t0, t0 + 4, Spans(train=(0, 30), holdout=(30, 60)), 0.5, labelled=labelled, min_rows=0)
+    assert (found.valid.tolist(), found.holdout.tolist()) == ([1], [5])
+    assert (found.valid_decisions.tolist(), found.holdout_decisions.tolist()) == ([1, 2], [3, 4, 5])
+    assert found.purged_valid == 1
 
 
 def test_too_few_rows_says_where_they_went() -> None:

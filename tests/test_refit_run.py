@@ -117,6 +117,25 @@ def test_too_few_known_labels_let_the_model_go_on(outputs: Path) -> None:
     assert any("too few labels were known" in note for note in late.manifest["notes"])
 
 
+def test_what_has_grown_is_calibrated_anew(outputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from atc.tasks import fitting
+
+    fitted: list[np.ndarray] = []
+    fit = fitting.fit_calibration
+
+    def watched(kind: str, scores: np.ndarray, y: np.ndarray) -> Any:
+        fitted.append(scores)
+        return fit(kind, scores, y)
+
+    monkeypatch.setattr(fitting, "fit_calibration", watched)
+    kept = made(outputs, *KINDS["daily_update"], "calibration=temperature")
+    # Baseline, volatility and the named model on validation, then what grew on rows of its own.
+    fits = kept.metrics["refit/holdout/fits"] + kept.metrics["refit/valid/fits"]
+    assert fits == 4
+    assert len(fitted) == 3 + fits
+    assert all(len(scores) < len(fitted[0]) for scores in fitted[3:])
+
+
 def test_what_cannot_grow_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"daily_update grows further trees, and model\.kind=logistic"):
         atc.compose(["+experiment=logistic_13feat", "refit=daily_update"])

@@ -115,6 +115,11 @@ def _jobs(composer: Composer, args: argparse.Namespace) -> tuple[list[Job], bool
         return [single(composer, overrides)], False
     started = datetime.now().strftime("multirun-%Y%m%d-%H%M%S")
     sweep = expand(composer, overrides)
+    if any(job.config.protocol.sealed for job in sweep.jobs) and sweep.sealed:
+        _say(
+            f"sealed: the jobs differ in {', '.join(sweep.sealing)}, and whoever sees their holdouts could "
+            "choose by them; run the chosen config alone, or open each with protocol.sealed=false"
+        )
     return [
         replace(j, config=settled(j.config, sealed=sweep.sealed, group=started)) for j in sweep.jobs
     ], True

@@ -17,8 +17,8 @@ class ProtocolBase(Slice):
     valid_fraction: Fraction = 0.1
     """The last part of the time of the rows that a fit sees; it selects and trains nothing."""
     sealed: bool | None = None
-    """Leave the holdout alone. null: true in a multirun that varies what its figures could choose: model,
-    features, label, sampling, refit, weights, calibration, policy.
+    """Leave the holdout alone. null: true in a multirun that varies what its figures could choose, which is
+    all but experiments, data sets, seeds and the machine.
     """
 
 

@@ -4,16 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
-from hydra.core.override_parser.types import Override
 
 from atc.config.compose import Composer, Job, settled
+from atc.config.diff import differences, plain
 from atc.config.problems import ConfigError, Problem
 
-# Whoever varies these may choose by the result, so the holdout stays sealed (SPEC 5): a threshold tried at
-# three values on the holdout is chosen by it, and so are weights of rows and calibration.
-SELECTING = frozenset({"model", "features", "label", "sampling", "refit", "weights", "calibration", "policy"})
+LISTED = ("experiment", "data")
+"""Groups whose options a multirun may list with open holdouts: each experiment is a question of its own, each
+data set has a holdout of its own (SPEC 5)."""
+
+HARMLESS = frozenset(
+    {
+        *("seed", "data.seed", "data.scenario"),  # the draw, and the simulated market with its own holdout
+        *("model.num_threads", "baseline.model.num_threads"),  # the machine
+        "protocol.sealed",  # what each job says itself
+    }
+)
+"""Keys, with all below them, in which the jobs of one experiment on one data set may differ with open
+holdouts, besides names, paths, tracking and runtime. Any other could be chosen by what the holdout says: a
+hyper-parameter as much as the fraction that validates, the size of an order, a fee or the width of an
+interval. So what is not listed here seals.
+"""
 
 
 @dataclass(frozen=True)
@@ -21,7 +35,13 @@ class Sweep:
     """The jobs in the order in which Hydra's launcher runs them."""
 
     jobs: tuple[Job, ...]
-    sealed: bool
+    sealing: tuple[str, ...]
+    """The keys that they vary and could choose by the holdout, which therefore stays sealed."""
+
+    @property
+    def sealed(self) -> bool:
+        """Whether the holdout stays closed to jobs that say nothing about it."""
+        return bool(self.sealing)
 
 
 def expand(composer: Composer, overrides: Sequence[str]) -> Sweep:
@@ -38,23 +58,32 @@ def expand(composer: Composer, overrides: Sequence[str]) -> Sweep:
     if any(o.is_sweep_override() and not o.is_discrete_sweep() for o in parsed):
         raise ConfigError([Problem("", "interval(…) has no end: list the values, or use range(…)")])
     batch = BasicSweeper.split_arguments(parsed, None)[0]
-    sealed = bool(varied(parsed) & SELECTING)
+    composed = _composed(composer, [tuple(job) for job in batch])
+    keys = sealing(composed)
     group = master.choices.get("sweep")
-    jobs = [
-        replace(job, config=settled(job.config, sealed=sealed, group=group))
-        for job in _composed(composer, [tuple(job) for job in batch])
-    ]
-    return Sweep(tuple(jobs), sealed)
+    return Sweep(
+        tuple(replace(job, config=settled(job.config, sealed=bool(keys), group=group)) for job in composed),
+        keys,
+    )
 
 
-def varied(overrides: Sequence[Override]) -> set[str]:
-    """The top-level keys that take more than one value. A later override of a key replaces an earlier one."""
-    last = {o.get_key_element(): o for o in overrides}
-    return {
-        (o.package or o.key_or_group).replace("/", ".").partition(".")[0]
-        for o in last.values()
-        if o.is_sweep_override() and len(set(o.sweep_string_iterator())) > 1
-    }
+def sealing(jobs: Sequence[Job]) -> tuple[str, ...]:
+    """The keys, in order, in which jobs of one experiment on one data set differ and that are not harmless.
+
+    Of the configs as they are composed, so that no spelling of an override goes around it.
+    """
+    first: dict[tuple[str | None, ...], dict[str, Any]] = {}
+    found: set[str] = set()
+    for job in jobs:
+        config = plain(job.config)
+        listed = tuple(job.choices.get(group) for group in LISTED)
+        found |= {one.key for one in differences(first.setdefault(listed, config), config)}
+    return tuple(sorted(key for key in found if not _harmless(key)))
+
+
+def _harmless(key: str) -> bool:
+    parts = key.split(".")
+    return any(".".join(parts[:end]) in HARMLESS for end in range(1, len(parts) + 1))
 
 
 def _composed(composer: Composer, batch: Sequence[tuple[str, ...]]) -> list[Job]:

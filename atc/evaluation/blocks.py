@@ -59,6 +59,20 @@ def blocks_of(
     return found
 
 
+def disjoint_rows(t0: NDArray[np.int64], t1: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Positions of rows whose labels over [t0, t1] (n,) ns, both included as in the purge, do not overlap:
+    the first row, then ever the next one that begins after the last one has ended.
+
+    `t0` ascending.
+    """
+    chosen = []
+    row = 0
+    while row < len(t0):
+        chosen.append(row)
+        row = int(np.searchsorted(t0, t1[row], side="right"))
+    return np.array(chosen, dtype=np.int64)
+
+
 def disjoint_windows(t0: NDArray[np.int64], horizon_ns: int) -> int:
     """How many label windows that do not overlap the rows have room for: what they hold of independent
     evidence.

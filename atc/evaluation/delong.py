@@ -45,8 +45,8 @@ def delong(
 ) -> DeLong | None:
     """AUC of `first` minus AUC of `second` (n,) on the same rows; None with fewer than two rows of a class.
 
-    Only for rows whose labels do not overlap (`disjoint_rows`): overlapping ones are counted several times
-    over, and the standard error comes out too small.
+    Only for rows whose labels do not overlap (`blocks.disjoint_rows`): overlapping ones are counted several
+    times over, and the standard error comes out too small.
     """
     positives, negatives = int(positive.sum()), int((~positive).sum())
     if positives < 2 or negatives < 2:
@@ -68,17 +68,3 @@ def _placements(
         (ranks[positive] - own_positive) / len(own_negative),
         1.0 - (ranks[~positive] - own_negative) / len(own_positive),
     )
-
-
-def disjoint_rows(t0: NDArray[np.int64], t1: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Positions of rows whose labels over [t0, t1] (n,) ns, both included, do not overlap: the first row,
-    then ever the next one that begins after the last one has ended.
-
-    `t0` ascending.
-    """
-    chosen = []
-    row = 0
-    while row < len(t0):
-        chosen.append(row)
-        row = int(np.searchsorted(t0, t1[row], side="right"))
-    return np.array(chosen, dtype=np.int64)

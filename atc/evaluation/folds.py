@@ -73,7 +73,7 @@ def fold_figures(fold: JudgedFold, config: Evaluation) -> Metrics:
         valid, test = rows["valid"], rows["test"]
         shares = class_shares(valid.codes, len(head.classes)) if head.classes else np.zeros(0)
         undrawn = Resampling(np.zeros(len(test.y), dtype=np.int64), None, 0.0)
-        ranking = "auc" if head.classes else "pearson"
+        ranking = head.ranking
         found: dict[str, Metrics] = {}
         for name, of in fold.scores.items():
             prefix = f"{root}/{prefix_of(name)}"
@@ -126,7 +126,7 @@ def path_figures(
     figures: Metrics = {"paths/count": len(paths)}
     group = [np.searchsorted(edges_ns, fold.outcomes["test"].t0, side="right") - 1 for fold in folds]
     for number, head in enumerate(folds[0].heads):
-        ranking = "auc" if head.classes else "pearson"
+        ranking = head.ranking
         values: list[float | None] = []
         for path_number, path in enumerate(paths, start=1):
             y, scores = [], []

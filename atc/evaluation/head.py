@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from atc.evaluation.blocks import disjoint_rows
 from atc.models.ranking import Ranked, rank
 from atc.protocol.dataset import Dataset
 
@@ -31,6 +32,11 @@ class Head:
     horizon_ns: int
     exit_bps: float
     """|r| above which a row counts for the direction AUC; of a fitted label its fitted threshold."""
+
+    @property
+    def ranking(self) -> str:
+        """The figure that says how well its rows are ranked, by which train, valid and test are compared."""
+        return "auc" if self.classes else "pearson"
 
     def key(self, figure: str) -> str:
         """The figure's name in metrics.json."""
@@ -100,13 +106,8 @@ class HeadRows:
 
     @cached_property
     def disjoint(self) -> NDArray[np.int64]:
-        """Rows whose labels do not overlap: the first, then always the first a horizon or more later."""
-        chosen: list[int] = []
-        row = 0
-        while row < len(self.t0):
-            chosen.append(row)
-            row = int(np.searchsorted(self.t0, self.t0[row] + self.head.horizon_ns, side="left"))
-        return np.array(chosen, dtype=np.int64)
+        """Rows whose labels do not overlap: the first, then always the first more than a horizon later."""
+        return disjoint_rows(self.t0, self.t0 + self.head.horizon_ns)
 
     def take(self, chosen: NDArray[np.bool_]) -> HeadRows:
         """Some of these rows (n,)."""

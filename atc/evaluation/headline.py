@@ -110,13 +110,16 @@ def _of_classes(
         "brier": draws.mean(metrics.squared_errors(codes, p)),
         "ece": mean_of([_calibration_error(draws, codes == one, p[:, one], ranked[one]) for one in judged]),
         "accuracy": of_counts(share_right),
-        "macro_f1": of_counts(lambda drawn: np.asarray(class_f1(drawn).mean(axis=1))),
+        "macro_f1": draws.borne(
+            of_counts(lambda drawn: np.asarray(class_f1(drawn).mean(axis=1))),
+            *(codes == one for one in range(number)),
+        ),
     }
     samples["p_t"] = p_transaction(rows, called, draws)
     if number > 2:
         samples |= {f"auc/{names[one]}": areas[one] for one in judged}
     for one, name in enumerate(names):
-        samples[f"f1/{name}"] = of_counts(partial(_f1_of, one))
+        samples[f"f1/{name}"] = draws.borne(of_counts(partial(_f1_of, one)), codes == one)
     related, points = _correlations(rows, towards, ranked_towards, draws, bandwidth_ns)
     whole = counts.sum(axis=0).reshape(number, number)
     for was, row in zip(names, whole, strict=True):

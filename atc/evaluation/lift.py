@@ -78,22 +78,33 @@ class Resampling:
         """Blocks that are told apart: one where none are drawn."""
         return 1 if self.times is None else self.times.shape[1]
 
+    def blocks_with(self, rows: Mask | None = None) -> int:
+        """How many blocks `rows` (n,), all of them if None, lie in."""
+        return int(np.count_nonzero(np.bincount(self._block(rows), minlength=self.n_blocks)))
+
     def bears_interval(self, rows: Mask | None = None) -> bool:
         """Whether `rows` (n,), all of them if None, lie in blocks enough."""
-        if self.times is None:
-            return False
-        counts = np.bincount(self._block(rows), minlength=self.n_blocks)
-        return int(np.count_nonzero(counts)) >= self.min_blocks
+        return self.times is not None and self.blocks_with(rows) >= self.min_blocks
+
+    def borne(self, sample: Sample, *by: Mask | None) -> Sample:
+        """`sample`, its resamples only where each of the rows `by` (n,) that it turns on lie in blocks
+        enough: a hundred blocks of which three hold a class are three.
+        """
+        return sample if all(map(self.bears_interval, by)) else Sample(sample.value, None, self.confidence)
 
     def auc(self, positive: Mask, score: Vector | Ranked, rows: Mask | None = None) -> Sample:
-        """The AUC of `score` (n,) on `rows` (n,), all of them if None. O(n · blocks) beyond the sort."""
+        """The AUC of `score` (n,) on `rows` (n,), all of them if None. O(n · blocks) beyond the sort.
+
+        Resampled where both classes lie in blocks enough.
+        """
         ranked = score if isinstance(score, Ranked) else rank(score)
         if rows is not None:
             ranked, positive = ranked.take(rows), positive[rows]
         pairs = concordance(positive, ranked, self._block(rows), self.n_blocks)
         both = 2 * int(pairs.positives.sum()) * int(pairs.negatives.sum())
         value = int(pairs.twice.sum()) / both if both else None
-        if self.times is None or value is None or not self.bears_interval(rows):
+        rarer = min(np.count_nonzero(pairs.positives), np.count_nonzero(pairs.negatives))
+        if self.times is None or value is None or rarer < self.min_blocks:
             return Sample(value, None, self.confidence)
         return Sample(value, resampled_aucs(pairs, self.times), self.confidence)
 
@@ -102,7 +113,7 @@ class Resampling:
         found = self.figure(
             np.column_stack([self.sums(values, rows), self.sums(np.ones_like(values), rows)]), ratio
         )
-        return found if self.bears_interval(rows) else Sample(found.value, None, self.confidence)
+        return self.borne(found, rows)
 
     def sums(self, values: Vector, rows: Mask | None = None) -> Vector:
         """(blocks,) sums of `values` (n,)."""

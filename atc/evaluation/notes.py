@@ -11,15 +11,18 @@ from atc.evaluation import metrics
 from atc.evaluation.blocks import chance_standard_error
 from atc.evaluation.head import Head, HeadRows
 from atc.evaluation.headline import Headline
+from atc.evaluation.lift import Resampling
 
 
-def notes_on_data(rows: HeadRows, blocks: str, windows: int, *, drawn: bool, config: Evaluation) -> list[str]:
-    """What these rows can say, whoever scores them; `blocks` in words, `drawn` if they bear intervals."""
+def notes_on_data(
+    rows: HeadRows, blocks: str, windows: int, draws: Resampling, config: Evaluation
+) -> list[str]:
+    """What these rows can say, whoever scores them; `blocks`, which `draws` are of, in words."""
     if len(rows.y) == 0:
         return [_of(rows.head, "no holdout row has this label, so its figures are null")]
     notes = [
         f"intervals: {config.confidence:.0%}, {config.resamples} resamples of {blocks} of the holdout"
-        if drawn
+        if draws.times is not None
         else f"interval null: {blocks}, {config.min_blocks} needed; the figures stand without a measure of "
         "chance, so no comparison is decided here"
     ]
@@ -39,6 +42,7 @@ def notes_on_data(rows: HeadRows, blocks: str, windows: int, *, drawn: bool, con
         absent = [name for code, name in enumerate(head.classes) if not np.any(rows.codes == code)]
         if absent:
             notes.append(f"no holdout label is {' or '.join(absent)}, so the AUC is null")
+    notes += _rare(rows, draws)
     moved = metrics.direction_rows(rows.r_bps, head.exit_bps)
     up = int(np.count_nonzero(rows.r_bps[moved] > 0.0))
     down = int(np.count_nonzero(moved)) - up
@@ -50,16 +54,33 @@ def notes_on_data(rows: HeadRows, blocks: str, windows: int, *, drawn: bool, con
     return [_of(head, note) for note in notes]
 
 
+def _rare(rows: HeadRows, draws: Resampling) -> list[str]:
+    """Classes that occur, in too few blocks."""
+    found = []
+    for code, name in enumerate(rows.head.classes):
+        of_class = rows.codes == code
+        if draws.times is not None and of_class.any() and not draws.bears_interval(of_class):
+            found.append(
+                f"AUC, PR-AUC and F1 of {name} without interval, and means over it: its labels lie in "
+                f"{draws.blocks_with(of_class)} of {draws.n_blocks} blocks, {draws.min_blocks} needed"
+            )
+    return found
+
+
 def notes_on_figures(
     head: Head,
     figures: Mapping[str, float | None],
     found: Mapping[str, Headline],
     lifts: Sequence[tuple[str, str]],
+    *,
+    drawn: bool,
 ) -> list[str]:
-    """Claims that the intervals do not carry; `found`: of the models, the named one first."""
+    """Claims that the intervals do not carry; `found`: of the models, the named one first; `drawn`: the rows
+    have blocks enough for intervals.
+    """
     notes = []
     names = {"auc": "AUC", "direction_auc": "direction AUC", "pearson": "Pearson correlation"}
-    ranking = "auc" if head.classes else "pearson"
+    ranking = head.ranking
     nothing = 0.5 if head.classes else 0.0
     for figure in (ranking, "direction_auc"):
         for name, of in found.items():
@@ -70,10 +91,11 @@ def notes_on_figures(
                     "class only"
                 )
     named = next(iter(found.values()))
-    whole, part = named.samples[ranking], named.samples["direction_auc"]
-    if part.value is not None and whole.resampled is not None and part.resampled is None:
+    part = named.samples["direction_auc"]
+    if part.value is not None and drawn and part.resampled is None:
         notes.append(
-            f"direction AUC interval null: the rows with |r| > {head.exit_bps:g} bps lie in too few blocks"
+            f"direction AUC interval null: the rows with |r| > {head.exit_bps:g} bps that go up, or those "
+            "that go down, lie in too few blocks"
         )
     area = named.samples[ranking].estimate.interval
     direction = named.samples["direction_auc"].estimate.interval

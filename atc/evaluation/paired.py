@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from atc.config.evaluation import Evaluation
 from atc.evaluation import metrics
-from atc.evaluation.blocks import blocks_of
-from atc.evaluation.delong import DeLong, delong, disjoint_rows
+from atc.evaluation.blocks import blocks_of, disjoint_rows
+from atc.evaluation.delong import DeLong, delong
 from atc.evaluation.lift import Estimate, resampling
 
 Vector = NDArray[np.float64]

@@ -32,10 +32,11 @@ def average_precision_sample(draws: Resampling, positive: Mask, score: Ranked) -
 
     Precision is a ratio at each threshold, so a resample needs a pass over the thresholds. Its resamples are
     those of 1024 bins of equal count, inside which positives lie evenly, moved by what the cut does to the
-    value. Exact where there are no more distinct scores than bins.
+    value. Exact where there are no more distinct scores than bins. None where either class lies in too few
+    blocks.
     """
     value = average_precision(positive, score)
-    if value is None or draws.times is None:
+    if value is None or not (draws.bears_interval(positive) and draws.bears_interval(~positive)):
         return Sample(value, None, draws.confidence)
     exact = score.distinct <= BINS
     bins = score.distinct if exact else BINS

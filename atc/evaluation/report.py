@@ -31,7 +31,7 @@ TRIVIAL = "trivial"
 LIFTS = (("lift", BASELINE), ("lift_over_volatility", VOLATILITY))
 _COUNTS = ("rows", "blocks", "direction_rows", "independent_windows")
 _RATES = ("base_rate", "always_hold_accuracy")
-_WITHOUT_FOLDS = ("gate/verdict", "gate/gap", "gate/gap/lo", "gate/gap/hi", "fallback/holdout/auc")
+_WITHOUT_FOLDS = ("gate/verdict", "gate/gap", "gate/gap/lo", "gate/gap/hi")
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,9 @@ def evaluate(
     `train_y` (rows, heads): labels of the fitted rows. `holdout`: None in a sealed run, whose holdout
     figures are all null. `scores`: of MODEL, BASELINE and VOLATILITY.
     """
-    figures: Metrics = {}
+    # Null unless a gate rejects the named model.
+    without = [*_WITHOUT_FOLDS, *(head.key(f"fallback/holdout/{head.ranking}") for head in heads)]
+    figures: Metrics = dict.fromkeys(without)
     notes: list[str] = []
     for number, head in enumerate(heads):
         fitted = _Fitted.of(train_y[:, number])
@@ -102,7 +104,6 @@ def evaluate(
         found, said = _on_holdout(held, scores, train_y=fitted.y, shares=shares, config=config, seed=seed)
         figures |= found
         notes += said
-    figures = {**dict.fromkeys(_WITHOUT_FOLDS), **figures}
     if holdout is None:
         notes.append("sealed: the holdout was not opened, its figures are null")
     return EvaluationReport(figures, tuple(notes))
@@ -143,7 +144,7 @@ def _before_the_holdout(
     """Of training how well the rows are ranked; of validation every figure, without intervals."""
     head = chosen.head
     figures: Metrics = {}
-    ranking = "auc" if head.classes else "pearson"
+    ranking = head.ranking
     of_valid: dict[str, Headline] = {}
     for name, scored in scores.items():
         prefix = prefix_of(name)
@@ -234,8 +235,8 @@ def _on_holdout(
             difference = sample.minus(found[other].samples[figure])
             figures |= estimate_figures(head.key(f"{lift}/holdout/{figure}"), difference)
     figures |= {head.key(f"holdout/{name}"): value for name, value in _facts(rows, blocks, windows).items()}
-    notes = notes_on_data(rows, described, windows, drawn=draws.times is not None, config=config)
-    notes += notes_on_figures(head, figures, found, LIFTS)
+    notes = notes_on_data(rows, described, windows, draws, config)
+    notes += notes_on_figures(head, figures, found, LIFTS, drawn=draws.times is not None)
     return figures, notes
 
 

@@ -15,7 +15,7 @@ would have been traded.
 
 **Reading.** Rows follow each other in a second and labels look 300 s ahead, so whole sequences would differ
 by one row nearly always. So decisions are taken on rows whose labels do not overlap: the first, then always
-the first that comes a horizon or more after the one before.
+the first that comes after the label of the one before has ended.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ Codes = NDArray[np.int64]
 def p_transaction(rows: HeadRows, called: Codes, draws: Resampling) -> Sample:
     """p_T of the `called` classes (n,) of `rows`; undefined where there is no transaction at all.
 
-    A transaction belongs to the block in which it opens.
+    A transaction belongs to the block in which it opens; without enough such blocks nothing is resampled.
     """
     chosen = rows.disjoint
     happened, foretold = (
@@ -46,7 +46,9 @@ def p_transaction(rows: HeadRows, called: Codes, draws: Resampling) -> Sample:
     for counted, column in ((both, 0), (happened | foretold, 1)):
         opened = np.array([opening for opening, _, _ in counted], dtype=np.int64)
         sums[:, column] = np.bincount(block[chosen][opened], minlength=draws.n_blocks)
-    return draws.figure(sums, ratio)
+    opens = np.zeros(len(rows.y), dtype=np.bool_)
+    opens[chosen[[opening for opening, _, _ in happened | foretold]]] = True
+    return draws.borne(draws.figure(sums, ratio), opens)
 
 
 def orders(code: Codes, classes: int) -> Codes:

@@ -66,10 +66,10 @@ class Fold:
     test_decisions: Rows
     """All rows of the test time, with a label or without."""
     purged: int
-    """Fitting rows whose label overlaps a test label, and training rows whose label overlaps a validation
-    label."""
+    """Fitting rows whose label overlaps what a test decision looks at, and training rows whose label overlaps
+    a validation label."""
     embargoed: int
-    """Fitting rows after a test block that look back into its labels."""
+    """Fitting rows after a test block that look back into what its decisions look at."""
     leaks: bool = False
     """Neither purged nor apart in time: a control, never a result."""
 
@@ -95,17 +95,18 @@ def rows_of_fold(
 ) -> Fold:
     """The rows with labels over [t0, t1] (n,), ns, of `spans`; `usable` (n,): those that have a label.
 
-    Test rows are those of the test time. Fitting rows leave whose label overlaps a test label (purge), and
-    those that begin at most `embargo_ns` after the end of a test label (embargo): their features look back
-    into it. Then training rows leave whose label overlaps one of the validation rows that are left.
+    Test rows are those of the test time. Fitting rows leave whose label overlaps the interval [t0, t1] of a
+    test decision (purge), and those that begin at most `embargo_ns` after the end of one (embargo): their
+    features look back into it. A decision whose label a gap makes null counts too: it is scored like any
+    other. Then training rows leave whose label overlaps one of the validation rows that are left.
 
     Raises DataError when a part keeps fewer than `min_rows` rows.
     """
     test_decisions = np.flatnonzero(_within(t0, spans.test))
     test = test_decisions[usable[test_decisions]]
     candidates = np.flatnonzero(_within(t0, spans.fit) & usable)
-    overlapping = overlaps_any(t0[candidates], t1[candidates], t0[test], t1[test])
-    barred = embargoed(t0[candidates], t1[test], embargo_ns) & ~overlapping
+    overlapping = overlaps_any(t0[candidates], t1[candidates], t0[test_decisions], t1[test_decisions])
+    barred = embargoed(t0[candidates], t1[test_decisions], embargo_ns) & ~overlapping
     fitting = candidates[~overlapping & ~barred]
     selects = t0[fitting] >= spans.valid_start_ns
     valid, training = fitting[selects], fitting[~selects]

@@ -27,7 +27,7 @@ class Update:
     """Start (included) and end (excluded), ns, of the rows that it scores."""
     train: Rows
     valid: Rows
-    """The last of the known rows in time; none where trees go on without a stop."""
+    """The last of the known rows in time; none where trees go on without a stop and nothing is calibrated."""
     scores: Rows
 
 
@@ -40,11 +40,13 @@ def updates(
     *,
     usable: NDArray[np.bool_],
     valid_fraction: float,
+    calibrates: bool,
 ) -> tuple[Update, ...]:
     """The fits on the way through the `judged` span, of rows with labels over [t0, t1] (n,), ns.
 
     `usable` (n,): rows that have a label. `start_ns`: start of the train window. A row is known at a fit when
-    its label ended more than `refit.label_delay_s` before. No update without a row to score.
+    its label ended more than `refit.label_delay_s` before. No update without a row to score. `calibrates`:
+    scores go through a calibration, which is fitted on rows that the model was not, trees that go on or not.
     """
     if isinstance(refit, Never):
         return ()
@@ -59,7 +61,7 @@ def updates(
         if isinstance(refit, Rolling | DailyUpdate):
             first = max(start_ns, at - refit.window_days * DAY_NS)
         known = np.flatnonzero(usable & (t0 >= first) & (t1 + delay < at))
-        if isinstance(refit, DailyUpdate):
+        if isinstance(refit, DailyUpdate) and not calibrates:
             found.append(Update((at, until), known, known[:0], scores))
             continue
         selects = t0[known] >= last_part(((first, at),), valid_fraction)

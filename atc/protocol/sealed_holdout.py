@@ -38,9 +38,9 @@ class Split:
     unlabelled: int
     """Rows of the spans whose label is null."""
     purged_train: int
-    """Rows before validation whose label overlaps one of validation or holdout."""
+    """Rows before validation whose label overlaps what a decision of validation or holdout looks at."""
     purged_valid: int
-    """Validation rows whose label overlaps one of the holdout."""
+    """Validation rows whose label overlaps what a decision of the holdout looks at."""
     outside: int
     """Rows in neither span."""
     valid_decisions: Rows
@@ -61,18 +61,18 @@ def split(
 ) -> Split:
     """Assign rows with labels over [t0, t1] (n,), ns, to train, validation and holdout.
 
-    Validation is the last `valid_fraction` of the *time* of the train span. Rows where `labelled` is false
-    leave first: a label that is null overlaps nothing. Then validation is purged of rows that overlap a
-    holdout label, and training of rows that overlap a label of what is left of validation, or of the
-    holdout.
+    Validation is the last `valid_fraction` of the *time* of the train span. Of the rows where `labelled` is
+    true validation is purged of those that overlap the interval [t0, t1] of a holdout decision, and training
+    of those that overlap one of a validation or holdout decision. A decision whose label a gap makes null
+    counts: it is traded like any other, and thresholds are chosen by what validation's earn.
 
     Raises DataError when a part keeps fewer than `min_rows` rows.
     """
     if len(t0) != len(t1):
         raise ValueError(f"t0 has {len(t0)} rows, t1 has {len(t1)}")
     usable = np.ones(len(t0), dtype=np.bool_) if labelled is None else labelled
-    if bool(np.any(t1[usable] < t0[usable])):
-        row = int(np.flatnonzero(usable & (t1 < t0))[0])
+    if bool(np.any(t1 < t0)):
+        row = int(np.flatnonzero(t1 < t0)[0])
         raise ValueError(f"row {row}: the label ends at {t1[row]}, before it begins at {t0[row]}")
 
     start, end = spans.train
@@ -86,9 +86,9 @@ def split(
     in_train, in_valid, holdout = (
         rows[usable[rows]] for rows in (in_train, valid_decisions, holdout_decisions)
     )
-    late = overlaps_any(t0[in_valid], t1[in_valid], t0[holdout], t1[holdout])
+    late = overlaps_any(t0[in_valid], t1[in_valid], t0[holdout_decisions], t1[holdout_decisions])
     valid = in_valid[~late]
-    judges = np.concatenate([valid, holdout])
+    judges = np.concatenate([valid_decisions, holdout_decisions])
     overlapping = overlaps_any(t0[in_train], t1[in_train], t0[judges], t1[judges])
     train = in_train[~overlapping]
 

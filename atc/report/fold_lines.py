@@ -73,7 +73,7 @@ def fold_sentences(metrics: Metrics, notes: Sequence[str]) -> list[str]:
     if metrics.get("warning/random_split"):
         sentences.append(
             "WARNING, a control and no result: random_split judges rows whose neighbours trained the model. "
-            f"Its test AUC, {_figure(metrics.get('folds/auc/mean'))}, holds what the leak is worth."
+            f"Its test AUC, {_by_head(metrics, 'folds/auc', ('/mean',))}, holds what the leak is worth."
         )
     sentences += [note for note in notes if note.startswith("gate ")]
     if metrics.get("gate/verdict") == 0:
@@ -81,21 +81,17 @@ def fold_sentences(metrics: Metrics, notes: Sequence[str]) -> list[str]:
             "All figures but fallback/… are of the rejected model. The fallback's: "
             f"{'; '.join(_fallback(metrics))}; its model is model/fallback."
         )
-    if metrics.get("paths/auc/mean") is not None:
-        sentences.append(
-            f"{metrics['paths/count']} whole paths through the train window: AUC "
-            f"{_figure(metrics.get('paths/auc/min'))} … {_figure(metrics.get('paths/auc/max'))}, "
-            f"mean {_figure(metrics.get('paths/auc/mean'))}."
-        )
+    if metrics.get("paths/count"):
+        told = _by_head(metrics, "paths/auc", ("/min", "/max", "/mean"), "{} … {}, mean {}", "; ")
+        sentences.append(f"{metrics['paths/count']} whole paths through the train window: AUC {told}.")
     return [*sentences, *_refit(metrics)]
 
 
 def _fallback(metrics: Metrics) -> list[str]:
     """The fallback's AUCs, head by head."""
     start = "fallback/valid/auc"
-    ends = [key.removeprefix(start) for key in metrics if key == start or key.startswith(f"{start}@")]
     told = []
-    for end in sorted(ends, key=lambda end: (len(end), end)):
+    for end in _ends(metrics, start):
         holdout = f"fallback/holdout/auc{end}"
         low, high = (_figure(metrics.get(f"{holdout}/{bound}")) for bound in ("lo", "hi"))
         told.append(
@@ -106,20 +102,55 @@ def _fallback(metrics: Metrics) -> list[str]:
 
 
 def _refit(metrics: Metrics) -> list[str]:
-    """What refits gained, where an interval tells."""
-    for split in ("holdout", "valid"):
-        key = f"lift_of_refit/{split}/auc"
-        low, high = metrics.get(f"{key}/lo"), metrics.get(f"{key}/hi")
-        if low is None or high is None:
-            continue
-        fits = metrics.get(f"refit/{split}/fits")
-        found = f"{fits:g} refits through {split}: AUC {metrics[key]:+.4f} ({low:+.4f} … {high:+.4f})"
-        if low > 0:
-            return [f"{found} against the model that stayed: young ones rank better."]
-        if high < 0:
-            return [f"{found} against the model that stayed: young ones rank worse."]
-        return [f"{found} against the model that stayed: not told apart."]
+    """What refits gained, head by head, where an interval tells; on the holdout, else on validation."""
+    for split, trap in (
+        ("holdout", ""),
+        ("valid", " These rows chose when the model that stayed stopped growing: too little, if anything."),
+    ):
+        start = f"lift_of_refit/{split}/auc"
+        told = [_refit_of(metrics, split, end) for end in _ends(metrics, start, "/lo")]
+        if any(told):
+            return [f"{sentence}{trap}" for sentence in told if sentence]
     return []
+
+
+def _refit_of(metrics: Metrics, split: str, end: str) -> str:
+    """What refits gained of one head, whose figures end in `end`; nothing without an interval."""
+    key = f"lift_of_refit/{split}/auc{end}"
+    low, high = metrics.get(f"{key}/lo"), metrics.get(f"{key}/hi")
+    if low is None or high is None:
+        return ""
+    better, worse = "young ones rank better", "young ones rank worse"
+    verdict = better if low > 0 else worse if high < 0 else "not told apart"
+    named = f"{end[1:]} " if end else ""
+    return (
+        f"{metrics[f'refit/{split}/fits']:g} refits through {split}: {named}AUC {metrics[key]:+.4f} "
+        f"({low:+.4f} … {high:+.4f}) against the model that stayed: {verdict}."
+    )
+
+
+def _ends(metrics: Metrics, start: str, tail: str = "") -> list[str]:
+    """What stands between `start` and `tail` in the keys of `metrics`: nothing for the only head, such as
+    `@300s` for several, shortest horizon first.
+    """
+    found = [
+        key.removeprefix(start).removesuffix(tail)
+        for key in metrics
+        if key.startswith(start) and key.endswith(tail)
+    ]
+    heads = [end for end in found if not end or (end.startswith("@") and "/" not in end)]
+    return sorted(heads, key=lambda end: (len(end), end))
+
+
+def _by_head(
+    metrics: Metrics, start: str, tails: Sequence[str], form: str = "{}", between: str = ", "
+) -> str:
+    """Figures of each head in words, such as `5s 0.5100, 300s 0.5200`; a dash where there is none."""
+    told = []
+    for end in _ends(metrics, start, tails[0]):
+        cells = form.format(*(_figure(metrics.get(f"{start}{end}{tail}")) for tail in tails))
+        told.append(f"{end[1:]} {cells}" if end else cells)
+    return between.join(told) or _figure(None)
 
 
 def _figure(value: int | float | None) -> str:

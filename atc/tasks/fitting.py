@@ -116,6 +116,12 @@ def fit_one(
     model = build_model(plan.config)
     seen = valid.select(plan.columns)
     report = fit_model(model, train.select(plan.columns), seen, seed=config.seed, progress=progress)
+    return FittedModel(model, report, plan.config, calibration_of(config, model, seen))
+
+
+def calibration_of(config: RunConfig, model: Model, valid: Block) -> Calibration | None:
+    """What the run calibrates the scores of `model` with, fitted on `valid`, rows that it was not fitted on,
+    with its columns; None where the run does not calibrate.
+    """
     kind = config.calibration.kind
-    calibration = None if kind == "none" else fit_calibration(kind, model.predict(seen.x), valid.y)
-    return FittedModel(model, report, plan.config, calibration)
+    return None if kind == "none" else fit_calibration(kind, model.predict(valid.x), valid.y)

@@ -22,7 +22,7 @@ from atc.protocol.refit import Update, updates
 from atc.protocol.sealed_holdout import MIN_ROWS, fit_in_progress
 from atc.protocol.window import Span
 from atc.tasks.base import Desk
-from atc.tasks.fitting import Fitted, FittedModel, fit_one, plans_of
+from atc.tasks.fitting import Fitted, FittedModel, calibration_of, fit_one, plans_of
 from atc.tasks.loaded import Loaded, weighed
 from atc.tasks.predictions import Judged
 
@@ -61,6 +61,7 @@ def refit_through(
         rows.last_t1,
         usable=labelled(rows.y),
         valid_fraction=config.protocol.valid_fraction,
+        calibrates=_calibrates(config),
     )
     if not todo:
         raise DataError(f"refit={config.refit.kind}: no row to score in the judged time")
@@ -89,13 +90,20 @@ def _newer(config: RunConfig, model: FittedModel, rows: Dataset, update: Update)
     train, _ = weighed(config, rows, update.train, rows.block(update.train))
     valid = rows.block(update.valid)
     if isinstance(config.refit, DailyUpdate):
-        if not isinstance(model.model, PerHead) or not _enough(config, train):
+        selected = not _calibrates(config) or _enough(config, valid, least=MIN_ROWS)
+        if not isinstance(model.model, PerHead) or not _enough(config, train) or not selected:
             return None
         grown = model.model.grown(train.select(plan.columns), trees=config.refit.trees, seed=config.seed)
-        return FittedModel(grown, model.report, model.config, model.calibration)
+        # Further trees make other probabilities: the calibration of those before would mend what is gone.
+        calibration = calibration_of(config, grown, valid.select(plan.columns))
+        return FittedModel(grown, model.report, model.config, calibration)
     if not _enough(config, train) or not _enough(config, valid, least=MIN_ROWS):
         return None
     return fit_one(config, plan, train, valid)
+
+
+def _calibrates(config: RunConfig) -> bool:
+    return config.calibration.kind != "none"
 
 
 def _enough(config: RunConfig, block: Block, least: int | None = None) -> bool:
@@ -161,7 +169,7 @@ def _sealed(heads: tuple[Head, ...]) -> Metrics:
     """The keys that an open holdout would fill."""
     figures: Metrics = {f"{REFIT}/holdout/fits": None}
     for head in heads:
-        ranking = "auc" if head.classes else "pearson"
+        ranking = head.ranking
         for name in (REFIT, f"lift_of_{REFIT}"):
             figures |= estimate_figures(head.key(f"{name}/holdout/{ranking}"), Estimate(None, None))
     return figures
@@ -213,7 +221,7 @@ def _figures(
     figures: Metrics = {f"{REFIT}/{split}/fits": found.fits}
     for number, head in enumerate(heads):
         rows = HeadRows.of(outcomes, head, number)
-        ranking = "auc" if head.classes else "pearson"
+        ranking = head.ranking
         young, old = rows.scores(found.scores), rows.scores(by_named)
         draws, _, _ = draws_of(rows, config.evaluation, config.seed)
         one, other = (ranking_sample(head, rows.y, of, draws) for of in (young, old))
