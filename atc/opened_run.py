@@ -146,6 +146,24 @@ def open_run(path: str | Path, *, finished: bool = True) -> OpenedRun:
     )
 
 
+def is_folder_of_runs(folder: Path) -> bool:
+    """Whether `folder` is no run and has runs in it, or in its `runs`."""
+    return not (folder / MANIFEST).exists() and any([*_runs_in(folder), *_runs_in(folder / "runs")])
+
+
+def finished_runs(folder: Path) -> tuple[list[OpenedRun], list[str]]:
+    """The finished runs of a folder of runs, by name, and the names of those that have not finished.
+
+    Raises DataError where one is damaged.
+    """
+    found = [open_run(path, finished=False) for path in (*_runs_in(folder), *_runs_in(folder / "runs"))]
+    done = [run.manifest["status"] == FINISHED for run in found]
+    return (
+        [open_run(run.folder) for run, is_done in zip(found, done, strict=True) if is_done],
+        [run.folder.name for run, is_done in zip(found, done, strict=True) if not is_done],
+    )
+
+
 def _no_run(folder: Path) -> str:
     if not folder.exists():
         near = nearest(folder.name, (run.name for run in _runs_in(folder.parent)))

@@ -21,6 +21,7 @@ from atc.errors import DataError
 from atc.evaluation.overfitting import (
     backtest_overfitting,
     deflated_sharpe,
+    expected_best_sharpe,
     minimum_track_record,
     probabilistic_sharpe,
     track_record,
@@ -85,10 +86,12 @@ class Folder:
         metrics: Mapping[str, float | int | None] = METRICS,
         equity: pl.DataFrame | None = None,
         entered: bool = True,
+        key: int = 0,
     ) -> OpenedRun:
         config = atc.compose([f"paths.outputs={self.root}", f"paths.events={self.root / 'data'}", *words])
         content = {**config.model_dump(mode="json"), "name": name}
-        identity = replace(IDENTITY, run_id=f"{name.encode().hex():0>64}"[::-1], config_digest=f"{name:_>64}")
+        run_id = f"{(name + str(key or '')).encode().hex():0>64}"[::-1]
+        identity = replace(IDENTITY, run_id=run_id, config_digest=f"{name}{key:_>64}")
         sealed = "holdout" not in frame["split"].to_list()
         if sealed:
             metrics = {key: None if "holdout/" in key else value for key, value in metrics.items()}
@@ -259,11 +262,25 @@ def test_claims_below_the_power_are_marked(folder: Folder) -> None:
     assert "† smaller than" in text
 
 
+def test_a_folder_of_runs_is_all_runs_in_it(folder: Folder) -> None:
+    r_bps, signal = known()
+    one, two = (folder.run(name, predictions(r_bps, signal)) for name in ("one", "two"))
+    manifest = json.loads((two.folder / "manifest.json").read_bytes())
+    for path in (one.folder.parent, folder.root):
+        done = CliRunner().invoke(application(), ["compare", str(path)], catch_exceptions=False)
+        assert done.output == compared(one, two)
+    (two.folder / "manifest.json").write_text(json.dumps({**manifest, "status": "failed"}))
+    done = CliRunner().invoke(application(), ["compare", str(folder.root)], catch_exceptions=False)
+    assert done.stdout == compared(one)
+    assert f"{two.folder.name} has not finished and is left out" in done.stderr
+
+
 def test_a_run_twice_and_no_run(folder: Folder) -> None:
     run = folder.run("first", predictions(*known()))
     for words, told in (
         ([str(run.folder)] * 2, "is given twice"),
-        ([str(run.folder.parent)], "not a run but a folder"),
+        ([str(run.folder), str(run.folder.parent)], "is given twice"),
+        ([str(run.folder / "nothing")], "there is no run"),
     ):
         done = CliRunner().invoke(application(), ["compare", *words])
         assert told in str(done.exception)
@@ -308,6 +325,42 @@ def test_the_track_records_of_three_runs(folder: Folder) -> None:
     text = compared(*runs)
     assert "3 trials" in text  # three looks, three configs
     assert f"probability of backtest overfitting {whole.probability:.4f}, by the hour" in text
+
+
+def test_seeds_of_one_config_are_one_trial(folder: Folder) -> None:
+    """Three seeds of one config and another config: two trials, however alike the seeds are."""
+    rng = np.random.default_rng(4)
+    common, other = rng.standard_t(5, (2, 40 * 24)) * 100
+    frame = predictions(*known())
+    seeds = [
+        folder.run(
+            "same", frame, f"seed={seed}", equity=curve(common + rng.standard_normal(40 * 24)), key=seed
+        )
+        for seed in (1, 2, 3)
+    ]
+    apart = folder.run("other", frame, "model=logistic", equity=curve(other))
+    found = track_records([*seeds, apart], looks=4)
+    assert found is not None
+    assert (found.trials, found.independent) == (4, 2)
+    sharpes = [run.sharpe for run in found.runs]
+    assert None not in sharpes
+    expected = np.var([np.mean(sharpes[:3]), sharpes[3]], ddof=1)
+    assert found.best_of_luck == pytest.approx(expected_best_sharpe(4, float(expected)))
+    assert found.best_of_luck > expected_best_sharpe(4, float(np.var(sharpes, ddof=1)))
+    alone = track_records(seeds, looks=3)
+    assert alone is not None
+    assert (alone.independent, alone.best_of_luck) == (1, None)
+    assert {run.why_not_deflated for run in alone.runs} == {
+        "no two trials that differ in more than the seed, so nothing tells how far luck reaches"
+    }
+
+
+def test_too_few_days_are_told_where_the_dsr_is_missing(folder: Folder) -> None:
+    gains = np.random.default_rng(4).standard_t(5, (20 * 24, 2)) * 100
+    frame = predictions(*known())
+    runs = [folder.run(f"run{i}", frame, equity=curve(gains[:, i])) for i in range(2)]
+    names = ", ".join(run.folder.name for run in runs)
+    assert f"no DSR of {names}: 20 whole days of PnL, 30 needed" in compared(*runs)
 
 
 def test_days_that_are_not_whole_and_runs_without_a_backtest_are_left_out(folder: Folder) -> None:

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from atc.evaluation.overfitting import (
+    DAYS_TO_DEFLATE,
     MIN_BLOCK_PERIODS,
-    MIN_DAYS,
     TrackRecord,
     backtest_overfitting,
     deflated_sharpe,
@@ -175,7 +175,7 @@ def test_what_cannot_be_told_is_none() -> None:
     assert track_record(np.array([1.0])) is None
     assert track_record(np.zeros(40)) is None
     assert track_record(np.full(40, 0.1)) is None
-    short, long = (track_record(fat_tailed(n, 1)) for n in (MIN_DAYS - 1, MIN_DAYS))
+    short, long = (track_record(fat_tailed(n, 1)) for n in (DAYS_TO_DEFLATE - 1, DAYS_TO_DEFLATE))
     assert short is not None
     assert long is not None
     assert deflated_sharpe(short, 10, 0.01) is None

@@ -13,7 +13,10 @@ from atc.errors import UsageError
 def compare(
     runs: Annotated[
         list[Path],
-        typer.Argument(metavar="RUN...", help="Run folders; the others are compared with the first."),
+        typer.Argument(
+            metavar="PATH...",
+            help="Run folders, or folders of runs; the others are compared with the first run.",
+        ),
     ],
     *,
     markdown: Annotated[bool, typer.Option("--markdown", help="The tables as Markdown.")] = False,
@@ -27,11 +30,21 @@ def compare(
     """
     from json import dumps
 
-    from atc.opened_run import open_run
+    from atc.opened_run import finished_runs, is_folder_of_runs, open_run
     from atc.report.comparison import compare_runs
     from atc.report.comparison_tables import comparison_json, comparison_lines
 
-    opened = [open_run(folder) for folder in runs]
+    opened = []
+    for path in runs:
+        if not is_folder_of_runs(path):
+            opened.append(open_run(path))
+            continue
+        found, unfinished = finished_runs(path)
+        opened += found
+        for name in unfinished:
+            typer.echo(f"{path / name} has not finished and is left out", err=True)
+    if not opened:
+        raise UsageError(f"no finished run in {', '.join(map(str, runs))}: expected at least one")
     ids = [run.run_id for run in opened]
     for run in opened:
         if ids.count(run.run_id) > 1:

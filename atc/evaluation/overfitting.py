@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 Vector = NDArray[np.float64]
 
-MIN_DAYS = 30
+DAYS_TO_DEFLATE = 30
 """Days of PnL below which a Sharpe ratio is not deflated."""
 CSCV_BLOCKS = 16
 MIN_BLOCK_PERIODS = 10
@@ -89,10 +89,10 @@ def expected_best_sharpe(trials: int, variance: float) -> float | None:
 def deflated_sharpe(record: TrackRecord, trials: int, variance: float) -> float | None:
     """The probability that the true Sharpe ratio is above what the best of `trials` worthless ones shows.
 
-    `record` is of daily PnL. None with fewer than two trials or `MIN_DAYS` days.
+    `record` is of daily PnL. None with fewer than two trials or `DAYS_TO_DEFLATE` days.
     """
     best = expected_best_sharpe(trials, variance)
-    if best is None or record.periods < MIN_DAYS:
+    if best is None or record.periods < DAYS_TO_DEFLATE:
         return None
     return probabilistic_sharpe(record, best)
 

@@ -81,16 +81,14 @@ def power_before(
     positive, t0 (ns), days: (n,) of the validation rows that have the label; scores: the baseline's and
     volatility's (n,). The windows are those that all rows have room for, so that rows without a label are
     taken to be as frequent in both. None where validation has
-    fewer than `min_blocks` blocks, or a class lies in fewer.
+    fewer than `min_blocks` blocks, or one class only where a block is left out.
     """
     blocks = blocks_of(t0, days, horizon_ns, min_blocks=min_blocks)
     if not blocks.enough or holdout_windows == 0:
         return None
-    by_score = [concordance(positive, rank(score), blocks.index, blocks.count) for score in scores]
-    either = by_score[0]
-    if min(map(np.count_nonzero, (either.positives, either.negatives))) < min_blocks:
-        return None
-    first, second = map(left_out_aucs, by_score)
+    first, second = (
+        left_out_aucs(concordance(positive, rank(score), blocks.index, blocks.count)) for score in scores
+    )
     errors = jackknife_error(first), jackknife_error(first - second)
     if not all(map(math.isfinite, errors)):
         return None

@@ -82,6 +82,7 @@ def comparison_json(found: Comparison) -> dict[str, Any]:
         if records is None
         else {
             "trials": records.trials,
+            "independent_trials": records.independent,
             "best_of_luck_sharpe": records.best_of_luck,
             "pbo": records.overfitting,
             "pbo_period": records.period,
@@ -175,7 +176,8 @@ def _records(records: TrackRecords, *, markdown: bool) -> Iterator[str]:
     luck = (
         "of how many trials is unknown, as the looks are, so no Sharpe ratio is deflated"
         if records.trials is None
-        else f"{records.trials} trials (the larger of looks and distinct configs), the best of which would "
+        else f"{records.trials} trials (the larger of looks and distinct configs; {records.independent} "
+        "differ in more than the seed), the best of which would "
         f"show a Sharpe ratio of {_number(records.best_of_luck, '')} a day by luck"
     )
     yield (
@@ -195,6 +197,13 @@ def _records(records: TrackRecords, *, markdown: bool) -> Iterator[str]:
         for run in records.runs
     ]
     yield from _table([_RECORDS, *rows], markdown=markdown)
+    reasons: dict[str, list[str]] = {}
+    for run in records.runs:
+        if run.why_not_deflated is not None:
+            reasons.setdefault(run.why_not_deflated, []).append(run.name)
+    for why, names in reasons.items():
+        yield ""
+        yield f"no DSR of {', '.join(names)}: {why}"
 
 
 def _table(rows: Sequence[Row], *, markdown: bool, words: tuple[int, ...] = (0,)) -> Iterator[str]:

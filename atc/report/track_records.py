@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atc.backtest.statistics import MIN_DAYS
+from atc.config.digest import config_digest
 from atc.evaluation.overfitting import (
     CSCV_BLOCKS,
+    DAYS_TO_DEFLATE,
     MIN_BLOCK_PERIODS,
     TrackRecord,
     backtest_overfitting,
@@ -45,6 +47,8 @@ class RunTrack:
     """Probability that the true Sharpe ratio is above 0."""
     deflated: float | None
     """Probability that it is above what the best of so many worthless trials shows."""
+    why_not_deflated: str | None
+    """What is missing where there is no such probability."""
     days_needed: float | None
     """Days until it is above 0 with 95 %."""
 
@@ -58,6 +62,8 @@ class TrackRecords:
     """The larger of looks at the holdout and distinct configs among the runs; None where the looks are
     unknown, and with it all that follows: too small a number would flatter.
     """
+    independent: int
+    """Trials among the runs whose Sharpe ratios give the variance: one config under several seeds is one."""
     best_of_luck: float | None
     """Sharpe ratio of a day that the best of so many worthless trials is expected to show."""
     overfitting: float | None
@@ -75,31 +81,64 @@ def track_records(runs: Sequence[OpenedRun], looks: int | None) -> TrackRecords 
     records = [track_record(curve.daily) if len(curve.daily) >= MIN_DAYS else None for curve in curves]
     configs = len({str(run.manifest["config_digest"]) for run in traded})
     trials = None if looks is None else max(looks, configs)
-    sharpes = [record.sharpe for record in records if record is not None]
+    sharpes = independent_sharpes(traded, records)
     variance = float(np.var(sharpes, ddof=1)) if len(sharpes) > 1 else None
     by_day = min(len(curve.daily) for curve in curves) >= CSCV_BLOCKS * MIN_BLOCK_PERIODS
     found = _overfitting([curve.daily if by_day else curve.hourly for curve in curves])
     return TrackRecords(
         runs=tuple(_track(*pair, trials, variance) for pair in zip(curves, records, strict=True)),
         trials=trials,
+        independent=len(sharpes),
         best_of_luck=None if trials is None or variance is None else expected_best_sharpe(trials, variance),
         overfitting=found,
         period="day" if by_day else "hour",
     )
 
 
+def independent_sharpes(runs: Sequence[OpenedRun], records: Sequence[TrackRecord | None]) -> list[float]:
+    """The Sharpe ratios of the independent trials among `runs`: of runs that differ in the seed alone their
+    mean.
+
+    The V of the deflated Sharpe ratio is a variance over independent trials (Bailey and López de Prado,
+    2014); seeds of one config say nearly the same, and one by one they would shrink it and flatter the best.
+    """
+    of_config: dict[str, list[float]] = {}
+    for run, record in zip(runs, records, strict=True):
+        if record is not None:
+            same = config_digest(run.config.model_copy(update={"seed": 0}))
+            of_config.setdefault(same, []).append(record.sharpe)
+    return [float(np.mean(sharpes)) for sharpes in of_config.values()]
+
+
 def _track(curve: _Curve, record: TrackRecord | None, trials: int | None, variance: float | None) -> RunTrack:
+    deflated = None
+    if record is not None and trials is not None and variance is not None:
+        deflated = deflated_sharpe(record, trials, variance)
     return RunTrack(
         name=curve.name,
         alpha=curve.alpha,
         days=len(curve.daily),
         sharpe=None if record is None else record.sharpe,
         probabilistic=None if record is None else probabilistic_sharpe(record),
-        deflated=None
-        if record is None or trials is None or variance is None
-        else deflated_sharpe(record, trials, variance),
+        deflated=deflated,
+        why_not_deflated=None
+        if deflated is not None
+        else _missing(len(curve.daily), record, trials, variance),
         days_needed=None if record is None else minimum_track_record(record),
     )
+
+
+def _missing(days: int, record: TrackRecord | None, trials: int | None, variance: float | None) -> str:
+    """Why a Sharpe ratio is not deflated."""
+    if days < DAYS_TO_DEFLATE:
+        return f"{days} whole days of PnL, {DAYS_TO_DEFLATE} needed"
+    if record is None:
+        return "its PnL never varies"
+    if trials is None:
+        return "nobody knows how often the holdout was looked at"
+    if variance is None or trials < 2:
+        return "no two trials that differ in more than the seed, so nothing tells how far luck reaches"
+    return "its moments leave no standard error"
 
 
 def _overfitting(series: Sequence[NDArray[np.float64]]) -> float | None:
