@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from atc.events.schema import Kind
 from atc.features import build_day, compute
 from atc.labels import definitions
-from atc.models import gbdt, logistic
+from atc.models import gbdt, linear
 from atc.protocol.dataset import Block, Dataset
 from atc.tasks import rows as rows_module
 
@@ -283,7 +283,7 @@ def threshold_of(part: str) -> Callable[[Patch], None]:
 def scaled_on(part: str, *, std_alone: bool = False) -> Callable[[Patch], None]:
     def plant(patch: Patch) -> None:
         everything = Everything(patch)
-        fit, fit_standardiser = logistic.LogisticModel.fit, logistic.fit_standardiser
+        fit, fit_standardiser = linear.LinearModel.fit, linear.fit_standardiser
         fitting: list[tuple[str, ...]] = []
 
         def remember(self: Any, train: Block, *arguments: Any, **named: Any) -> Any:
@@ -294,8 +294,8 @@ def scaled_on(part: str, *, std_alone: bool = False) -> Callable[[Patch], None]:
             leaked = fit_standardiser(everything.block(part, fitting[-1]).x, clip)
             return replace(fit_standardiser(x, clip), std=leaked.std) if std_alone else leaked
 
-        patch.setattr(logistic.LogisticModel, "fit", remember)
-        patch.setattr(logistic, "fit_standardiser", planted)
+        patch.setattr(linear.LinearModel, "fit", remember)
+        patch.setattr(linear, "fit_standardiser", planted)
 
     return plant
 

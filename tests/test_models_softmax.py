@@ -135,11 +135,11 @@ def test_the_file_is_the_model(rows: tuple[Block, Block], tmp_path: Path) -> Non
     (name,) = model.save(tmp_path, "softmax_X")
     content = json.loads((tmp_path / name).read_text())
     assert content["scores"] == ["p_short", "p_flat", "p_hold"]
-    loaded = SoftmaxModel.load(tmp_path, {"model_files": [name]})
+    loaded = SoftmaxModel.load(NEWTON, tmp_path / name, model.score_names)
     assert loaded.predict(rows[1].x).tobytes() == model.predict(rows[1].x).tobytes()
     (tmp_path / name).write_text(json.dumps({**content, "format": "other"}))
     with pytest.raises(DataError, match="'atc-softmax-1' was expected"):
-        SoftmaxModel.load(tmp_path, {"model_files": [name]})
+        SoftmaxModel.load(NEWTON, tmp_path / name, model.score_names)
 
 
 def test_what_is_no_class_is_named(rows: tuple[Block, Block]) -> None:

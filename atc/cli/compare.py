@@ -39,8 +39,8 @@ def compare(
         if not is_folder_of_runs(path):
             opened.append(open_run(path))
             continue
-        found, unfinished = finished_runs(path)
-        opened += found
+        finished, unfinished = finished_runs(path)
+        opened += finished
         for name in unfinished:
             typer.echo(f"{path / name} has not finished and is left out", err=True)
     if not opened:

@@ -30,6 +30,11 @@ class Gbdt(Slice):
     num_threads: Int = Field(default=2, ge=1, le=1024)
     """Fixed: the sums of a histogram depend on it."""
 
+    @property
+    def least_rows(self) -> int:
+        """Training rows that can be split once."""
+        return 2 * self.min_child_samples
+
 
 class Linear(Slice):
     """A linear model of class probabilities on standardised inputs."""
@@ -47,6 +52,11 @@ class Linear(Slice):
     max_iter: Count = 50
     clip: Float = Field(default=10.0, gt=0)
     """Standardised inputs are clipped to ±clip."""
+
+    @property
+    def least_rows(self) -> int:
+        """Training rows of two classes."""
+        return 2
 
 
 class Logistic(Linear):

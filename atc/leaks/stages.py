@@ -19,11 +19,10 @@ import polars as pl
 from atc.events.schema import Kind
 from atc.leaks.facts import Facts
 from atc.leaks.tick_run import TickRun
-from atc.models.base import Model
 from atc.models.gbdt import GbdtModel
-from atc.models.logistic import LogisticModel
+from atc.models.linear import LinearModel
+from atc.models.one_head import AnyOneHead
 from atc.models.per_head import PerHead
-from atc.models.softmax import SoftmaxModel
 from atc.protocol.dataset import Block
 
 R_contra = TypeVar("R_contra", contravariant=True)
@@ -117,7 +116,7 @@ def scaler_facts(run: TickRun) -> list[Facts]:
     """Means and standard deviations of linear models."""
     facts = []
     for name, model, train in _models(run):
-        if isinstance(model, LogisticModel | SoftmaxModel):
+        if isinstance(model, LinearModel):
             scaler = model.standardiser
             frame = pl.DataFrame({"column": list(train.features), "mean": scaler.mean, "std": scaler.std})
             facts.append(_constants(name, ("column",), frame, run.train_known_ns))
@@ -238,7 +237,7 @@ def _orders(run: TickRun) -> pl.DataFrame | None:
     return None if orders is None else orders.filter(pl.col("strategy").is_in(_HONEST))
 
 
-def _models(run: TickRun) -> Iterator[tuple[str, Model, Block]]:
+def _models(run: TickRun) -> Iterator[tuple[str, AnyOneHead, Block]]:
     """Every fitted model of one head, with the training rows that it saw."""
     for name, fitted in run.fitted.by_name.items():
         assert isinstance(fitted.model, PerHead)
@@ -247,12 +246,12 @@ def _models(run: TickRun) -> Iterator[tuple[str, Model, Block]]:
             yield f"{name}@{head}" if head else name, model, rows
 
 
-def _parts(model: Model, features: Sequence[str]) -> Iterator[tuple[str, str]]:
+def _parts(model: AnyOneHead, features: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Names of what a model consists of, and its bits."""
     if isinstance(model, GbdtModel):
         for tree in re.split(r"\n(?=Tree=)", model.text.partition("\nend of trees")[0])[1:]:
             yield tree.partition("\n")[0], hashlib.sha256(tree.encode()).hexdigest()[:16]
-    elif isinstance(model, LogisticModel | SoftmaxModel):
+    elif isinstance(model, LinearModel):
         weights = np.atleast_2d(model.coefficients)
         for number, row in enumerate(weights.tolist()):
             for name, weight in zip((*features, "bias"), row, strict=True):

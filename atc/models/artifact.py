@@ -20,18 +20,14 @@ from atc.models.calibration import (
     load_calibration,
     save_calibration,
 )
-from atc.models.gbdt import GbdtModel
-from atc.models.logistic import LogisticModel
+from atc.models.kinds import KINDS
 from atc.models.per_head import PerHead
 from atc.models.profile import Profile
-from atc.models.softmax import SoftmaxModel
 from atc.protocol.row_runs import Matrix
 
 FORMAT = "atc-model-1"
 MANIFEST_FILE = "manifest.json"
 PROFILE_FILE = "profile.json"
-
-_KINDS = (GbdtModel.kind, LogisticModel.kind, SoftmaxModel.kind)
 
 
 @dataclass(frozen=True)
@@ -179,8 +175,8 @@ def load_model(
             "git_commit names"
         )
     kind = manifest["model_type"]
-    if kind not in _KINDS:
-        raise DataError(f"{directory}: model type {kind!r} is unknown; {nearest(kind, _KINDS)}")
+    if kind not in KINDS:
+        raise DataError(f"{directory}: model type {kind!r} is unknown; {nearest(kind, KINDS)}")
     model: Model = PerHead.load(directory, manifest)
     if model.features != have:
         raise DataError(

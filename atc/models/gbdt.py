@@ -17,18 +17,16 @@ from atc.errors import DataError
 from atc.models.base import (
     CHUNK_ROWS,
     FitReport,
-    Importance,
     Plain,
     Progress,
     Scores,
-    check_width,
     class_scores,
     curve_rows,
-    degenerate_columns,
     one_head,
 )
 from atc.models.lightgbm_bins import edges_of
 from atc.models.lightgbm_rows import lightgbm_rows
+from atc.models.one_head import OneHeadModel, fit_report
 from atc.protocol.dataset import Block
 from atc.protocol.row_runs import Matrix, RowRuns
 
@@ -111,45 +109,35 @@ class _State:
     score_names: tuple[str, ...]
 
 
-class GbdtModel:
-    """P(class); one score column a class, or `p`, that of the last of two. Nulls go to the trees as they
-    are.
-    """
+class GbdtModel(OneHeadModel[Gbdt, _State]):
+    """Trees; nulls go to them as they are."""
 
     kind: ClassVar[str] = "gbdt"
 
-    def __init__(self, config: Gbdt, state: _State | None = None) -> None:
-        self._config = config
-        self._state = state
-
-    @property
-    def features(self) -> tuple[str, ...]:
-        """Names of the inputs in order."""
-        return self._fitted().features
-
-    @property
-    def score_names(self) -> tuple[str, ...]:
-        """`p`, the probability of class 1; or `p_short`, `p_flat`, `p_hold`."""
-        return self._fitted().score_names
-
-    def fit(self, train: Block, valid: Block, *, seed: int, progress: Progress | None = None) -> FitReport:
+    def _fit(
+        self,
+        train: Block,
+        valid: Block,
+        codes: tuple[NDArray[np.float64], NDArray[np.float64]],
+        *,
+        seed: int,
+        progress: Progress | None,
+    ) -> tuple[_State, FitReport]:
         """Grow trees on `train` until the loss on `valid` has not improved for `early_stopping` rounds.
 
         Raises DataError when the training rows are too few for a single split.
         """
+        del codes  # LightGBM reads the labels where they lie
         import lightgbm
 
         config = self._config
-        if train.n_rows < 2 * config.min_child_samples:
+        if train.n_rows < config.least_rows:
             raise DataError(
                 f"{train.n_rows:,} training rows cannot be split once with "
-                f"model.min_child_samples={config.min_child_samples}: at least "
-                f"{2 * config.min_child_samples:,} are "
+                f"model.min_child_samples={config.min_child_samples}: at least {config.least_rows:,} are "
                 "needed; take a longer window or lower model.min_child_samples"
             )
         chosen = parameters(config, seed, len(train.classes))
-        for part, block in (("training rows", train), ("validation rows", valid)):
-            one_head(block, part)
         sample = curve_rows(train.n_rows)
         train_bins = binned(train, chosen)
         curves: dict[str, list[float]] = {}
@@ -180,11 +168,9 @@ class GbdtModel:
         )
         # From its own text, so that a model in memory and one from disk are the same thing.
         text = booster.model_to_string(num_iteration=booster.best_iteration)
-        self._state = _parsed(text, config.num_threads, class_scores(train.classes))
-        null, constant = degenerate_columns(train.x, train.features)
+        state = _parsed(text, config.num_threads, class_scores(train.classes))
         gains = booster.feature_importance("gain", iteration=booster.best_iteration)
         splits = booster.feature_importance("split", iteration=booster.best_iteration)
-        order = np.argsort(-gains, kind="stable")
         notes: tuple[str, ...] = ()
         if not splits.any():
             notes = (
@@ -200,17 +186,15 @@ class GbdtModel:
             name: ",".join(value) if isinstance(value, list) else value for name, value in chosen.items()
         }
         recorded |= {"n_estimators": config.n_estimators, "early_stopping": config.early_stopping}
-        return FitReport(
+        return state, fit_report(
+            train,
             parameters=recorded,
-            curves={name: tuple(values) for name, values in curves.items()},
+            curves=curves,
             iterations=len(curves["valid/log_loss"]),
             best_iteration=booster.best_iteration,
-            converged=None,
-            gradient_norm=None,
             importance_kind="gain",
-            importance=tuple(Importance(train.features[i], float(gains[i]), int(splits[i])) for i in order),
-            null_columns=null,
-            constant_columns=constant,
+            importance=gains,
+            splits=splits,
             notes=notes,
         )
 
@@ -232,10 +216,7 @@ class GbdtModel:
         text = booster.model_to_string()
         return GbdtModel(self._config, _parsed(text, state.num_threads, state.score_names))
 
-    def predict(self, x: Matrix) -> Scores:
-        """P(class), (n, classes); of two classes that of the last, (n, 1)."""
-        state = self._fitted()
-        check_width(x, state.features)
+    def _outputs(self, state: _State, x: Matrix) -> Scores:
         score = np.empty((len(x), len(state.score_names)))
         step = CHUNK_ROWS if isinstance(x, RowRuns) else max(1, len(x))
         for start in range(0, len(x), step):
@@ -261,25 +242,18 @@ class GbdtModel:
         return (path.name,)
 
     @classmethod
-    def load(cls, directory: Path, manifest: Mapping[str, Any]) -> Self:
+    def load(cls, config: Gbdt, path: Path, score_names: tuple[str, ...]) -> Self:
         """The model of `model.txt`; DataError if LightGBM cannot read it."""
-        config = Gbdt.model_validate(manifest["model_config"])
-        path = directory / manifest["model_files"][0]
         text = path.read_text(encoding="utf-8")
         import lightgbm
 
         # LightGBM prints its error before it raises it.
         with contextlib.redirect_stdout(io.StringIO()):
             try:
-                state = _parsed(text, config.num_threads, tuple(manifest["scores"]))
+                state = _parsed(text, config.num_threads, score_names)
             except lightgbm.basic.LightGBMError as error:
                 raise DataError(f"{path}: LightGBM cannot read it: {error}") from None
         return cls(config, state)
-
-    def _fitted(self) -> _State:
-        if self._state is None:
-            raise RuntimeError("the model is not fitted")
-        return self._state
 
 
 def _parsed(text: str, num_threads: int, score_names: tuple[str, ...]) -> _State:

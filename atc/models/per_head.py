@@ -10,12 +10,11 @@ from typing import Any, Self
 
 import numpy as np
 
-from atc.config.model import Gbdt
 from atc.config.model import Model as ModelConfig
-from atc.models.base import FitReport, Importance, Model, Progress, Scores
+from atc.models.base import FitReport, Importance, Progress, Scores
 from atc.models.gbdt import GbdtModel
-from atc.models.logistic import LogisticModel
-from atc.models.softmax import SoftmaxModel
+from atc.models.kinds import one_head_class
+from atc.models.one_head import AnyOneHead
 from atc.protocol.dataset import Block
 from atc.protocol.row_runs import Matrix, rows_of
 
@@ -23,7 +22,7 @@ from atc.protocol.row_runs import Matrix, rows_of
 class PerHead:
     """A fitted model of `config` for each head; with one head it is that model, files and all."""
 
-    def __init__(self, config: ModelConfig, models: Mapping[str, Model] | None = None) -> None:
+    def __init__(self, config: ModelConfig, models: Mapping[str, AnyOneHead] | None = None) -> None:
         self._config = config
         self._models = dict(models or {})
 
@@ -48,10 +47,10 @@ class PerHead:
 
     def fit(self, train: Block, valid: Block, *, seed: int, progress: Progress | None = None) -> FitReport:
         """Fit each head on the rows that have its label."""
-        models: dict[str, Model] = {}
+        models: dict[str, AnyOneHead] = {}
         reports: dict[str, FitReport] = {}
         for number, head in enumerate(train.heads):
-            model = _unfitted(self._config, len(train.classes))
+            model = one_head_class(self._config, len(train.classes))(self._config)
             shown = None if progress is None else partial(_shown, progress, number, len(train.heads))
             reports[head] = model.fit(
                 _of_head(train, number), _of_head(valid, number), seed=seed, progress=shown
@@ -62,7 +61,7 @@ class PerHead:
 
     def grown(self, more: Block, *, trees: int, seed: int) -> PerHead:
         """This model with `trees` further ones a head, grown on the rows of `more`; trees alone grow."""
-        models: dict[str, Model] = {}
+        models: dict[str, AnyOneHead] = {}
         for number, (head, model) in enumerate(self._models.items()):
             if not isinstance(model, GbdtModel):
                 raise TypeError(f"model.kind={self.kind} has no trees that could grow")
@@ -74,7 +73,7 @@ class PerHead:
         found = [model.predict(x) for model in self._models.values()]
         return found[0] if len(found) == 1 else np.concatenate(found, axis=1)
 
-    def of_heads(self, block: Block) -> Iterator[tuple[str, Model, Block]]:
+    def of_heads(self, block: Block) -> Iterator[tuple[str, AnyOneHead, Block]]:
         """Each head's name and model, and the rows of `block` that have its label, as its fit sees them."""
         for number, (head, model) in enumerate(self._models.items()):
             yield head, model, block if len(block.heads) == 1 else _of_head(block, number)
@@ -97,27 +96,20 @@ class PerHead:
         files: list[str] = manifest["model_files"]
         scores: list[str] = manifest["scores"]
         each = len(scores) // len(files)
-        models: dict[str, Model] = {}
+        models: dict[str, AnyOneHead] = {}
         for number, file in enumerate(files):
             head = PurePosixPath(file).parent.name
-            own = [score.removesuffix(f"_{head}") for score in scores[number * each : (number + 1) * each]]
-            kind = type(_unfitted(config, 2 if each == 1 else each))
-            models[head] = kind.load(directory, {**manifest, "model_files": [file], "scores": own})
+            of_head = scores[number * each : (number + 1) * each]
+            own = tuple(score.removesuffix(f"_{head}") for score in of_head)
+            kind = one_head_class(config, 2 if each == 1 else each)
+            models[head] = kind.load(config, directory / file, own)
         return cls(config, models)
 
     @property
-    def _first(self) -> Model:
+    def _first(self) -> AnyOneHead:
         if not self._models:
             raise RuntimeError("the model is not fitted")
         return next(iter(self._models.values()))
-
-
-def _unfitted(config: ModelConfig, classes: int) -> Model:
-    if isinstance(config, Gbdt):
-        return GbdtModel(config)
-    if config.kind == "logistic" and classes == 2:
-        return LogisticModel(config)
-    return SoftmaxModel(config)
 
 
 def _shown(progress: Progress, number: int, heads: int, step: int, steps: int) -> None:

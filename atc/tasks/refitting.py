@@ -109,7 +109,7 @@ def _calibrates(config: RunConfig) -> bool:
 def _enough(config: RunConfig, block: Block, least: int | None = None) -> bool:
     """Rows of every class, and as many as the model needs."""
     if least is None:
-        least = 2 * config.model.min_child_samples if config.model.kind == "gbdt" else MIN_ROWS
+        least = max(MIN_ROWS, config.model.least_rows)
     return block.n_rows >= least and all(
         len(np.unique(column[~np.isnan(column)])) > 1 for column in block.y.T
     )

@@ -1,0 +1,200 @@
+"""Linear models on standardised inputs: one place for their scaler, their file, and their fit by a solver.
+
+Sums run over chunks in a fixed order, and no float64 copy of the matrix is made.
+"""
+
+from __future__ import annotations
+
+import json
+from abc import abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from atc.config.model import Linear
+from atc.errors import DataError
+from atc.models.base import FitReport, Progress, Scores, class_scores, curve_rows
+from atc.models.one_head import OneHeadModel, fit_report
+from atc.models.solvers import Problem, adam, newton
+from atc.models.standardise import Standardiser, Vector, fit_standardiser
+from atc.protocol.dataset import Block
+from atc.protocol.row_runs import Matrix
+
+Weights = NDArray[np.float64]
+"""(outputs, k + 1) of the standardised inputs, the bias last."""
+
+
+@dataclass(frozen=True)
+class LinearState:
+    """A fitted linear model."""
+
+    standardiser: Standardiser
+    weights: Weights
+    features: tuple[str, ...]
+    score_names: tuple[str, ...]
+
+
+class LinearModel(OneHeadModel[Linear, LinearState]):
+    """Standardised inputs times weights, and what makes scores of the products; a JSON file holds it all."""
+
+    file_format: ClassVar[str]
+    formula: ClassVar[str]
+    """As the file tells it."""
+
+    @property
+    def standardiser(self) -> Standardiser:
+        """What the inputs are standardised with."""
+        return self._fitted().standardiser
+
+    @property
+    def coefficients(self) -> Weights:
+        """(outputs, k + 1) weights of the standardised inputs and, last, the bias; of one output (k + 1,)."""
+        weights = self._fitted().weights
+        return weights if len(weights) > 1 else weights[0]
+
+    @staticmethod
+    @abstractmethod
+    def _scores(margins: NDArray[np.float64]) -> Scores:
+        """(n, scores) of the products (n, outputs)."""
+
+    def _outputs(self, state: LinearState, x: Matrix) -> Scores:
+        return self._scores(margins_of(state.standardiser, x, state.weights))
+
+    def save(self, directory: Path, stem: str) -> tuple[str, ...]:
+        """Write `<stem>.json`; numbers in their shortest exact form."""
+        state = self._fitted()
+        # Of one output a number, of several a list of them.
+        written = state.weights.T if len(state.weights) > 1 else state.weights[0]
+        *weights, bias = written.tolist()
+        columns = zip(
+            state.features,
+            weights,
+            state.standardiser.mean.tolist(),
+            state.standardiser.std.tolist(),
+            strict=True,
+        )
+        content = {
+            "format": self.file_format,
+            "formula": self.formula,
+            "config": self._config.model_dump(mode="json"),
+            "scores": list(state.score_names),
+            "bias": bias,
+            "clip": state.standardiser.clip,
+            "inputs": [
+                {"feature": name, "weight": weight, "mean": mean, "std": std}
+                for name, weight, mean, std in columns
+            ],
+        }
+        path = directory / f"{stem}.json"
+        path.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        return (path.name,)
+
+    @classmethod
+    def load(cls, config: Linear, path: Path, score_names: tuple[str, ...]) -> Self:
+        """The model of a JSON file; DataError if it is not one."""
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if content.get("format") != cls.file_format:
+            raise DataError(f"{path}: format {content.get('format')!r}, {cls.file_format!r} was expected")
+        inputs = content["inputs"]
+
+        def column(key: str) -> Any:
+            return np.array([item[key] for item in inputs], dtype=np.float64)
+
+        bias = np.atleast_1d(np.array(content["bias"], dtype=np.float64))
+        weights = np.concatenate([column("weight").reshape(len(inputs), len(bias)), bias[None]])
+        return cls(
+            config,
+            LinearState(
+                standardiser=Standardiser(mean=column("mean"), std=column("std"), clip=content["clip"]),
+                weights=np.ascontiguousarray(weights.T),
+                features=tuple(item["feature"] for item in inputs),
+                score_names=score_names,
+            ),
+        )
+
+
+class LinearClassifier(LinearModel):
+    """A linear model whose weights a solver finds, as the least of an objective."""
+
+    no_optimum: ClassVar[str]
+    """Which rows have none."""
+
+    @abstractmethod
+    def _problem(
+        self, standardiser: Standardiser, train: Block, codes: NDArray[np.float64], weights: Vector
+    ) -> Problem:
+        """What is minimised: `codes` (n,) of the classes of `train`, `weights` (n,) of sum 1."""
+
+    @staticmethod
+    @abstractmethod
+    def _watched(margins: NDArray[np.float64], codes: NDArray[np.float64]) -> dict[str, float]:
+        """The figures of the curves, of products (n, outputs) and what happened (n,)."""
+
+    def _fit(
+        self,
+        train: Block,
+        valid: Block,
+        codes: tuple[NDArray[np.float64], NDArray[np.float64]],
+        *,
+        seed: int,
+        progress: Progress | None,
+    ) -> tuple[LinearState, FitReport]:
+        """Minimise the objective on `train`; `valid` is only scored, for the curves. `seed` orders adam's
+        batches.
+        """
+        config, width = self._config, len(train.features) + 1
+        standardiser = fit_standardiser(train.x, config.clip)
+        raw = np.ones(train.n_rows) if train.weights is None else train.weights
+        problem = self._problem(standardiser, train, codes[0], raw / raw.sum())
+        sample = curve_rows(train.n_rows)
+        shown = (("train", train.x[sample], codes[0][sample]), ("valid", valid.x, codes[1]))
+        curves: dict[str, list[float]] = {}
+
+        def watch(theta: Vector, step: int, steps: int) -> None:
+            for part, x, happened in shown:
+                margins = margins_of(standardiser, x, theta.reshape(-1, width))
+                for figure, value in self._watched(margins, happened).items():
+                    curves.setdefault(f"{part}/{figure}", []).append(value)
+            if progress is not None:
+                progress(step, steps)
+
+        solve = newton if config.solver == "newton" else adam
+        theta, end, steps = solve(problem, seed, watch)
+        norm = float(np.max(np.abs(end.gradient)))
+        if not np.isfinite(end.value) or not np.isfinite(theta).all():
+            raise DataError(
+                f"{self.kind} ({config.solver}) diverged: the loss is {end.value} after {steps} iterations; "
+                "lower model.learning_rate or raise model.l2"
+            )
+        converged = norm <= config.tol
+        stopped = (
+            f"{self.kind} stopped after {steps} iterations with gradient {norm:.2e}, {config.tol:.0e} asked; "
+            f"{self.no_optimum}"
+        )
+        weights = theta.reshape(-1, width)
+        state = LinearState(standardiser, weights, train.features, class_scores(train.classes))
+        return state, fit_report(
+            train,
+            parameters={**config.model_dump(), "seed": seed, "objective": end.value},
+            curves=curves,
+            iterations=steps,
+            best_iteration=steps,
+            converged=converged,
+            gradient_norm=norm,
+            importance_kind="abs_weight",
+            importance=np.abs(weights[:, :-1]).max(axis=0),
+            notes=() if converged or config.solver == "adam" else (stopped,),
+        )
+
+
+def margins_of(standardiser: Standardiser, x: Matrix, weights: Weights) -> NDArray[np.float64]:
+    """(n, outputs) bias + z·w of each row."""
+    out = np.empty((len(x), len(weights)))
+    for rows, z in standardiser.chunks(x):
+        for output, row in enumerate(weights):
+            # einsum and not BLAS, whose sums can depend on where in a batch a row stands.
+            out[rows, output] = np.einsum("ij,j->i", z, row[:-1]) + row[-1]
+    return out
