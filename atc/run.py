@@ -27,7 +27,8 @@ def run(config: RunConfig) -> Path:
     from atc.tasks.base import Desk
     from atc.tasks.tick_classification import TickClassification
     from atc.tracking.looks import looks_of
-    from atc.tracking.record import Prelude, RunIdentity, RunRecord
+    from atc.tracking.prelude import Prelude
+    from atc.tracking.record import RunIdentity, RunRecord
     from atc.tracking.run_files import QUALITY
 
     task = TickClassification(config)

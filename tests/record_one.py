@@ -19,7 +19,8 @@ from io import IOBase
 from pathlib import Path
 from types import FrameType
 
-from atc.tracking.record import Prelude, RunIdentity, RunRecord
+from atc.tracking.prelude import Prelude
+from atc.tracking.record import RunIdentity, RunRecord
 
 IDENTITY = RunIdentity("0123456789abcdef" * 4, "c" * 64, "d" * 64, "f" * 64, "1" * 64, "e" * 64)
 NAME = "little_2feat"

@@ -15,14 +15,9 @@ from atc.config.compose import Composer, compose
 from atc.config.labels import FwdLogret, Label
 from atc.config.maintenance import SingleMaintenance, WeeklyMaintenance, maintenance_windows
 from atc.config.model import Gbdt
-from atc.config.schema import (
-    CanonicalData,
-    DatesWindow,
-    RecordedData,
-    RunConfig,
-    SimulatedData,
-)
+from atc.config.schema import CanonicalData, RecordedData, RunConfig, SimulatedData
 from atc.config.slices import Slice
+from atc.config.window import DatesWindow
 
 GROUPS = (
     "data",

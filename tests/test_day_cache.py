@@ -17,7 +17,8 @@ from recordings import BINANCE_RAW, needs
 
 import atc
 from atc import _rust
-from atc.config.schema import Paths, RecordedData, SimulatedData
+from atc.config.schema import RecordedData, SimulatedData
+from atc.config.surroundings import Paths
 from atc.errors import DataError
 from atc.events.catalog import Catalog
 from atc.events.ingest import ensure_ingested

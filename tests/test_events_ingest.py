@@ -20,7 +20,8 @@ from reference.ingest.stream import first_ev_seq
 from typer.testing import CliRunner
 
 from atc.cli import application
-from atc.config.schema import Paths, RecordedData
+from atc.config.schema import RecordedData
+from atc.config.surroundings import Paths
 from atc.errors import AtcError, DataError, UsageError
 from atc.events.adapters import Asked, adapters
 from atc.events.catalog import Catalog

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import atc
-from atc.cli.features import markdown_table
+from atc.cli.feature_columns import markdown_table
 from atc.config.schema import Features
 from atc.errors import UsageError
 from atc.features.declarations import declarations, known_columns, schemas_of

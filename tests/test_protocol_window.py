@@ -7,7 +7,7 @@ from datetime import date
 import pytest
 from planted_rows import business_days
 
-from atc.config.schema import DatesWindow, DaysWindow, FractionWindow
+from atc.config.window import DatesWindow, DaysWindow, FractionWindow
 from atc.errors import DataError
 from atc.events.business_day import day_start_ns
 from atc.protocol.window import Spans, span_dates, spans_of

@@ -20,7 +20,8 @@ from record_one import CONFIG, IDENTITY, METRICS, NAME
 
 from atc.errors import DataError, UsageError
 from atc.tracking import durable
-from atc.tracking.record import Prelude, RunIdentity, RunRecord
+from atc.tracking.prelude import Prelude
+from atc.tracking.record import RunIdentity, RunRecord
 from atc.tracking.run_files import Manifest, read_manifest, run_folder
 
 SCRIPT = Path(__file__).with_name("record_one.py")

@@ -1,4 +1,4 @@
-"""`atc features`: what columns there are, in which schemas, and the cache of their values."""
+"""`atc features`: the cache of the columns' values; what columns there are is `feature_columns`'s."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from atc.cli.feature_columns import list_columns, list_schemas
 from atc.errors import UsageError, nearest
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from atc.report.progress import Progress
 
 app = typer.Typer(no_args_is_help=True, help="The declared columns, and the cache of their values.")
+app.command("list")(list_columns)
+app.command("schemas")(list_schemas)
 
 Settings = Annotated[
     list[str] | None,
@@ -44,73 +47,6 @@ Schemas = Annotated[
         "settings reads, its baseline's included.",
     ),
 ]
-
-
-@app.command("list")
-def list_columns(
-    markdown: Annotated[bool, typer.Option("--markdown", help="The table of docs/features.md.")] = False,
-) -> None:
-    """Every column: family, inputs, window, unit, formula, source."""
-    typer.echo(markdown_table() if markdown else plain_table(), nl=False)
-
-
-@app.command("schemas")
-def list_schemas(
-    write: Annotated[
-        bool, typer.Option("--write", help="Write tests/golden/feature_schemas.json of this build.")
-    ] = False,
-    same_values: Annotated[
-        bool,
-        typer.Option("--same-values", help="The code has changed, but no value has: no version is raised."),
-    ] = False,
-) -> None:
-    """Every schema: version, digest of its code, how far it looks back, columns."""
-    from atc.features.declarations import schemas
-    from atc.features.golden_schemas import write_golden
-
-    if write:
-        write_golden(same_values=same_values)
-    for schema in schemas():
-        typer.echo(
-            f"{schema.name}-{schema.version}  {schema.code[:12]}  {schema.lookback_s:>5} s  "
-            f"{len(schema.columns):>3} columns"
-        )
-
-
-def markdown_table() -> str:
-    """All declarations as a Markdown table, one line a column."""
-    from atc.features.declarations import declarations
-
-    lines = [
-        "| column | schema | family | from | looks back, s | unit | formula | source |",
-        "|---|---|---|---|---:|---|---|---|",
-    ]
-    lines += [
-        f"| `{d.name}` | {d.schema} | {d.family} | {d.inputs} | {'' if d.window_s is None else d.window_s} "
-        f"| {d.unit} | {d.formula.replace('|', chr(92) + '|')} | {d.source} |"
-        for d in declarations()
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def plain_table() -> str:
-    """All declarations as aligned text."""
-    from atc.features.declarations import declarations
-
-    rows = [("column", "family", "s", "unit", "formula")]
-    rows += [
-        (d.name, d.family, "" if d.window_s is None else str(d.window_s), d.unit, d.formula)
-        for d in declarations()
-    ]
-    widths = [max(len(row[i]) for row in rows) for i in range(4)]
-    return "".join(
-        "  ".join(
-            cell.rjust(width) if i == 2 else cell.ljust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=False))
-        )
-        + f"  {row[4]}\n"
-        for row in rows
-    )
 
 
 @app.command()

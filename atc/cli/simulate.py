@@ -10,7 +10,8 @@ import typer
 from atc.errors import UsageError, nearest
 
 if TYPE_CHECKING:
-    from atc.config.schema import Paths, SimulatedData
+    from atc.config.schema import SimulatedData
+    from atc.config.surroundings import Paths
 
 KEYS = ("scenario", "days", "seed", "rate", "start_date")
 

@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import json
 from datetime import date, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import (
     AfterValidator,
-    BeforeValidator,
     Field,
     SerializerFunctionWrapHandler,
     create_model,
@@ -27,13 +25,12 @@ from atc.config.labels import THREE_CLASSES, Label
 from atc.config.maintenance import Day, Maintenance
 from atc.config.model import Model
 from atc.config.protocol import Cpcv, Protocol
+from atc.config.quality import Quality
 from atc.config.refit import Refit
-from atc.config.root import project_root
 from atc.config.scenario import simulator_fields
 from atc.config.slices import (
     Column,
     Float,
-    Fraction,
     Int,
     Mismatch,
     Name,
@@ -41,13 +38,10 @@ from atc.config.slices import (
     Step,
     Text,
 )
+from atc.config.surroundings import Paths, Runtime, Tracking
 from atc.config.trading import Backtest, ConfidencePolicy, Cost, Execution, Policy, missing_costs
 from atc.config.weights import Weights
-
-
-def _switch(value: object) -> object:
-    # `on` and `off` are booleans to YAML 1.1.
-    return {True: "on", False: "off"}[value] if isinstance(value, bool) else value
+from atc.config.window import DatesWindow, Window
 
 
 def _known_adapter(name: str) -> str:
@@ -152,46 +146,6 @@ class CanonicalData(InstrumentFacts):
 Data = Annotated[SimulatedData | RecordedData | CanonicalData, Field(discriminator="kind")]
 
 
-# window
-
-
-class DatesWindow(Slice):
-    """Business days from … to, both included."""
-
-    kind: Literal["dates"]
-    train_from: Day
-    train_to: Day
-    holdout_from: Day
-    holdout_to: Day
-
-    @model_validator(mode="after")
-    def _in_order(self) -> Self:
-        if not self.train_from <= self.train_to < self.holdout_from <= self.holdout_to:
-            raise ValueError(
-                "the dates must be in the order train_from <= train_to < holdout_from <= holdout_to, found "
-                f"{self.train_from}, {self.train_to}, {self.holdout_from}, {self.holdout_to}"
-            )
-        return self
-
-
-class DaysWindow(Slice):
-    """The first business days train, those after them are the holdout."""
-
-    kind: Literal["days"]
-    train_days: Int = Field(ge=1, le=100_000)
-    holdout_days: Int = Field(ge=1, le=100_000)
-
-
-class FractionWindow(Slice):
-    """The first part of the time trains, the rest is the holdout."""
-
-    kind: Literal["fraction"]
-    train_fraction: Fraction = 0.7
-
-
-Window = Annotated[DatesWindow | DaysWindow | FractionWindow, Field(discriminator="kind")]
-
-
 # rows, features
 
 
@@ -257,101 +211,6 @@ class Baseline(Slice):
 
     features: Features
     model: Model
-
-
-# what does not change a result
-
-
-class QualityMeasure(Slice):
-    """What counts as silent, as far off, as a step of a clock."""
-
-    silence_s: Float = Field(default=60.0, ge=0.001, le=86_400)
-    """A longer stretch without events is silent."""
-    far_off: Float = Field(default=0.1, gt=0, le=10)
-    """Share of the mid beyond which a price is far off it."""
-    clock_parts: Int = Field(default=24, ge=1, le=10_000)
-    """Parts of the day's events, of equal length, each with a median of receive minus exchange time."""
-    clock_messages: Int = Field(default=20, ge=1, le=1_000_000)
-    """Messages that a part needs for its median."""
-    clock_step_ms: Float = Field(default=250.0, gt=0, le=86_400_000)
-    """A larger step between the medians of neighbouring parts is a step of a clock."""
-
-
-AtMost = Annotated[Float, Field(ge=0)] | None
-AtMostShare = Annotated[Float, Field(ge=0, le=1)] | None
-
-
-class Quality(Slice):
-    """What an experiment demands of its data, of each business day that it reads; null: nothing.
-
-    A limit is named after the figure that it bounds (docs/quality.md). Data that miss one are refused before
-    a feature is built; so this decides whether there is a run, and nothing about its result.
-    """
-
-    max_broken_promises: AtMost
-    max_impossible_prices: AtMost
-    max_impossible_sizes: AtMost
-    max_crossed_share: AtMostShare
-    max_locked_share: AtMostShare
-    max_gaps: AtMost
-    max_gap_s: AtMost
-    max_time_regression_share: AtMostShare
-    max_far_prints: AtMost
-    max_far_levels: AtMost
-    max_duplicate_share: AtMostShare
-    max_silent_share: AtMostShare
-    max_longest_silence_s: AtMost
-    min_coverage: AtMostShare
-    """Share of the business day, less maintenance, in which events came: days cut short miss it."""
-    max_offset_drift_ms: AtMost
-    max_clock_steps: AtMost
-    max_negative_latency_share: AtMostShare
-    max_synth_recv_share: AtMostShare
-    max_missing_days: AtMost
-    """Business days without a file between the first and the last that are read."""
-    measure: QualityMeasure = QualityMeasure()
-
-
-class Tracking(Slice):
-    """Weights & Biases, beside the local record, which is always written."""
-
-    mode: Literal["offline", "online", "none"] = "offline"
-    project: Name = "atc"
-    entity: Name | None = None
-    group: Text | None = None
-    """null: a multirun groups its jobs, a single run has no group."""
-    tags: tuple[Text, ...] = ()
-
-
-class Paths(Slice):
-    """Folders as written in the config; relative ones are relative to the project root."""
-
-    outputs: Text = "outputs"
-    events: Text = "outputs/data"
-    recordings: Text = "../shared/data"
-
-    @property
-    def outputs_dir(self) -> Path:
-        """Runs, sweeps, caches."""
-        return project_root().resolve(self.outputs)
-
-    @property
-    def events_dir(self) -> Path:
-        """Root of the canonical events."""
-        return project_root().resolve(self.events)
-
-    @property
-    def recordings_dir(self) -> Path:
-        """Root of the venues' recordings."""
-        return project_root().resolve(self.recordings)
-
-
-class Runtime(Slice):
-    """How the run behaves at the terminal."""
-
-    progress: Annotated[Literal["auto", "on", "off"], BeforeValidator(_switch)] = "auto"
-    force: bool = False
-    """Run again although a finished run of this id exists; the old one is kept."""
 
 
 # Models that score classes; a model of returns would not be among them.

@@ -6,7 +6,7 @@ import errno
 import os
 from pathlib import Path
 
-from atc.config.schema import Paths
+from atc.config.surroundings import Paths
 from atc.errors import DataError
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})

@@ -10,7 +10,8 @@ from typing import Any
 
 import polars as pl
 
-from atc.config.schema import Paths, RunConfig
+from atc.config.schema import RunConfig
+from atc.config.surroundings import Paths
 from atc.errors import AtcError, DataError
 from atc.leaks.facts import Comparison, Moved
 from atc.leaks.localise import ORIGINAL, PERTURBED, Finding, compared

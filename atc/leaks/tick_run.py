@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from atc.config.protocol import WalkForward
-from atc.config.schema import CanonicalData, InstrumentFacts, Paths, RunConfig
+from atc.config.schema import CanonicalData, InstrumentFacts, RunConfig
+from atc.config.surroundings import Paths
 from atc.labels.definitions import why_null
 from atc.protocol.dataset import latest
 from atc.protocol.fold import Fold

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from fractions import Fraction
 
-from atc.config.schema import DatesWindow, DaysWindow, Window
+from atc.config.window import DatesWindow, DaysWindow, Window
 from atc.errors import DataError
 from atc.events.business_day import day_of, day_start_ns
 

@@ -17,20 +17,20 @@ from __future__ import annotations
 import logging
 import os
 import re
-import signal
-import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import FrameType, TracebackType
+from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
 from atc.errors import DataError
 from atc.tracking import durable, memory
 from atc.tracking.attempts import Attempts
+from atc.tracking.interrupts import nothing, sigterm_interrupts, undisturbed
 from atc.tracking.lock import RunLock
 from atc.tracking.metrics_file import metrics_bytes, read_metrics
+from atc.tracking.prelude import Prelude
 from atc.tracking.run_files import (
     CONFIG,
     FAILED,
@@ -90,28 +90,6 @@ class Sink(Protocol):
         """What to put under `tracking` in the manifest."""
 
 
-class Prelude:
-    """What happens before the run id is known: keeps log lines and stage costs for the record to take over.
-
-    A run id depends on the data's digest, so simulating or ingesting comes before the record can be opened.
-    """
-
-    def __init__(self) -> None:
-        self.log = RunLog()
-        self.stages = Stages()
-
-    def __enter__(self) -> Self:
-        self.log.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.log.close()
-
-    def stage(self, name: str) -> AbstractContextManager[Stage]:
-        """Times the body as a stage of the run to come; see `Stages.stage`."""
-        return self.stages.stage(name)
-
-
 class RunRecord:
     """A run that is finished already, or one attempt to make it. See the module for how the folder behaves.
 
@@ -151,7 +129,7 @@ class RunRecord:
         self._stages = Stages()
         self._sinks: list[Sink] = []
         self._metrics: dict[str, int | float | None] | None = None
-        self._sigterm_before: object = None
+        self._sigterm_before: Callable[[], object] = nothing
 
     @classmethod
     def open(
@@ -239,8 +217,7 @@ class RunRecord:
         self._write_manifest()
         durable.write_bytes(self.folder / CONFIG, _yaml(self._config))
         self._stages.when_one_ends = self._write_manifest
-        if threading.current_thread() is threading.main_thread():
-            self._sigterm_before = signal.signal(signal.SIGTERM, _interrupt)
+        self._sigterm_before = sigterm_interrupts()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -258,8 +235,7 @@ class RunRecord:
                 self._log.write_failure("after the run had finished", error)
             self._close_sinks(exit_code=0)  # only those that an exception kept from being closed
         finally:
-            if self._sigterm_before is not None:
-                signal.signal(signal.SIGTERM, self._sigterm_before)  # type: ignore[arg-type]
+            self._sigterm_before()
             self._stages.when_one_ends = None
             self._log.close()
             self._lock.release()
@@ -341,7 +317,7 @@ class RunRecord:
         if self.folder != self.run_folder:
             self.manifest["previous"] = self._attempts.compare_with_finished(self._metrics)
         _log.info("run %s finished", self.identity.run_id)
-        with _undisturbed():
+        with undisturbed():
             self._close(FINISHED)
             self.finished = True
             if self.folder != self.run_folder:
@@ -357,7 +333,7 @@ class RunRecord:
             self._log.write_failure("interrupted" if stopped else f"failed: {error}", error)
         self.manifest["error"] = {"type": type(error).__name__, "message": str(error)}
         try:
-            with _undisturbed():
+            with undisturbed():
                 durable.remove_parts(self.folder)
                 self._close(INTERRUPTED if stopped else FAILED)
         except (
@@ -398,30 +374,6 @@ class RunRecord:
             raise RuntimeError(
                 "the record is not being written: it is finished, or `with` has not been entered"
             )
-
-
-@contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Holds Ctrl-C and SIGTERM back until the body has ended: a record is closed once, and wholly."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    came: list[int] = []
-    before = {
-        number: signal.signal(number, lambda signum, _frame: came.append(signum))
-        for number in (signal.SIGINT, signal.SIGTERM)
-    }
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-    if came:
-        raise KeyboardInterrupt(signal.Signals(came[0]).name)
-
-
-def _interrupt(signum: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt(signal.Signals(signum).name)
 
 
 def _dict(value: object) -> dict[str, object]:

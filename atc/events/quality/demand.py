@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from atc.config.schema import Quality
+from atc.config.quality import Quality
 from atc.errors import DataError
 from atc.events.quality.day import DayQuality
 from atc.events.quality.figures import Figures

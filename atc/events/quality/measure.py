@@ -12,7 +12,7 @@ from atc.events.schema import MAX_GAP_NS, Kind, schema_of
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from atc.config.schema import QualityMeasure
+    from atc.config.quality import QualityMeasure
 
 _EVER = (-(2**62), 2**62)
 

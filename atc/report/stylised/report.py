@@ -11,7 +11,8 @@ from atc.errors import DataError, UsageError
 from atc.report.progress import Progress
 
 if TYPE_CHECKING:
-    from atc.config.schema import Data, Paths, SimulatedData
+    from atc.config.schema import Data, SimulatedData
+    from atc.config.surroundings import Paths
     from atc.events.catalog import Catalog
     from atc.report.stylised.bands import Verdict
     from atc.report.stylised.measured import Measured
