@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 import atc
-from atc.cli.feature_columns import markdown_table
 from atc.config.schema import Features
 from atc.errors import UsageError
 from atc.features.declarations import declarations, known_columns, schemas_of
 from atc.features.engine_spec import max_lookback_ns, warm_up_ns
 from atc.features.sets import set_columns
+from atc.report.feature_columns import markdown_table
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 

@@ -1,4 +1,4 @@
-"""`atc features`: the cache of the columns' values; what columns there are is `feature_columns`'s."""
+"""`atc features`: what columns there are, in which schemas, and the cache of their values."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from atc.cli.feature_columns import list_columns, list_schemas
 from atc.errors import UsageError, nearest
 
 if TYPE_CHECKING:
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
     from atc.report.progress import Progress
 
 app = typer.Typer(no_args_is_help=True, help="The declared columns, and the cache of their values.")
-app.command("list")(list_columns)
-app.command("schemas")(list_schemas)
 
 Settings = Annotated[
     list[str] | None,
@@ -47,6 +44,39 @@ Schemas = Annotated[
         "settings reads, its baseline's included.",
     ),
 ]
+
+
+@app.command("list")
+def list_columns(
+    markdown: Annotated[bool, typer.Option("--markdown", help="The table of docs/features.md.")] = False,
+) -> None:
+    """Every column: family, inputs, window, unit, formula, source."""
+    from atc.report.feature_columns import markdown_table, plain_table
+
+    typer.echo(markdown_table() if markdown else plain_table(), nl=False)
+
+
+@app.command("schemas")
+def list_schemas(
+    write: Annotated[
+        bool, typer.Option("--write", help="Write tests/golden/feature_schemas.json of this build.")
+    ] = False,
+    same_values: Annotated[
+        bool,
+        typer.Option("--same-values", help="The code has changed, but no value has: no version is raised."),
+    ] = False,
+) -> None:
+    """Every schema: version, digest of its code, how far it looks back, columns."""
+    from atc.features.declarations import schemas
+    from atc.features.golden_schemas import write_golden
+
+    if write:
+        write_golden(same_values=same_values)
+    for schema in schemas():
+        typer.echo(
+            f"{schema.name}-{schema.version}  {schema.code[:12]}  {schema.lookback_s:>5} s  "
+            f"{len(schema.columns):>3} columns"
+        )
 
 
 @app.command()

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from atc.config.evaluation import Evaluation
+from atc.evaluation.blocks import Blocks, blocks_of
 from atc.evaluation.bootstrap import (
     Interval,
     concordance,
@@ -166,6 +168,23 @@ def ratio(sums: NDArray[np.float64]) -> Vector:
     out = np.full(len(sums), np.nan)
     np.divide(sums[:, 0], sums[:, 1], out=out, where=sums[:, 1] != 0)
     return out
+
+
+def drawn_blocks(
+    t0: NDArray[np.int64], days: NDArray[np.datetime64], horizon_ns: int, config: Evaluation, seed: int
+) -> tuple[Resampling, Blocks]:
+    """The resamples of the blocks of rows with label starts `t0` (n,) ns on `days` (n,), and the blocks."""
+    blocks = blocks_of(t0, days, horizon_ns, min_blocks=config.min_blocks)
+    draws = resampling(
+        blocks.index,
+        blocks.count,
+        enough=blocks.enough,
+        resamples=config.resamples,
+        confidence=config.confidence,
+        seed=seed,
+        min_blocks=config.min_blocks,
+    )
+    return draws, blocks
 
 
 def resampling(

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from atc.config.evaluation import Evaluation
 from atc.evaluation import metrics
-from atc.evaluation.blocks import blocks_of, disjoint_rows
+from atc.evaluation.blocks import disjoint_rows
 from atc.evaluation.delong import DeLong, delong
-from atc.evaluation.lift import Estimate, resampling
+from atc.evaluation.lift import Estimate, drawn_blocks
 
 Vector = NDArray[np.float64]
 
@@ -64,16 +64,7 @@ def paired_difference(
     seed: int,
 ) -> PairedDifference:
     """`first` minus `second`. DeLong's test needs `config.min_blocks` thinned rows of each class."""
-    blocks = blocks_of(rows.t0, rows.days, horizon_ns, min_blocks=config.min_blocks)
-    draws = resampling(
-        blocks.index,
-        blocks.count,
-        enough=blocks.enough,
-        resamples=config.resamples,
-        confidence=config.confidence,
-        seed=seed,
-        min_blocks=config.min_blocks,
-    )
+    draws, _ = drawn_blocks(rows.t0, rows.days, horizon_ns, config, seed)
     moved, up = metrics.direction_rows(rows.r_bps, exit_bps), rows.r_bps > 0.0
     thin = disjoint_rows(rows.t0, rows.t1)
     classes = np.bincount(rows.positive[thin], minlength=2)

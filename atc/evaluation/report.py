@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atc.config.evaluation import Evaluation
-from atc.evaluation.blocks import blocks_of, disjoint_windows
+from atc.evaluation.blocks import disjoint_windows
 from atc.evaluation.confusion import class_shares
 from atc.evaluation.correlation import pearson
 from atc.evaluation.head import Head, HeadRows, Outcomes
 from atc.evaluation.headline import Headline, figure_names, headline, mean_of, trivial_headline
-from atc.evaluation.lift import Estimate, Resampling, Sample, resampling
+from atc.evaluation.lift import Estimate, Resampling, Sample, drawn_blocks
 from atc.evaluation.notes import notes_on_data, notes_on_figures
 
 Vector = NDArray[np.float64]
@@ -116,16 +116,7 @@ def prefix_of(name: str) -> str:
 
 def draws_of(rows: HeadRows, config: Evaluation, seed: int) -> tuple[Resampling, int, str]:
     """The resamples of the blocks of `rows`, the number of blocks, and what they are."""
-    blocks = blocks_of(rows.t0, rows.days, rows.head.horizon_ns, min_blocks=config.min_blocks)
-    draws = resampling(
-        blocks.index,
-        blocks.count,
-        enough=blocks.enough,
-        resamples=config.resamples,
-        confidence=config.confidence,
-        seed=seed,
-        min_blocks=config.min_blocks,
-    )
+    draws, blocks = drawn_blocks(rows.t0, rows.days, rows.head.horizon_ns, config, seed)
     return draws, blocks.count, blocks.described
 
 

@@ -7,7 +7,6 @@ one resample of it is timed, and multiplied.
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections.abc import Callable
@@ -15,8 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
-from rich.table import Table
+from features_table import FeatureTable, Goal
 from sklearn.metrics import roc_auc_score
 
 from atc.config.evaluation import Evaluation
@@ -88,34 +86,18 @@ def main() -> int:
     )
     number = len(figure_names(HEAD)[0])
     bounded = sum(key.endswith("/lo") and value is not None for key, value in report.metrics.items())
-    table = [
-        row(f"all {number} figures of one model, two classes", one, "s", f"goal {GOAL_S:g} s", GOAL_S / one),
-        row(f"all {len(figure_names(THREE)[0])} figures of one model, three classes", three, "s"),
-        row(f"three models, the trivial one, lifts: {bounded} intervals", whole, "s"),
-        row("AUC, exact", area, "s", "row by row", CONFIG.resamples * naive / area),
-        row("PR-AUC, 1024 bins", precision, "s"),
-        row("Spearman, 100 × 100 bins", rho, "s"),
-        row("log loss, exact", loss, "s"),
-    ]
-    shown = Table("figure", box=None, title=f"{ROWS:,} rows, {CONFIG.resamples} resamples of {described}")
-    for column in ("value", "unit", "against", "ratio"):
-        shown.add_column(column, justify="left" if column in {"unit", "against"} else "right")
-    for each in table:
-        ratio = "" if each["ratio"] is None else f"{each['ratio']:.1f}"
-        shown.add_row(
-            str(each["figure"]), f"{each['value']:.3g}", str(each["unit"]), str(each["against"] or ""), ratio
-        )
-    Console().print(shown)
-    OUT.parent.mkdir(parents=True, exist_ok=True)
-    OUT.write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
+    table = FeatureTable(f"{ROWS:,} rows, {CONFIG.resamples} resamples of {described}")
+    goal = Goal(GOAL_S, at_most=True)
+    table.add(f"all {number} figures of one model, two classes", one, "s", goal=goal)
+    table.add(f"all {len(figure_names(THREE)[0])} figures of one model, three classes", three, "s")
+    table.add(f"three models, the trivial one, lifts: {bounded} intervals", whole, "s")
+    table.add("AUC, exact", area, "s", against="row by row", ratio=CONFIG.resamples * naive / area)
+    table.add("PR-AUC, 1024 bins", precision, "s")
+    table.add("Spearman, 100 × 100 bins", rho, "s")
+    table.add("log loss, exact", loss, "s")
+    table.show()
+    table.write(OUT)
     return 0
-
-
-def row(
-    figure: str, value: float, unit: str, against: str | None = None, ratio: float | None = None
-) -> dict[str, object]:
-    """One figure; `ratio` is how many times better it is than `against`."""
-    return {"figure": figure, "value": value, "unit": unit, "against": against, "ratio": ratio}
 
 
 if __name__ == "__main__":

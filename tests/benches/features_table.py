@@ -1,4 +1,4 @@
-"""The one table of `just bench-features`: aligned on the terminal, JSON beside it, Markdown for the docs."""
+"""The one table of a bench: aligned on the terminal, JSON beside it, Markdown for the docs."""
 
 from __future__ import annotations
 

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from features_table import FeatureTable
 from rich.console import Console
-from rich.table import Table
 
 import atc
 from atc import _rust
@@ -72,35 +72,18 @@ def main() -> int:
     each = (alone - walk) / (STATES * CONTINUATIONS)
     a_day = each * DAY_S / HORIZON_S
     name = f"{STATES:,} states × {CONTINUATIONS} continuations × {HORIZON_S} s"
-    rows = [
-        row(f"oracle, {name}, {cores} threads", whole, "s", "one thread", alone / whole),
-        row(f"of that, the walk over {data.days} days to the states", walk, "s"),
-        row("a continuation", each * 1e6, "µs"),
-        row("a day of market in continuations", a_day, "s", "published", publishing / a_day),
-        row("the estimator with its jackknife", estimator, "s"),
-    ]
-    table = Table("figure", box=None, title=f"{data.name}, scenario {data.scenario.name}, {cores} cores")
-    for column in ("value", "unit", "against", "ratio"):
-        table.add_column(column, justify="left" if column in {"unit", "against"} else "right")
-    for one in rows:
-        ratio = "" if one["ratio"] is None else f"{one['ratio']:.1f}"
-        table.add_row(
-            str(one["figure"]), f"{one['value']:.3g}", str(one["unit"]), str(one["against"] or ""), ratio
-        )
-    Console().print(table)
+    table = FeatureTable(f"{data.name}, scenario {data.scenario.name}, {cores} cores")
+    table.add(f"oracle, {name}, {cores} threads", whole, "s", against="one thread", ratio=alone / whole)
+    table.add(f"of that, the walk over {data.days} days to the states", walk, "s")
+    table.add("a continuation", each * 1e6, "µs")
+    table.add("a day of market in continuations", a_day, "s", against="published", ratio=publishing / a_day)
+    table.add("the estimator with its jackknife", estimator, "s")
+    table.show()
     assert found is not None
     best = found.corrected
     Console().print(f"oracle AUC of the label at -2 bps: {best.value:.4f} ± {best.se:.4f}")
-    OUT.parent.mkdir(parents=True, exist_ok=True)
-    OUT.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    table.write(OUT)
     return 0
-
-
-def row(
-    figure: str, value: float, unit: str, against: str | None = None, ratio: float | None = None
-) -> dict[str, object]:
-    """One figure; `ratio` is how many times better it is than `against`."""
-    return {"figure": figure, "value": value, "unit": unit, "against": against, "ratio": ratio}
 
 
 if __name__ == "__main__":

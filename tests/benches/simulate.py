@@ -18,8 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
-from rich.table import Table
+from features_table import FeatureTable, Goal
 
 import atc
 from atc import _rust
@@ -145,11 +144,14 @@ def main() -> int:
     events = plain_simulator(params, PLAIN_SECONDS)
     plain = best(lambda: plain_simulator(params, PLAIN_SECONDS), 2) * DAY_SECONDS / PLAIN_SECONDS
     made = best(days_made(target))
-    rows = [
-        _row(
-            "target: one day, published, nothing written", made, "s", "plain Python, book alone", plain / made
-        )
-    ]
+    table = FeatureTable(f"one business day at the full event rate, one core, best of {RUNS}")
+    table.add(
+        "target: one day, published, nothing written",
+        made,
+        "s",
+        against="plain Python, book alone",
+        ratio=plain / made,
+    )
     with tempfile.TemporaryDirectory() as folder:
         for scenario in Composer().options("data/scenario"):
             data = one_day(scenario)
@@ -158,33 +160,13 @@ def main() -> int:
                 lambda data=data: ensure_simulated(data, Path(tempfile.mkdtemp(dir=folder))),
                 RUNS if scenario == "target" else 1,
             )
-            against = ("3 s asked for", 3.0 / written) if scenario == "target" else (None, None)
-            rows.append(_row(f"{scenario}: one day, Parquet written", written, "s", *against))
-    rows.append(
-        _row("plain Python: one day of the book alone", plain, "s", f"{events / PLAIN_SECONDS:.1f} events/s")
-    )
-    table = Table(
-        "figure", box=None, title=f"one business day at the full event rate, one core, best of {RUNS}"
-    )
-    table.add_column("value", justify="right")
-    table.add_column("unit")
-    table.add_column("against")
-    table.add_column("ratio", justify="right")
-    for row in rows:
-        ratio = "" if row["ratio"] is None else f"{row['ratio']:.1f}"
-        table.add_row(
-            str(row["figure"]), f"{row['value']:.2f}", str(row["unit"]), str(row["against"] or ""), ratio
-        )
-    Console().print(table)
-    OUT.parent.mkdir(parents=True, exist_ok=True)
-    OUT.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+            goal = Goal(3, at_most=True) if scenario == "target" else None
+            table.add(f"{scenario}: one day, Parquet written", written, "s", goal=goal)
+    told = f"{events / PLAIN_SECONDS:.1f} events/s"
+    table.add("plain Python: one day of the book alone", plain, "s", against=told)
+    table.show()
+    table.write(OUT)
     return 0
-
-
-def _row(
-    figure: str, value: float, unit: str, against: str | None = None, ratio: float | None = None
-) -> dict[str, object]:
-    return {"figure": figure, "value": value, "unit": unit, "against": against, "ratio": ratio}
 
 
 if __name__ == "__main__":
