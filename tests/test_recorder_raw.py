@@ -1,48 +1,32 @@
-"""The recorder's raw files: every frame as it was received, whatever the connection does."""
+"""The recorder's sessions: every frame as it was received, whatever the connection does."""
 
 from __future__ import annotations
 
 import asyncio
 import base64
-import errno
-import gzip
-import hashlib
 import io
 import itertools
 import json
-import os
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from recorded_frames import book
 from recording import GMO, QUICK, raw_lines, recorded
 from ws_server import BREAKS, EXTRA, VenueServer
 
 from atc.errors import DataError
 from atc.events.recorder import session as session_module
 from atc.events.recorder.connection import Backoff, Pace, Patience
-from atc.events.recorder.publish import Target, publish_day
+from atc.events.recorder.publish import Target
 from atc.events.recorder.raw_folder import RawFolder
-from atc.events.recorder.raw_line import ReceiveClock, is_whole, line, marker, parsed, rubbish
-from atc.events.recorder.segment import Segment, complete, seal
 from atc.events.recorder.session import Plan, Session
 from atc.events.recorder.status import Counters, StatusLine
 from atc.events.recorder.venues import VENUES, Heard
-
-
-def book(number: int) -> str:
-    levels = {
-        "asks": [{"price": str(101 + number % 7), "size": "0.01"}],
-        "bids": [{"price": "100", "size": "1"}],
-    }
-    time = f"2026-02-17T05:{number // 60 % 60:02d}:{number % 60:02d}.000Z"
-    return json.dumps(
-        {"channel": "orderbooks", **levels, "symbol": "ETH_JPY", "timestamp": time, "n": number}
-    )
 
 
 def test_every_frame_is_kept_in_order_through_faults(tmp_path: Path) -> None:
@@ -145,133 +129,6 @@ def test_taker_only_is_asked_for_and_recorded(tmp_path: Path) -> None:
     assert json.loads(segment.path.read_text().partition(" ")[2])["taker_only"] is True
 
 
-def test_the_clock_never_runs_backwards_and_says_so(tmp_path: Path) -> None:
-    now = iter([5_000_000_000, 5_000_000_001, 3_000_000_000, 3_100_000_000, 5_000_000_000, 6_000_000_000])
-    segment = Segment(tmp_path / "a.jsonl", ReceiveClock(lambda: next(now)))
-    for n in range(6):
-        segment.write(b'{"n":%d}' % n)
-    segment.close()
-    lines = [parsed(text) for text in (tmp_path / "a.jsonl").read_bytes().splitlines()]
-    assert [ts for ts, _ in lines] == [5_000_000_000, *[5_000_000_001] * 5, 6_000_000_000]
-    assert lines[2] == (5_000_000_001, {"atc": "clock", "behind_ns": 2_000_000_001})
-    assert [content["n"] for _, content in lines if "n" in content] == list(range(6))
-
-
-def test_a_frame_with_line_breaks_stays_one_line() -> None:
-    text = line(7, b'{\n "a":\r\n1}')
-    assert text == b'7 {  "a":  1}\n'
-    assert parsed(text) == (7, {"a": 1})
-    assert json.loads(rubbish(b"no\njson")) == {"atc": "rubbish", "text": "no\njson"}
-    assert b"\n" not in rubbish(b"no\njson")
-
-
-@pytest.mark.parametrize("tail", [b"", b"17", b'17 {"a":', b"\0" * 5000, b'17 {"a":1', b'18 {"a":[1,2'])
-def test_a_killed_file_is_completed(tmp_path: Path, tail: bytes) -> None:
-    whole = b"".join(line(n, b'{"n":%d}' % n) for n in range(3))
-    path = tmp_path / "a.jsonl"
-    path.write_bytes(whole + tail)
-    done = complete(path)
-    assert done is not None
-    assert done.dropped_bytes == len(tail)
-    content = path.read_bytes()
-    assert content.startswith(whole)
-    ts, told = parsed(content[len(whole) :].rstrip(b"\n"))
-    assert (ts, told["atc"]) == (2, "lost")
-    assert (str(len(tail)) in told["why"]) == bool(tail)
-    # Completing again changes nothing.
-    complete(path)
-    assert path.read_bytes() == content
-
-
-def test_a_file_that_ended_in_order_gets_no_marker(tmp_path: Path) -> None:
-    path = tmp_path / "a.jsonl"
-    path.write_bytes(line(1, b"{}") + line(2, marker("next")))
-    before = path.read_bytes()
-    assert complete(path) is not None
-    assert path.read_bytes() == before
-    path.write_bytes(b"\0" * 100)
-    assert complete(path) is None
-    assert not path.exists()
-
-
-def test_the_last_whole_line_is_found_however_long_it_is(tmp_path: Path) -> None:
-    path = tmp_path / "a.jsonl"
-    long = line(5, json.dumps({"text": "x" * 3_000_000}).encode())
-    path.write_bytes(line(4, b"{}") + long + b"6 {")
-    done = complete(path)
-    assert done is not None
-    assert done.dropped_bytes == 3
-    assert path.read_bytes().startswith(line(4, b"{}") + long)
-
-
-def _states(tmp_path: Path) -> dict[str, Callable[[Path], None]]:
-    """What a kill can leave of a file that was being sealed."""
-
-    def nothing(path: Path) -> None:
-        pass
-
-    def half_part(path: Path) -> None:
-        path.with_name(f".{path.name}.gz.part").write_bytes(b"\x1f\x8b half")
-
-    def compressed_only(path: Path) -> None:
-        copy = path.read_bytes()
-        seal(path)
-        path.with_name(path.name + ".gz.sha256").unlink()
-        path.write_bytes(copy)
-
-    def not_removed(path: Path) -> None:
-        copy = path.read_bytes()
-        seal(path)
-        path.write_bytes(copy)
-
-    def all_but_checksum(path: Path) -> None:
-        seal(path)
-        path.with_name(path.name + ".gz.sha256").unlink()
-
-    return {f.__name__: f for f in (nothing, half_part, compressed_only, not_removed, all_but_checksum)}
-
-
-@pytest.mark.parametrize(
-    "state", ["nothing", "half_part", "compressed_only", "not_removed", "all_but_checksum"]
-)
-def test_a_kill_while_sealing_loses_nothing(tmp_path: Path, state: str) -> None:
-    with RawFolder(tmp_path, GMO) as folder:
-        segment, _ = folder.begin(["ETH_JPY"], continues=None, connected=False)
-        for n in range(1000):
-            segment.write(b'{"n":%d}' % n)
-        segment.write(marker("close"))
-        segment.close()
-    plain = segment.path.read_bytes()
-    _states(tmp_path)[state](segment.path)
-    with RawFolder(tmp_path, GMO) as folder:
-        sealed = [file.path for file in folder.sealed()]
-        digests = [folder.digest(file) for file in folder.sealed()]
-    assert [path.name for path in sealed] == [segment.path.name + ".gz"]
-    assert gzip.decompress(sealed[0].read_bytes()) == plain
-    assert digests == [hashlib.sha256(sealed[0].read_bytes()).hexdigest()]
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
-        [".recorder.lock", sealed[0].name, sealed[0].name + ".sha256"]
-    )
-
-
-def test_a_second_recorder_is_refused(tmp_path: Path) -> None:
-    with (
-        RawFolder(tmp_path, GMO),
-        pytest.raises(DataError, match=r"process \d+ records into this folder.*another folder with --raw"),
-    ):
-        RawFolder(tmp_path, GMO).__enter__()
-    with RawFolder(tmp_path, GMO):
-        pass
-
-
-def test_a_clock_far_behind_the_last_recording_is_refused(tmp_path: Path) -> None:
-    name = "gmocoin_2100-01-01_21000101T000000.000000Z.jsonl"
-    ahead = 4_102_444_800_000_000_000
-    (tmp_path / name).write_bytes(line(ahead, marker("segment", symbols=["ETH_JPY"], format=1)))
-    with pytest.raises(DataError, match=r"in the future of this machine's clock; set the clock"):
-        RawFolder(tmp_path, GMO).__enter__()
-
-
 def test_the_wait_grows_with_jitter_and_ends_at_the_longest() -> None:
     patience = Patience(first_wait_s=0.5, longest_wait_s=8)
     waits = [
@@ -302,22 +159,6 @@ def test_the_pace_is_kept_by_one_clock() -> None:
     assert all(later - earlier >= 0.02 for earlier, later in itertools.pairwise(times))
 
 
-@pytest.mark.parametrize(
-    ("text", "whole"),
-    [
-        (b"17 {}", True),
-        (b"17 1", True),
-        (b"17 ", False),
-        (b"{}", False),
-        (b"17 {", False),
-        (b"17  {}", False),
-        (b"-1 {}", False),
-    ],
-)
-def test_what_a_whole_line_is(text: bytes, whole: bool) -> None:
-    assert is_whole(text) is whole
-
-
 def test_strange_frames_are_heard_without_an_error() -> None:
     frames: list[Any] = [
         None,
@@ -341,57 +182,6 @@ def test_strange_frames_are_heard_without_an_error() -> None:
     for venue in VENUES.values():
         for frame in frames:
             assert venue.heard(frame).ts_exch is None
-
-
-def test_a_full_disk_ends_the_file_with_its_last_whole_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    segment = Segment(tmp_path / "a.jsonl", ReceiveClock())
-    segment.write(b'{"n":1}')
-    whole = segment.path.read_bytes()
-    write = os.write
-
-    def full(descriptor: int, content: bytes) -> int:
-        if len(content) > 10:
-            return write(descriptor, content[:10])
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(os, "write", full)
-    with pytest.raises(DataError, match=r"a\.jsonl: the disk is full; all lines before are whole"):
-        segment.write(b'{"n":2}')
-    monkeypatch.undo()
-    assert segment.path.read_bytes() == whole
-    segment.write(b'{"n":3}')
-    assert segment.path.read_bytes().startswith(whole)
-    segment.close()
-    segment.sync()
-    with pytest.raises(RuntimeError, match="is closed"):
-        segment.write(b"{}")
-
-
-def test_the_recording_ends_with_an_error_when_the_disk_fails(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    append = Segment._append
-    server = VenueServer([book(i) for i in range(50)], subscriptions=3)
-
-    def fails(segment: Segment, text: bytes) -> None:
-        if b'"n": 20}' in text:
-            raise DataError(f"{segment.path}: the disk is full")
-        append(segment, text)
-
-    monkeypatch.setattr(Segment, "_append", fails)
-
-    async def run() -> None:
-        async with server.serving():
-            await recorded(server, GMO, ("ETH_JPY",), tmp_path, to_its_end=True)
-
-    with pytest.raises(DataError, match="the disk is full"):
-        asyncio.run(run())
-    kept = [json.loads(content) for _, content in raw_lines(tmp_path / "raw")]
-    assert [content["n"] for content in kept if "n" in content] == list(range(20))
-    assert "ingested gmocoin ETH_JPY" in (tmp_path / "status.txt").read_text()
-    assert kept[-1] == {"atc": "close"}
 
 
 class Market:
@@ -445,61 +235,6 @@ def test_what_comes_while_it_closes_is_in_a_gap(tmp_path: Path, monkeypatch: pyt
     lines = Market(began_ns, closes_s=2).lines(tmp_path, monkeypatch)
     told = [((ts - began_ns) // 10**9, line["atc"]) for ts, line in lines]
     assert told == [(0, "segment"), (0, "open"), (0, "lost"), (2, "close")]
-
-
-def test_a_spoilt_line_of_a_sealed_file_does_not_end_the_publisher(tmp_path: Path) -> None:
-    """As a power cut leaves one in the middle of a file."""
-    raw = tmp_path / "raw"
-    with RawFolder(raw, GMO) as folder:
-        segment, day = folder.begin(("ETH_JPY",), continues=None, connected=False)
-        at = segment.write(marker("open"))
-        segment.close()
-        with segment.path.open("ab") as file:
-            file.write(b'\0\0\0 {"channel":"orderbooks","symbol":"ETH_JPY",\n')
-            file.write(line(at, book(1).encode()))
-        seal(segment.path)
-        (done,) = asyncio.run(publish_day(folder, Target(tmp_path / "root"), day))
-    # The ingest has looked at it and names the place.
-    assert done.failed
-    assert "the raw files are whole, again with: atc ingest gmo_ws" in done.told
-
-
-def test_an_ingest_that_cannot_be_started_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def refuse(*_: object, **__: object) -> None:
-        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
-
-    monkeypatch.setattr(asyncio, "create_subprocess_exec", refuse)
-    with RawFolder(tmp_path / "raw", GMO) as folder:
-        segment, day = folder.begin(("ETH_JPY",), continues=None, connected=False)
-        segment.write(book(1).encode())
-        segment.close()
-        seal(segment.path)
-        (done,) = asyncio.run(publish_day(folder, Target(tmp_path / "root"), day))
-    assert done.failed
-    assert "cannot be started" in done.told
-
-
-def test_days_of_other_files_are_not_replaced(tmp_path: Path) -> None:
-    def record(place: Path) -> Session:
-        server = VenueServer([book(i) for i in range(5)], subscriptions=3)
-
-        async def run() -> Session:
-            async with server.serving():
-                return await recorded(server, GMO, ("ETH_JPY",), place)
-
-        return asyncio.run(run())
-
-    one = record(tmp_path)
-    assert [done.failed for done in one.published] == [False]
-    (tmp_path / "raw").rename(tmp_path / "moved")
-    two = record(tmp_path)
-    assert [done.failed for done in two.published] == [True]
-    assert "does not hold; the day's raw files are whole" in two.published[0].told
-    for path in (tmp_path / "moved").glob("gmocoin*"):
-        path.rename(tmp_path / "raw" / path.name)
-    three = record(tmp_path)
-    # What waits from before is ingested at the start, all of the day at the end.
-    assert [(done.files, done.failed) for done in three.published] == [(2, False), (3, False)]
 
 
 def test_the_status_line_shows_rates_since_the_last_one(tmp_path: Path) -> None:

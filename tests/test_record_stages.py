@@ -1,0 +1,133 @@
+"""What a record tells of a run besides its result: stages, log, prelude, git."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import pytest
+from made_records import fill, make, manifest_of, opened
+from record_one import CONFIG, IDENTITY, METRICS, NAME
+
+from atc.tracking.prelude import Prelude
+from atc.tracking.record import RunRecord
+
+
+def test_stages_measure_their_own_peak_memory(tmp_path: Path) -> None:
+    with opened(tmp_path) as record:
+        with record.stage("large"):
+            block = bytearray(96 * 2**20)
+            block[:: 2**12] = b"x" * (len(block) // 2**12)
+            del block
+        with record.stage("small"):
+            pass
+        record.finish(METRICS)
+    stages = record.manifest["stages"]
+    assert isinstance(stages, dict)
+    assert stages["large"]["peak_rss_mib"] - stages["small"]["peak_rss_mib"] > 80
+
+
+def test_the_memory_of_child_processes_counts(tmp_path: Path) -> None:
+    code = (
+        "import sys; x = bytearray(96 * 2**20); x[:: 2**12] = b'x' * (len(x) // 2**12); "
+        "print(1, flush=True); sys.stdin.read()"
+    )
+    with opened(tmp_path) as record:
+        with record.stage("alone"):
+            pass
+        with (
+            subprocess.Popen(
+                [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            ) as child,
+            record.stage("with_child"),
+        ):
+            assert child.stdout is not None
+            assert (
+                child.stdout.readline() == b"1\n"
+            )  # it has its full size now; the last sample is at the end
+        record.finish(METRICS)
+    stages = record.manifest["stages"]
+    assert isinstance(stages, dict)
+    assert stages["with_child"]["peak_rss_mib"] - stages["alone"]["peak_rss_mib"] > 90
+
+
+def test_stages_neither_nest_nor_repeat(tmp_path: Path) -> None:
+    with opened(tmp_path) as record:
+        with record.stage("fit"), pytest.raises(ValueError, match="do not nest"), record.stage("inner"):
+            pass
+        with pytest.raises(ValueError, match="was there before"), record.stage("fit"):
+            pass
+        record.finish(METRICS)
+
+
+def test_a_running_manifest_shows_the_stages_that_have_ended(tmp_path: Path) -> None:
+    with opened(tmp_path) as record:
+        with record.stage("data"):
+            pass
+        manifest = manifest_of(record.run_folder)
+        assert manifest["status"] == "running"
+        assert manifest["pid"] == os.getpid()
+        assert isinstance(manifest["stages"], dict)
+        assert list(manifest["stages"]) == ["data"]
+        record.finish(METRICS)
+
+
+def test_what_happened_before_the_record_was_opened_is_in_it(tmp_path: Path) -> None:
+    log = logging.getLogger("atc.somewhere")
+    with Prelude() as prelude:
+        with prelude.stage("data"):
+            log.info("before the id was known")
+        with RunRecord.open(tmp_path, NAME, IDENTITY, CONFIG, prelude=prelude) as record:
+            log.info("after")
+            fill(record)
+    text = record.log_path.read_text()
+    assert text.index("before the id was known") < text.index("attempt 1, begins") < text.index("after")
+    assert isinstance(record.manifest["stages"], dict)
+    assert list(record.manifest["stages"]) == ["data", "fit"]
+
+
+def test_warnings_are_logged_and_still_shown(tmp_path: Path) -> None:
+    with warnings.catch_warnings(record=False):
+        warnings.simplefilter("always")
+        shown: list[str] = []
+        warnings.showwarning = lambda message, *_, **__: shown.append(str(message))
+        with opened(tmp_path) as record:
+            warnings.warn("the spread is odd", UserWarning, stacklevel=1)
+            fill(record)
+    assert shown == ["the spread is odd"]
+    assert "UserWarning: the spread is odd" in record.log_path.read_text()
+
+
+def test_logging_is_put_back_as_it_was(tmp_path: Path) -> None:
+    handlers = list(logging.getLogger().handlers)
+    level = logging.getLogger("atc").level
+    shown = warnings.showwarning
+    make(tmp_path)
+    assert logging.getLogger().handlers == handlers
+    assert logging.getLogger("atc").level == level
+    assert warnings.showwarning is shown
+
+
+def test_git_state_of_a_checkout_and_of_a_folder_without_git(tmp_path: Path) -> None:
+    from atc.tracking.provenance import git_state
+
+    source = tmp_path / "code.py"
+    source.write_text("x = 1\n")
+    assert git_state(source) == {"commit": None, "dirty": None, "branch": None}
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=t", "-c", "user.email=t@t"]
+    subprocess.run([*git, "init", "-q", "-b", "trunk"], check=True)
+    assert git_state(source) == {"commit": None, "dirty": None, "branch": None}  # there, but not tracked
+    subprocess.run([*git, "add", "code.py"], check=True)
+    subprocess.run([*git, "commit", "-q", "-m", "one"], check=True)
+    clean = git_state(source)
+    assert len(str(clean["commit"])) == 40
+    assert (clean["dirty"], clean["branch"]) == (False, "trunk")
+    source.write_text("x = 2\n")
+    subprocess.run([*git, "checkout", "-q", "--detach"], check=True)
+    detached = git_state(source)
+    assert (detached["dirty"], detached["branch"]) == (True, None)
+    assert detached["commit"] == clean["commit"]
