@@ -9,7 +9,7 @@ import json
 from abc import abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,24 +69,16 @@ class LinearModel(OneHeadModel[Linear, LinearState]):
         # Of one output a number, of several a list of them.
         written = state.weights.T if len(state.weights) > 1 else state.weights[0]
         *weights, bias = written.tolist()
-        columns = zip(
-            state.features,
-            weights,
-            state.standardiser.mean.tolist(),
-            state.standardiser.std.tolist(),
-            strict=True,
-        )
+        scaler = state.standardiser.content(state.features)
+        inputs = [{**item, "weight": weight} for item, weight in zip(scaler["inputs"], weights, strict=True)]
         content = {
             "format": self.file_format,
             "formula": self.formula,
             "config": self._config.model_dump(mode="json"),
             "scores": list(state.score_names),
             "bias": bias,
-            "clip": state.standardiser.clip,
-            "inputs": [
-                {"feature": name, "weight": weight, "mean": mean, "std": std}
-                for name, weight, mean, std in columns
-            ],
+            **scaler,
+            "inputs": inputs,
         }
         path = directory / f"{stem}.json"
         path.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
@@ -99,16 +91,13 @@ class LinearModel(OneHeadModel[Linear, LinearState]):
         if content.get("format") != cls.file_format:
             raise DataError(f"{path}: format {content.get('format')!r}, {cls.file_format!r} was expected")
         inputs = content["inputs"]
-
-        def column(key: str) -> Any:
-            return np.array([item[key] for item in inputs], dtype=np.float64)
-
         bias = np.atleast_1d(np.array(content["bias"], dtype=np.float64))
-        weights = np.concatenate([column("weight").reshape(len(inputs), len(bias)), bias[None]])
+        of_inputs = np.array([item["weight"] for item in inputs], dtype=np.float64)
+        weights = np.concatenate([of_inputs.reshape(len(inputs), len(bias)), bias[None]])
         return cls(
             config,
             LinearState(
-                standardiser=Standardiser(mean=column("mean"), std=column("std"), clip=content["clip"]),
+                standardiser=Standardiser.of_content(content),
                 weights=np.ascontiguousarray(weights.T),
                 features=tuple(item["feature"] for item in inputs),
                 score_names=score_names,

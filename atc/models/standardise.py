@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,20 @@ class Standardiser:
     def active(self) -> NDArray[np.bool_]:
         """(k,) the columns that carry information."""
         return self.std > 0.0
+
+    def content(self, features: Sequence[str]) -> dict[str, Any]:
+        """As plain values, for JSON: `clip`, and the `inputs` with their names; `of_content` reads them."""
+        columns = zip(features, self.mean.tolist(), self.std.tolist(), strict=True)
+        inputs = [{"feature": name, "mean": mean, "std": std} for name, mean, std in columns]
+        return {"clip": self.clip, "inputs": inputs}
+
+    @classmethod
+    def of_content(cls, content: Mapping[str, Any]) -> Self:
+        """The standardiser that `content` made."""
+        mean, std = (
+            np.array([item[key] for item in content["inputs"]], dtype=np.float64) for key in ("mean", "std")
+        )
+        return cls(mean=mean, std=std, clip=content["clip"])
 
     def apply(self, x: FloatMatrix) -> NDArray[np.float64]:
         """`x` (n, k) standardised, float64; for chunks of a matrix, as it copies."""
