@@ -134,9 +134,15 @@ def test_the_decisions_on_the_holdout_are_traded(gbdt: Path, outputs: Path) -> N
     assert (mine["target_lots"][1:] == wished[1:].cast(pl.Int64) * 1000).all()
     assert mine["target_lots"][0] == 1000  # the first decision buys, whatever the score
     assert (gbdt / "sensitivity.parquet").is_file() and (gbdt / "capacity.parquet").is_file()
+    levels = pl.read_parquet(gbdt / "waterfall.parquet")
+    for way, prefix in (("forward", "waterfall"), ("reverse", "waterfall_reverse")):
+        steps = levels.filter(way=way)
+        assert steps["step_units"].sum() == round(metrics["backtest/alpha"] * 100)
+        assert metrics[f"backtest/{prefix}/depth"] == steps.filter(step="depth")["change"].item()
+        assert metrics[f"backtest/{prefix}/observables"] is None
     shown = atc_run("+experiment=gbdt_36feat", *SMALL, outputs=outputs).stdout
     assert "Alpha against holding 10 ETH" in shown and "Break-even cost" in shown
-    assert "equity.parquet" in shown
+    assert "equity.parquet" in shown and "alpha waterfall, JPY" in shown
 
 
 def test_the_same_run_is_found_and_not_made_again(gbdt: Path, outputs: Path) -> None:

@@ -322,6 +322,15 @@ class RunConfig(Slice):
         sizes = [("execution.size", execution.size)]
         sizes += [("backtest.capacity", size) for size in self.backtest.capacity]
         found += size_problems(self.data, sizes)
+        asked = self.backtest.waterfall
+        if asked.enabled and asked.continuations and not isinstance(self.data, SimulatedData):
+            found.append(
+                (
+                    "backtest.waterfall.continuations",
+                    f"{asked.continuations} futures of each state, but data={self.data.name} is "
+                    f"{self.data.kind}: a market that was recorded cannot be continued; set 0",
+                )
+            )
         policy = self.policy
         if (
             isinstance(policy, ConfidencePolicy)

@@ -207,6 +207,10 @@ class Waterfall(Slice):
     enabled: bool = True
     grid: Int = Field(default=41, ge=2, le=101)
     """Quantiles of the scores among which thresholds are best in hindsight."""
+    continuations: Int = Field(default=0, ge=0, le=1000)
+    """Futures of each state that the known truth is made of, on simulated data; 0: it is not asked for."""
+    state_every_s: Seconds = 30.0
+    """Least distance of these states; between two of them the truth of the earlier one stands."""
 
 
 class Backtest(Slice):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import polars as pl
 
@@ -15,22 +16,30 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 FILE = "waterfall.parquet"
-WAYS = {
-    "forward": "information first, execution last",
-    "reverse": "execution first, from its end backwards, then information",
-}
+NAMES = {step: words.rstrip("*").replace(", ", ",\n").replace(" and ", "\nand ") for step, words in STEPS}
 # Okabe & Ito's palette, told apart by hatching too: whole bars, what is lost, what is gained.
 LEVEL: dict[str, Any] = {"color": "#999999"}
 LOST: dict[str, Any] = {"color": "#D55E00"}
 GAINED: dict[str, Any] = {"color": "#009E73", "hatch": "//", "edgecolor": "#FFFFFF"}
+REALISED: dict[str, Any] = {"color": "#000000"}
 HINDSIGHT = 0.55
 """Opacity of what was chosen in hindsight."""
+
+
+class Bar(NamedTuple):
+    """A step, from the level before it to its own."""
+
+    name: str
+    before: float
+    alpha: float
+    hindsight: bool
 
 
 def draw_waterfall(run: Path, picture: Path, *, quote: str) -> None:
     """Draws the waterfall of the run folder `run` into `picture`, as SVG or PNG by suffix; money in `quote`.
 
-    Raises DataError for a run without one.
+    Forward, once more from the ranking on at a scale of its own, and in reverse. Raises DataError for a run
+    without one.
     """
     from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -40,6 +49,9 @@ def draw_waterfall(run: Path, picture: Path, *, quote: str) -> None:
     if not file.is_file():
         raise DataError(f"{file} is not there: the run has no backtest, or backtest.waterfall.enabled=false")
     levels = pl.read_parquet(file)
+    forward, reverse = (_bars(levels.filter(way=way)) for way in ("forward", "reverse"))
+    ranked = next(place for place, bar in enumerate(forward) if bar.name == NAMES["ranking"])
+    after = Bar("left after\nranking", 0.0, forward[ranked].alpha, forward[ranked].hindsight)
     # Text stays text, and the same table gives the same file.
     style: Any = {
         "font.size": 9,
@@ -49,58 +61,59 @@ def draw_waterfall(run: Path, picture: Path, *, quote: str) -> None:
         "svg.hashsalt": "atc",
     }
     with rc_context(style):
-        figure = Figure(figsize=(9.5, 8.0))
+        figure = Figure(figsize=(9.5, 11.0))
         FigureCanvasAgg(figure)
-        for ax, (way, words) in zip(figure.subplots(2, 1, sharey=True), WAYS.items(), strict=True):
-            ax.set_gid(f"waterfall-{way}")
-            _draw(ax, levels.filter(way=way), f"{way}: {words}", quote)
-        figure.text(
-            0.01,
-            0.008,
-            "pale: chosen in hindsight on the holdout, shows where alpha is lost and is used for nothing",
-            color="#555555",
-            fontsize=8,
+        for ax, (title, bars) in zip(
+            figure.subplots(3, 1),
+            (
+                ("forward: information first, then execution", forward),
+                ("the same from the ranking on, at a scale of its own", [after, *forward[ranked + 1 :]]),
+                ("reverse: execution first, its last step at first, then information", reverse),
+            ),
+            strict=True,
+        ):
+            _draw(ax, bars, title, quote)
+        words = (
+            "pale: chosen in hindsight on the holdout; it shows where alpha is lost and is used for nothing"
         )
-        figure.subplots_adjust(left=0.1, right=0.99, bottom=0.085, top=0.95, hspace=0.35)
+        figure.text(0.01, 0.008, words, color="#555555", fontsize=8)
+        figure.subplots_adjust(left=0.13, right=0.99, bottom=0.07, top=0.965, hspace=0.42)
         picture.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(picture, dpi=110, metadata={"Date": None} if picture.suffix == ".svg" else None)
 
 
-def _draw(ax: Axes, levels: pl.DataFrame, title: str, quote: str) -> None:
-    names = {step: words.rstrip("*") for step, words in STEPS}
-    words, before = [], 0.0
-    for place, row in enumerate(levels.iter_rows(named=True)):
-        change, alpha = row["change"], row["alpha"]
-        look = LEVEL if place == 0 else GAINED if change > 0 else LOST
-        pale = HINDSIGHT if row["hindsight"] else 1.0
-        ax.bar(place, change, bottom=before, width=0.72, alpha=pale, **look)
-        ax.plot([place - 0.36, place + 1.36], [alpha, alpha], color="#444444", linewidth=0.8)
-        shown = f"{alpha:,.0f}" if place == 0 else f"{change:+,.0f}"
-        ax.annotate(
-            shown,
-            (place, max(before, alpha)),
-            xytext=(0, 3),
-            textcoords="offset points",
-            ha="center",
-            fontsize=8,
+def _bars(levels: pl.DataFrame) -> list[Bar]:
+    rows = list(levels.iter_rows(named=True))
+    before = [0.0, *(row["alpha"] for row in rows[:-1])]
+    return [
+        Bar(NAMES[row["step"]], start, row["alpha"], row["hindsight"])
+        for row, start in zip(rows, before, strict=True)
+    ]
+
+
+def _draw(ax: Axes, bars: Sequence[Bar], title: str, quote: str) -> None:
+    """The first bar is whole, the last one of the picture is what is realised."""
+    realised = bars[-1].alpha
+    for place, bar in enumerate([*bars, Bar("realised", 0.0, realised, hindsight=False)]):
+        change = bar.alpha - bar.before
+        whole = place in {0, len(bars)}
+        look = REALISED if place == len(bars) else LEVEL if whole else GAINED if change > 0 else LOST
+        ax.bar(
+            place, change, bottom=bar.before, width=0.72, alpha=HINDSIGHT if bar.hindsight else 1.0, **look
         )
-        words.append(names[row["step"]].replace(", ", ",\n").replace(" and ", "\nand "))
-        before = alpha
-    ax.bar(len(words), before, width=0.72, color="#000000")
-    ax.annotate(
-        f"{before:,.0f}",
-        (len(words), max(before, 0.0)),
-        xytext=(0, 3),
-        textcoords="offset points",
-        ha="center",
-        fontsize=8,
-    )
-    ax.set_xticks(range(len(words) + 1), [*words, "realised"])
+        if place < len(bars):
+            ax.plot([place - 0.36, place + 1.36], [bar.alpha] * 2, color="#444444", linewidth=0.8)
+        shown = f"{round(change):,}" if whole or not round(change) else f"{round(change):+,}"
+        above = (place, max(bar.before, bar.alpha))
+        ax.annotate(shown, above, xytext=(0, 3), textcoords="offset points", ha="center", fontsize=8)
+    ax.set_xticks(range(len(bars) + 1), [*(bar.name for bar in bars), "realised"])
     ax.axhline(0, color="#000000", linewidth=0.8)
+    ends = [0.0, *(bar.alpha for bar in bars)]
+    room = (max(ends) - min(ends)) or 1.0
+    ax.set_ylim(min(ends) - (0.04 * room if min(ends) < 0 else 0.0), max(ends) + 0.1 * room)
     ax.set_ylabel(f"alpha, {quote}")
     ax.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-    ax.margins(y=0.1)
-    ax.set_title(title, loc="left", fontsize=10)
+    ax.set_title(title, loc="left", fontsize=10, pad=10)
 
 
 def main() -> None:

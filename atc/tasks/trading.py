@@ -15,7 +15,7 @@ from atc.backtest.theta import Learned, learn, metrics_of
 from atc.backtest.waterfall import Plan, plan_of
 from atc.backtest.waterfall import Scored as Ranked
 from atc.backtest.waterfall_tables import waterfall_figures, waterfall_table
-from atc.config.schema import RunConfig
+from atc.config.schema import RunConfig, SimulatedData
 from atc.evaluation.head import Head
 from atc.evaluation.report import Scored
 from atc.tasks.base import Desk
@@ -23,6 +23,7 @@ from atc.tasks.loaded import Loaded
 from atc.tasks.market_data import MarketData
 from atc.tasks.predictions import Judged
 from atc.tasks.tables import Further, Places
+from atc.tasks.truth_scores import truth_scores
 
 SECOND_NS = 1_000_000_000
 HEADLINE = ("pnl", "alpha", "alpha_daily", "alpha_sharpe", "breakeven_cost_bps")
@@ -74,9 +75,9 @@ def trades_of(  # noqa: PLR0917  # all of them are different things
     )
     with desk.stage("policy"), desk.bar("policy", 1.0, "passes") as bar:
         learned = learn(config.policy, market, valid, _shares(places.valid, head, number), bar.update)
+    fall = _waterfall(config, market, valid, holdout, learned, head, desk)
     with desk.stage("backtest"), desk.bar("backtest", 1.0, "passes") as bar:
         wished = positions(config.policy, holdout, learned.fitted)
-        fall = _waterfall(config, market, valid, holdout, learned)
         walked = walk(
             market,
             holdout,
@@ -103,8 +104,14 @@ def trades_of(  # noqa: PLR0917  # all of them are different things
     return Further(metrics_of(learned) | figures, tables, tuple(notes))
 
 
-def _waterfall(
-    config: RunConfig, market: Market, valid: Decisions, holdout: Decisions, learned: Learned
+def _waterfall(  # noqa: PLR0917  # all of them are different things
+    config: RunConfig,
+    market: Market,
+    valid: Decisions,
+    holdout: Decisions,
+    learned: Learned,
+    head: Head,
+    desk: Desk,
 ) -> Plan | None:
     """None where none is asked for."""
     asked = config.backtest.waterfall
@@ -113,7 +120,17 @@ def _waterfall(
     own = learned.fitted if isinstance(learned.fitted, Thresholds) else None
     classes = holdout.probabilities.shape[1]
     model = Ranked(holdout.score, valid.score, can_short(config.policy, classes), own)
-    return plan_of(model, size_lots=market.size_lots, grid=asked.grid)
+    truth = None
+    if asked.continuations and isinstance(config.data, SimulatedData):
+        truth = truth_scores(
+            config.data,
+            holdout.ts_close,
+            asked,
+            horizon_ns=head.horizon_ns,
+            outputs=config.paths.outputs_dir,
+            desk=desk,
+        )
+    return plan_of(model, size_lots=market.size_lots, grid=asked.grid, truth=truth)
 
 
 def _traded_head(config: RunConfig, heads: tuple[Head, ...]) -> int:
