@@ -2,6 +2,8 @@
 
 cargo := "cargo"
 rust := "--manifest-path rust/Cargo.toml --workspace"
+# atc-py has no Rust tests: Python's are its tests
+rust-tests := rust + " --exclude atc-py --locked"
 
 # what there is
 default:
@@ -39,12 +41,12 @@ test *words:
 
 # slow tests too, and the Rust ones
 test-all *words:
-    {{cargo}} test {{rust}} --locked
+    {{cargo}} test {{rust-tests}}
     uv run pytest -m "slow or not slow" {{words}}
 
 # the Rust tests
 test-rust:
-    {{cargo}} test {{rust}} --locked
+    {{cargo}} test {{rust-tests}}
 
 # every benchmark
 bench: bench-simulate bench-oracle bench-events bench-features bench-bootstrap bench-backtest

@@ -1,0 +1,28 @@
+"""How the tests share the machine: all of them on every core, a few of them in this process."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+MOST_WORKERS = 8
+"""A worker may need more than a gigabyte."""
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Workers are as many as the cores, so each of them, with the processes that it starts, computes on one. Set here
+    # because the libraries read it once, when they are imported.
+    for variable in ("OMP_NUM_THREADS", "POLARS_MAX_THREADS", "RAYON_NUM_THREADS"):
+        os.environ.setdefault(variable, "1")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """Of `-n auto`: none where files are named, whose few tests would wait for workers to start."""
+    named = [argument.split("::")[0] for argument in config.args]
+    if any(Path(argument).is_file() for argument in named):
+        return 0
+    if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
+        return None  # xdist reads it
+    return min(len(os.sched_getaffinity(0)), MOST_WORKERS)
