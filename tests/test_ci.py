@@ -1,4 +1,4 @@
-"""What .ci/run leans on: the README's two commands, the count of skipped tests, a crate without Rust tests."""
+"""What .ci/run leans on: the README's two commands, the count of skips, a crate without Rust tests."""
 
 from __future__ import annotations
 
