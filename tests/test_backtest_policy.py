@@ -8,7 +8,7 @@ import pytest
 
 from atc.backtest.controls import random_targets
 from atc.backtest.decisions import Decisions, decisions_of
-from atc.backtest.policy import ClassShares, Thresholds, positions, target_lots
+from atc.backtest.policy import ClassShares, Thresholds, can_short, positions, target_lots
 from atc.config.trading import ClassPolicy, ConfidencePolicy, ThresholdPolicy
 from atc.errors import DataError, UsageError
 
@@ -68,6 +68,13 @@ def test_the_position_of_the_likeliest_class() -> None:
     assert positions(policy, decisions(0.5, 0.49, 0.9), None).tolist() == [1, 0, 1]
     rows = three((0.5, 0.3, 0.2), (0.2, 0.5, 0.3), (0.2, 0.3, 0.5), (0.4, 0.2, 0.4))
     assert positions(policy, rows, None).tolist() == [-1, 0, 1, 1]
+
+
+def test_which_policies_may_sell_short() -> None:
+    assert [can_short(ClassPolicy(kind="class"), classes) for classes in (2, 3)] == [False, True]
+    for short in (False, True):
+        assert can_short(ThresholdPolicy(kind="threshold", short=short), 3) is short
+        assert can_short(ConfidencePolicy(kind="confidence", short=short), 2) is short
 
 
 def test_prior_adjusted_classes_are_compared_with_their_shares() -> None:

@@ -23,7 +23,7 @@ Scores = NDArray[np.float64]
 Lots = NDArray[np.int64]
 
 NEVER = -float("inf")
-"""A threshold that no score is at or below: nothing is sold short, or the position is never left."""
+"""A threshold that no score is at or below: nothing is sold short. Scores of a truth are no probabilities."""
 PAIR_GRID = 10
 """Quantiles a side where long and short thresholds are tried together: 45 pairs, and 10 without a short."""
 
@@ -248,7 +248,8 @@ def _of_model(model: Scored, grid: int) -> Iterator[Candidate]:
     if model.own is not None:
         below = np.searchsorted(before, model.own.long) / len(before)
         down = np.searchsorted(before, model.own.short, side="right") / len(before)
-        tried.append(((float(below), float(down) or None), model.own))
+        own = Thresholds(model.own.long, model.own.short if down else NEVER)
+        tried.append(((float(below), float(down) or None), own))
     for number, (rank, learned) in enumerate(tried):
         name, twin = f"ranking_{number}", f"ranking_{number}_learned"
         yield Candidate(name, levels_at(there, rank), twin)

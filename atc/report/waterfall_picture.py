@@ -105,7 +105,15 @@ def _draw(ax: Axes, bars: Sequence[Bar], title: str, quote: str) -> None:
             ax.plot([place - 0.36, place + 1.36], [bar.alpha] * 2, color="#444444", linewidth=0.8)
         shown = f"{round(change):,}" if whole or not round(change) else f"{round(change):+,}"
         above = (place, max(bar.before, bar.alpha))
-        ax.annotate(shown, above, xytext=(0, 3), textcoords="offset points", ha="center", fontsize=8)
+        ax.annotate(
+            shown,
+            above,
+            xytext=(0, 3),
+            textcoords="offset points",
+            ha="center",
+            fontsize=8,
+            bbox={"facecolor": "#FFFFFF", "edgecolor": "none", "pad": 0.5},
+        )
     ax.set_xticks(range(len(bars) + 1), [*(bar.name for bar in bars), "realised"])
     ax.axhline(0, color="#000000", linewidth=0.8)
     ends = [0.0, *(bar.alpha for bar in bars)]
