@@ -74,6 +74,16 @@ def test_a_fold_equals_the_definition(rows: list[tuple[int, int]], data: st.Data
     assert found.test_decisions.tolist() == decisions
 
 
+def test_a_test_decision_whose_label_is_null_is_purged_and_embargoed_for() -> None:
+    """The test block begins and ends in a gap; what it looked at there is as much its own."""
+    t0 = np.array([10, 36, 40, 50, 58, 64, 70, 95], dtype=np.int64)
+    usable = np.array([True, True, False, True, False, True, True, True])
+    spans = FoldSpans("1", fit=((0, 40), (60, 100)), test=((40, 60),), valid_start_ns=90)
+    found = rows_of_fold(spans, t0, t0 + 5, usable, embargo_ns=5, min_rows=0)
+    assert (found.train.tolist(), found.valid.tolist(), found.test.tolist()) == ([0, 6], [7], [3])
+    assert (found.purged, found.embargoed) == (1, 1)
+
+
 def some_rows(n: int = 5000, horizon: int = 300, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     rng = np.random.default_rng(seed)
     t0 = np.sort(rng.integers(0, 100_000, n))
