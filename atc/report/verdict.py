@@ -33,8 +33,8 @@ def _of_head(metrics: Metrics, at: str) -> list[str]:
         return ["The AUC is undefined: the holdout's labels are of one class."]
     if metrics.get(f"holdout/auc{at}/lo") is None:
         return [
-            "No interval: the holdout has too few independent blocks. The figures describe these rows and "
-            "cannot tell skill from luck."
+            "No interval: the holdout has too few independent blocks. Each class has to lie in enough of "
+            "them. The figures describe these rows and cannot tell skill from luck."
         ]
     return [
         *_below(metrics, f"holdout/auc{at}"),
