@@ -173,7 +173,8 @@ def test_elsewhere_the_run_gives_the_same_bytes(gbdt: Path, tmp_path: Path) -> N
 
 
 def test_another_model_shares_the_features(gbdt: Path, outputs: Path) -> None:
-    linear = folder_of(atc_run("+experiment=logistic_36feat", *SMALL_LINEAR, outputs=outputs))
+    truth = ("backtest.waterfall.continuations=8", "backtest.waterfall.state_every_s=600")
+    linear = folder_of(atc_run("+experiment=logistic_36feat", *SMALL_LINEAR, *truth, outputs=outputs))
     stages = atc.open_run(linear).manifest["stages"]
     assert all(stages[name]["cached"] for name in ("events", "features", "labels"))
     # The baseline does not depend on the model that is compared with it.
@@ -181,6 +182,12 @@ def test_another_model_shares_the_features(gbdt: Path, outputs: Path) -> None:
         atc.open_run(linear).metrics["baseline/holdout/auc"]
         == atc.open_run(gbdt).metrics["baseline/holdout/auc"]
     )
+    # Both have the same best path; what a known truth could make of it is a level of its own.
+    mine, other = (atc.open_run(folder).metrics for folder in (linear, gbdt))
+    assert mine["backtest/waterfall/oracle_path"] == other["backtest/waterfall/oracle_path"]
+    assert mine["backtest/waterfall/observables"] < 0 and "truth" in stages
+    steps = [value for key, value in mine.items() if key.startswith("backtest/waterfall/")]
+    assert sum(steps) == pytest.approx(mine["backtest/alpha"], abs=0.005)
 
 
 def test_a_multirun_over_hyper_parameters_is_sealed(outputs: Path) -> None:
