@@ -164,6 +164,10 @@ def test_the_bench_measures_what_it_says(tmp_path: Path, monkeypatch: pytest.Mon
     assert totals["submissions"].min() == 1 and len(totals) == 47
     same = totals.filter(pl.col("strategy").is_in(["policy", "0.3 s, depth 1/1, 0 bps"]))
     assert same["equity"].n_unique() == 1 and same["submissions"][0] > 5
+    levels = pl.DataFrame(market.waterfall()["totals"])
+    equity = dict(levels.select("strategy", "equity").iter_rows())
+    ideal = [equity[name] for name in equity if name.endswith("/ideal") and "/policy/" not in name]
+    assert len(ideal) == 84 and max(ideal) == equity["waterfall/oracle path/ideal"]
     table.write(tmp_path / "backtest.json")
     rows = json.loads((tmp_path / "backtest.json").read_text())
     assert [row["goal"] for row in rows if row["goal"]] == ["≤ 8", "≤ 3", "≤ 8"]

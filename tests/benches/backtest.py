@@ -26,8 +26,12 @@ import numpy as np
 import pyarrow as pa
 from features_day import Days, Seconds, fastest, target_config
 from features_table import FeatureTable, Goal
+from numpy.typing import NDArray
 
 from atc import _rust
+from atc.backtest.engine import AT_TOUCH
+from atc.backtest.holdout import STRATEGY
+from atc.backtest.waterfall import Plan, Scored, plan_of
 from atc.events.business_day import DAY_NS
 from atc.events.parts import Files, Part, ahead, read_parts
 from atc.events.reader import read_events
@@ -67,12 +71,30 @@ def sensitivity() -> list[Strategy]:
     ]  # fmt: skip
 
 
+def levels(plan: Plan) -> list[Strategy]:
+    """Of an alpha waterfall, on the terms of `strategy` where they are real."""
+    found = []
+    for one in plan.riders.strategies:
+        terms: dict[str, object] = {"pays_carry": one.pays_carry}
+        if one.latency_s is not None:
+            terms |= {"latency_ns": 0, "wait_ns": 0}
+        if one.depth is not None:
+            terms["depth_num"] = AT_TOUCH
+        found.append(strategy(one.name, "policy" if one.policy == STRATEGY else one.policy, **terms))
+    return found
+
+
 def one_backtest() -> list[Strategy]:
     """Benchmark and policy, with the policy's log and both curves."""
     return [
         strategy("benchmark", "benchmark", curve=True),
         strategy("policy", "policy", log=True, curve=True),
     ]
+
+
+def with_oracle_path() -> list[Strategy]:
+    """That, and the best path."""
+    return [*one_backtest(), strategy("oracle_path", "oracle_path", log=True, curve=True)]
 
 
 @dataclass(frozen=True)
@@ -103,8 +125,8 @@ class Market:
         return read_parts(self.files, *self.span, READ)
 
     @cached_property
-    def decisions(self) -> pa.RecordBatch:
-        """A decision a print of a taker; targets of one policy."""
+    def scored(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """A decision a print of a taker: its time and score."""
         times = []
         for number in range(self.count):
             catalog, data = self.days.catalog, self.days.data
@@ -116,9 +138,23 @@ class Market:
         ts = np.concatenate(times)
         # A score that remembers about a minute of prints, so that orders are neither rare nor all alike.
         noise = np.random.default_rng(1).normal(size=len(ts) + 199)
-        score = np.convolve(noise, np.exp(-np.arange(200) / 60), "valid")
+        return ts, np.convolve(noise, np.exp(-np.arange(200) / 60), "valid")
+
+    @cached_property
+    def decisions(self) -> pa.RecordBatch:
+        """Those, and the targets of one policy."""
+        ts, score = self.scored
         targets = np.where(score > np.quantile(score, 0.14), SIZE_LOTS, 0)
         return pa.record_batch({"ts_close": ts, "policy": targets.astype(np.int64)})
+
+    def waterfall(self) -> dict[str, pa.RecordBatch]:
+        """The policy, its benchmark and oracle path, and the levels between, targets and all."""
+        score = self.scored[1]
+        plan = plan_of(Scored(score, score, shorts=False), size_lots=SIZE_LOTS, grid=41)
+        decisions = self.decisions
+        for name, lots in plan.riders.targets.items():
+            decisions = decisions.append_column(name, pa.array(lots))
+        return self.backtest([*with_oracle_path(), *levels(plan)], decisions)
 
     def spec(self, strategies: Sequence[Strategy]) -> str:
         """SPEC 6 with ETH_JPY's carry."""
@@ -146,9 +182,11 @@ class Market:
             messages += int(np.count_nonzero(np.diff(numbers))) + 1 if len(numbers) else 0
         return rows, messages
 
-    def backtest(self, strategies: Sequence[Strategy]) -> dict[str, pa.RecordBatch]:
+    def backtest(
+        self, strategies: Sequence[Strategy], decisions: pa.RecordBatch | None = None
+    ) -> dict[str, pa.RecordBatch]:
         """What they came to."""
-        backtest = _rust.Backtest(self.spec(strategies), self.decisions)
+        backtest = _rust.Backtest(self.spec(strategies), self.decisions if decisions is None else decisions)
         for part in ahead(self.parts()):
             backtest.feed(part[Kind.BOOK], part[Kind.CONTROL])
         return backtest.finish()
@@ -174,10 +212,15 @@ def measure(table: FeatureTable, market: Market, runs: int) -> None:
     many = add("and the table of 45 strategies", lambda: market.backtest(base + sensitivity()))
     times = many.wall / one.wall
     table.add("the table by one backtest", times, "times as long", goal=Goal(3, at_most=True))
-    oracle = [*base, strategy("oracle_path", "oracle_path", log=True, curve=True)]
+    oracle = with_oracle_path()
     add("benchmark, policy and oracle_path", lambda: market.backtest(oracle), Goal(8, at_most=True))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    table.add("peak memory of the process", peak, "MiB")
+    table.add("peak memory of the process", _peak_mib(), "MiB")
+    add("these and the alpha waterfall", market.waterfall)
+    table.add("peak memory with the waterfall", _peak_mib(), "MiB")
+
+
+def _peak_mib() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def main(words: Sequence[str] | None = None) -> int:
