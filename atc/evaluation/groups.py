@@ -54,7 +54,8 @@ def group_table(
                     figures[f"{figure}_lo"] = None if interval is None else interval.lo
                     figures[f"{figure}_hi"] = None if interval is None else interval.hi
             found.append({"model": name, **same, **figures})
-    return pl.DataFrame(found, infer_schema_length=None)
+    # A figure that no group has is one of numbers too: tables of several heads are put together.
+    return pl.DataFrame(found, infer_schema_length=None).with_columns(pl.col(pl.Null).cast(pl.Float64))
 
 
 def _drawn(part: HeadRows, score: Matrix, draws: Resampling, chosen: NDArray[np.bool_]) -> dict[str, Sample]:

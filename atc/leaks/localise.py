@@ -39,7 +39,9 @@ class Effort:
     """How many stages a window are aimed at, drawn at random; None: all of them. All are compared."""
     seed: int = 1
     stop_at_first: bool = False
-    """No further probe once a leak is found: which stage is first is then decided by that probe alone."""
+    """Nothing further once a leak is found: which stage is first is then decided by that probe alone, and no
+    stage after it is looked at. Times of late stages come first: what is known there stands on most of all.
+    """
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,24 @@ def _unwatched(done: int) -> None:
     del done
 
 
+class _Before(Generic[R]):
+    """What the stages say of the original events, each asked once and when it is needed; the run is dropped
+    with the last.
+    """
+
+    def __init__(self, stages: Sequence[Stage[R]], run: R) -> None:
+        self._stages, self._run = stages, run
+        self._found: list[tuple[Facts, ...]] = []
+
+    def facts(self, place: int) -> tuple[Facts, ...]:
+        """Of the stage at `place`."""
+        while len(self._found) <= place:
+            self._found.append(tuple(self._stages[len(self._found)].facts(self._run)))
+            if len(self._found) == len(self._stages):
+                del self._run
+        return self._found[place]
+
+
 @dataclass
 class Localiser(Generic[R]):
     """Probes a list of stages on one stream of events."""
@@ -142,16 +162,17 @@ class Localiser(Generic[R]):
         return Spans((begin, cut), (cut, end))
 
     def _probe_window(self, spans: Spans, rng: np.random.Generator, number: int) -> Iterator[Finding]:
-        run = self.make_run(self.folder / ORIGINAL, spans)
-        before = [(stage.name, list(stage.facts(run))) for stage in self.stages]
-        del run
-        aims = range(len(before)) if self.effort.aims is None else self._drawn(before, rng)
-        for name, facts in (before[place] for place in aims):
+        before = _Before(self.stages, self.make_run(self.folder / ORIGINAL, spans))
+        if not self.effort.stop_at_first:
+            # Events that are too few for a stage are told before a probe is made.
+            before.facts(len(self.stages) - 1)
+        for place in self._aims(before, rng):
             for _ in range(self.effort.probes):
-                t = self._aim(facts, rng)
+                t = self._aim(before.facts(place), rng)
                 if t is None:
                     continue
                 for kinds in _mixes(rng):
+                    name = self.stages[place].name
                     probe = Probe(number, t, spans, kinds, int(rng.integers(2**31)), name)
                     finding = self._finding(probe, before)
                     if not finding.not_run:
@@ -159,11 +180,14 @@ class Localiser(Generic[R]):
                 number += 1
                 yield finding
 
-    def _drawn(self, before: Sequence[tuple[str, Sequence[Facts]]], rng: np.random.Generator) -> list[int]:
-        """Places of the stages that are aimed at, among those that say something."""
-        saying = [place for place, (_, facts) in enumerate(before) if facts]
-        count = min(self.effort.aims or 0, len(saying))
-        return sorted(int(place) for place in rng.choice(saying, count, replace=False))
+    def _aims(self, before: _Before[R], rng: np.random.Generator) -> Sequence[int]:
+        """Places of the stages that are aimed at: all, or some of those that say something."""
+        places = list(range(len(self.stages)))
+        if self.effort.aims is not None:
+            saying = [place for place in places if before.facts(place)]
+            count = min(self.effort.aims, len(saying))
+            places = sorted(int(place) for place in rng.choice(saying, count, replace=False))
+        return places[::-1] if self.effort.stop_at_first else places
 
     def _aim(self, facts: Sequence[Facts], rng: np.random.Generator) -> int | None:
         """A time at which a table of the stage came to know something, with enough of the stream around it.
@@ -185,21 +209,24 @@ class Localiser(Generic[R]):
             known = known[gaps <= np.quantile(gaps, _SOON)]
         return int(rng.choice(known))
 
-    def _finding(self, probe: Probe, before: Sequence[tuple[str, Sequence[Facts]]]) -> Finding:
+    def _finding(self, probe: Probe, before: _Before[R]) -> Finding:
         root = self.folder / f"{PERTURBED}-{probe.number}-{len(probe.kinds)}"
         other = changed(self.stream, probe)
         other.write(root, root.name)
         run = self.make_run(root, probe.spans)
         comparisons: list[Comparison] = []
-        for stage, (name, ours) in zip(self.stages, before, strict=True):
+        for place, stage in enumerate(self.stages):
+            ours = before.facts(place)
             if not any((one.known_ns <= probe.t).any() for one in ours):
                 # Nothing was known; a leak into later stages would show in probes at their own times.
                 continue
             try:
                 theirs = list(stage.facts(run))
             except (AtcError, ValueError) as why:
-                return Finding(probe, tuple(comparisons), not_run=f"{name}: {why}")
-            comparisons += compared(name, ours, theirs, probe.t)
+                return Finding(probe, tuple(comparisons), not_run=f"{stage.name}: {why}")
+            comparisons += compared(stage.name, ours, theirs, probe.t)
+            if self.effort.stop_at_first and any(one.first is not None for one in comparisons):
+                break
         return Finding(probe, tuple(comparisons))
 
     def _report(self, findings: Sequence[Finding]) -> Report:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from atc.events.schema import PX_TICKS_MAX, Kind, MsgKind
+from atc.events.schema import PX_TICKS_MAX, Flag, Kind, MsgKind
 
 Tables = Mapping[Kind, pl.DataFrame]
 """Canonical rows by kind, sorted by (`ts_recv`, `ev_seq`)."""
@@ -31,6 +31,8 @@ class Moment:
     """ns."""
     price: int
     """Last traded before, ticks."""
+    printed: pl.DataFrame
+    """The last print of a taker at or before t; no row where there is none."""
 
 
 Change = Callable[[Tables, Moment, np.random.Generator], Tables]
@@ -134,8 +136,8 @@ def _delayed(tables: Tables, after: Moment, rng: np.random.Generator) -> Tables:
 
 
 def _at_once(tables: Tables, after: Moment, rng: np.random.Generator) -> Tables:
-    """The next whole book, print and ticker come within a few ns of t, at other prices: a look ahead of any
-    length meets something that was not there.
+    """The next whole book and ticker, and one more print of the last taker, come within a few ns of t, at
+    other prices: a look ahead of any length meets something that was not there.
     """
     del rng
     changed = dict(tables)
@@ -144,10 +146,13 @@ def _at_once(tables: Tables, after: Moment, rng: np.random.Generator) -> Tables:
         table = tables[kind]
         whole = table.filter(pl.col("msg_kind") == MsgKind.SNAP) if kind is Kind.BOOK else table
         key = ["ts_recv", "ev_seq"]
-        soon = whole.join(whole.head(1).select(key), on=key, how="semi").with_columns(
-            pl.lit(after.t + wait).alias("ts_recv"),
-            pl.lit(after.t).alias("ts_exch"),
-            *(pl.col(name) + 1 for name in names),
+        soon = whole.join(whole.head(1).select(key), on=key, how="semi")
+        soon = soon.with_columns(pl.lit(after.t).alias("ts_exch"))
+        if kind is Kind.TRADE and len(after.printed):
+            # Of one order are prints of equal `ts_exch` and side.
+            soon = after.printed
+        soon = soon.with_columns(
+            pl.lit(after.t + wait).alias("ts_recv"), *(pl.col(name) + 1 for name in names)
         )
         changed[kind] = pl.concat([soon.cast(table.schema), table])
     return changed
@@ -171,7 +176,8 @@ def perturbed(tables: Tables, t: int, kinds: Sequence[str], seed: int, end_ns: i
     rng = np.random.default_rng(seed)
     past = {kind: table.filter(pl.col("ts_recv") <= t) for kind, table in tables.items()}
     future: Tables = {kind: table.filter(pl.col("ts_recv") > t) for kind, table in tables.items()}
-    after = Moment(t, _last_price(past, future))
+    of_takers = pl.col("flags") & int(Flag.DUP_OTHER_SIDE) == 0
+    after = Moment(t, _last_price(past, future), past[Kind.TRADE].filter(of_takers).tail(1))
     for name in KINDS:
         if name in kinds:
             future = KINDS[name](future, after, rng)

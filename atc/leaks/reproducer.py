@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -103,21 +103,19 @@ def smallest(
         return next(iter(same), None)
 
     best = Reproducer(original, perturbed, probe.spans, probe.t, first, probe.kinds, probe.seed)
-    for reach in _REACHES_NS:
-        other = _until(original, perturbed, probe.t, probe.t + reach)
-        found = moved_on(original, other, probe.spans)
+    for width in _SLICES_NS if first.stage in _BY_ROWS else ():
+        begin, end = max(first.known_ns - width, original.begin_ns), min(probe.t + width, original.end_ns)
+        spans = Spans((begin, probe.t), (probe.t, end))
+        pair = original.within(begin, end), perturbed.within(begin, end)
+        found = moved_on(*pair, spans)
         if found is not None:
-            best = Reproducer(original, other, probe.spans, probe.t, found, probe.kinds, probe.seed)
+            best = replace(best, original=pair[0], perturbed=pair[1], spans=spans, moved=found)
             break
-    if first.stage in _BY_ROWS:
-        for width in _SLICES_NS:
-            begin = max(first.known_ns - width, original.begin_ns)
-            end = min(probe.t + width, original.end_ns)
-            spans = Spans((begin, probe.t), (probe.t, end))
-            pair = best.original.within(begin, end), best.perturbed.within(begin, end)
-            found = moved_on(*pair, spans)
-            if found is not None:
-                return Reproducer(*pair, spans, probe.t, found, probe.kinds, probe.seed)
+    for reach in _REACHES_NS:
+        other = _until(best.original, best.perturbed, probe.t, probe.t + reach)
+        found = moved_on(best.original, other, best.spans)
+        if found is not None:
+            return replace(best, perturbed=other, moved=found)
     return best
 
 

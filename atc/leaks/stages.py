@@ -60,9 +60,10 @@ def event_facts(run: TickRun) -> list[Facts]:
     for kind, frames in found.items():
         frame = pl.concat(frames) if frames else pl.DataFrame(schema=dict.fromkeys(KEY, pl.Int64))
         # The rows of a message are told apart by their number within it.
-        frame = frame.with_columns(
-            pl.int_range(pl.len()).alias("place"), pl.int_range(pl.len()).over(*KEY).alias("row")
-        )
+        message = frame.select(pl.struct(KEY).rle_id().cast(pl.Int64)).to_series().to_numpy()
+        place = np.arange(len(frame))
+        begins = np.flatnonzero(np.diff(message, prepend=-1))
+        frame = frame.with_columns(place=place, row=place - begins[message])
         facts.append(Facts(kind.value, (*KEY, "row"), frame, frame["ts_recv"].to_numpy()))
     return facts
 
@@ -124,7 +125,10 @@ def scaler_facts(run: TickRun) -> list[Facts]:
 
 
 def bin_edge_facts(run: TickRun) -> list[Facts]:
-    """Of each input of the trees: the largest training value in each bin."""
+    """Of each input of the trees: the largest training value in each bin, and the range that the fit saw.
+
+    The bins are those of the training rows binned once more; the range is what the fit itself has written.
+    """
     facts = []
     for name, model, train in _models(run):
         if isinstance(model, GbdtModel):
@@ -137,7 +141,11 @@ def bin_edge_facts(run: TickRun) -> list[Facts]:
                 },
                 schema={"column": pl.String, "bin": pl.Int64, "edge": pl.Float64},
             )
-            facts.append(_constants(name, ("column", "bin"), frame, run.train_known_ns))
+            ranges = pl.DataFrame({"column": train.features, "range": _ranges(model)})
+            facts += [
+                _constants(name, ("column", "bin"), frame, run.train_known_ns),
+                _constants(f"{name} in the fit", ("column",), ranges, run.train_known_ns),
+            ]
     return facts
 
 
@@ -256,6 +264,15 @@ def _parts(model: AnyOneHead, features: Sequence[str]) -> Iterator[tuple[str, st
         for number, row in enumerate(weights.tolist()):
             for name, weight in zip((*features, "bias"), row, strict=True):
                 yield f"{name} of output {number}", float(weight).hex()
+
+
+def _ranges(model: GbdtModel) -> list[str]:
+    """Of each input `[least:largest]` of the values that LightGBM has binned, or `none`."""
+    line = next(line for line in model.text.splitlines() if line.startswith(_RANGES))
+    return line.removeprefix(_RANGES).split(" ")
+
+
+_RANGES = "feature_infos="
 
 
 def _constants(table: str, key: tuple[str, ...], frame: pl.DataFrame, known_ns: int) -> Facts:
