@@ -30,9 +30,10 @@ CHOICES = {
     "backtest": (*("default",) * 9, "none"),
 }
 THREE_CLASSES = frozenset({"hold10_3class", "hold10_3class_spread", "tlob"})
+ENOUGH = "protocol.valid_fraction=0.25"
 FURTHER = {
-    "protocol=walk_forward": ("protocol.folds=2", "protocol.first_train_fraction=0.4"),
-    "protocol=cpcv": ("protocol.groups=4", "protocol.test_groups=1"),
+    "protocol=walk_forward": ("protocol.folds=2", "protocol.first_train_fraction=0.4", ENOUGH),
+    "protocol=cpcv": ("protocol.groups=3", "protocol.test_groups=1", ENOUGH),
     "refit=expanding": ("refit.every_days=1",),
     "refit=rolling": ("refit.every_days=1", "refit.window_days=2"),
     "refit=daily_update": ("refit.trees=3",),

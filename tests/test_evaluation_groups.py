@@ -114,6 +114,25 @@ def test_rows_in_few_blocks_have_no_interval_however_many_blocks_all_rows_have()
     assert table["auc"].null_count() == 0
 
 
+def test_a_figure_that_no_group_has_is_null_and_a_number() -> None:
+    rows, p = planted()
+    draws, _, _ = draws_of(rows, Evaluation(resamples=10), 1)
+    one_block = draws.block < 1
+    facts = [{"regime": name} for name in "ab"]
+    short = rows.take(one_block)
+    alone = draws_of(short, Evaluation(resamples=10), 1)[0]
+    none = group_table(
+        short,
+        {"model": p[one_block]},
+        np.array([0.3, 0.7]),
+        group=np.zeros(len(short.y), int),
+        groups=facts,
+        draws=alone,
+    )
+    assert none["auc_lo"].is_null().all()
+    assert none["auc_lo"].dtype == pl.Float64
+
+
 def test_the_reliability_table_is_that_of_scikit_learn() -> None:
     rows, p = planted()
     table = reliability_table(rows, {"score": p})

@@ -6,8 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
-from leak_market import SMALL, market, searched
-from planted_leaks import rows_ahead, scaled_on
+from leak_market import SMALL, TREES, market, searched
+from leaks_in_features import other_column, rows_ahead
+from leaks_in_fits import scaled_on
 from typer.testing import CliRunner
 
 from atc.cli import application
@@ -30,25 +31,27 @@ def small(root: Path) -> tuple[RunConfig, Stream]:
     return market(root)
 
 
-def test_a_clean_run_raises_no_alarm(small: tuple[RunConfig, Stream], tmp_path: Path) -> None:
-    report = searched(*small, tmp_path, Effort(windows=1, aims=1))
+def test_a_clean_run_raises_no_alarm(root: Path, small: tuple[RunConfig, Stream], tmp_path: Path) -> None:
+    report = searched(*small, tmp_path, Effort(windows=1, aims=1), outputs=root)
     assert report.leak is None
     assert [one.stage for one in report.stages] == [stage.name for stage in TICK_STAGES]
     assert report.stages[0].checked > 0
 
 
 @pytest.mark.slow
-def test_a_whole_search_looks_at_every_stage(small: tuple[RunConfig, Stream], tmp_path: Path) -> None:
-    report = searched(*small, tmp_path, Effort(windows=1))
+def test_a_whole_search_looks_at_every_stage(
+    root: Path, small: tuple[RunConfig, Stream], tmp_path: Path
+) -> None:
+    report = searched(*small, tmp_path, Effort(windows=1), outputs=root)
     assert all(one.checked > 0 and one.moved == 0 for one in report.stages), report.stages
     assert not [finding.not_run for finding in report.findings if finding.not_run]
 
 
 def test_a_column_that_looks_one_row_ahead_is_named(
-    small: tuple[RunConfig, Stream], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    root: Path, small: tuple[RunConfig, Stream], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rows_ahead("rv_5s", 1)(monkeypatch)
-    report = searched(*small, tmp_path, Effort(windows=1), BY_ROWS)
+    other_column("rv_5s", rows_ahead(1))(monkeypatch)
+    report = searched(*small, tmp_path, Effort(windows=1), BY_ROWS, outputs=root)
     assert report.leak is not None
     moved = report.leak.moved
     assert moved is not None
@@ -62,17 +65,18 @@ def test_a_column_that_looks_one_row_ahead_is_named(
 
 
 def test_a_scaler_that_saw_the_holdout_is_named(
-    small: tuple[RunConfig, Stream], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    root: Path, small: tuple[RunConfig, Stream], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    scaled_on("all")(monkeypatch)
-    report = searched(*small, tmp_path, Effort(windows=1, stop_at_first=True), TICK_STAGES[:5])
+    scaled_on("all rows")(monkeypatch)
+    effort = Effort(windows=1, stop_at_first=True)
+    report = searched(*small, tmp_path, effort, TICK_STAGES[:5], outputs=root)
     assert report.leak is not None
     assert report.leak.moved is not None
     assert report.leak.moved.stage == "scaler"
 
 
 def settings(root: Path) -> list[str]:
-    return [*SMALL[1:], f"paths.outputs={root}", "runtime.progress=off"]
+    return [*SMALL[1:], *TREES, "backtest=none", f"paths.outputs={root}", "runtime.progress=off"]
 
 
 def test_the_command_leaves_a_folder_that_shows_the_leak_again(
@@ -85,7 +89,7 @@ def test_the_command_leaves_a_folder_that_shows_the_leak_again(
         *("--reproducer", str(folder), "--json", str(file)),
     ]
     with pytest.MonkeyPatch.context() as patch:
-        rows_ahead("trade_vol_1s", 1)(patch)
+        other_column("trade_vol_1s", rows_ahead(1))(patch)
         found = atc.invoke(application(), ["leaks", SMALL[0], *settings(root), *options])
         assert found.exit_code == 1, found.output
         assert "LEAK in stage 'feature': features.trade_vol_1s of row ts_recv=" in found.output

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 from clean_configs import CHOICES, CLEAN
 from leak_market import market, searched
+from planted_leak import Leak
 from planted_leaks import LEAKS, named, search
 
 from atc.leaks.localise import Effort
+from atc.report.aligned import aligned
 
 SEVEN = ("event order", "feature", "label", "scaler", "bin edge", "threshold", "fill")
 
@@ -32,15 +35,28 @@ def test_the_plants_are_many_and_in_every_stage() -> None:
 def test_nearly_all_planted_leaks_are_found_and_nearly_all_named(
     root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    found: dict[str, str | None] = {}
+    found: dict[Leak, str | None] = {}
     for number, leak in enumerate(LEAKS):
-        found[str(leak)] = named(search(leak, root, tmp_path / str(number)))
+        found[leak] = named(search(leak, root, tmp_path / str(number)))
         with capsys.disabled():
-            print(f"{number + 1} of {len(LEAKS)}: {leak}: {found[str(leak)]}", flush=True)
-    missed = [leak for leak, stage in found.items() if stage is None]
-    misnamed = {str(leak): found[str(leak)] for leak in LEAKS if found[str(leak)] not in {None, leak.stage}}
+            print(f"{number + 1} of {len(LEAKS)}: {leak}: {found[leak]}", flush=True)
+    with capsys.disabled():
+        print("\n".join(table(found)))
+    missed = [str(leak) for leak, stage in found.items() if stage is None]
+    misnamed = {str(leak): stage for leak, stage in found.items() if stage not in {None, leak.stage}}
     assert len(missed) <= 0.02 * len(LEAKS), missed
     assert len(missed) + len(misnamed) <= 0.05 * len(LEAKS), (missed, misnamed)
+
+
+def table(found: Mapping[Leak, str | None]) -> Iterator[str]:
+    """Planted, found and named by stage, and in all."""
+    rows: list[tuple[str, ...]] = [("stage", "planted", "found", "named")]
+    for stage in (*dict.fromkeys(leak.stage for leak in found), ""):
+        said = [(leak.stage, found[leak]) for leak in found if stage in {"", leak.stage}]
+        is_found = [says is not None for _, says in said]
+        is_named = [planted == says for planted, says in said]
+        rows.append((stage or "all", *(f"{count}" for count in (len(said), sum(is_found), sum(is_named)))))
+    yield from aligned(rows, left=(0,))
 
 
 def test_clean_configs_differ() -> None:

@@ -19,6 +19,7 @@ from atc.models.artifact import load_model, save_model
 from atc.models.base import FitReport, Model, fit_model
 from atc.models.build import build_model
 from atc.models.kinds import KINDS, one_head_class
+from atc.models.per_head import PerHead
 from atc.models.profile import reference_profile
 from atc.protocol.dataset import Block
 
@@ -132,3 +133,20 @@ def test_every_kind_that_a_config_can_name_has_a_class_of_that_kind() -> None:
     for config in CONFIGS.values():
         assert one_head_class(config, 2).kind == config.kind
     assert one_head_class(CONFIGS["logistic"], 3).kind == "softmax"
+
+
+def test_heads_show_the_rows_that_their_fits_saw() -> None:
+    train, valid = blocks(two_heads())
+    model, _ = fitted("gbdt", train, valid)
+    weights = np.ones_like(train.y)
+    assert isinstance(model, PerHead)
+    for number, (_, _, rows) in enumerate(model.of_heads(replace(train, weights=weights))):
+        assert rows.n_rows == np.count_nonzero(~np.isnan(train.y[:, number]))
+        assert rows.weights is not None
+        assert rows.weights.shape == (rows.n_rows,)
+    train, valid = blocks(three_classes())
+    model, _ = fitted("gbdt", train, valid)
+    assert isinstance(model, PerHead)
+    (only,) = model.of_heads(replace(train, weights=np.ones_like(train.y)))
+    assert only[2].weights is not None
+    assert only[2].weights.shape == (train.n_rows,)

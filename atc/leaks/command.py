@@ -54,7 +54,10 @@ def localise(  # noqa: PLR0917  # all of them are different things
         try:
             found = localiser.run()
         except DataError as why:
-            raise DataError(f"{days} business days are too few to probe this config: {why}") from why
+            raise DataError(
+                f"--days {days}: so many business days are too few to probe this config; ask for more days, "
+                f"or for a model that needs fewer rows: {why}"
+            ) from why
     for line in words.lines(found):
         say(line)
     content = words.as_json(found)

@@ -76,7 +76,7 @@ class PerHead:
     def of_heads(self, block: Block) -> Iterator[tuple[str, AnyOneHead, Block]]:
         """Each head's name and model, and the rows of `block` that have its label, as its fit sees them."""
         for number, (head, model) in enumerate(self._models.items()):
-            yield head, model, block if len(block.heads) == 1 else _of_head(block, number)
+            yield head, model, _of_head(block, number)
 
     def save(self, directory: Path, stem: str) -> tuple[str, ...]:
         """The files of the only head, or of each in a folder of its name."""
