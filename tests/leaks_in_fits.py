@@ -186,6 +186,28 @@ def binned_on_in_the_fit_alone(part: str) -> Plant:
 # models
 
 
+def trees_of(part: str) -> Plant:
+    """Trees grow on other rows, in the honest bins of the training rows."""
+
+    def plant(patch: Patch) -> None:
+        everything = Everything(patch)
+        fit, binned = gbdt.GbdtModel.fit, gbdt.binned
+
+        def leaking(block: Block, chosen: Any, *, rows: Any = None, like: Any = None) -> Any:
+            if like is not None:
+                return binned(block, chosen, rows=rows, like=like)
+            return binned(everything.block(part, block.features), chosen, like=binned(block, chosen))
+
+        def planted(self: Any, *arguments: Any, **named: Any) -> Any:
+            with patch.context() as inner:
+                inner.setattr(gbdt, "binned", leaking)
+                return fit(self, *arguments, **named)
+
+        patch.setattr(gbdt.GbdtModel, "fit", planted)
+
+    return plant
+
+
 def stopped_by_the_holdout(patch: Patch) -> None:
     """Trees grow until the loss on the holdout no longer improves."""
     everything = Everything(patch)
@@ -288,6 +310,7 @@ LEAKS: tuple[Leak, ...] = (
     Leak("bin edge", "of one column, from the holdout", binned_on("the holdout", "spread_bps")),
     Leak("bin edge", "in the fit alone, from all rows", binned_on_in_the_fit_alone("all rows")),
     Leak("bin edge", "of four horizons, from all rows", binned_on("all rows"), HEADS),
+    Leak("model", "trees of training and validation", trees_of("training and validation")),
     Leak("model", "trees stopped by the holdout", stopped_by_the_holdout),
     Leak("model", "the seed that suits the holdout", seed_chosen_on_the_holdout),
     Leak("model", "weights of training and validation", weights_of("training and validation")),

@@ -150,12 +150,19 @@ def bin_edge_facts(run: TickRun) -> list[Facts]:
 
 
 def model_facts(run: TickRun) -> list[Facts]:
-    """Every tree, or every weight."""
+    """Every tree, or every weight, which training alone makes; and how many there are: where to stop is what
+    validation says.
+    """
     facts = []
     for name, model, train in _models(run):
         parts = dict(_parts(model, train.features))
         frame = pl.DataFrame({"part": list(parts), "value": list(parts.values())})
-        facts.append(_constants(name, ("part",), frame, run.valid_known_ns))
+        known = np.full(len(frame), run.train_known_ns, dtype=np.int64)
+        count = pl.DataFrame({"name": ["parts"], "value": [len(parts)]})
+        facts += [
+            Facts(name, ("part",), frame, known, lasting=False),
+            _constants(f"length of {name}", ("name",), count, run.valid_known_ns),
+        ]
     return facts
 
 
