@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from planted_leak import Leak, Patch, Plant
 
 from atc.labels import definitions
-from atc.models import gbdt, logistic, softmax
+from atc.models import gbdt, linear
 from atc.models.standardise import Standardiser
 from atc.protocol.dataset import Block, Dataset
 from atc.tasks import fitting, loaded
@@ -108,13 +108,12 @@ def first_column(honest: Standardiser, leaked: Standardiser) -> Standardiser:
     return replace(honest, mean=np.append(leaked.mean[:1], honest.mean[1:]))
 
 
-def scaled_on(part: str, mix: Mix = all_of_it, *, module: Any = logistic) -> Plant:
-    """The inputs of the linear models of `module` are standardised by other rows than the training rows."""
+def scaled_on(part: str, mix: Mix = all_of_it) -> Plant:
+    """The inputs of linear models are standardised by other rows than the training rows."""
 
     def plant(patch: Patch) -> None:
         everything = Everything(patch)
-        kind = softmax.SoftmaxModel if module is softmax else logistic.LogisticModel
-        fit, fit_standardiser = kind.fit, module.fit_standardiser
+        fit, fit_standardiser = linear.LinearModel.fit, linear.fit_standardiser
         fitting_on: list[tuple[str, ...]] = []
 
         def remember(self: Any, train: Block, *arguments: Any, **named: Any) -> Any:
@@ -125,8 +124,8 @@ def scaled_on(part: str, mix: Mix = all_of_it, *, module: Any = logistic) -> Pla
             leaked = fit_standardiser(everything.block(part, fitting_on[-1]).x, clip)
             return mix(fit_standardiser(x, clip), leaked)
 
-        patch.setattr(kind, "fit", remember)
-        patch.setattr(module, "fit_standardiser", planted)
+        patch.setattr(linear.LinearModel, "fit", remember)
+        patch.setattr(linear, "fit_standardiser", planted)
 
     return plant
 
@@ -244,15 +243,15 @@ def weights_of(part: str) -> Plant:
 
     def plant(patch: Patch) -> None:
         everything = Everything(patch)
-        fit, fit_standardiser = logistic.LogisticModel.fit, logistic.fit_standardiser
+        fit, fit_standardiser = linear.LinearModel.fit, linear.fit_standardiser
 
         def planted(self: Any, train: Block, valid: Block, **named: Any) -> Any:
             honest = partial(fit_standardiser, train.x)
             with patch.context() as inner:
-                inner.setattr(logistic, "fit_standardiser", lambda _, clip: honest(clip))
+                inner.setattr(linear, "fit_standardiser", lambda _, clip: honest(clip))
                 return fit(self, everything.block(part, train.features), valid, **named)
 
-        patch.setattr(logistic.LogisticModel, "fit", planted)
+        patch.setattr(linear.LinearModel, "fit", planted)
 
     return plant
 
@@ -301,7 +300,7 @@ LEAKS: tuple[Leak, ...] = (
     Leak("scaler", "deviations alone of all rows", scaled_on("all rows", deviations)),
     Leak("scaler", "means alone of all rows", scaled_on("all rows", means)),
     Leak("scaler", "of one column, on the holdout", scaled_on("the holdout", first_column)),
-    Leak("scaler", "of three classes, on all rows", scaled_on("all rows", module=softmax), THREE),
+    Leak("scaler", "of three classes, on all rows", scaled_on("all rows"), THREE),
     Leak("scaler", "of four horizons, on all rows", scaled_on("all rows"), HEADS),
     *(
         Leak("bin edge", f"from {part}", binned_on(part))
