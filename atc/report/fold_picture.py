@@ -47,7 +47,9 @@ def main() -> None:
 
     minute_ns = 60_000_000_000
     train = (0, 120 * minute_ns)
-    for protocol in (WalkForward(kind="walk_forward"), Cpcv(kind="cpcv", groups=6, test_groups=2)):
+    # A tenth of the first tenth of two hours is shorter than a label: purged whole, and the fold refused.
+    forward = WalkForward(kind="walk_forward", first_train_fraction=0.2, valid_fraction=0.2)
+    for protocol in (forward, Cpcv(kind="cpcv", groups=6, test_groups=2)):
         folds = plan_folds(protocol, train, day_cut_utc_s=0, tz_offset_s=0)
         embargo_ns = 4 * minute_ns if protocol.kind == "cpcv" else 0
         lines = fold_picture(folds, train, label_ns=2 * minute_ns, embargo_ns=embargo_ns)
