@@ -24,9 +24,9 @@ HARMLESS = frozenset(
     }
 )
 """Keys, with all below them, in which the jobs of one experiment on one data set may differ with open
-holdouts, besides names, paths, tracking and runtime. Any other could be chosen by what the holdout says: a
-hyper-parameter as much as the fraction that validates, the size of an order, a fee or the width of an
-interval. So what is not listed here seals.
+holdouts, besides those that no result depends on (`atc.config.digest`). Any other could be chosen by what the
+holdout says: a hyper-parameter as much as the fraction that validates, the size of an order, a fee or the
+width of an interval. So what is not listed here seals.
 """
 
 
