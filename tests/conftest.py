@@ -6,6 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# How long an example takes says how busy the machine is, and nothing about the code.
+settings.register_profile("atc", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("atc")
 
 MOST_WORKERS = 8
 """A worker may need more than a gigabyte."""
