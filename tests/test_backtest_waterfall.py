@@ -8,6 +8,7 @@ from datetime import date
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pyarrow as pa
 import pytest
 from backtest_engines import ReferenceEngine, S
@@ -271,3 +272,14 @@ def test_targets_at_thresholds() -> None:
     assert targets_at(score, Thresholds(0.5, 0.1), 7).tolist() == [-7, 0, 7, 7]
     # Where both levels are one score, long goes first.
     assert targets_at(score, Thresholds(0.4, 0.4), 7).tolist() == [-7, 7, 7, 7]
+
+
+def test_the_backtest_is_the_same_with_and_without_a_waterfall(market: Market) -> None:
+    decisions, dice = some(market, 18, 10, 14)
+    wished = dice.choice([-1.0, 0.0, 1.0], len(decisions))
+    beside, _ = fall(market, decisions, wished)
+    alone = walk(market, decisions, wished, NONE_BESIDE, seed=1).traded
+    for table in ("totals", "orders", "fills", "days", "curve"):
+        mine, other = getattr(alone, table), getattr(beside.traded, table)
+        there = other.filter(~pl.col("strategy").str.starts_with("waterfall/"))
+        assert mine.height > 0 and mine.equals(there), table
