@@ -14,6 +14,10 @@ SHOWN = ("train/auc", "valid/auc", "test/auc", "test/direction_auc", "lift/test/
 TITLES = ("train", "valid", "test AUC", "direction", "lift")
 MOST_ROWS = 10
 """Folds that are shown one by one; of more only the mean and the extremes."""
+_TRAP = (
+    " The model that stayed selects on these rows (early stopping, calibration) and knows more of those "
+    "before: too little, if anything."
+)
 
 
 def fold_rows(spans: Mapping[str, object], metrics: Metrics) -> list[tuple[str, ...]]:
@@ -105,7 +109,7 @@ def _refit(metrics: Metrics) -> list[str]:
     """What refits gained, head by head, where an interval tells; on the holdout, else on validation."""
     for split, trap in (
         ("holdout", ""),
-        ("valid", " These rows chose when the model that stayed stopped growing: too little, if anything."),
+        ("valid", _TRAP),
     ):
         start = f"lift_of_refit/{split}/auc"
         told = [_refit_of(metrics, split, end) for end in _ends(metrics, start, "/lo")]
