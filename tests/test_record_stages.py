@@ -6,7 +6,10 @@ import logging
 import os
 import subprocess
 import sys
+import time
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,43 +19,56 @@ from record_one import CONFIG, IDENTITY, METRICS, NAME
 from atc.tracking.prelude import Prelude
 from atc.tracking.record import RunRecord
 
+LARGE_MIB = 96
+
+
+def spike() -> None:
+    """Takes 96 MiB for less time than two samples are apart."""
+    block = bytearray(LARGE_MIB * 2**20)
+    block[:: 2**12] = b"x" * (len(block) // 2**12)
+
+
+@contextmanager
+def a_large_child() -> Iterator[None]:
+    code = (
+        f"import sys; x = bytearray({LARGE_MIB} * 2**20); x[:: 2**12] = b'x' * (len(x) // 2**12); "
+        "print(1, flush=True); sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == b"1\n"  # it has its full size now
+        yield
+
+
+def peaks_mib(record: RunRecord) -> dict[str, float]:
+    record.finish(METRICS)
+    stages = record.manifest["stages"]
+    assert isinstance(stages, dict)
+    return {name: cost["peak_rss_mib"] for name, cost in stages.items()}
+
 
 def test_stages_measure_their_own_peak_memory(tmp_path: Path) -> None:
     with opened(tmp_path) as record:
         with record.stage("large"):
-            block = bytearray(96 * 2**20)
-            block[:: 2**12] = b"x" * (len(block) // 2**12)
-            del block
+            spike()
         with record.stage("small"):
             pass
-        record.finish(METRICS)
-    stages = record.manifest["stages"]
-    assert isinstance(stages, dict)
-    assert stages["large"]["peak_rss_mib"] - stages["small"]["peak_rss_mib"] > 80
+        peaks = peaks_mib(record)
+    assert peaks["large"] - peaks["small"] > 80
 
 
 def test_the_memory_of_child_processes_counts(tmp_path: Path) -> None:
-    code = (
-        "import sys; x = bytearray(96 * 2**20); x[:: 2**12] = b'x' * (len(x) // 2**12); "
-        "print(1, flush=True); sys.stdin.read()"
-    )
     with opened(tmp_path) as record:
         with record.stage("alone"):
             pass
-        with (
-            subprocess.Popen(
-                [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-            ) as child,
-            record.stage("with_child"),
-        ):
-            assert child.stdout is not None
-            assert (
-                child.stdout.readline() == b"1\n"
-            )  # it has its full size now; the last sample is at the end
-        record.finish(METRICS)
-    stages = record.manifest["stages"]
-    assert isinstance(stages, dict)
-    assert stages["with_child"]["peak_rss_mib"] - stages["alone"]["peak_rss_mib"] > 90
+        with record.stage("with_child"), a_large_child():
+            time.sleep(0.3)  # three samples
+        with a_large_child(), record.stage("spike_beside_child"):
+            spike()
+        peaks = peaks_mib(record)
+    assert peaks["with_child"] - peaks["alone"] > 90
+    assert peaks["spike_beside_child"] - peaks["with_child"] > 80
 
 
 def test_stages_neither_nest_nor_repeat(tmp_path: Path) -> None:

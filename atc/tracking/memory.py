@@ -44,15 +44,17 @@ class PeakMemory:
     """Measures between `start()` and `stop()`.
 
     On Linux the kernel's own high-water mark of this process is reset at the start, so a spike between two
-    samples is not missed; processes that this one started are sampled ten times a second and added (pages
-    they share with it count twice, so with forked workers the figure is an upper bound). Elsewhere it is
-    the peak of the whole process so far. Processes in `ignore` are left out.
+    samples is not missed; processes that this one started are sampled ten times a second and added: to each
+    sample what they hold then, to the high-water mark the least that they ever held (pages they share with
+    it count twice, so with forked workers the figure is an upper bound). Elsewhere it is the peak of the
+    whole process so far. Processes in `ignore` are left out.
     """
 
     def __init__(self, ignore: AbstractSet[int] = frozenset()) -> None:
         self._ignore = ignore
         self._done = threading.Event()
         self._sampled_kib = 0
+        self._least_others_kib: int | None = None  # None: not sampled yet
         self._mark_reset = False
         self._thread = threading.Thread(target=self._sample_until_done, name="peak-memory", daemon=True)
 
@@ -74,8 +76,8 @@ class PeakMemory:
         self._done.set()
         self._thread.join()
         self._sample()
-        mark = _status_kib(_STATUS, "VmHWM:") if self._mark_reset else None
-        return max(mark or 0, self._sampled_kib) / _KIB_PER_MIB
+        mark = (_status_kib(_STATUS, "VmHWM:") or 0) if self._mark_reset else 0
+        return max(mark + (self._least_others_kib or 0), self._sampled_kib) / _KIB_PER_MIB
 
     def _sample_until_done(self) -> None:
         self._sample()
@@ -87,3 +89,5 @@ class PeakMemory:
         children = descendants() - self._ignore
         others = sum(_status_kib(Path(f"/proc/{pid}/status"), "VmRSS:") or 0 for pid in children)
         self._sampled_kib = max(self._sampled_kib, own + others)
+        before = self._least_others_kib
+        self._least_others_kib = others if before is None else min(before, others)
