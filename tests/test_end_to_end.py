@@ -20,15 +20,16 @@ import atc
 from atc.protocol.ledger import Ledger
 
 ROOT = Path(__file__).resolve().parent.parent
-# Six simulated days: enough for every stage, small enough for a test.
+# Six simulated days, quieter than the demo's: enough for every stage, small enough for a test.
+MARKET = ("data.days=6", "data.rate=0.3")
 SMALL = (
-    "data.days=6",
+    *MARKET,
     "window.train_days=4",
     "window.holdout_days=2",
     "model.n_estimators=40",
-    "model.min_child_samples=200",
+    "model.min_child_samples=60",
 )
-SMALL_LINEAR = SMALL[:3]
+SMALL_LINEAR = SMALL[:4]
 
 
 def arguments(*words: str, outputs: Path) -> list[str]:
@@ -54,8 +55,13 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def gbdt(outputs: Path) -> Path:
-    return folder_of(atc_run("+experiment=gbdt_36feat", *SMALL, outputs=outputs))
+def first(outputs: Path) -> subprocess.CompletedProcess[str]:
+    return atc_run("+experiment=gbdt_36feat", *SMALL, outputs=outputs)
+
+
+@pytest.fixture(scope="module")
+def gbdt(first: subprocess.CompletedProcess[str]) -> Path:
+    return folder_of(first)
 
 
 def test_the_record_is_whole(gbdt: Path) -> None:
@@ -116,7 +122,9 @@ def test_the_predictions_carry_the_key_and_agree_with_the_metrics(gbdt: Path) ->
     assert valid["t1"].max() < held["t0"].min()
 
 
-def test_the_decisions_on_the_holdout_are_traded(gbdt: Path, outputs: Path) -> None:
+def test_the_decisions_on_the_holdout_are_traded(
+    gbdt: Path, first: subprocess.CompletedProcess[str]
+) -> None:
     run = atc.open_run(gbdt)
     metrics, orders = run.metrics, pl.read_parquet(gbdt / "orders.parquet")
     equity = pl.read_parquet(gbdt / "equity.parquet")
@@ -140,7 +148,7 @@ def test_the_decisions_on_the_holdout_are_traded(gbdt: Path, outputs: Path) -> N
         assert steps["step_units"].sum() == round(metrics["backtest/alpha"] * 100)
         assert metrics[f"backtest/{prefix}/depth"] == steps.filter(step="depth")["change"].item()
         assert metrics[f"backtest/{prefix}/observables"] is None
-    shown = atc_run("+experiment=gbdt_36feat", *SMALL, outputs=outputs).stdout
+    shown = first.stdout
     assert "Alpha against holding 10 ETH" in shown and "Break-even cost" in shown
     assert "equity.parquet" in shown and "alpha waterfall, JPY" in shown
 
@@ -250,7 +258,7 @@ def test_the_doctor_finds_the_events_sound(gbdt: Path, outputs: Path) -> None:
         )
 
     assert gbdt.is_dir()
-    sound = doctor("data=demo", "data.days=6", f"paths.outputs={outputs}")
+    sound = doctor("data=demo", *MARKET, f"paths.outputs={outputs}")
     assert (sound.returncode, sound.stdout.splitlines()[-1]) == (0, "days 6, errors 0, warnings 0"), sound
     absent = doctor("data=eth_jpy", f"paths.outputs={outputs}")
     assert absent.returncode == 1
@@ -258,7 +266,7 @@ def test_the_doctor_finds_the_events_sound(gbdt: Path, outputs: Path) -> None:
 
 
 def test_a_window_that_the_data_do_not_cover(outputs: Path) -> None:
-    done = atc_run("+experiment=gbdt_36feat", "data.days=6", outputs=outputs)
+    done = atc_run("+experiment=gbdt_36feat", *MARKET, outputs=outputs)
     assert done.returncode == 1
     assert "window.train_days=45" in done.stderr
     assert "Traceback" not in done.stderr
