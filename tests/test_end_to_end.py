@@ -122,9 +122,7 @@ def test_the_predictions_carry_the_key_and_agree_with_the_metrics(gbdt: Path) ->
     assert valid["t1"].max() < held["t0"].min()
 
 
-def test_the_decisions_on_the_holdout_are_traded(
-    gbdt: Path, first: subprocess.CompletedProcess[str]
-) -> None:
+def test_the_decisions_on_the_holdout_are_traded(gbdt: Path, first: subprocess.CompletedProcess[str]) -> None:
     run = atc.open_run(gbdt)
     metrics, orders = run.metrics, pl.read_parquet(gbdt / "orders.parquet")
     equity = pl.read_parquet(gbdt / "equity.parquet")
