@@ -96,6 +96,8 @@ def make(config: RunConfig, task: Task[Any, Any], record: RunRecord, desk: Any) 
         record.write_table(name, table)
     for name, curves in outcome.curves.items():
         sink.curves(name, curves)
+    for name, series in outcome.series.items():
+        sink.series(name, series.axis, series.at, series.columns)
     if outcome.importance:
         columns = list(outcome.importance[0])
         sink.importance(columns, [[row[column] for column in columns] for row in outcome.importance])

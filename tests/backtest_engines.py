@@ -32,12 +32,12 @@ def spec_of(begin: int, end: int, strategies: Sequence[Mapping[str, Any]], **oth
     """A backtest of [begin, end) with the defaults of ETH_JPY."""
     execution = {**EXECUTION, **others.pop("execution", {})}
     return {
-        "tick_lot_per_quote": 100,
         "max_gap_ns": 60 * S,
         "begin_ns": begin,
         "end_ns": end,
         "day_cuts_ns": [],
         "carry_rate_e9": [],
+        "carry_step": [100] * len(others.get("day_cuts_ns", [])),
         "closed": [],
         "no_new_entry": [],
         "execution": execution,
@@ -64,7 +64,8 @@ def strategy(name: str, policy: str | None = None, **others: Any) -> dict[str, A
 
 def run_reference(spec: Mapping[str, Any], events: Sequence[Event], decisions: Decisions) -> Tables:
     backtest = ReferenceBacktest(spec, events, decisions)
-    tables: Tables = {"orders": [], "fills": [], "curve": [], "days": [], "totals": []}
+    names = ("orders", "fills", "curve", "days", "totals", "drawdowns", "given_up")
+    tables: Tables = {name: [] for name in names}
     for one in spec["strategies"]:
         if one["policy"] == "oracle_path":
             equity, account = best_path(Steps(backtest, one))
@@ -81,6 +82,8 @@ def run_reference(spec: Mapping[str, Any], events: Sequence[Event], decisions: D
                 tables["fills"].append({"strategy": one["name"], **row})
         if one["curve"]:
             tables["curve"] += account.curve()
+    for pair in spec.get("drawdowns", ()):
+        tables["drawdowns"].append(backtest.drawdown(pair["strategy"], pair["against"]))
     return tables
 
 

@@ -13,7 +13,7 @@ from planted_leak import SECOND, Leak, Patch, Plant
 
 from atc.backtest import engine, holdout, theta
 from atc.backtest.policy import Thresholds
-from atc.tasks import fitting, folds, refitting, trading
+from atc.tasks import fitting, folds, outcome, refitting, trading
 
 # scores
 
@@ -62,30 +62,53 @@ def refitted_on_rows_to_score(patch: Patch) -> None:
 # thresholds
 
 
-class Asked:
-    """The decisions of validation and of the holdout, in this order, as a run makes them."""
-
-    def __init__(self, patch: Patch) -> None:
-        self.made: list[Any] = []
-        decisions_of = trading._decisions
-
-        def remember(*arguments: Any) -> Any:
-            self.made.append(decisions_of(*arguments))
-            return self.made[-1]
-
-        patch.setattr(trading, "_decisions", remember)
-
-    @property
-    def latest(self) -> Any:
-        """Those of the holdout, once validation's were asked for too."""
-        return self.made[-1]
+Learn = Callable[[Any], Any]
 
 
-def learnt_on_the_holdout(patch: Patch) -> None:
-    asked, learn = Asked(patch), trading.learn
-    patch.setattr(
-        trading, "learn", lambda policy, market, _, *further: learn(policy, market, asked.latest, *further)
-    )
+def learnt_once_open(learned: Callable[[Patch, Any, Any, Learn], Any]) -> Plant:
+    """A policy that is fitted anew when the holdout is open: `learned` is told the fitted one, the holdout's
+    decisions, and how to learn of any decisions. Before, nothing opens it.
+    """
+
+    def plant(patch: Patch) -> None:
+        trades_of = outcome.trades_of
+
+        def planted(config: Any, data: Any, loaded: Any, heads: Any, places: Any, *further: Any) -> Any:
+            scores, policy, desk = further
+            number, span = trading._traded_head(config, heads), loaded.spans.holdout
+            own, rows = heads[number].own(scores), len(loaded.split.holdout_decisions)
+            late = trading._decisions(config, places.holdout, own, span, rows)
+
+            def learn(decisions: Any) -> Any:
+                market = trading._market(config, data).before(span[1])
+                shares = trading._shares(places.valid, heads[number], number)
+                return theta.learn(config.policy, market, decisions, shares)
+
+            other = replace(policy, learned=learned(patch, policy, late, learn))
+            return trades_of(config, data, loaded, heads, places, scores, other, desk)
+
+        patch.setattr(outcome, "trades_of", planted)
+
+    return plant
+
+
+def on_the_holdout(patch: Patch, policy: Any, late: Any, learn: Learn) -> Any:
+    del patch, policy
+    return learn(late)
+
+
+def median_of_the_holdout(patch: Patch, policy: Any, late: Any, learn: Learn) -> Any:
+    """Long in half of the holdout's decisions."""
+    del patch, learn
+    return replace(policy.learned, fitted=Thresholds(float(np.median(late.score))))
+
+
+def candidates_from_the_holdout(patch: Patch, policy: Any, late: Any, learn: Learn) -> Any:
+    """Validation chooses, among quantiles of the holdout's scores."""
+    grid = theta.grid
+    with patch.context() as inner:
+        inner.setattr(theta, "grid", lambda asked, _: grid(asked, late))
+        return learn(policy.valid)
 
 
 def learnt_beyond_validation(hours: int) -> Plant:
@@ -96,29 +119,13 @@ def learnt_beyond_validation(hours: int) -> Plant:
 
         def planted(policy: Any, market: Any, decisions: Any, *further: Any) -> Any:
             begin, end = decisions.span
-            longer = replace(decisions, span=(begin, end + hours * 3_600 * SECOND))
-            return learn(policy, market, longer, *further)
+            later = end + hours * 3_600 * SECOND
+            longer = replace(decisions, span=(begin, later))
+            return learn(policy, replace(market, end_ns=later), longer, *further)
 
         patch.setattr(trading, "learn", planted)
 
     return plant
-
-
-def median_of_the_holdout(patch: Patch) -> None:
-    """Long in half of the holdout's decisions."""
-    asked, learn = Asked(patch), trading.learn
-
-    def planted(*arguments: Any) -> Any:
-        median = float(np.median(asked.latest.score))
-        return replace(learn(*arguments), fitted=Thresholds(median))
-
-    patch.setattr(trading, "learn", planted)
-
-
-def candidates_from_the_holdout(patch: Patch) -> None:
-    """Validation chooses, among quantiles of the holdout's scores."""
-    asked, grid = Asked(patch), theta.grid
-    patch.setattr(theta, "grid", lambda policy, _: grid(policy, asked.latest))
 
 
 # wishes
@@ -195,11 +202,11 @@ LEAKS: tuple[Leak, ...] = (
     Leak("prediction", "scores smoothed on both sides", other_scores(smoothed_on_both_sides)),
     Leak("prediction", "folds fitted on their test rows", folds_fitted_on_their_test_rows, FOLDS),
     Leak("prediction", "refitted on the rows to score", refitted_on_rows_to_score, REFIT),
-    Leak("threshold", "learnt on the holdout", learnt_on_the_holdout),
+    Leak("threshold", "learnt on the holdout", learnt_once_open(on_the_holdout)),
     Leak("threshold", "learnt on validation and six hours", learnt_beyond_validation(6)),
     Leak("threshold", "learnt on validation and an hour", learnt_beyond_validation(1)),
-    Leak("threshold", "the median score of the holdout", median_of_the_holdout),
-    Leak("threshold", "candidates from the holdout", candidates_from_the_holdout),
+    Leak("threshold", "the median score of the holdout", learnt_once_open(median_of_the_holdout)),
+    Leak("threshold", "candidates from the holdout", learnt_once_open(candidates_from_the_holdout)),
     Leak("target", "the wish of the next decision", wished(of_the_next_decision)),
     Leak("target", "out before a silence", wished(out_before_a_silence)),
     Leak("target", "agreeing with the next decision's gate", agreeing_with_the_next_decision, GATED),

@@ -97,6 +97,7 @@ def session(number: int) -> tuple[dict[str, Any], list[Event], list[tuple[int, d
     ]
     interval = dice.choice((wait + age + 5 * SECOND, 300 * SECOND, 1800 * SECOND))
     closed = cut + 2 * HOUR
+    late = [[at + 1, at + 60 * SECOND] for at in dice.sample(times, 3)]
     execution = {
         "wait_ns": wait,
         "max_book_age_ns": age,
@@ -107,14 +108,20 @@ def session(number: int) -> tuple[dict[str, Any], list[Event], list[tuple[int, d
     calendar = {
         "day_cuts_ns": [at for at in (cut,) if begin < at <= end],
         "carry_rate_e9": [dice.choice((0, 400_000))],
+        "carry_step": [dice.choice((1, 100, 7))],
+        "drawdowns": [
+            {"strategy": "calm", "against": None},
+            {"strategy": "wild", "against": "benchmark"},
+        ],
         "closed": [[max(closed, begin), closed + HOUR + 600 * SECOND]] if closed < end else [],
-        "no_new_entry": [[max(cut - 900 * SECOND, begin), cut]],
+        # Now and then one that begins just after a decision, so that its order comes late.
+        "no_new_entry": [[max(cut - 900 * SECOND, begin), cut], *late],
     }
     return spec_of(begin, end, strategies, execution=execution, **calendar), mine, decisions
 
 
 def assert_equal(mine: Tables, theirs: Tables) -> None:
-    for table in ("totals", "orders", "fills", "days", "curve"):
+    for table in ("totals", "orders", "fills", "days", "curve", "drawdowns"):
         ours, found = (pl.DataFrame(t[table], infer_schema_length=None) for t in (mine, theirs))
         assert set(ours.columns) == set(found.columns), table
         assert ours.height == found.height, table

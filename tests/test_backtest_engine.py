@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -67,8 +68,9 @@ def spec(**other: Any) -> str:
         for name, policy in [("benchmark", "benchmark"), ("rule", "policy"), ("oracle", "oracle_path")]
     ]  # fmt: skip
     whole = {
-        "tick_lot_per_quote": 100, "max_gap_ns": 600 * SECOND, "begin_ns": 0, "end_ns": 400 * SECOND,
-        "day_cuts_ns": [400 * SECOND], "carry_rate_e9": [400_000], "closed": [], "no_new_entry": [],
+        "max_gap_ns": 600 * SECOND, "begin_ns": 0, "end_ns": 400 * SECOND,
+        "day_cuts_ns": [400 * SECOND], "carry_rate_e9": [400_000], "carry_step": [100],
+        "closed": [], "no_new_entry": [],
         "execution": {
             "wait_ns": 600_000_000, "max_book_age_ns": 5 * SECOND, "max_slippage_bps_e6": 20_000_000,
             "min_interval_ns": 300 * SECOND, "max_order_lots": 10_000,
@@ -85,7 +87,7 @@ def test_ten_eth_over_three_levels() -> None:
     assert not backtest.feed(events.slice(0, 4), controls())
     assert not backtest.feed(events.slice(4), controls())
     found = {name: pl.from_arrow(batch) for name, batch in backtest.finish().items()}
-    assert list(found) == ["orders", "fills", "curve", "days", "totals"]
+    assert list(found) == ["orders", "fills", "curve", "days", "totals", "drawdowns", "given_up"]
     orders, fills, totals = found["orders"], found["fills"], found["totals"]
     assert isinstance(orders, pl.DataFrame) and isinstance(fills, pl.DataFrame)
     assert isinstance(totals, pl.DataFrame)
@@ -118,7 +120,7 @@ def test_ten_eth_over_three_levels() -> None:
 
 def test_an_event_past_the_end_ends_the_session() -> None:
     backtest = _rust.Backtest(
-        spec(end_ns=3_104 * SECOND // 10, day_cuts_ns=[], carry_rate_e9=[]), decisions()
+        spec(end_ns=3_104 * SECOND // 10, day_cuts_ns=[], carry_rate_e9=[], carry_step=[]), decisions()
     )
     assert backtest.feed(book(ASKS), controls())
     outcomes = pl.from_arrow(backtest.finish()["orders"])
@@ -150,6 +152,34 @@ def test_an_error_ends_the_session() -> None:
     for more in (backtest.finish, lambda: backtest.feed(book(ASKS), controls())):
         with pytest.raises(ValueError, match="make a new one"):
             more()
+
+
+def test_a_signal_is_heard_in_the_middle_of_a_part() -> None:
+    """Without that it is heard when the part is done, which a search of minutes makes a long time."""
+    ts = list(range(10 * SECOND, 390 * SECOND, SECOND // 1000))
+    many = [{**one, "log": False, "curve": False} for one in json.loads(spec())["strategies"]]
+    many += [{**many[1], "name": f"copy {number}"} for number in range(500)]
+    backtest = _rust.Backtest(spec(strategies=many), decisions(ts, policy=[1_000] * len(ts)))
+
+    class Heard(Exception):
+        pass
+
+    def hear(number: int, frame: object) -> None:
+        raise Heard
+
+    before = signal.signal(signal.SIGALRM, hear)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.02)
+        with pytest.raises(Heard):
+            backtest.feed(book(ASKS), controls())
+            while True:  # the signal may come before the call
+                pass
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    # It was ended, not only followed by the handler.
+    with pytest.raises(ValueError, match="make a new one"):
+        backtest.finish()
 
 
 def test_the_bench_measures_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,6 +32,11 @@ def repeat(number: int, t: float) -> Book:
     return Book(number, T0 + round(t * S), None, REPEAT, DELTA, (Level(0, 0, 0),))
 
 
+def keyframe(number: int, t: float, bids: dict[int, int], asks: dict[int, int]) -> Book:
+    """What ATC inserts into a feed of differences."""
+    return frame(number, t, bids, asks, SNAPSHOT | REPEAT)
+
+
 def delta(number: int, t: float, *levels: tuple[int, int, int]) -> Book:
     return Book(number, T0 + round(t * S), None, 0, DELTA, tuple(Level(*level) for level in levels))
 
@@ -183,6 +188,8 @@ def test_consumed_levels_stay_consumed_until_they_are_displayed_anew(run: Run) -
     # Every 50 s a word of another level, so that the book is neither stale nor unknown.
     events += [delta(n, 1.5 + 50 * n, (1, 399_900 - n, 5)) for n in range(1, 25)]
     events.append(delta(25, 1.5, (1, 399_900, 5)))
+    # A keyframe that the recording inserted and an empty difference show nothing anew.
+    events += [keyframe(100, 300, BIDS, asks), repeat(101, 301)]
     events.append(delta(1000, 700, (-1, 400_100, 100)))
     events.append(frame(1001, 1100, BIDS, asks))
     events = sorted(events, key=lambda event: (event.ts_recv, event.ev_seq))
@@ -211,6 +218,29 @@ def test_no_new_entry_lets_a_position_be_reduced_and_nothing_else(run: Run) -> N
     assert rows[2]["ts_arrival"] is None and rows[2]["ts_exec"] is None
 
 
+@pytest.mark.parametrize(
+    ("targets", "window", "log"),
+    [
+        # Decided at 1 s and met at 1.5 s, inside the window, though it was decided before it.
+        ([0, 1000], [1.5, 2], [("late_entry", 1000, 0, True), ("filled", 1000, 1000, False)]),
+        ([0, 0], [1.4, 1.5], [("filled", 1000, 1000, False), ("filled", 1000, 0, False)]),
+        ([0, 0], [401.4, 403], [("filled", 1000, 1000, False), ("filled", 1000, 0, False)]),
+        ([0, -1000], [402, 403], [("filled", 1000, 1000, False), ("partial", 2000, 0, True)]),
+    ],
+)
+def test_an_order_that_comes_into_a_window_opens_nothing(
+    run: Run, targets: list[int], window: list[float], log: list[tuple[Any, ...]]
+) -> None:
+    events = [frame(0, 0, BIDS, ASKS), repeat(1, 1.5), frame(2, 400, BIDS, ASKS), repeat(3, 402)]
+    spec = spec_of(T0, T0 + 500 * S, [strategy("p")], no_new_entry=[[T0 + round(t * S) for t in window]])
+    tables = run(spec, events, [at(1, p=targets[0]), at(401.5, p=targets[1])])
+    rows = tables["orders"]
+    assert [(r["outcome"], r["qty"], r["position_after"], r["reduced"]) for r in rows] == log
+    total = one(tables["totals"])
+    assert total["submissions"] == 2  # a refusal of the venue is one of an order that was sent
+    assert total["n_late_entry"] == sum(row[0] == "late_entry" for row in log)
+
+
 def test_an_order_is_cut_to_what_the_venue_takes(run: Run) -> None:
     events = [frame(0, 0, BIDS, ASKS), repeat(1, 1.5)]
     spec = spec_of(T0, T0 + 10 * S, [strategy("p")], execution={"max_order_lots": 150})
@@ -235,6 +265,41 @@ def test_carry_is_due_at_the_cut_and_rounded_up_to_a_yen(run: Run) -> None:
         assert cut["carry_total"] == end["carry_total"] == 100 * paid
         assert (cut["ts"], end["ts"]) == (T0, T0 + 20 * S)
         assert cut["equity"] == end["equity"] == one(tables["totals"])["equity"]
+
+
+def test_the_step_of_the_carry_is_that_of_the_cut(run: Run) -> None:
+    """9.99 ETH at 399999 and 0.04 %: 159839.6004 units of 1/100 JPY at each cut."""
+    events = [frame(0, -5, {399_999: 5000}, ASKS), repeat(1, -3.5), repeat(2, 10)]
+    spec = spec_of(
+        T0 - 10 * S,
+        T0 + 20 * S,
+        [strategy("p", size_lots=999)],
+        day_cuts_ns=[T0, T0 + S, T0 + 2 * S],
+        carry_rate_e9=[400_000] * 3,
+        carry_step=[100, 1, 7],
+    )
+    days = run(spec, events, [at(-4, p=999)])["days"]
+    assert [day["carry"] for day in days] == [159_900, 159_840, 159_845, 0]
+
+
+def test_the_drawdown_sees_what_lies_between_two_points_of_the_curve(run: Run) -> None:
+    """Bought 100 below the ask, then 30 up, 50 down and back between two whole minutes."""
+    events = [frame(0, 0, {400_000: 5000}, {400_100: 5000}), repeat(1, 1.5), repeat(2, 50.5)]
+    events += [
+        frame(3 + n, 100 + n, {bid: 5000}, {400_100: 5000})
+        for n, bid in enumerate((400_030, 399_980, 400_000))
+    ]
+    pairs = [("p", None), ("p", "hold"), ("flat", "hold")]
+    spec = spec_of(
+        T0,
+        T0 + 200 * S,
+        [strategy("hold", "benchmark"), strategy("p"), strategy("flat")],
+        execution={"min_interval_ns": 10 * S},
+        drawdowns=[{"strategy": name, "against": other} for name, other in pairs],
+    )
+    tables = run(spec, events, [at(1, p=1000, flat=0), at(50, p=1000, flat=0)])
+    assert [row["drawdown"] for row in tables["drawdowns"]] == [120_000, 0, 30_000]
+    assert min(row["equity"] for row in of(tables, "curve", "p")) == -100_000
 
 
 def test_a_fill_at_the_cut_is_carried_from_the_next_one(run: Run) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
+from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import polars as pl
@@ -11,19 +14,22 @@ import pytest
 from backtest_engines import ReferenceEngine
 
 from atc.backtest.decisions import Decisions
-from atc.backtest.engine import ORACLE_PATH, Market
-from atc.backtest.figures import daily, figures_of
+from atc.backtest.engine import ORACLE_PATH, Market, PastMarket
+from atc.backtest.figures import curve_of, daily, figures_of, gain_blocks
 from atc.backtest.holdout import ALWAYS_HOLD, FLAT, STRATEGY, Walked, walk
 from atc.backtest.policy import NEVER_SHORT, Thresholds, positions
-from atc.backtest.tables import tables_of
-from atc.backtest.theta import grid, learn, least_long
+from atc.backtest.statistics import mean_interval
+from atc.backtest.tables import equity_series, tables_of
+from atc.backtest.theta import grid, learn, least_long, metrics_of
 from atc.config.compose import compose
 from atc.config.schema import RunConfig, SimulatedData
 from atc.config.trading import Backtest, ThresholdPolicy
 from atc.errors import DataError
+from atc.evaluation.bootstrap import multiplicities, percentile_interval
 from atc.events.business_day import DAY_NS, day_start_ns
 from atc.events.catalog import Catalog
 from atc.events.simulate import ensure_simulated, located
+from atc.tasks.trading import oracle_notes
 
 S = 1_000_000_000
 SMALL = Backtest.model_validate(
@@ -169,11 +175,15 @@ def test_random_draws_trade_as_often_as_the_strategy(walked: Walked) -> None:
         assert draw["long_ns"] == pytest.approx(mine["long_ns"], rel=0.1)
 
 
+def past(market: Market, decisions: Decisions) -> PastMarket:
+    return market.before(decisions.span[1])
+
+
 def test_thresholds_are_those_that_earn_most_on_validation(market: Market) -> None:
     """Each candidate traded alone earns what the one pass said; the best of them is chosen."""
     decisions = some_decisions(market, 0, 24, 200, seed=5)
     policy = ThresholdPolicy(kind="threshold", grid=5)
-    learned = learn(policy, market, decisions, np.array([0.2, 0.8]))
+    learned = learn(policy, past(market, decisions), decisions, np.array([0.2, 0.8]))
     candidates = [0.0, *grid(policy, decisions)]
     assert len(candidates) == 6 and learned.tried == 6
     alone = SMALL.model_copy(update={"sensitivity": SMALL.sensitivity.model_copy(update={"latency_s": ()})})
@@ -184,23 +194,97 @@ def test_thresholds_are_those_that_earn_most_on_validation(market: Market) -> No
         alphas.append((found.of(STRATEGY)["equity"] - found.of(ALWAYS_HOLD)["equity"]) / 100)
     best = int(np.argmax(alphas))
     assert learned.fitted == Thresholds(candidates[best]) and learned.alpha == alphas[best] >= 0
+    # Beside never leaving, the best of those that left, whatever it lost.
+    leaving = 1 + int(np.argmax(alphas[1:]))
+    assert learned.leaving is not None
+    assert (learned.leaving.at.long, learned.leaving.alpha) == (candidates[leaving], alphas[leaving])
+    told = metrics_of(learned)
+    assert told["backtest/valid/leaving/theta"] == candidates[leaving]
+    assert told["backtest/valid/leaving/alpha"] == alphas[leaving]
     short = policy.model_copy(update={"short": True, "theta": 0.5, "hysteresis": 0.05})
-    both = learn(short, market, decisions, np.array([0.2, 0.8])).fitted
+    both = learn(short, past(market, decisions), decisions, np.array([0.2, 0.8])).fitted
     assert isinstance(both, Thresholds) and both.long == 0.5 and both.short <= 0.4
     given = policy.model_copy(update={"theta": 0.7})
-    assert learn(given, market, decisions, np.array([0.2, 0.8])).fitted == Thresholds(0.7)
+    assert learn(given, past(market, decisions), decisions, np.array([0.2, 0.8])).fitted == Thresholds(0.7)
 
 
-def test_what_stops_the_engine_is_told_with_a_way_out(market: Market) -> None:
+def test_what_stops_the_engine_is_told(market: Market) -> None:
     class Stops(ReferenceEngine):
         def finish(self) -> dict[str, pa.RecordBatch]:
-            raise ValueError(
-                "strategy 'oracle_path', decision 8 at 5 ns: oracle_path has 72959 states, at most 65536"
-            )
+            raise ValueError("event 8 at 5 ns: book level of -1 lots")
 
     decisions = some_decisions(market, 0, 1, 300, seed=7)
-    with pytest.raises(DataError, match=r"oracle_path has 72959 states.*choose a smaller execution\.size"):
+    with pytest.raises(DataError, match="cannot go on: event 8 at 5 ns: book level"):
         walk(replace(market, make_engine=Stops), decisions, np.ones(len(decisions)), SMALL, seed=1)
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_a_backtest_without_an_oracle_path_says_all_else(
+    market: Market, config: RunConfig, asked: bool
+) -> None:
+    """Not asked for; or given up: an order of 100,000 ETH fills in part, by another amount each time."""
+    decisions = some_decisions(market, 0, 24, 5, seed=8)
+    chosen = SMALL.model_copy(update={"oracle_path": asked, "capacity": (), "random_draws": 1})
+    large = market.execution.model_copy(update={"size": Decimal(100_000)})
+    unlimited = market.facts.model_copy(update={"largest_order": None})
+    other = replace(market, execution=large, facts=unlimited)
+    found = walk(other, decisions, np.ones(len(decisions)), chosen, seed=1)
+    assert not found.traded.has(ORACLE_PATH)
+    assert found.traded.given_up["strategy"].to_list() == [ORACLE_PATH] * asked
+    figures = figures_of(found, market.facts, config.evaluation, horizon_ns=300 * S, seed=1)
+    for name in ("pnl", "alpha", "captured"):
+        assert figures[f"backtest/oracle_path/{name}"] is None
+    assert figures["backtest/pnl"] is not None and figures["backtest/outcome/partial"] is not None
+    tables = tables_of(found)
+    assert tables["equity"][ORACLE_PATH].dtype == pl.Float64 and tables["equity"][ORACLE_PATH].is_null().all()
+    assert ORACLE_PATH not in tables["orders"]["strategy"]
+    assert ORACLE_PATH not in equity_series(tables["equity"], 10)
+    settings = SimpleNamespace(backtest=chosen)
+    (note,) = oracle_notes(cast("RunConfig", settings), found)
+    assert ("was given up at decision" in note) == asked
+    assert ("backtest.oracle_path=false" in note) != asked
+
+
+def test_the_curve_of_the_tracker_is_the_table_s(walked: Walked) -> None:
+    equity = tables_of(walked)["equity"]
+    few, all_of_it = equity_series(equity, 50), equity_series(equity, 10**6)
+    assert len(all_of_it["day"]) == equity.height and len(few["day"]) == 50
+    assert few["day"][0] == 0 and few["day"][-1] == 3
+    for name in (STRATEGY, "alpha", ALWAYS_HOLD, ORACLE_PATH):
+        assert all_of_it[name] == equity[name].to_list()
+        assert few[name][-1] == equity[name][-1] and set(few[name]) <= set(all_of_it[name])
+
+
+def test_the_drawdown_is_at_least_that_of_the_curve(
+    walked: Walked, config: RunConfig, market: Market
+) -> None:
+    found = figures_of(walked, market.facts, config.evaluation, horizon_ns=300 * S, seed=1)
+    equity = tables_of(walked)["equity"]
+    for key, column in (("drawdown", STRATEGY), ("alpha_drawdown", "alpha")):
+        path = np.concatenate([[0.0], equity[column].to_numpy()])
+        on_the_grid = float(np.max(np.maximum.accumulate(path) - path))
+        exact = found[f"backtest/{key}"]
+        assert exact is not None and exact > on_the_grid > 0
+
+
+def test_equal_draws_count_half(market: Market, config: RunConfig) -> None:
+    decisions = some_decisions(market, 0, 24, 300, seed=4)
+    held = walk(market, decisions, np.ones(len(decisions)), SMALL, seed=1)
+    found = figures_of(held, market.facts, config.evaluation, horizon_ns=300 * S, seed=1)
+    assert found["backtest/random/beaten"] == 0.5  # they all hold, and so does it
+
+
+def test_a_fold_of_the_interval_does_not_depend_on_the_order_of_its_sums(
+    walked: Walked, config: RunConfig, market: Market
+) -> None:
+    times, mine = curve_of(walked.traded, STRATEGY)
+    gained = np.diff(mine, prepend=0)
+    blocks = gain_blocks(times, walked.traded.span, market.facts, horizon_ns=300 * S, min_blocks=2)
+    found = mean_interval(gained, blocks, 1.0, resamples=500, confidence=0.9, seed=3)
+    times_drawn = multiplicities(blocks.count, 500, 3).tolist()
+    sums = [sum(int(g) for g in gained[blocks.index == b]) for b in range(blocks.count)]
+    exact = [float(sum(n * s for n, s in zip(row, sums, strict=True))) for row in times_drawn]
+    assert found == percentile_interval(np.array(exact), 0.9)
 
 
 def test_no_fitted_side_reaches_into_the_other(market: Market) -> None:
@@ -208,18 +292,18 @@ def test_no_fitted_side_reaches_into_the_other(market: Market) -> None:
     decisions = some_decisions(market, 0, 12, 300, seed=6)
     policy = ThresholdPolicy(kind="threshold", grid=3, short=True, hysteresis=0.05)
     above = policy.model_copy(update={"theta_short": 0.45})
-    learned = learn(above, market, decisions, np.array([0.2, 0.8]))
+    learned = learn(above, past(market, decisions), decisions, np.array([0.2, 0.8]))
     assert isinstance(learned.fitted, Thresholds) and learned.fitted.short == 0.45
     assert learned.fitted.long >= 0.55 and learned.tried < 4
     touching = above.model_copy(update={"hysteresis": 0.0, "theta_short": 0.999})
-    assert learn(touching, market, decisions, np.array([0.2, 0.8])).fitted == Thresholds(
+    assert learn(touching, past(market, decisions), decisions, np.array([0.2, 0.8])).fitted == Thresholds(
         float(np.nextafter(0.999, 1.0)), 0.999
     )
-    both = learn(policy, market, decisions, np.array([0.2, 0.8]))
+    both = learn(policy, past(market, decisions), decisions, np.array([0.2, 0.8]))
     # Also where never leaving is the best of the long side alone, the short side is tried.
     assert both.tried == 8 and isinstance(both.fitted, Thresholds)
     assert both.fitted.short == NEVER_SHORT or both.fitted.long >= least_long(both.fitted.short, 0.05)
     fixed = policy.model_copy(update={"theta": 0.5})
     assert (
-        learn(fixed, market, decisions, np.array([0.2, 0.8])).tried == 2
+        learn(fixed, past(market, decisions), decisions, np.array([0.2, 0.8])).tried == 2
     )  # only 1/6 of the three leaves room

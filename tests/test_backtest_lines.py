@@ -91,11 +91,17 @@ def test_the_sentences_name_alpha_break_even_and_the_file() -> None:
     few = {**METRICS, "backtest/alpha_daily/lo": None, "backtest/breakeven_cost_bps": None}
     said = " ".join(backtest_sentences("outputs/runs/x", CONFIG, few))
     assert "too few days for an interval" in said and "Break-even cost: none" in said
-    assert not any("never leaving" in one for one in backtest_sentences("x", CONFIG, METRICS))
+    assert not any("never left" in one for one in backtest_sentences("x", CONFIG, METRICS))
     held = {"backtest/theta": 0.0, "backtest/valid/alpha": 0.0, "backtest/alpha": 0.0}
     said = " ".join(backtest_sentences("x", CONFIG, {**METRICS, **held, "backtest/alpha_drawdown": 0.0}))
-    assert "no theta of the grid earned more than never leaving" in said
+    assert "The policy never left: on validation no theta earned more than always HOLD, and none left" in said
     assert "0 JPY, for the strategy held as well" in said and "95% earn less" in said
+    best = {"backtest/valid/leaving/theta": 0.6123, "backtest/valid/leaving/alpha": -12_345.4}
+    for alpha, told in ((-12_345.4, "lost 12,345 JPY against it there"), (0.0, "earned as much as it there")):
+        left = {**METRICS, **held, **best, "backtest/valid/leaving/alpha": alpha}
+        (first, *_) = backtest_sentences("x", CONFIG, left)
+        assert f"the best that left, at scores below 0.6123, {told}" in first
+        assert first.endswith("What is told of the strategy is what holding earns.")
     left = {"backtest/theta": 0.67, "backtest/valid/alpha": 51_163.7}
     assert (
         "On validation, long from a score of 0.6700 earned most of the grid, alpha +51,164 JPY"
@@ -119,6 +125,27 @@ def test_only_what_the_grid_chose_is_said_to_come_from_it() -> None:
 
 
 def test_random_times_of_holding_are_holding() -> None:
-    held = {"backtest/alpha": 0.0, "backtest/alpha_drawdown": 0.0, "backtest/random/beaten": 0.0}
+    held = {"backtest/alpha": 0.0, "backtest/alpha_drawdown": 0.0, "backtest/random/beaten": 0.5}
     said = " ".join(backtest_sentences("x", CONFIG, {**METRICS, **held}))
     assert "Of 20 strategies with its wishes at random times, all hold as it does" in said
+
+
+def test_what_became_of_the_orders_is_counted() -> None:
+    counts = {"filled": 80, "partial": 7, "thin": 0, "late_entry": 2, "end_of_data": 1}
+    metrics = {**METRICS, **{f"backtest/outcome/{name}": count for name, count in counts.items()}}
+    metrics |= {"backtest/orders/capped": 3, "backtest/orders/reduced": 0}
+    lines = [" ".join(line.split()) for line in printed(metrics).splitlines()]
+    first = lines.index("filled 80")
+    assert lines[first + 1 : first + 4] == ["partial 7", "late entry 2", "end of data 1"]
+    assert "of these cut to the largest order 3" in lines
+    assert not any(line.startswith(("thin", "of these cut to what reduces")) for line in lines)
+    said = " ".join(backtest_sentences("x", CONFIG, metrics))
+    assert "90 orders, 1 of them past the last event, where nothing is filled, 100.0% of their size" in said
+
+
+def test_a_run_without_an_oracle_path_says_so() -> None:
+    without = {**METRICS, **{f"backtest/oracle_path/{key}": None for key in ("pnl", "alpha", "captured")}}
+    said = " ".join(backtest_sentences("x", CONFIG, without))
+    assert "95% earn less (equal ones count half); there is no oracle path beside it." in said
+    shown = next(line for line in printed(without).splitlines() if line.startswith("oracle path"))
+    assert shown.split()[2:] == ["–", "–"]

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from atc.backtest.calendar import calendar_of
-from atc.backtest.costs import carry_rates, require_costs, taker_fees
+from atc.backtest.costs import carry_terms, require_costs, taker_fees
 from atc.backtest.figures import edge_of, gain_blocks
-from atc.backtest.statistics import drawdown, mean_interval, sharpe
+from atc.backtest.statistics import mean_interval, sharpe
 from atc.backtest.units import Units
 from atc.config.compose import compose
 from atc.config.maintenance import WeeklyMaintenance
@@ -65,13 +65,14 @@ def test_costs_are_dated_by_the_business_day() -> None:
         ),
         carry=(
             Carry(first=date(2025, 1, 1), last=date(2025, 1, 10), rate_pct=0.04),
-            Carry(first=date(2025, 1, 11), rate_pct=0.05),
+            Carry(first=date(2025, 1, 11), rate_pct=0.05, step=Decimal(1)),
         ),
     )
     begin = cut - 2 * DAY_NS + H
     assert taker_fees(cost, data, begin, cut + H) == [[begin, 1_500_000], [cut, 0]]
     # A position carried over the cut pays for the day that ends there.
-    assert carry_rates(cost, data, [cut, cut + DAY_NS]) == [400_000, 500_000]
+    # It is rounded up to a hundredth of a yen, tick × lot, unless a step is given.
+    assert carry_terms(cost, data, [cut, cut + DAY_NS]) == [(400_000, 1), (500_000, 100)]
     with pytest.raises(UsageError, match=r"no row of fees for 1 .* and carry for 1"):
         taker_fees(cost, data, cut - 20 * DAY_NS, cut)
     with pytest.raises(UsageError, match="backtest=none"):
@@ -89,23 +90,44 @@ def test_units_of_money() -> None:
         Units.of(facts(tick="3", lot="1"))
 
 
-def test_sharpe_and_drawdown() -> None:
+def test_carry_is_rounded_to_what_the_quote_currency_has() -> None:
+    """Whole units are right for yen, and would be 100 % of a position quoted in bitcoin."""
+    day = date(2025, 1, 11)
+    cut = day_start_ns(day, 0, 0) + DAY_NS
+
+    def step(given: str | None, **changes: object) -> int:
+        row = Carry(first=day, rate_pct=0.04, step=None if given is None else Decimal(given))
+        cost = Cost(name="x", fees=(Fees(first=day, maker_bps=0, taker_bps=0),), carry=(row,))
+        data = facts(day_cut_utc_s=0, tz_offset_s=0, **changes)
+        ((_, found),) = carry_terms(cost, data, [cut])
+        return found
+
+    bitcoin = {"tick": "0.00001", "lot": "0.0001"}
+    assert step(None, **bitcoin) == 1 and step("0.00000001", **bitcoin) == 10
+    assert step("0.01", tick="0.01", lot="0.00001") == 100_000
+    assert compose(["data=demo"]).cost.carry[0].step == 1  # the venue's, in yen
+    with pytest.raises(UsageError, match=r"step=0\.005 is no whole number of data\.tick=1 × data\.lot=0\.01"):
+        step("0.005")
+
+
+def test_sharpe() -> None:
     daily = np.array([1.0, -1.0, 3.0, 0.0, 2.0, 1.0, -1.0, 3.0, 0.0, 2.0])
     assert sharpe(daily) == pytest.approx(np.mean(daily) / np.std(daily, ddof=1) * np.sqrt(365))
     assert sharpe(daily[:9]) is None and sharpe(np.zeros(20)) is None
-    assert drawdown(np.array([-2.0, 5.0, 1.0, 7.0, 6.0])) == 4.0
-    assert drawdown(np.array([-2.0, -1.0])) == 2.0  # a path begins at 0
+    # Sums are exact: the order of the days says nothing.
+    wide = np.array([1e16, 1.0, -1e16, 3.0, 0.5, 2.0, 1e8, -1e8, 7.0, 5.0])
+    assert sharpe(wide) == sharpe(np.sort(wide)) == sharpe(wide[::-1])
 
 
 def test_the_interval_of_the_mean_covers_it() -> None:
     """Independent hourly gains: the bootstrap's error is that of the mean."""
     times = np.arange(1, 40 * 24 + 1) * H
-    gained = np.random.default_rng(1).normal(1.0, 10.0, len(times))
+    gained = np.round(np.random.default_rng(1).normal(1e6, 1e7, len(times))).astype(np.int64)
     blocks = blocks_of(times, days_of(times - 1, 0, 0), 300 * S, min_blocks=20)
     assert blocks.count == 40  # whole days
-    found = mean_interval(gained, blocks, 40.0, resamples=2000, confidence=0.95, seed=1)
+    found = mean_interval(gained, blocks, 40e6, resamples=2000, confidence=0.95, seed=1)
     assert found is not None
-    mean, error = gained.sum() / 40, 10 * np.sqrt(24 / 40)
+    mean, error = gained.sum() / 40e6, 10 * np.sqrt(24 / 40)
     assert found.lo == pytest.approx(mean - 1.96 * error, abs=0.35 * error)
     assert found.hi == pytest.approx(mean + 1.96 * error, abs=0.35 * error)
     few = blocks_of(times[:5], days_of(times[:5] - 1, 0, 0), H, min_blocks=20)

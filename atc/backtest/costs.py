@@ -7,7 +7,7 @@ from datetime import date
 from fractions import Fraction
 
 from atc.config.schema import InstrumentFacts
-from atc.config.trading import Cost, missing_costs
+from atc.config.trading import Carry, Cost, missing_costs
 from atc.errors import UsageError
 from atc.events.business_day import DAY_NS, day_of
 
@@ -39,18 +39,32 @@ def taker_fees(cost: Cost, facts: InstrumentFacts, begin_ns: int, end_ns: int) -
     return found
 
 
-def carry_rates(cost: Cost, facts: InstrumentFacts, day_cuts: Sequence[int]) -> list[int]:
-    """Of each cut the rate of the business day that ends there, in 10⁻⁹ of the position's value.
+def carry_terms(cost: Cost, facts: InstrumentFacts, day_cuts: Sequence[int]) -> list[tuple[int, int]]:
+    """Of each cut what the business day that ends there has: the rate, in 10⁻⁹ of the position's value, and
+    the step that is rounded up to, in money units (tick × lot).
 
-    Raises UsageError as `require_costs`.
+    Raises UsageError as `require_costs`, and for a step that is no whole number of money units.
     """
-    rates = []
+    terms = []
     for cut in day_cuts:
         day = _day(facts, cut - 1)
         require_costs(cost, day, day)
-        (rate,) = (row.rate_pct for row in cost.carry if row.holds_on(day))
-        rates.append(round(Fraction(str(rate)) / 100 * E9))
-    return rates
+        (row,) = (row for row in cost.carry if row.holds_on(day))
+        terms.append((round(Fraction(str(row.rate_pct)) / 100 * E9), _step(row, facts)))
+    return terms
+
+
+def _step(row: Carry, facts: InstrumentFacts) -> int:
+    """Money units that the carry of a row is rounded up to."""
+    unit = Fraction(facts.tick) * Fraction(facts.lot)
+    steps = Fraction(1) if row.step is None else Fraction(row.step) / unit
+    if steps.denominator != 1:
+        raise UsageError(
+            f"cost.carry of {row.first}: step={row.step:f} is no whole number of data.tick={facts.tick:f} × "
+            f"data.lot={facts.lot:f}, the smallest amount that a backtest counts; give a multiple of it, or "
+            "step=null, which rounds up to it"
+        )
+    return int(steps)
 
 
 def bps_e6(bps: float) -> int:

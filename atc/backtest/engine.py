@@ -14,7 +14,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from atc.backtest.calendar import SECOND_NS, calendar_of
-from atc.backtest.costs import bps_e6, carry_rates, taker_fees
+from atc.backtest.costs import bps_e6, carry_terms, taker_fees
 from atc.backtest.units import LARGEST_LOTS, UNLIMITED_LOTS, Units
 from atc.config.schema import InstrumentFacts
 from atc.config.trading import Cost, Execution
@@ -22,6 +22,7 @@ from atc.errors import DataError
 from atc.events.catalog import Catalog, FileEntry
 from atc.events.parts import ahead, read_parts
 from atc.events.schema import KEYFRAME_NS, Kind, schema_of
+from atc.protocol.sealed_holdout import SealBrokenError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -60,6 +61,10 @@ class Market:
     make_engine: MakeEngine | None = None
     """None: the extension's."""
 
+    def before(self, end_ns: int) -> PastMarket:
+        """What of it comes before an instant, for those that select."""
+        return PastMarket(self, end_ns)
+
     @property
     def units(self) -> Units:
         """Of the instrument."""
@@ -69,6 +74,26 @@ class Market:
     def size_lots(self) -> int:
         """The whole position."""
         return self.units.lots("execution.size", self.execution.size)
+
+
+@dataclass(frozen=True)
+class PastMarket:
+    """A market up to an instant. Whatever learns gets this type and no `Market`, so that nothing that it
+    chooses knows what came later.
+    """
+
+    whole: Market
+    end_ns: int
+    """Not included, ns UTC."""
+
+    def trade(self, session: Session, progress: Callable[[float], object] = lambda _: None) -> Traded:
+        """As `trade`. Raises SealBrokenError for a session that reaches beyond the end."""
+        if session.span[1] > self.end_ns:
+            raise SealBrokenError(
+                f"a session until {session.span[1]} ns was asked for by something that learns, and what it "
+                f"may know ends at {self.end_ns} ns: nothing that selects may see what comes later"
+            )
+        return trade(self.whole, session, progress)
 
 
 @dataclass(frozen=True)
@@ -102,6 +127,8 @@ class Session:
     """By policy (n,) lots."""
     strategies: Sequence[Strategy]
     curve_s: int = 60
+    drawdowns: Sequence[tuple[str, str | None]] = ()
+    """Strategies whose drawdown is followed, and whose equity is taken off theirs; None: nobody's."""
 
 
 @dataclass(frozen=True)
@@ -113,6 +140,14 @@ class Traded:
     curve: pl.DataFrame
     days: pl.DataFrame
     totals: pl.DataFrame
+    drawdowns: pl.DataFrame
+    """`strategy`, `against` (null: nobody), `drawdown`: the largest fall from a peak so far, looked at after
+    everything that moves it.
+    """
+    given_up: pl.DataFrame
+    """`strategy`, `decision`, `ts_decision`, `orders`: searches of the best path that led to too many
+    positions; such a strategy is in no other table.
+    """
     span: Span
     units: Units
     _totals: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -123,6 +158,16 @@ class Traded:
     def of(self, strategy: str) -> dict[str, Any]:
         """The row of `totals` of a strategy."""
         return self._totals[strategy]
+
+    def has(self, strategy: str) -> bool:
+        """Whether it was there, and came to an end."""
+        return strategy in self._totals
+
+    def drawdown(self, strategy: str, against: str | None = None) -> int:
+        """One that was asked for, money units."""
+        rows = self.drawdowns.rows(named=True)
+        (fall,) = (r["drawdown"] for r in rows if (r["strategy"], r["against"]) == (strategy, against))
+        return int(fall)
 
 
 def trade(market: Market, session: Session, progress: Callable[[float], object] = lambda _: None) -> Traded:
@@ -154,20 +199,18 @@ def trade(market: Market, session: Session, progress: Callable[[float], object] 
         progress(1.0)
         found = engine.finish()
     except ValueError as error:
-        raise DataError(f"the backtest cannot go on: {error}{_way_out(str(error))}") from error
-    orders, fills, curve, days, totals = (
-        _frame(found[name]) for name in ("orders", "fills", "curve", "days", "totals")
-    )
-    return Traded(orders, fills, curve, days, totals, session.span, market.units)
-
-
-def _way_out(why: str) -> str:
-    """What a user can do about it, where that is known."""
-    if f"{ORACLE_PATH} has" not in why:
-        return ""
-    return (
-        ". So many positions can be reached where most orders fill in part: choose a smaller execution.size, "
-        "a larger execution.depth, or backtest=none"
+        raise DataError(f"the backtest cannot go on: {error}") from error
+    tables = {name: _frame(batch) for name, batch in found.items()}
+    return Traded(
+        orders=tables["orders"],
+        fills=tables["fills"],
+        curve=tables["curve"],
+        days=tables["days"],
+        totals=tables["totals"],
+        drawdowns=tables["drawdowns"],
+        given_up=tables["given_up"],
+        span=session.span,
+        units=market.units,
     )
 
 
@@ -178,6 +221,7 @@ def specification(market: Market, session: Session) -> str:
     calendar = calendar_of(facts, execution.no_new_entry_s, begin, end)
     largest = facts.largest_order
     fees = taker_fees(market.cost, facts, begin, end)
+    carry = carry_terms(market.cost, facts, calendar.day_cuts)
 
     def told(strategy: Strategy) -> dict[str, Any]:
         depth = Fraction(str(execution.depth if strategy.depth is None else strategy.depth))
@@ -198,14 +242,14 @@ def specification(market: Market, session: Session) -> str:
 
     return json.dumps(
         {
-            "tick_lot_per_quote": units.per_quote,
             "max_gap_ns": _ns(market.max_gap_s),
             "begin_ns": begin,
             "end_ns": end,
             "day_cuts_ns": list(calendar.day_cuts),
             "closed": [list(interval) for interval in calendar.closed],
             "no_new_entry": [list(interval) for interval in calendar.no_new_entry],
-            "carry_rate_e9": carry_rates(market.cost, facts, calendar.day_cuts),
+            "carry_rate_e9": [rate for rate, _ in carry],
+            "carry_step": [step for _, step in carry],
             "execution": {
                 "wait_ns": _ns(execution.wait_s),
                 "max_book_age_ns": _ns(execution.max_book_age_s),
@@ -217,6 +261,9 @@ def specification(market: Market, session: Session) -> str:
             },
             "curve_ns": session.curve_s * SECOND_NS,
             "strategies": [told(strategy) for strategy in session.strategies],
+            "drawdowns": [
+                {"strategy": strategy, "against": against} for strategy, against in session.drawdowns
+            ],
         }
     )
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from atc.backtest.engine import ORACLE_PATH, Span, Traded
 from atc.backtest.holdout import ALWAYS_HOLD, FLAT, STRATEGY, Walked
-from atc.backtest.statistics import drawdown, mean_interval, sharpe
+from atc.backtest.statistics import mean_interval, sharpe
 from atc.config.evaluation import Evaluation
 from atc.config.schema import InstrumentFacts
 from atc.evaluation.blocks import Blocks, blocks_of
@@ -29,6 +29,7 @@ OUTCOMES = (
     "crossed",
     "end_of_data",
     "no_new_entry",
+    "late_entry",
 )
 E4 = 10_000
 
@@ -138,31 +139,32 @@ def _paths(
 ) -> Figures:
     """Figures of days and of curves."""
     traded = walked.traded
+    money = traded.units.money
     mine, bench = daily(traded, STRATEGY), daily(traded, ALWAYS_HOLD)
     alpha = mine - bench
     times, equity = curve_of(traded, STRATEGY)
     _, held = curve_of(traded, ALWAYS_HOLD)
-    gained = np.diff(np.concatenate([[0.0], equity - held]))
+    gained = np.diff(equity - held, prepend=0)
     blocks = gain_blocks(times, traded.span, facts, horizon_ns=horizon_ns, min_blocks=evaluation.min_blocks)
     length = (traded.span[1] - traded.span[0]) / DAY_NS
     interval = mean_interval(
         gained,
         blocks,
-        length,
+        length * traded.units.per_quote,
         resamples=evaluation.resamples,
         confidence=evaluation.confidence,
         seed=seed,
     )
     return {
         "backtest/days": len(alpha),
-        "backtest/alpha_daily": float(np.sum(gained)) / length,
+        "backtest/alpha_daily": money(int(np.sum(gained))) / length,
         "backtest/alpha_daily/lo": None if interval is None else interval.lo,
         "backtest/alpha_daily/hi": None if interval is None else interval.hi,
         "backtest/alpha_daily/blocks": blocks.count,
         "backtest/sharpe": sharpe(mine),
         "backtest/alpha_sharpe": sharpe(alpha),
-        "backtest/drawdown": drawdown(equity),
-        "backtest/alpha_drawdown": drawdown(equity - held),
+        "backtest/drawdown": money(traded.drawdown(STRATEGY)),
+        "backtest/alpha_drawdown": money(traded.drawdown(STRATEGY, ALWAYS_HOLD)),
     }
 
 
@@ -177,12 +179,12 @@ def gain_blocks(
     return blocks_of(gained_at, days, horizon_ns, min_blocks=min_blocks)
 
 
-def curve_of(traded: Traded, strategy: str) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Times and equity (n,) of a strategy's curve, with the end of the span; quote currency."""
+def curve_of(traded: Traded, strategy: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Times and equity (n,) of a strategy's curve, with the end of the span; money units."""
     rows = traded.curve.filter(pl.col("strategy") == strategy)
     times = np.append(rows["ts"].to_numpy(), traded.span[1])
     equity = np.append(rows["equity"].to_numpy(), traded.of(strategy)["equity"])
-    return times, equity / traded.units.per_quote
+    return times, equity
 
 
 def _trading(traded: Traded) -> Figures:
@@ -192,6 +194,8 @@ def _trading(traded: Traded) -> Figures:
     span = traded.span[1] - traded.span[0]
     return {
         "backtest/orders": mine["submissions"],
+        "backtest/orders/capped": mine["capped"],
+        "backtest/orders/reduced": mine["reduced"],
         "backtest/fills": mine["fills"],
         "backtest/fill_rate": fill_rate(orders),
         "backtest/turnover": units.money(mine["turnover"]),
@@ -243,19 +247,19 @@ def _filled(orders: pl.DataFrame) -> pl.DataFrame:
 
 def _controls(walked: Walked) -> Figures:
     traded, money = walked.traded, walked.traded.units.money
-    bench = traded.of(ALWAYS_HOLD)["equity"]
-    mine, best = traded.of(STRATEGY)["equity"], traded.of(ORACLE_PATH)["equity"]
+    mine, bench = traded.of(STRATEGY)["equity"], traded.of(ALWAYS_HOLD)["equity"]
+    best = traded.of(ORACLE_PATH)["equity"] if traded.has(ORACLE_PATH) else None
     found: Figures = {"backtest/always_hold/pnl": money(bench)}
-    for name in (FLAT, ORACLE_PATH):
-        equity = traded.of(name)["equity"]
-        found[f"backtest/{name}/pnl"] = money(equity)
-        found[f"backtest/{name}/alpha"] = money(equity - bench)
-    draws = np.array([traded.of(name)["equity"] for name in walked.draws], dtype=np.float64)
+    for name, equity in ((FLAT, traded.of(FLAT)["equity"]), (ORACLE_PATH, best)):
+        found[f"backtest/{name}/pnl"] = None if equity is None else money(equity)
+        found[f"backtest/{name}/alpha"] = None if equity is None else money(equity - bench)
+    draws = [int(traded.of(name)["equity"]) for name in walked.draws]
+    known = best is not None and best > bench
     found |= {
-        "backtest/random/pnl": float(np.mean(draws)) / traded.units.per_quote,
-        "backtest/random/alpha": (float(np.mean(draws)) - bench) / traded.units.per_quote,
-        "backtest/random/fills": float(np.mean([traded.of(name)["fills"] for name in walked.draws])),
-        "backtest/random/beaten": float(np.mean(draws < mine)),
-        "backtest/oracle_path/captured": (mine - bench) / (best - bench) if best > bench else None,
+        "backtest/random/pnl": money(sum(draws)) / len(draws),
+        "backtest/random/alpha": money(sum(draws) - len(draws) * bench) / len(draws),
+        "backtest/random/fills": sum(traded.of(name)["fills"] for name in walked.draws) / len(draws),
+        "backtest/random/beaten": sum((draw < mine) + (draw <= mine) for draw in draws) / (2 * len(draws)),
+        "backtest/oracle_path/captured": (mine - bench) / (best - bench) if known else None,
     }
     return found

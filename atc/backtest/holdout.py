@@ -82,8 +82,9 @@ def walk(
         Strategy(STRATEGY, STRATEGY, log=True, curve=True),
         Strategy(ALWAYS_HOLD, BENCHMARK, log=True, curve=True),
         Strategy(FLAT, FLAT, log=True, curve=True),
-        Strategy(ORACLE_PATH, ORACLE_PATH, log=True, curve=True),
     ]
+    if config.oracle_path:
+        strategies.append(Strategy(ORACLE_PATH, ORACLE_PATH, log=True, curve=True))
     shown = random_name(0)
     strategies += [Strategy(name, name, log=name == shown, curve=name == shown) for name in chance]
     for cell in cells:
@@ -100,7 +101,8 @@ def walk(
     if riders is not None:
         targets |= riders.targets
         strategies += riders.strategies
-    session = Session(decisions.span, decisions.ts_close, targets, strategies, config.curve_s)
+    drawdowns = ((STRATEGY, None), (STRATEGY, ALWAYS_HOLD))
+    session = Session(decisions.span, decisions.ts_close, targets, strategies, config.curve_s, drawdowns)
     return Walked(trade(market, session, progress), tuple(chance), cells, sizes, decisions)
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import polars as pl
 
 from atc.backtest.controls import random_name
 from atc.backtest.engine import ORACLE_PATH, Traded
 from atc.backtest.figures import Split, curve_of, edge_of, fill_rate
 from atc.backtest.holdout import ALWAYS_HOLD, FLAT, STRATEGY, Walked
+from atc.events.business_day import DAY_NS
 
 RANDOM = "random"
 _ROW = ("ts_recv", "ev_seq", "score")
@@ -75,15 +77,27 @@ def _with_fills(traded: Traded) -> pl.DataFrame:
 
 def _equity(walked: Walked) -> pl.DataFrame:
     """Equity of the policy and its controls at each point of the curve, quote currency."""
-    times, mine = curve_of(walked.traded, STRATEGY)
-    columns = {"ts": times, STRATEGY: mine}
-    for name in (ALWAYS_HOLD, FLAT, ORACLE_PATH):
-        columns[name] = curve_of(walked.traded, name)[1]
-    columns[RANDOM] = curve_of(walked.traded, random_name(0))[1]
-    # Whole money units again: a difference of floats is a hair off.
-    per_quote = walked.traded.units.per_quote
-    alpha = ((pl.col(STRATEGY) - pl.col(ALWAYS_HOLD)) * per_quote).round() / per_quote
-    return pl.DataFrame(columns).with_columns(alpha=alpha)
+    traded = walked.traded
+    names = {STRATEGY: STRATEGY, ALWAYS_HOLD: ALWAYS_HOLD, FLAT: FLAT, ORACLE_PATH: ORACLE_PATH}
+    names[RANDOM] = random_name(0)
+    curves = {column: curve_of(traded, name) for column, name in names.items() if traded.has(name)}
+    money = pl.DataFrame({column: equity for column, (_, equity) in curves.items()})
+    money = money.with_columns(alpha=pl.col(STRATEGY) - pl.col(ALWAYS_HOLD))
+    if ORACLE_PATH not in curves:
+        money = money.with_columns(pl.lit(None, pl.Int64).alias(ORACLE_PATH))
+    in_quote = (pl.all() / traded.units.per_quote).cast(pl.Float64)
+    times = pl.Series("ts", curves[STRATEGY][0])
+    return money.select(in_quote).select(times, *names, "alpha")
+
+
+def equity_series(equity: pl.DataFrame, most: int) -> dict[str, list[float]]:
+    """At most `most` points of the table `equity`, evenly spread, the first and the last among them: `day`
+    since the first, then each curve that there is.
+    """
+    rows = np.unique(np.linspace(0, equity.height - 1, min(most, equity.height)).round().astype(np.int64))
+    days = ((pl.col("ts") - equity["ts"][0]) / DAY_NS).alias("day")
+    shown = equity[rows].select(days, pl.exclude("ts"))
+    return {name: shown[name].to_list() for name in shown.columns if shown[name].null_count() == 0}
 
 
 def _sensitivity(walked: Walked) -> pl.DataFrame:

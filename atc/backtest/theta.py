@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atc.backtest.decisions import Decisions
-from atc.backtest.engine import BENCHMARK, Market, Session, Strategy, trade
+from atc.backtest.engine import BENCHMARK, PastMarket, Session, Strategy
 from atc.backtest.policy import (
     NEVER_SHORT,
     ClassShares,
@@ -31,16 +31,29 @@ class Learned:
     alpha: float | None = None
     """Of the chosen thresholds on validation, in quote currency: the largest of many, so it flatters."""
     tried: int = 0
+    leaving: Candidate | None = None
+    """The best of those that traded more than holding does; None where none did, or none was tried."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """Thresholds, and what they earned on validation."""
+
+    at: Thresholds
+    alpha: float
+    """Over always HOLD, in quote currency."""
 
 
 def learn(
     policy: Policy,
-    market: Market,
+    market: PastMarket,
     decisions: Decisions,
     class_shares: NDArray[np.float64],
     progress: Progress = lambda _: None,
 ) -> Learned:
-    """Fits `policy` on the decisions of validation; `class_shares`: those of its judged rows."""
+    """Fits `policy` on the decisions of validation; `class_shares`: those of its judged rows. `market` ends
+    where validation does.
+    """
     match policy:
         case ClassPolicy() | ConfidencePolicy():
             return Learned(ClassShares(class_shares))
@@ -48,12 +61,14 @@ def learn(
             return _thresholds(policy, market, decisions, progress)
 
 
-def _thresholds(policy: ThresholdPolicy, market: Market, decisions: Decisions, progress: Progress) -> Learned:
+def _thresholds(
+    policy: ThresholdPolicy, market: PastMarket, decisions: Decisions, progress: Progress
+) -> Learned:
     """First the long side as if there were no fitted short one, then the short side, which may push the long
     one up where that was fitted: a pass each.
     """
     short = NEVER_SHORT if policy.theta_short is None else policy.theta_short
-    tried, alpha = 0, None
+    tried, alpha, leaving = 0, None, None
     if policy.theta is not None:
         long = policy.theta
     else:
@@ -62,16 +77,18 @@ def _thresholds(policy: ThresholdPolicy, market: Market, decisions: Decisions, p
         least = least_long(short, policy.hysteresis)
         longs = [least, *(theta for theta in grid(policy, decisions) if theta > least)]
         candidates = [Thresholds(theta, short) for theta in longs]
-        chosen, alpha = _best(policy, market, decisions, candidates, progress)
-        long, tried = chosen.long, len(candidates)
+        best, leaving = _best(policy, market, decisions, candidates, progress)
+        long, alpha, tried = best.at.long, best.alpha, len(candidates)
     if not policy.short or policy.theta_short is not None:
-        return Learned(Thresholds(long, short), alpha, tried)
+        return Learned(Thresholds(long, short), alpha, tried, leaving)
     pairs = [(max(long, least_long(theta, policy.hysteresis)), theta) for theta in grid(policy, decisions)]
     if policy.theta is not None:
         pairs = [pair for pair in pairs if pair[0] == long]
     candidates = [Thresholds(long), *(Thresholds(*pair) for pair in pairs)]
-    chosen, alpha = _best(policy, market, decisions, candidates, progress)
-    return Learned(chosen, alpha, tried + len(candidates))
+    best, other = _best(policy, market, decisions, candidates, progress)
+    left = [one for one in (leaving, other) if one is not None]
+    leaving = max(left, key=lambda one: one.alpha) if left else None
+    return Learned(best.at, best.alpha, tried + len(candidates), leaving)
 
 
 def least_long(short: float, hysteresis: float) -> float:
@@ -91,29 +108,40 @@ def grid(policy: ThresholdPolicy, decisions: Decisions) -> list[float]:
 
 def _best(
     policy: ThresholdPolicy,
-    market: Market,
+    market: PastMarket,
     decisions: Decisions,
     candidates: Sequence[Thresholds],
     progress: Progress,
-) -> tuple[Thresholds, float]:
-    """The candidate with the largest PnL, the first of equals, and its alpha; one pass over the events."""
+) -> tuple[Candidate, Candidate | None]:
+    """The candidate with the largest PnL, and of those that traded beyond the benchmark; the first of equals.
+    One pass over the events.
+    """
     names = [f"theta_{number}" for number in range(len(candidates))]
     targets = {
-        name: target_lots(positions(policy, decisions, candidate), market.size_lots)
+        name: target_lots(positions(policy, decisions, candidate), market.whole.size_lots)
         for name, candidate in zip(names, candidates, strict=True)
     }
     strategies = [Strategy(BENCHMARK, BENCHMARK), *(Strategy(name, name) for name in names)]
-    traded = trade(market, Session(decisions.span, decisions.ts_close, targets, strategies), progress)
-    pnl = [int(traded.of(name)["equity"]) for name in names]
-    best = pnl.index(max(pnl))
-    return candidates[best], traded.units.money(pnl[best] - traded.of(BENCHMARK)["equity"])
+    traded = market.trade(Session(decisions.span, decisions.ts_close, targets, strategies), progress)
+    held = traded.of(BENCHMARK)
+    rows = [traded.of(name) for name in names]
+    found = [
+        Candidate(candidate, traded.units.money(row["equity"] - held["equity"]))
+        for candidate, row in zip(candidates, rows, strict=True)
+    ]
+    left = [one for one, row in zip(found, rows, strict=True) if row["turnover_lots"] > held["turnover_lots"]]
+    # Of equal ones `max` takes the first.
+    return max(found, key=lambda one: one.alpha), max(left, key=lambda one: one.alpha, default=None)
 
 
 def metrics_of(learned: Learned) -> dict[str, float | None]:
     """For metrics.json: thresholds (null where there are none) and what they earned on validation."""
     at = learned.fitted if isinstance(learned.fitted, Thresholds) else None
+    leaving = learned.leaving
     return {
         "backtest/theta": None if at is None else at.long,
         "backtest/theta_short": None if at is None or at.short == NEVER_SHORT else at.short,
         "backtest/valid/alpha": learned.alpha,
+        "backtest/valid/leaving/theta": None if leaving is None else leaving.at.long,
+        "backtest/valid/leaving/alpha": None if leaving is None else leaving.alpha,
     }

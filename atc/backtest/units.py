@@ -26,14 +26,12 @@ class Units:
 
     @classmethod
     def of(cls, facts: InstrumentFacts) -> Units:
-        """Raises UsageError where a unit of the quote currency, to which carry is rounded up, is no whole
-        number of tick × lot.
-        """
+        """Raises UsageError where a unit of the quote currency is no whole number of tick × lot."""
         per_quote = 1 / (Fraction(facts.tick) * Fraction(facts.lot))
         if per_quote.denominator != 1:
             raise UsageError(
-                f"data.tick={facts.tick} × data.lot={facts.lot} is no whole part of the quote currency, and "
-                "carry is rounded up to whole units of that; choose backtest=none"
+                f"data.tick={facts.tick} × data.lot={facts.lot} is no whole part of a unit of the quote "
+                "currency, and a backtest counts money in them; choose backtest=none"
             )
         return cls(facts.tick, facts.lot, int(per_quote))
 

@@ -14,10 +14,13 @@ PREFIX = {"forward": "backtest/waterfall", "reverse": "backtest/waterfall_revers
 
 
 def waterfall_figures(falls: Mapping[str, Fall], traded: Traded) -> dict[str, float | None]:
-    """By step what it changes, in quote currency; null for a step that is not shown apart."""
+    """By step what it changes, in quote currency; null for a step that is not shown apart, and all where
+    there is no fall.
+    """
     return {
-        f"{prefix}/{step}": traded.units.money(falls[way].steps[step]) if step in falls[way].steps else None
+        f"{prefix}/{step}": traded.units.money(steps[step]) if step in steps else None
         for way, prefix in PREFIX.items()
+        for steps in [falls[way].steps if way in falls else {}]
         for step in STEPS
     }
 

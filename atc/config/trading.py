@@ -156,6 +156,9 @@ class Carry(_Dated):
 
     rate_pct: Float = Field(ge=0, le=100)
     """Per cent of its value, long or short."""
+    step: Step | None = None
+    """What is charged is rounded up to a multiple of this, in quote currency (1: whole yen). null: to the
+    smallest amount that there is, tick × lot, as fees are."""
 
 
 class Cost(Slice):
@@ -217,6 +220,9 @@ class Backtest(Slice):
     """What is computed of the decisions on the holdout, in one pass over its events."""
 
     enabled: bool
+    oracle_path: bool = True
+    """Whether the best path in hindsight is searched, which bounds every policy; false: its figures are
+    null."""
     curve_s: Int = Field(default=60, ge=1, le=86_400)
     """Seconds between the points of the equity curve."""
     random_draws: Int = Field(default=20, ge=1, le=1000)

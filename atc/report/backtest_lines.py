@@ -20,6 +20,11 @@ _CONTROLS = (
     ("random, mean", "random"),
     ("oracle path", "oracle_path"),
 )
+_OUTCOME = "backtest/outcome/"
+_CUT = (
+    ("of these cut to the largest order", "backtest/orders/capped"),
+    ("of these cut to what reduces", "backtest/orders/reduced"),
+)
 _PARTS = (("price", "price"), ("spread, impact", "spread_impact"), ("fees", "fees"), ("carry", "carry"))
 
 
@@ -30,6 +35,7 @@ def backtest_tables(config: Mapping[str, object], metrics: Metrics) -> list[Tabl
     return [
         _money(config, metrics),
         _split(config, metrics),
+        _outcomes(metrics),
         *waterfall_table(quote_currency(config), metrics),
     ]
 
@@ -64,6 +70,20 @@ def _split(config: Mapping[str, object], metrics: Metrics) -> Table:
     return table
 
 
+def _outcomes(metrics: Metrics) -> Table:
+    """What became of the orders, and which of them were cut; all that occurred."""
+    table = new_table("orders of the strategy", right=("orders",))
+    found = {key.rpartition("/")[2]: n for key, n in metrics.items() if key.startswith(_OUTCOME) and n}
+    for outcome, count in sorted(found.items(), key=lambda one: -one[1]):
+        table.add_row(outcome.replace("_", " "), f"{count:,.0f}")
+    if table.rows:
+        table.rows[-1].end_section = True
+    for title, key in _CUT:
+        if metrics.get(key):
+            table.add_row(title, _whole(metrics, key))
+    return table
+
+
 def backtest_sentences(folder: str, config: Mapping[str, object], metrics: Metrics) -> list[str]:
     """`folder`: of the run, as people write it. Empty for a run without a backtest."""
     if metrics.get("backtest/pnl") is None:
@@ -88,7 +108,7 @@ def _learned(config: Mapping[str, object], metrics: Metrics) -> list[str]:
     chosen = []
     if policy.get("theta") is None:
         if theta == 0:
-            return ["On validation no theta of the grid earned more than never leaving, so the policy holds."]
+            return [_never_left(config, metrics)]
         chosen.append(f"long from a score of {theta:.4f}")
     if policy.get("short") and policy.get("theta_short") is None:
         chosen.append("never short" if short is None else f"short from {short:.4f} down")
@@ -96,6 +116,20 @@ def _learned(config: Mapping[str, object], metrics: Metrics) -> list[str]:
         f"On validation, {' and '.join(chosen)} earned most of the grid, alpha {earned:+,.0f} "
         f"{quote_currency(config)} there, which flatters."
     ]
+
+
+def _never_left(config: Mapping[str, object], metrics: Metrics) -> str:
+    """Why all that follows is what holding earns."""
+    best, at = metrics.get("backtest/valid/leaving/alpha"), metrics.get("backtest/valid/leaving/theta")
+    said = "The policy never left: on validation no theta earned more than always HOLD"
+    if best is None or at is None:
+        return f"{said}, and none left. What is told of the strategy is what holding earns."
+    quote = quote_currency(config)
+    rest = f"lost {-best:,.0f} {quote} against it" if best < 0 else "earned as much as it"
+    return (
+        f"{said}; the best that left, at scores below {at:.4f}, {rest} there. What is told of the "
+        "strategy is what holding earns."
+    )
 
 
 def _alpha(config: Mapping[str, object], metrics: Metrics) -> str:
@@ -129,8 +163,10 @@ def _trades(config: Mapping[str, object], metrics: Metrics) -> str:
         for name, word in (("buy", "bought"), ("sell", "sold"))
         if metrics.get(f"backtest/{name}/actual_px") is not None
     )
+    beyond = metrics.get("backtest/outcome/end_of_data")
+    unmet = f", {beyond:,.0f} of them past the last event, where nothing is filled" if beyond else ""
     return (
-        f"{_whole(metrics, 'backtest/orders')} orders, {filled} of their size filled; "
+        f"{_whole(metrics, 'backtest/orders')} orders{unmet}, {filled} of their size filled; "
         f"{_whole(metrics, 'backtest/turnover_size')} {base} "
         f"({_money_cell(metrics, 'backtest/turnover')} {quote}) traded; of the time {held}. On average "
         f"{prices}: {_bps(metrics, 'backtest/slippage_bps')} worse."
@@ -151,10 +187,12 @@ def _chance(config: Mapping[str, object], metrics: Metrics) -> str:
     draws = _part(config, "backtest").get("random_draws")
     beaten, captured = metrics.get("backtest/random/beaten"), metrics.get("backtest/oracle_path/captured")
     said = f"Of {draws} strategies with its wishes at random times, "
-    if beaten == 0 and metrics.get("backtest/alpha") == metrics.get("backtest/alpha_drawdown") == 0:
+    if beaten == 0.5 and metrics.get("backtest/alpha") == metrics.get("backtest/alpha_drawdown") == 0:
         said += "all hold as it does"
     else:
-        said += f"{beaten:.0%} earn less" if beaten is not None else "none was tried"
+        said += f"{beaten:.0%} earn less (equal ones count half)" if beaten is not None else "none was tried"
+    if metrics.get("backtest/oracle_path/pnl") is None:
+        return f"{said}; there is no oracle path beside it."
     return f"{said}; of the oracle path's alpha it takes {DASH if captured is None else f'{captured:.1%}'}."
 
 

@@ -74,6 +74,18 @@ Curves = Mapping[str, Sequence[float]]
 
 
 @dataclass(frozen=True)
+class Series:
+    """Curves over something else than iterations."""
+
+    axis: str
+    """What `at` counts, such as `day`."""
+    at: Sequence[float]
+    """(n,) ascending."""
+    columns: Mapping[str, Sequence[float | None]]
+    """By name (n,) each."""
+
+
+@dataclass(frozen=True)
 class Outcome:
     """What an evaluation reports."""
 
@@ -93,6 +105,8 @@ class Outcome:
     """Rows of the importance table."""
     tables: Mapping[str, pl.DataFrame] = field(default_factory=dict)
     """Further tables by name; each becomes `<name>.parquet` in the run folder."""
+    series: Mapping[str, Series] = field(default_factory=dict)
+    """By name: what the tracker draws; some thousand points at most."""
 
 
 L = TypeVar("L")

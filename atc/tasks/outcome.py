@@ -21,11 +21,14 @@ from atc.tasks.market_data import MarketData
 from atc.tasks.predictions import Decided, Judged, predictions_of
 from atc.tasks.refitting import REFIT, ageing
 from atc.tasks.tables import Places, further_figures
-from atc.tasks.trading import trades_of
+from atc.tasks.trading import learn_policy, trades_of
 
 
 def outcome_of(config: RunConfig, market: MarketData, loaded: Loaded, fitted: Fitted, desk: Desk) -> Outcome:
     """Scores all three models, compares them on the holdout and trades there, unless the run is sealed."""
+    heads = heads_of(config, loaded)
+    # Before the holdout opens, which stays closed meanwhile.
+    policy = learn_policy(config, market, loaded, heads, fitted.by_name[MODEL], desk)
     with desk.stage("evaluate"):
         train = loaded.parts.train
         sealed = loaded.parts.holdout
@@ -35,7 +38,6 @@ def outcome_of(config: RunConfig, market: MarketData, loaded: Loaded, fitted: Fi
             holdout = Judged.labelled(everything.take(held))
         places = Places(Judged(loaded.valid, loaded.valid_judged), holdout)
         scores, raw = _scores(train, places, fitted)
-        heads = heads_of(config, loaded)
         report = evaluate(
             heads=heads,
             train_y=train.y,
@@ -47,8 +49,8 @@ def outcome_of(config: RunConfig, market: MarketData, loaded: Loaded, fitted: Fi
         )
         further = further_figures(config, heads, train=train, places=places, scores=scores, raw=raw)
         of_folds = figures_of(config, loaded, fitted.folds)
-    further = further.plus(trades_of(config, market, loaded, heads, places, scores[MODEL], desk))
     by_named = scores[MODEL]
+    further = further.plus(trades_of(config, market, loaded, heads, places, by_named.holdout, policy, desk))
     judged = {"valid": (places.valid, by_named.valid, loaded.train_range)}
     if holdout is not None and by_named.holdout is not None:
         judged["holdout"] = (holdout, by_named.holdout, everything)
@@ -73,6 +75,7 @@ def outcome_of(config: RunConfig, market: MarketData, loaded: Loaded, fitted: Fi
         },
         predictions=predictions_of(decided),
         tables={**further.tables, "age": aged.table},
+        series=further.series,
         spans={**described_folds(fitted.folds), **loaded.described},
         notes=(
             *warnings.values(),

@@ -19,6 +19,7 @@ from atc.evaluation.reliability import CALIBRATED, calibration_figures, reliabil
 from atc.evaluation.report import MODEL, Metrics, Scored, draws_of
 from atc.features.sets import set_columns
 from atc.protocol.dataset import Block, Dataset
+from atc.tasks.base import Series
 from atc.tasks.predictions import Judged
 
 _MOMENTS = ("before", "after")
@@ -45,6 +46,7 @@ class Further:
     metrics: Metrics = field(default_factory=dict)
     tables: Mapping[str, pl.DataFrame] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    series: Mapping[str, Series] = field(default_factory=dict)
 
     def plus(self, other: Further) -> Further:
         """Both."""
@@ -52,6 +54,7 @@ class Further:
             {**self.metrics, **other.metrics},
             {**self.tables, **other.tables},
             (*self.notes, *other.notes),
+            {**self.series, **other.series},
         )
 
 

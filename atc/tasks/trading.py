@@ -1,24 +1,30 @@
-"""The backtest of a run: scores as decisions, thresholds from validation, trades on the holdout."""
+"""The backtest of a run: scores as decisions, thresholds from validation, trades on the holdout.
+
+What is learned is learned before the holdout opens, from a market that ends where validation does.
+"""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from atc.backtest.decisions import Decisions, decisions_of
-from atc.backtest.engine import Market
+from atc.backtest.engine import ORACLE_PATH, Market
 from atc.backtest.figures import figures_of
-from atc.backtest.holdout import walk
+from atc.backtest.holdout import Walked, walk
 from atc.backtest.policy import Thresholds, can_short, positions
-from atc.backtest.tables import tables_of
+from atc.backtest.tables import equity_series, tables_of
 from atc.backtest.theta import Learned, learn, metrics_of
 from atc.backtest.waterfall import Plan, plan_of
 from atc.backtest.waterfall import Scored as Ranked
 from atc.backtest.waterfall_tables import waterfall_figures, waterfall_table
 from atc.config.schema import RunConfig, SimulatedData
 from atc.evaluation.head import Head
-from atc.evaluation.report import Scored
-from atc.tasks.base import Desk
+from atc.protocol.sealed_holdout import fit_in_progress
+from atc.tasks.base import Desk, Series
+from atc.tasks.fitting import FittedModel
 from atc.tasks.loaded import Loaded
 from atc.tasks.market_data import MarketData
 from atc.tasks.predictions import Judged
@@ -26,6 +32,8 @@ from atc.tasks.tables import Further, Places
 from atc.tasks.truth_scores import truth_scores
 
 SECOND_NS = 1_000_000_000
+CURVE_POINTS = 2_000
+"""Of the curve that the tracker gets; the table has all."""
 HEADLINE = ("pnl", "alpha", "alpha_daily", "alpha_sharpe", "breakeven_cost_bps")
 """Figures that are null, not absent, where a backtest was asked for and none is possible."""
 
@@ -44,38 +52,66 @@ def why_not(config: RunConfig, heads: tuple[Head, ...], *, sealed: bool) -> str 
     return None
 
 
+@dataclass(frozen=True)
+class FittedPolicy:
+    """What a policy learned, and of what."""
+
+    learned: Learned
+    valid: Decisions
+    """Those of validation."""
+
+
+def learn_policy(  # noqa: PLR0917  # all of them are different things
+    config: RunConfig,
+    data: MarketData,
+    loaded: Loaded,
+    heads: tuple[Head, ...],
+    named: FittedModel,
+    desk: Desk,
+) -> FittedPolicy | None:
+    """What the policy learns from the scores of the named model on validation; no holdout opens meanwhile.
+    None where nothing will be traded.
+
+    Raises DataError where the scores do not cover the span, UsageError for costs without a row for a date.
+    """
+    if why_not(config, heads, sealed=loaded.parts.holdout.sealed) is not None:
+        return None
+    number = _traded_head(config, heads)
+    head, place = heads[number], Judged(loaded.valid, loaded.valid_judged)
+    span = (loaded.split.valid_start_ns, loaded.spans.train[1])
+    with fit_in_progress(), desk.stage("policy"), desk.bar("policy", 1.0, "passes") as bar:
+        scores = head.own(named.scores(place.rows))
+        decisions = _decisions(config, place, scores, span, len(loaded.split.valid_decisions))
+        market = _market(config, data).before(span[1])
+        learned = learn(config.policy, market, decisions, _shares(place, head, number), bar.update)
+    return FittedPolicy(learned, decisions)
+
+
 def trades_of(  # noqa: PLR0917  # all of them are different things
     config: RunConfig,
     data: MarketData,
     loaded: Loaded,
     heads: tuple[Head, ...],
     places: Places,
-    scored: Scored,
+    scores: NDArray[np.float64] | None,
+    policy: FittedPolicy | None,
     desk: Desk,
 ) -> Further:
-    """Trades on the holdout where it is open, as the policy says after validation was asked.
+    """Trades on the holdout where it is open, as the fitted policy says.
 
-    `scored`: of the named model, all rows. Raises DataError where the scores do not cover a span, UsageError
-    for costs without a row for a date.
+    `scores`: of the named model, the holdout's rows. Raises as `learn_policy`.
     """
-    reason = why_not(config, heads, sealed=places.holdout is None)
-    if reason is not None or places.holdout is None or scored.holdout is None:
+    if places.holdout is None or scores is None or policy is None:
         keys = HEADLINE if config.backtest.enabled else ()
+        reason = why_not(config, heads, sealed=places.holdout is None)
         return Further(metrics={f"backtest/{key}": None for key in keys}, notes=(str(reason),))
     number = _traded_head(config, heads)
-    head = heads[number]
-    market = Market(
-        data.facts, data.catalog, config.execution, config.cost, max_gap_s=config.sampling.max_gap_s
-    )
-    split, spans = loaded.split, loaded.spans
-    valid_span = (split.valid_start_ns, spans.train[1])
-    valid = _decisions(config, places.valid, head.own(scored.valid), valid_span, len(split.valid_decisions))
+    head, market = heads[number], _market(config, data)
+    learned, split, spans = policy.learned, loaded.split, loaded.spans
     holdout = _decisions(
-        config, places.holdout, head.own(scored.holdout), spans.holdout, len(split.holdout_decisions)
+        config, places.holdout, head.own(scores), spans.holdout, len(split.holdout_decisions)
     )
-    with desk.stage("policy"), desk.bar("policy", 1.0, "passes") as bar:
-        learned = learn(config.policy, market, valid, _shares(places.valid, head, number), bar.update)
-    fall = _waterfall(config, market, valid, holdout, learned, head, desk)
+    fall = _waterfall(config, market, policy, holdout, head, desk)
     with desk.stage("backtest"), desk.bar("backtest", 1.0, "passes") as bar:
         wished = positions(config.policy, holdout, learned.fitted)
         walked = walk(
@@ -92,34 +128,64 @@ def trades_of(  # noqa: PLR0917  # all of them are different things
         )
         tables = tables_of(walked)
         if fall is not None:
-            falls = fall.falls(walked.traded)
+            # It begins with the best path, so without that there is none.
+            falls = fall.falls(walked.traded) if walked.traded.given_up.is_empty() else {}
             figures |= waterfall_figures(falls, walked.traded)
-            tables["waterfall"] = waterfall_table(falls, walked.traded)
+            if falls:
+                tables["waterfall"] = waterfall_table(falls, walked.traded)
+    late = int(np.count_nonzero(places.holdout.rows.keys["ts_close"].to_numpy() >= spans.holdout[1]))
     notes = [
         f"backtest: {len(holdout):,} decisions from {places.holdout.rows.n_rows:,} rows; rows that became "
         "known at one instant are one decision"
+        + (f", and {late:,} that became known after the end of the holdout are none" if late else ""),
+        *oracle_notes(config, walked),
     ]
     if len(heads) > 1:
         notes.append(f"backtest: trades on head {head.name}: its horizon is nearest to the orders' interval")
-    return Further(metrics_of(learned) | figures, tables, tuple(notes))
+    curve = equity_series(tables["equity"], CURVE_POINTS)
+    series = {"backtest_curve": Series("day", curve.pop("day"), curve)}
+    return Further(metrics_of(learned) | figures, tables, tuple(notes), series)
+
+
+def _market(config: RunConfig, data: MarketData) -> Market:
+    return Market(
+        data.facts, data.catalog, config.execution, config.cost, max_gap_s=config.sampling.max_gap_s
+    )
+
+
+def oracle_notes(config: RunConfig, walked: Walked) -> list[str]:
+    """Why there is no oracle path, where there is none."""
+    if walked.traded.has(ORACLE_PATH):
+        return []
+    if not config.backtest.oracle_path:
+        return [
+            "backtest: no oracle path was asked for (backtest.oracle_path=false), so there is no waterfall"
+        ]
+    at = walked.traded.given_up.row(0, named=True)
+    return [
+        f"backtest: the oracle path was given up at decision {at['decision']:,} of "
+        f"{len(walked.decisions):,}, after {at['orders']:,} orders: most fill in part, and each leads "
+        "to a position of its own, more than can be followed; its figures and those of the waterfall "
+        "are null, all others stand. A smaller execution.size or a larger execution.depth makes it possible"
+    ]
 
 
 def _waterfall(  # noqa: PLR0917  # all of them are different things
     config: RunConfig,
     market: Market,
-    valid: Decisions,
+    policy: FittedPolicy,
     holdout: Decisions,
-    learned: Learned,
     head: Head,
     desk: Desk,
 ) -> Plan | None:
-    """None where none is asked for."""
+    """None where none is asked for, and without an oracle path, with which it begins."""
     asked = config.backtest.waterfall
-    if not asked.enabled:
+    if not (asked.enabled and config.backtest.oracle_path):
         return None
-    own = learned.fitted if isinstance(learned.fitted, Thresholds) else None
+    fitted = policy.learned.fitted
+    own = fitted if isinstance(fitted, Thresholds) else None
     classes = holdout.probabilities.shape[1]
-    model = Ranked(holdout.score, valid.score, can_short(config.policy, classes), own)
+    model = Ranked(holdout.score, policy.valid.score, can_short(config.policy, classes), own)
     truth = None
     if asked.continuations and isinstance(config.data, SimulatedData):
         truth = truth_scores(

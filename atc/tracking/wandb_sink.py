@@ -83,20 +83,27 @@ class WandbSink:
         columns: equally long sequences, such as `train/auc` and `valid/auc`; what is null or not finite is
         left out.
         """
+        longest = max(map(len, columns.values()), default=0)
+        self.series(prefix, "iteration", range(1, longest + 1), columns)
+
+    def series(
+        self, prefix: str, axis: str, at: Sequence[float], columns: Mapping[str, Sequence[float | None]]
+    ) -> None:
+        """As `curves`, against `<prefix>/<axis>`, which is `at` in each line."""
 
         def log(run: Run) -> None:
-            step = f"{prefix}/iteration"
+            step = f"{prefix}/{axis}"
             run.define_metric(step, summary="none", hidden=True)
             for column in columns:
                 run.define_metric(f"{prefix}/{column}", step_metric=step, summary="none")
-            for index, values in enumerate(zip(*columns.values(), strict=True)):
+            for place, *values in zip(at, *columns.values(), strict=True):
                 line = dict(zip((f"{prefix}/{column}" for column in columns), values, strict=True))
                 shown = {
                     key: value for key, value in line.items() if value is not None and math.isfinite(value)
                 }
-                run.log({step: index + 1, **shown})
+                run.log({step: place, **shown})
 
-        self._guarded("curves", self._with_run(log))
+        self._guarded(prefix, self._with_run(log))
 
     def importance(self, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         """Logs the table `importance`, one row an input, such as columns feature, gain, splits."""

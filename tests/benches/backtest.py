@@ -162,14 +162,18 @@ class Market:
         cuts = [begin + DAY_NS * day for day in range(1, self.count + 1)]
         return json.dumps(
             {
-                "tick_lot_per_quote": 100, "max_gap_ns": MAX_GAP_NS, "begin_ns": begin, "end_ns": end,
-                "day_cuts_ns": cuts, "carry_rate_e9": [400_000] * len(cuts), "closed": [],
+                "max_gap_ns": MAX_GAP_NS, "begin_ns": begin, "end_ns": end,
+                "day_cuts_ns": cuts, "carry_rate_e9": [400_000] * len(cuts),
+                "carry_step": [100] * len(cuts), "closed": [],
                 "no_new_entry": [[cut - 900 * SECOND, cut] for cut in cuts], "curve_ns": 60 * SECOND,
                 "execution": {
                     "wait_ns": 600_000_000, "max_book_age_ns": 5 * SECOND, "max_slippage_bps_e6": 20_000_000,
                     "min_interval_ns": 300 * SECOND, "max_order_lots": 10_000,
                 },
                 "strategies": strategies,
+                "drawdowns": [
+                    {"strategy": "policy", "against": None}, {"strategy": "policy", "against": "benchmark"}
+                ],
             }
         )  # fmt: skip
 

@@ -29,6 +29,7 @@ OUTCOMES = (
     "crossed",
     "end_of_data",
     "no_new_entry",
+    "late_entry",
 )
 Row = dict[str, Any]
 
@@ -68,6 +69,7 @@ class Market:
         self._ts = [moment.ts for moment in self.moments]
         self.book_moments = [moment for moment in self.moments if moment.messages]
         self._book_ts = [moment.ts for moment in self.book_moments]
+        self.whole = _whole(message for moment in self.book_moments for message in moment.messages)
 
     def at(self, t: int) -> Moment | None:
         """The known book at `t`, everything up to and with `t` included; None: unknown."""
@@ -115,6 +117,29 @@ class Market:
     def mid2_path(self, before: int) -> list[tuple[int, int]]:
         """Each timestamp before that time that had a mid, with twice its mid."""
         return [(m.ts, m.mid2) for m in self.book_moments if m.ts < before and m.mid2 is not None]
+
+
+def _whole(messages: Iterable[Book]) -> set[int]:
+    """Numbers of the messages with which the venue showed its whole book.
+
+    A snapshot feed does so each time, whatever is stored of it. A feed of differences says which it is by a
+    difference that no one made of two snapshots, or by a keyframe that the recording inserted; from then on a
+    repeat is an empty difference.
+    """
+    found = set()
+    of_differences = False
+    for message in messages:
+        if message.msg_kind != DELTA:
+            if message.flags & SNAPSHOT and message.flags & REPEAT:
+                of_differences = True
+                continue
+            found.add(message.ev_seq)
+            continue
+        if not message.flags & REPEAT:
+            of_differences = not message.flags & SYNTH_DIFF
+        if not of_differences:
+            found.add(message.ev_seq)
+    return found
 
 
 def _there(value: int | None) -> int:
@@ -170,10 +195,20 @@ class Execution:
     outcome: str
     fills: tuple[tuple[int, int], ...] = ()
     """(price, lots), best first."""
+    reduced: bool = False
+    """Cut by the calendar when it met the book."""
 
     @property
     def filled(self) -> int:
         return sum(lots for _, lots in self.fills)
+
+
+class Sent(NamedTuple):
+    """An order, and the position that it finds."""
+
+    side: int
+    qty: int
+    position: int
 
 
 class Wanted(NamedTuple):
@@ -215,27 +250,22 @@ class Rules:
         return self.x["wait_ns"] if own is None else own
 
     def execute(
-        self,
-        strategy: Mapping[str, Any],
-        d: int,
-        side: int,
-        qty: int,
-        before: Sequence[Fill] = (),
+        self, strategy: Mapping[str, Any], d: int, sent: Sent, before: Sequence[Fill] = ()
     ) -> Execution:
-        """The order of a decision at `d`; `before`: what the strategy took from the book already."""
+        """What becomes of an order of a decision at `d`; `before`: what the strategy took from the book
+        already.
+        """
         e = self.market.execution(d + strategy["latency_ns"], self.wait(strategy))
         if e is None:
             return Execution(None, "end_of_data")
-        if self.within("closed", e):
-            return Execution(e, "maintenance")
-        last = self.market.last_message(e)
-        if last is not None and e - last > self.x["max_book_age_ns"]:
-            return Execution(e, "stale_book")
-        book = self.market.at(e)
-        if book is None or book.bid is None or book.ask is None:
-            return Execution(e, "no_book")
-        if book.bid >= book.ask:
-            return Execution(e, "crossed")
+        side, qty, position = sent
+        closes = abs(position) if side * position < 0 else 0
+        allowed = min(qty, closes) if self.within("no_new_entry", e) else qty
+        cut = allowed < qty
+        refused, book = self.refusal(e, allowed), self.market.at(e)
+        if refused is not None:
+            return Execution(e, refused, reduced=refused == "late_entry")
+        assert book is not None
         levels = sorted(book.asks.items()) if side > 0 else sorted(book.bids.items(), reverse=True)
         there = []
         for px, lots in levels:
@@ -247,19 +277,32 @@ class Rules:
         for px, left in there:
             best = there[0][0]
             fine = px * E10 <= best * (E10 + slip) if side > 0 else px * E10 >= best * (E10 - slip)
-            if fine and qty > 0:
-                fills.append((px, min(left, qty)))
+            if fine and allowed > 0:
+                fills.append((px, min(left, allowed)))
+                allowed -= fills[-1][1]
                 qty -= fills[-1][1]
         outcome = "thin" if not fills else "partial" if qty else "filled"
-        return Execution(e, outcome, tuple(fills))
+        return Execution(e, outcome, tuple(fills), reduced=cut)
+
+    def refusal(self, e: int, allowed: int) -> str | None:
+        """Why nothing of an order is filled at `e`, of which the calendar allows so many lots."""
+        last, book = self.market.last_message(e), self.market.at(e)
+        if self.within("closed", e):
+            return "maintenance"
+        if not allowed:
+            return "late_entry"
+        if last is not None and e - last > self.x["max_book_age_ns"]:
+            return "stale_book"
+        if book is None or book.bid is None or book.ask is None:
+            return "no_book"
+        return "crossed" if book.bid >= book.ask else None
 
     def refilled(self, fill: Fill, now: int) -> bool:
         """Whether what a fill took is displayed anew."""
-        whole = SNAPSHOT | SYNTH_DIFF | REPEAT
+        level = (-fill.side, fill.px)
         return any(
-            message.msg_kind != DELTA
-            or message.flags & whole
-            or any((level.side, level.px) == (-fill.side, fill.px) for level in message.levels)
+            message.ev_seq in self.market.whole
+            or (message.msg_kind == DELTA and level in [(said.side, said.px) for said in message.levels])
             for message in self.market.messages_between(fill.e, now)
         )
 
@@ -270,13 +313,13 @@ class Rules:
         return -(-px * lots * rate // E10)
 
     def carry(self, strategy: Mapping[str, Any], position: int, cut: int) -> int:
-        """What a position pays at a cut: whole units of the quote currency, rounded up."""
+        """What a position pays at a cut: whole steps, rounded up."""
         if not strategy.get("pays_carry", True):
             return 0
-        rate = self.spec["carry_rate_e9"][self.spec["day_cuts_ns"].index(cut)]
-        unit = self.spec["tick_lot_per_quote"]
+        number = self.spec["day_cuts_ns"].index(cut)
+        rate, step = self.spec["carry_rate_e9"][number], self.spec["carry_step"][number]
         worth = abs(position) * self.market.mark(position, cut)
-        return -(-worth * rate // (E9 * unit)) * unit
+        return -(-worth * rate // (E9 * step)) * step
 
 
 @dataclass
@@ -356,6 +399,25 @@ class Account:
             for g in grid
         ]
 
+    def path(self) -> list[tuple[int, int, int]]:
+        """The equity after everything that may move it, in order: (time, what of that time, equity), where
+        what is 0 for a cut, 1 for the book's messages, 2 for the fills.
+        """
+        mark, fills = self.rules.market.mark, {fill.e for fill in self.fills}
+        found = []
+        for cut in self.rules.spec["day_cuts_ns"]:
+            found.append((cut, 0, self.equity(cut)))
+        for ts in sorted({*(moment.ts for moment in self.rules.market.book_moments), *fills}):
+            before, after = self.position(ts), self.position(ts + 1)
+            # The cut at `ts` came first, one at the instant after is not due yet.
+            paid = self.carry(ts)
+            earlier = [fill for fill in self.fills if fill.e < ts]
+            all_of_it = [fill for fill in self.fills if fill.e <= ts]
+            for what, position, made in ((1, before, earlier), (2, after, all_of_it)):
+                cash = -sum(fill.side * fill.lots * fill.px + fill.fee for fill in made) - paid
+                found.append((ts, what, cash + position * mark(position, ts + 1)))
+        return sorted(found)
+
     def totals(self) -> Row:
         spec = self.rules.spec
         begin, end = spec["begin_ns"], spec["end_ns"]
@@ -420,6 +482,22 @@ class ReferenceBacktest:
 
         return self.walked(strategy, target)
 
+    def drawdown(self, strategy: str, against: str | None) -> Row:
+        """The largest fall of a strategy's equity, or of its difference to another one's."""
+        by_name = {one["name"]: one for one in self.spec["strategies"]}
+        mine = self.account(by_name[strategy]).path()
+        theirs = mine if against is None else self.account(by_name[against]).path()
+        # Who did not trade at an instant of the other's stands there as he did before.
+        known = {(ts, what): equity for ts, what, equity in mine}
+        other = {(ts, what): equity for ts, what, equity in theirs}
+        peak = fall = now = then = 0
+        for at in sorted({*known, *other}):
+            now, then = known.get(at, now), other.get(at, then)
+            equity = now if against is None else now - then
+            peak = max(peak, equity)
+            fall = max(fall, peak - equity)
+        return {"strategy": strategy, "against": against, "drawdown": fall}
+
     def walked(self, strategy: Mapping[str, Any], target: Callable[[int, int], int]) -> Account:
         """`target(number, position)`: of each decision that is free to submit."""
         rules, market = self.rules, self.rules.market
@@ -436,7 +514,8 @@ class ReferenceBacktest:
             done = Execution(None, "no_new_entry")
             if qty:
                 last_submission = d
-                done = rules.execute(strategy, d, side, qty, account.fills)
+                done = rules.execute(strategy, d, Sent(side, qty, position), account.fills)
+                reduced |= done.reduced
                 assert done.e is None or done.e >= d
             made = []
             for px, lots in done.fills:
@@ -471,7 +550,9 @@ class ReferenceBacktest:
                 }
             )
         for order in account.orders:
-            e = order["ts_exec"]
-            at = (order["ts_decision"] if e is None else e) + 1
+            e, arrival = order["ts_exec"], order["ts_arrival"]
+            # Nothing comes after the wait of an order that met no book.
+            waited = order["ts_decision"] + 1 if arrival is None else arrival + rules.wait(strategy)
+            at = waited if e is None else e + 1
             order["cash_after"], order["equity_after"] = account.cash(at), account.equity(at)
         return account

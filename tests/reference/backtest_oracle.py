@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .backtest import Account, ReferenceBacktest
+from .backtest import Account, ReferenceBacktest, Sent
 
 Step = tuple[int, int, int]
 """Next decision that is free, position then, money made on the way (fills, fees and carry)."""
@@ -36,7 +36,7 @@ class Steps:
                 until = self.times[number + 1] if number + 1 < len(self.times) else self.end
                 found[None] = (number + 1, position, -self.carry(position, d, until))
                 continue
-            done = self.rules.execute(self.strategy, d, side, qty)
+            done = self.rules.execute(self.strategy, d, Sent(side, qty, position))
             after, flow = position + side * done.filled, 0
             for px, lots in done.fills:
                 assert done.e is not None

@@ -3,6 +3,15 @@
 use crate::market::Marks;
 use crate::order::Fill;
 
+/// What a cut of the day takes from a position that is held over it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Carry {
+    /// 10⁻⁹ of the position's value.
+    pub rate_e9: i64,
+    /// It is rounded up to a multiple of this, money units.
+    pub step: i64,
+}
+
 /// Cash, inventory, and what they came from. Money units, i128 while they are summed; halves where a mid is involved.
 #[derive(Clone, Debug)]
 pub struct Account {
@@ -95,8 +104,8 @@ impl Account {
     }
 
     /// Pays carry at a cut; gives it, money units.
-    pub fn carry(&mut self, marks: &Marks, rate_e9: i64, per_quote: i64) -> i128 {
-        let carry = carry(self.position, marks, rate_e9, per_quote);
+    pub fn carry(&mut self, marks: &Marks, due: Carry) -> i128 {
+        let carry = carry(self.position, marks, due);
         self.cash -= carry;
         self.carry += carry;
         carry
@@ -131,11 +140,11 @@ impl Account {
     }
 }
 
-/// |position|·mark·rate, rounded up to whole units of the quote currency; money units.
-pub fn carry(position: i64, marks: &Marks, rate_e9: i64, per_quote: i64) -> i128 {
+/// |position|·mark·rate, rounded up to whole steps; money units.
+pub fn carry(position: i64, marks: &Marks, due: Carry) -> i128 {
     let value = i128::from(position.abs()) * i128::from(marks.of(position));
-    let per_quote = i128::from(per_quote);
-    -(-value * i128::from(rate_e9)).div_euclid(1_000_000_000 * per_quote) * per_quote
+    let step = i128::from(due.step);
+    -(-value * i128::from(due.rate_e9)).div_euclid(1_000_000_000 * step) * step
 }
 
 #[cfg(test)]
@@ -156,7 +165,7 @@ mod tests {
 
         let later = Marks { bid: 400_200, ask: 400_260, mid2: 800_460 };
         // 1000 lots · 400200 · 0.0004 = 160080 units = 1600.8 JPY, rounded up to 1601.
-        assert_eq!(account.carry(&later, 400_000, 100), 160_100);
+        assert_eq!(account.carry(&later, Carry { rate_e9: 400_000, step: 100 }), 160_100);
         let split = account.split(&later).unwrap();
         assert_eq!(split.price_half, 1_000 * 360);
 
@@ -170,12 +179,14 @@ mod tests {
     }
 
     #[test]
-    fn whole_quote_units_are_not_rounded_further() {
-        let marks = Marks { bid: 400_000, ask: 400_100, mid2: 800_100 };
-        assert_eq!(carry(1_000, &marks, 400_000, 100), 160_000);
-        assert_eq!(carry(-1_000, &marks, 400_000, 100), 160_100, "a short is worth its ask: 160040 units");
-        assert_eq!(carry(0, &marks, 400_000, 100), 0);
-        assert_eq!(carry(1, &marks, 0, 100), 0);
+    fn carry_is_rounded_up_to_its_step_and_no_further() {
+        let carry = |position, rate_e9, step| carry(position, &MARKS, Carry { rate_e9, step });
+        assert_eq!(carry(1_000, 400_000, 100), 160_000);
+        assert_eq!(carry(-1_000, 400_000, 100), 160_100, "a short is worth its ask: 160040 units");
+        assert_eq!(carry(-1_000, 400_000, 1), 160_040);
+        assert_eq!(carry(-1_000, 400_001, 1), 160_041, "160040.4001 units");
+        assert_eq!(carry(-1_000, 400_000, 7), 160_041);
+        assert_eq!((carry(0, 400_000, 100), carry(1, 0, 100)), (0, 0));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! A marketable order against the displayed book: immediate or cancel, level by level, no further than the limit.
 
 use crate::market::Market;
-use crate::order::{Fill, Intent, Outcome, Seen, Sent};
+use crate::order::{Fill, Intent, Outcome, Seen, Sent, reducing};
 use crate::spec::{Execution, Fee, Spec, StrategySpec};
 use crate::windows::Windows;
 
@@ -56,10 +56,22 @@ impl Rules {
         submission.saturating_add(self.execution.min_interval_ns)
     }
 
-    /// Why no order may meet the book at `e`.
-    pub fn refusal(&self, market: &Market, e: i64) -> Option<Outcome> {
+    /// What of an order is allowed that finds `position` at `e`, lots.
+    fn allowed(&self, e: i64, position: i64, intent: Intent) -> i64 {
+        if self.no_new_entry.contains(e) {
+            reducing(i64::from(intent.side), intent.qty, position)
+        } else {
+            intent.qty
+        }
+    }
+
+    /// Why an order of which so many lots are allowed may not meet the book at `e`.
+    fn refusal(&self, market: &Market, e: i64, allowed: i64) -> Option<Outcome> {
         if self.closed.contains(e) {
             return Some(Outcome::Maintenance);
+        }
+        if allowed == 0 {
+            return Some(Outcome::LateEntry);
         }
         market.refusal(e, self.execution.max_book_age_ns)
     }
@@ -118,26 +130,30 @@ impl Taker {
         }
     }
 
-    /// An order meets the book at `e`: `fills` are replaced by those that it gets. `taken` tells what is not there any more of a
-    /// level (side of the book, ticks), though it is displayed.
+    /// An order of a strategy at `position` meets the book at `e`: `fills` are replaced by those that it gets, and the intent says
+    /// whether the calendar cut it. `taken` tells what is not there any more of a level (side of the book, ticks), though it is
+    /// displayed.
     pub fn meet(
         &self,
-        rules: &Rules,
-        market: &Market,
+        (rules, market): (&Rules, &Market),
         e: i64,
-        sent: &Sent,
+        position: i64,
+        intent: &mut Intent,
         taken: impl Fn(i8, i32) -> i64,
         fills: &mut Vec<Fill>,
     ) -> Outcome {
         fills.clear();
-        if let Some(refusal) = rules.refusal(market, e) {
+        let Intent { side, qty, .. } = *intent;
+        let allowed = rules.allowed(e, position, *intent);
+        if let Some(refusal) = rules.refusal(market, e, allowed) {
+            intent.reduced |= refusal == Outcome::LateEntry;
             return refusal;
         }
-        let Intent { side, qty, .. } = sent.intent;
+        intent.reduced |= allowed < qty;
         if side > 0 {
-            self.walk(market.book.asks(), taken, (side, qty), fills);
+            self.walk(market.book.asks(), taken, (side, allowed), fills);
         } else {
-            self.walk(market.book.bids(), taken, (side, qty), fills);
+            self.walk(market.book.bids(), taken, (side, allowed), fills);
         }
         let rate = self.fee.at(e);
         for fill in fills.iter_mut().filter(|_| rate != 0) {

@@ -1,6 +1,6 @@
 //! What a strategy did, as it is handed out: orders, fills, the curve, days and totals.
 
-use crate::account::{Account, Split};
+use crate::account::{Account, Carry, Split};
 use crate::market::Marks;
 use crate::order::{Fill, Order, Outcome, Sent};
 
@@ -156,8 +156,8 @@ impl Ledger {
     }
 
     /// A cut of the day: carry is paid, then the account is looked at.
-    pub fn cut(&mut self, ts: i64, marks: &Marks, rate_e9: i64, per_quote: i64) -> Result<(), String> {
-        let carry = self.account.carry(marks, rate_e9, per_quote);
+    pub fn cut(&mut self, ts: i64, marks: &Marks, due: Carry) -> Result<(), String> {
+        let carry = self.account.carry(marks, due);
         let day = self.day(ts, marks, carry)?;
         self.days.push(day);
         Ok(())
@@ -210,6 +210,6 @@ impl Ledger {
 }
 
 /// Sums that are handed out have 64 bits.
-fn money(value: i128, what: &str) -> Result<i64, String> {
+pub fn money(value: i128, what: &str) -> Result<i64, String> {
     i64::try_from(value).map_err(|_| format!("overflow: {what} is {value} units, more than 64 bits hold"))
 }

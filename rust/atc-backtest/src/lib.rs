@@ -6,13 +6,17 @@
 mod account;
 mod consumption;
 mod decisions;
+mod drawdown;
 mod execution;
 mod ledger;
 mod market;
 mod oracle_path;
 mod order;
+mod pace;
 mod paths;
 mod points;
+mod results;
+mod runner;
 mod session;
 mod spec;
 mod strategy;
@@ -20,6 +24,8 @@ mod windows;
 
 pub use decisions::Decisions;
 pub use ledger::{Curve, Day, Totals};
+pub use oracle_path::GivenUp;
 pub use order::{Fill, Order, Outcome, Seen};
-pub use session::{Backtest, StrategyResult};
+pub use results::{DrawdownResult, Results, StrategyResult};
+pub use session::Backtest;
 pub use spec::Spec;

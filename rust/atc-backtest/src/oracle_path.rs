@@ -5,8 +5,11 @@
 //! after, because fills, carry and marks depend on the state alone. A state that sent an order at d waits until d + interval. One
 //! that is free may stay so if a target lets it: its own position, or one that a window without new entries cuts to nothing. So no
 //! policy over the same targets ends with more.
+//!
+//! Where most orders fill in part, each leads to positions of its own: there may be as many as lots in the size, and each has to
+//! be followed to keep the bound. Beyond a number of orders a decision the search is given up, and says so.
 
-use crate::account::carry;
+use crate::account::{Carry, carry};
 use crate::consumption::Renewal;
 use crate::execution::{Decision, Rules, Taker};
 use crate::ledger::{Ledger, Totals};
@@ -16,8 +19,23 @@ use crate::paths::{Node, Paths, Range};
 use crate::spec::{Spec, StrategySpec};
 use std::collections::VecDeque;
 
-/// More states than this at one decision are refused.
-const MOST_STATES: usize = 1 << 16;
+/// So many orders may be tried, besides those of each decision.
+const MOST_ORDERS: u64 = 200_000;
+/// So many orders may be tried a decision, on average of those so far.
+const MOST_ORDERS_A_DECISION: u64 = 64;
+
+/// A search that was given up: most orders filled in part, so that more positions could be reached than can be followed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GivenUp {
+    /// The strategy.
+    pub name: String,
+    /// Row of the decision.
+    pub decision: usize,
+    /// When it was taken, ns UTC.
+    pub ts_decision: i64,
+    /// Orders that were tried until then.
+    pub orders: u64,
+}
 
 /// Where a way stands, money in its units.
 #[derive(Clone, Copy, Debug)]
@@ -58,8 +76,8 @@ struct Waiting {
 struct Look {
     ts: i64,
     marks: Marks,
-    /// Rate of the carry, if it was a cut.
-    cut: Option<i64>,
+    /// The carry that was due, if it was a cut.
+    cut: Option<Carry>,
 }
 
 /// The search.
@@ -74,7 +92,6 @@ pub struct OraclePath {
     pays_carry: bool,
     begin: i64,
     end: i64,
-    per_quote: i64,
     taker: Taker,
     /// By position.
     free: Vec<State>,
@@ -82,6 +99,9 @@ pub struct OraclePath {
     waiting: VecDeque<Waiting>,
     paths: Paths,
     looks: Vec<Look>,
+    /// Orders so far.
+    orders: u64,
+    given_up: Option<GivenUp>,
 }
 
 impl OraclePath {
@@ -98,13 +118,14 @@ impl OraclePath {
             pays_carry: strategy.pays_carry,
             begin: spec.begin_ns,
             end: spec.end_ns,
-            per_quote: spec.tick_lot_per_quote,
             taker: Taker::new(strategy, spec.execution.max_slippage_bps_e6),
             free: vec![state],
             groups: VecDeque::new(),
             waiting: VecDeque::new(),
             paths: Paths::new(),
             looks: Vec::new(),
+            orders: 0,
+            given_up: None,
         }
     }
 
@@ -114,8 +135,11 @@ impl OraclePath {
     }
 
     /// Every free state sends every order that it may.
-    pub fn decide(&mut self, decision: &Decision, rules: &Rules, market: &Market) -> Result<(), String> {
-        self.set_free(decision, market)?;
+    pub fn decide(&mut self, decision: &Decision, rules: &Rules, market: &Market) {
+        if self.given_up.is_some() {
+            return;
+        }
+        self.set_free(decision, market);
         let targets = [self.size, 0, -self.size];
         let targets = if decision.first { &targets[..1] } else { &targets };
         let mut orders = Vec::with_capacity(2 * self.free.len());
@@ -138,29 +162,30 @@ impl OraclePath {
         });
         if let Some(UnderWay { sent, .. }) = orders.first() {
             let (arrival, deadline, free_at) = (sent.arrival, sent.deadline, rules.free_at(decision.ts));
+            self.orders += orders.len() as u64;
             self.groups.push_back(Group { arrival, deadline, free_at, orders });
         }
-        Ok(())
+        if self.orders > MOST_ORDERS + MOST_ORDERS_A_DECISION * decision.row as u64 {
+            self.give_up(decision);
+        }
+    }
+
+    /// Lets go of everything.
+    fn give_up(&mut self, decision: &Decision) {
+        let (name, orders) = (self.name.clone(), self.orders);
+        self.given_up = Some(GivenUp { name, decision: decision.row, ts_decision: decision.ts, orders });
+        (self.free, self.looks, self.paths) = (Vec::new(), Vec::new(), Paths::new());
+        self.groups.clear();
+        self.waiting.clear();
     }
 
     /// States whose interval is over join the free ones.
-    fn set_free(&mut self, decision: &Decision, market: &Market) -> Result<(), String> {
+    fn set_free(&mut self, decision: &Decision, market: &Market) {
         while let Some(waiting) = self.waiting.pop_front_if(|waiting| waiting.free_at <= decision.ts) {
             for state in waiting.states {
                 self.keep_best(state, &market.renewal);
             }
         }
-        if self.free.len() > MOST_STATES {
-            return Err(format!(
-                "strategy '{}', decision {} at {} ns: oracle_path has {} states, at most {MOST_STATES} are followed; leave it \
-                 out of this session",
-                self.name,
-                decision.row,
-                decision.ts,
-                self.free.len()
-            ));
-        }
-        Ok(())
     }
 
     /// Adds a free state unless there is one like it with as much cash.
@@ -180,11 +205,13 @@ impl OraclePath {
             return;
         };
         let mut states: Vec<State> = Vec::with_capacity(group.orders.len());
-        for UnderWay { mut state, sent, bound } in group.orders {
+        for UnderWay { mut state, mut sent, bound } in group.orders {
             fills.clear();
             let taken = |side, px| self.paths.taken(state.node, side, px, &market.renewal);
             let outcome = match e {
-                Some(e) => self.taker.meet(rules, market, e, &sent, taken, fills),
+                Some(e) => {
+                    self.taker.meet((rules, market), e, state.position, &mut sent.intent, taken, fills)
+                }
                 None => Outcome::EndOfData,
             };
             if fills.is_empty() && !bound {
@@ -198,8 +225,10 @@ impl OraclePath {
             }
             let (before, ts_exec, marks) = (state.node, e, market.marks);
             let messages = market.renewal.watch();
-            let node = Node { before, sent, outcome, ts_exec, fills: Range::default(), messages, marks };
-            state.node = Some(self.paths.push(node, fills));
+            let (taken_before, fills_of) = (None, Range::default());
+            let node =
+                Node { before, taken_before, sent, outcome, ts_exec, fills: fills_of, messages, marks };
+            state.node = Some(self.paths.push(node, fills, &market.renewal));
             states.push(state);
         }
         if !states.is_empty() {
@@ -215,25 +244,31 @@ impl OraclePath {
     }
 
     /// A cut of the day: every state pays carry.
-    pub fn cut(&mut self, ts: i64, marks: &Marks, rate_e9: i64) {
-        let rate_e9 = if self.pays_carry { rate_e9 } else { 0 };
-        self.looks.push(Look { ts, marks: *marks, cut: Some(rate_e9) });
+    pub fn cut(&mut self, ts: i64, marks: &Marks, due: Carry) {
+        if self.given_up.is_some() {
+            return;
+        }
+        let due = if self.pays_carry { due } else { Carry { rate_e9: 0, ..due } };
+        self.looks.push(Look { ts, marks: *marks, cut: Some(due) });
         let under_way = self.groups.iter_mut().flat_map(|group| &mut group.orders);
         let waiting = self.waiting.iter_mut().flat_map(|waiting| &mut waiting.states);
         for state in self.free.iter_mut().chain(waiting).chain(under_way.map(|order| &mut order.state)) {
-            state.cash -= carry(state.position, marks, rate_e9, self.per_quote);
+            state.cash -= carry(state.position, marks, due);
         }
     }
 
     /// A point of the curve.
     pub fn point(&mut self, ts: i64, marks: &Marks) {
-        if self.curve {
+        if self.curve && self.given_up.is_none() {
             self.looks.push(Look { ts, marks: *marks, cut: None });
         }
     }
 
-    /// The best path, as the ledger of a strategy that took it.
-    pub fn finish(self, marks: &Marks) -> Result<(Ledger, Totals), String> {
+    /// The best path, as the ledger of a strategy that took it; or why there is none.
+    pub fn finish(mut self, marks: &Marks) -> Result<Result<(Ledger, Totals), GivenUp>, String> {
+        if let Some(given_up) = self.given_up.take() {
+            return Ok(Err(given_up));
+        }
         let worth =
             |state: &State| state.cash + i128::from(state.position) * i128::from(marks.of(state.position));
         let states = self.free.iter().chain(self.waiting.iter().flat_map(|waiting| &waiting.states));
@@ -243,7 +278,9 @@ impl OraclePath {
         let mut ledger = Ledger::new(&self.name, self.log, self.begin);
         let mut looks = self.looks.iter().peekable();
         for node in self.paths.path(best.node) {
-            while let Some(look) = looks.next_if(|look| node.ts_exec.is_none_or(|e| look.ts <= e)) {
+            // An order that met no book came to nothing when its wait was over.
+            let until = node.ts_exec.unwrap_or(node.sent.deadline);
+            while let Some(look) = looks.next_if(|look| look.ts <= until) {
                 self.look(&mut ledger, look)?;
             }
             ledger.order(&node.sent, node.outcome, node.ts_exec, self.paths.fills(node), &node.marks)?;
@@ -259,12 +296,12 @@ impl OraclePath {
             ));
         }
         let totals = ledger.finish(self.end, marks)?;
-        Ok((ledger, totals))
+        Ok(Ok((ledger, totals)))
     }
 
     fn look(&self, ledger: &mut Ledger, look: &Look) -> Result<(), String> {
         match look.cut {
-            Some(rate) => ledger.cut(look.ts, &look.marks, rate, self.per_quote),
+            Some(due) => ledger.cut(look.ts, &look.marks, due),
             None => ledger.point(look.ts, &look.marks),
         }
     }

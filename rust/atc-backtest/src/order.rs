@@ -21,11 +21,13 @@ pub enum Outcome {
     EndOfData,
     /// A window without new entries left nothing to do; no order was sent.
     NoNewEntry,
+    /// It was sent before a window without new entries, met the book inside it, and would have opened a position.
+    LateEntry,
 }
 
 impl Outcome {
     /// All of them, in the order of their counts.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Filled,
         Self::Partial,
         Self::Thin,
@@ -35,6 +37,7 @@ impl Outcome {
         Self::Crossed,
         Self::EndOfData,
         Self::NoNewEntry,
+        Self::LateEntry,
     ];
 
     /// As logs call it.
@@ -49,6 +52,7 @@ impl Outcome {
             Self::Crossed => "crossed",
             Self::EndOfData => "end_of_data",
             Self::NoNewEntry => "no_new_entry",
+            Self::LateEntry => "late_entry",
         }
     }
 }
@@ -73,7 +77,7 @@ pub struct Intent {
     pub qty: i64,
     /// Cut to the largest order.
     pub capped: bool,
-    /// Cut to what brings the position nearer to 0.
+    /// Cut to what brings the position nearer to 0, at the decision or when it met the book.
     pub reduced: bool,
 }
 
@@ -82,15 +86,16 @@ impl Intent {
     pub fn new(position: i64, target: i64, only_reduce: bool, max_order_lots: i64) -> Self {
         let delta = target - position;
         let wanted = delta.abs();
-        let allowed = match only_reduce {
-            true if delta.signum() == -position.signum() => wanted.min(position.abs()),
-            true => 0,
-            false => wanted,
-        };
+        let allowed = if only_reduce { reducing(delta.signum(), wanted, position) } else { wanted };
         let qty = allowed.min(max_order_lots);
         let side = if qty > 0 { delta.signum() as i8 } else { 0 };
         Self { side, qty, capped: qty < allowed, reduced: allowed < wanted }
     }
+}
+
+/// Of `qty` lots of a side (+1 buys, −1 sells) those that bring `position` nearer to 0.
+pub fn reducing(side: i64, qty: i64, position: i64) -> i64 {
+    if side == -position.signum() { qty.min(position.abs()) } else { 0 }
 }
 
 /// A level that an order took.

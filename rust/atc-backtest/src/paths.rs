@@ -12,6 +12,8 @@ const FEW: usize = 1 << 12;
 pub struct Node {
     /// The order before it.
     pub before: Option<u32>,
+    /// The last one before it of which something was still missing from the book.
+    pub taken_before: Option<u32>,
     /// The order.
     pub sent: Sent,
     /// What became of it.
@@ -49,10 +51,11 @@ impl Paths {
     }
 
     /// Adds a node with its fills; gives its number.
-    pub fn push(&mut self, node: Node, fills: &[Fill]) -> u32 {
+    pub fn push(&mut self, node: Node, fills: &[Fill], renewal: &Renewal) -> u32 {
         let fills_of = Range { first: self.fills.len() as u32, count: fills.len() as u32 };
         self.fills.extend_from_slice(fills);
-        self.nodes.push(Node { fills: fills_of, ..node });
+        let taken_before = self.last_missed(node.before, renewal);
+        self.nodes.push(Node { fills: fills_of, taken_before, ..node });
         self.nodes.len() as u32 - 1
     }
 
@@ -62,10 +65,23 @@ impl Paths {
         &self.fills[first as usize..][..count as usize]
     }
 
-    /// The orders up to `last`, the last first, as long as the whole book was not shown anew.
+    /// Of `last` and the orders before it the last one of which something is still missing from the book.
+    fn last_missed(&self, last: Option<u32>, renewal: &Renewal) -> Option<u32> {
+        let mut at = last;
+        while let Some(number) = at {
+            let node = &self.nodes[number as usize];
+            if renewal.misses_any(node.messages, -node.sent.intent.side, self.fills(node)) {
+                return at;
+            }
+            at = node.taken_before.filter(|_| renewal.may_still_take(node.messages));
+        }
+        None
+    }
+
+    /// The orders up to `last` of which something may still be missing from the book, the last first.
     fn recent<'a>(&'a self, last: Option<u32>, renewal: &'a Renewal) -> impl Iterator<Item = &'a Node> {
         let node = |number: u32| &self.nodes[number as usize];
-        std::iter::successors(last.map(node), move |at| at.before.map(node))
+        std::iter::successors(last.map(node), move |at| at.taken_before.map(node))
             .take_while(|node| renewal.may_still_take(node.messages))
     }
 
@@ -118,7 +134,10 @@ impl Paths {
         self.nodes.retain(|_| keeps.next().is_some_and(|kept| *kept));
         let mut fills = Vec::with_capacity(self.fills.len() / 2);
         for node in &mut self.nodes {
-            node.before = node.before.map(|before| places[before as usize]);
+            // What was taken before lies on the way, so it is kept too.
+            for before in [&mut node.before, &mut node.taken_before] {
+                *before = before.map(|before| places[before as usize]);
+            }
             let Range { first, count } = node.fills;
             node.fills.first = fills.len() as u32;
             fills.extend_from_slice(&self.fills[first as usize..][..count as usize]);
@@ -132,6 +151,7 @@ impl Paths {
 mod tests {
     use super::*;
     use crate::order::{Intent, Seen};
+    use atc_featuregen::event::{Level, MsgKind, flag};
 
     fn node(before: Option<u32>, decision: usize) -> Node {
         let intent = Intent { side: 1, qty: 1, capped: false, reduced: false };
@@ -146,6 +166,7 @@ mod tests {
         };
         Node {
             before,
+            taken_before: None,
             sent,
             outcome: Outcome::Thin,
             ts_exec: None,
@@ -160,7 +181,7 @@ mod tests {
         let mut paths = Paths::new();
         for (decision, before) in [None, Some(0), Some(0), Some(1), Some(2), None].into_iter().enumerate() {
             let fills = vec![Fill { px: decision as i32, lots: 1, fee: 0 }; decision];
-            assert_eq!(paths.push(node(before, decision), &fills) as usize, decision);
+            assert_eq!(paths.push(node(before, decision), &fills, &Renewal::default()) as usize, decision);
         }
         let (mut a, mut b) = (4, 2);
         paths.collect(vec![&mut a, &mut b]);
@@ -174,5 +195,27 @@ mod tests {
             [vec![], vec![2; 2], vec![4; 4]]
         );
         assert!(paths.path(None).is_empty() && !paths.is_full());
+    }
+
+    #[test]
+    fn orders_of_which_nothing_is_missing_are_passed_over() {
+        let (mut renewal, mut paths) = (Renewal::default(), Paths::new());
+        renewal.message(MsgKind::Snap, flag::SNAPSHOT, &[]);
+        let mut last = None;
+        for decision in 0..10 {
+            let px = decision as i32;
+            let taken = Node { messages: renewal.watch(), ..node(last, decision) };
+            last = Some(paths.push(taken, &[Fill { px, lots: 1, fee: 0 }], &renewal));
+            if decision != 3 {
+                renewal.message(MsgKind::Delta, 0, &[Level { side: -1, px, qty: 7 }]);
+            }
+        }
+        let visited: Vec<usize> = paths.recent(last, &renewal).map(|node| node.sent.decision).collect();
+        assert_eq!(visited, [9, 3]);
+        assert_eq!([3, 4].map(|px| paths.taken(last, -1, px, &renewal)), [1, 0]);
+        paths.collect(vec![last.as_mut().unwrap()]);
+        assert_eq!(paths.taken(last, -1, 3, &renewal), 1);
+        renewal.message(MsgKind::Snap, flag::SNAPSHOT, &[]);
+        assert_eq!(paths.recent(last, &renewal).count(), 0);
     }
 }

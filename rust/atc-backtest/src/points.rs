@@ -1,12 +1,13 @@
 //! The times at which accounts are looked at: cuts of the day and the grid of the curve.
 
+use crate::account::Carry;
 use crate::spec::Spec;
 
 /// What is due at a point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Point {
-    /// A cut of the day, with the rate of its carry in 10⁻⁹.
-    Cut(i64),
+    /// A cut of the day, with the carry that is due.
+    Cut(Carry),
     /// A point of the curve.
     Grid,
 }
@@ -14,7 +15,7 @@ pub enum Point {
 /// The points of a session in order; where both fall together, the cut comes first.
 #[derive(Debug)]
 pub struct Points {
-    cuts: Vec<(i64, i64)>,
+    cuts: Vec<(i64, Carry)>,
     next_cut: usize,
     next_grid: i64,
     curve_ns: i64,
@@ -24,7 +25,9 @@ pub struct Points {
 impl Points {
     /// Of a session.
     pub fn new(spec: &Spec) -> Self {
-        let cuts = spec.day_cuts_ns.iter().copied().zip(spec.carry_rate_e9.iter().copied()).collect();
+        let due = spec.carry_rate_e9.iter().zip(&spec.carry_step);
+        let due = due.map(|(rate_e9, step)| Carry { rate_e9: *rate_e9, step: *step });
+        let cuts = spec.day_cuts_ns.iter().copied().zip(due).collect();
         let first = -(-spec.begin_ns).div_euclid(spec.curve_ns) * spec.curve_ns;
         Self { cuts, next_cut: 0, next_grid: first, curve_ns: spec.curve_ns, end: spec.end_ns }
     }

@@ -3,50 +3,31 @@
 //! At equal times: points (which see what was before), then all messages, then executions, then decisions.
 
 use crate::decisions::Decisions;
+use crate::drawdown::{Drawdown, DrawdownSpec};
 use crate::execution::{Decision, Rules};
-use crate::ledger::{Curve, Day, Ledger, Totals};
+use crate::ledger::money;
 use crate::market::Market;
 use crate::oracle_path::OraclePath;
-use crate::order::{Fill, Order};
+use crate::order::Fill;
+use crate::pace::Pace;
 use crate::points::{Point, Points};
+use crate::results::{DrawdownResult, Results};
+use crate::runner::Runner;
 use crate::spec::{ORACLE_PATH, Spec, StrategySpec};
 use crate::strategy::Strategy;
 use atc_featuregen::batch::{Tables, merge};
 use atc_featuregen::event::{Control, Event, Kind, Level};
 
-/// What one strategy did and came to.
-#[derive(Clone, Debug)]
-pub struct StrategyResult {
-    /// Its name.
-    pub name: String,
-    /// Its orders, where a log was asked for.
-    pub orders: Vec<Order>,
-    /// Row of the order in `orders`, and the fill.
-    pub fills: Vec<(usize, Fill)>,
-    /// Its curve, where one was asked for.
-    pub curve: Curve,
-    /// A row a cut, and one at the end.
-    pub days: Vec<Day>,
-    /// All of it.
-    pub totals: Totals,
-}
-
-/// A strategy, or the search for the best one.
-#[derive(Debug)]
-enum Runner {
-    Strategy(Box<Strategy>),
-    OraclePath(Box<OraclePath>),
-}
-
 /// All strategies over one session.
 #[derive(Debug)]
 pub struct Backtest {
     end: i64,
-    per_quote: i64,
     rules: Rules,
     points: Points,
     market: Market,
     runners: Vec<Runner>,
+    drawdowns: Vec<Drawdown>,
+    drawdowns_of: Vec<DrawdownSpec>,
     /// The next decision.
     row: usize,
     /// Time and number of the last event.
@@ -77,13 +58,15 @@ impl Backtest {
             }
             strategy => Runner::Strategy(Box::new(Strategy::new(strategy, spec, decisions.columns))),
         };
+        let place = |name: &str| spec.strategies.iter().position(|strategy| strategy.name == name);
         Ok(Self {
             end: spec.end_ns,
-            per_quote: spec.tick_lot_per_quote,
             rules: Rules::new(spec)?,
             points: Points::new(spec),
             market: Market::new(spec.max_gap_ns),
             runners: spec.strategies.iter().map(runner).collect(),
+            drawdowns: spec.drawdowns.iter().filter_map(|of| Drawdown::new(of, place)).collect(),
+            drawdowns_of: spec.drawdowns.clone(),
             row: 0,
             now: None,
             closed: true,
@@ -98,14 +81,21 @@ impl Backtest {
     }
 
     /// Takes a part of the events, with the decisions that it was made with. All its events come after those of the part
-    /// before, and no timestamp lies in two parts. `true`: the session is over, further parts change nothing.
-    pub fn feed(&mut self, decisions: &Decisions<'_>, tables: &Tables<'_>) -> Result<bool, String> {
+    /// before, and no timestamp lies in two parts. `true`: the session is over, further parts change nothing. `go_on` is asked
+    /// now and then, and ends it with an error by a no.
+    pub fn feed(
+        &mut self,
+        decisions: &Decisions<'_>,
+        tables: &Tables<'_>,
+        go_on: &mut dyn FnMut() -> bool,
+    ) -> Result<bool, String> {
+        let mut pace = Pace::new(go_on);
         if !self.over {
             merge(tables, |event| {
                 if !event.is_ignored() {
                     self.over = event.ts_recv >= self.end;
                     if !self.over {
-                        self.push(decisions, event)?;
+                        self.push(decisions, event, &mut pace)?;
                     }
                 }
                 Ok(!self.over)
@@ -114,7 +104,13 @@ impl Backtest {
         Ok(self.over)
     }
 
-    fn push(&mut self, decisions: &Decisions<'_>, event: &Event<'_>) -> Result<(), String> {
+    fn push(
+        &mut self,
+        decisions: &Decisions<'_>,
+        event: &Event<'_>,
+        pace: &mut Pace<'_>,
+    ) -> Result<(), String> {
+        pace.step()?;
         let (t, seq) = (event.ts_recv, event.ev_seq);
         match self.now {
             Some((now, last)) if t < now || (t == now && seq <= last) => {
@@ -125,7 +121,7 @@ impl Backtest {
             Some((now, _)) if t == now => {}
             _ => {
                 self.close()?;
-                self.pass_to(t, decisions)?;
+                self.pass_to(t, decisions, pace)?;
                 self.closed = false;
                 self.framed = false;
             }
@@ -153,7 +149,11 @@ impl Backtest {
         };
         self.closed = true;
         if self.framed {
+            let before = self.market.marks;
             self.market.close(now);
+            if self.market.marks != before {
+                self.look();
+            }
             if self.arrival <= now {
                 self.execute(now, true)?;
             }
@@ -161,8 +161,16 @@ impl Backtest {
         Ok(())
     }
 
+    /// Something moved the equities.
+    fn look(&mut self) {
+        let Self { drawdowns, runners, market, .. } = self;
+        for drawdown in drawdowns {
+            drawdown.look(|place| runners[place].equity(&market.marks));
+        }
+    }
+
     /// Everything that is due before `t`, and the points at `t`.
-    fn pass_to(&mut self, t: i64, decisions: &Decisions<'_>) -> Result<(), String> {
+    fn pass_to(&mut self, t: i64, decisions: &Decisions<'_>, pace: &mut Pace<'_>) -> Result<(), String> {
         loop {
             let point = self.points.next();
             let decision = decisions.ts.get(self.row).copied().unwrap_or(i64::MAX);
@@ -171,6 +179,7 @@ impl Backtest {
             } else if self.deadline < t && self.deadline <= decision {
                 self.execute(self.deadline, false)?;
             } else if decision < t {
+                pace.step()?;
                 self.decide(decisions)?;
             } else {
                 return Ok(());
@@ -183,16 +192,17 @@ impl Backtest {
         let marks = &self.market.marks;
         for runner in &mut self.runners {
             match (runner, point) {
-                (Runner::Strategy(strategy), Point::Cut(rate)) => {
-                    strategy.cut(ts, marks, rate, self.per_quote)?;
-                }
+                (Runner::Strategy(strategy), Point::Cut(due)) => strategy.cut(ts, marks, due)?,
                 (Runner::Strategy(strategy), Point::Grid) if strategy.curve => {
                     strategy.ledger.point(ts, marks)?;
                 }
-                (Runner::OraclePath(oracle), Point::Cut(rate)) => oracle.cut(ts, marks, rate),
+                (Runner::OraclePath(oracle), Point::Cut(due)) => oracle.cut(ts, marks, due),
                 (Runner::OraclePath(oracle), Point::Grid) => oracle.point(ts, marks),
                 _ => {}
             }
+        }
+        if matches!(point, Point::Cut(_)) {
+            self.look();
         }
         Ok(())
     }
@@ -211,7 +221,7 @@ impl Backtest {
                     }
                 }
                 Runner::OraclePath(oracle) => {
-                    oracle.decide(&decision, &self.rules, &self.market)?;
+                    oracle.decide(&decision, &self.rules, &self.market);
                     if let Some((arrival, deadline)) = oracle.under_way() {
                         self.arrival = self.arrival.min(arrival);
                         self.deadline = self.deadline.min(deadline);
@@ -255,29 +265,34 @@ impl Backtest {
             first_deadline = first_deadline.min(deadline);
         }
         (self.arrival, self.deadline) = (first_arrival, first_deadline);
+        self.look();
         Ok(())
     }
 
-    /// The data is over: what is due until the end of the session, and what all of it came to.
-    pub fn finish(mut self, decisions: &Decisions<'_>) -> Result<Vec<StrategyResult>, String> {
+    /// The data is over: what is due until the end of the session, and what all of it came to. `go_on`: see [`Self::feed`].
+    pub fn finish(
+        mut self,
+        decisions: &Decisions<'_>,
+        go_on: &mut dyn FnMut() -> bool,
+    ) -> Result<Results, String> {
         self.close()?;
         self.ended = true;
-        self.pass_to(self.end, decisions)?;
+        self.pass_to(self.end, decisions, &mut Pace::new(go_on))?;
         self.execute(i64::MAX, false)?;
-        let marks = self.market.marks;
-        let end = self.end;
-        let result = |runner| {
-            let (ledger, totals) = match runner {
-                Runner::Strategy(strategy) => {
-                    let mut ledger = strategy.ledger;
-                    let totals = ledger.finish(end, &marks)?;
-                    (ledger, totals)
-                }
-                Runner::OraclePath(oracle) => oracle.finish(&marks)?,
-            };
-            let Ledger { name, orders, fills, curve, days, .. } = ledger;
-            Ok(StrategyResult { name, orders, fills, curve, days, totals })
+        let drawdown = |(of, found): (&DrawdownSpec, &Drawdown)| {
+            let DrawdownSpec { strategy, against } = of.clone();
+            Ok(DrawdownResult { strategy, against, drawdown: money(found.fall, "a drawdown")? })
         };
-        self.runners.into_iter().map(result).collect()
+        let drawdowns = self.drawdowns_of.iter().zip(&self.drawdowns).map(drawdown);
+        let drawdowns = drawdowns.collect::<Result<_, String>>()?;
+        let (marks, end) = (self.market.marks, self.end);
+        let (mut strategies, mut given_up) = (Vec::new(), Vec::new());
+        for runner in self.runners {
+            match runner.finish(end, &marks)? {
+                Ok(result) => strategies.push(result),
+                Err(search) => given_up.push(search),
+            }
+        }
+        Ok(Results { strategies, given_up, drawdowns })
     }
 }

@@ -1,11 +1,14 @@
 //! What a caller configures.
 
+use crate::drawdown::DrawdownSpec;
 use serde::Deserialize;
 
 /// Targets and positions lie within ± this, lots; so the value of an order is at most 2³¹·2·10⁹ and has 64 bits.
 pub const LARGEST_LOTS: i64 = 1_000_000_000;
 /// Fees lie within ± this (100 %), in 10⁻⁶ bps; slippage likewise.
 const WHOLE_E6: i64 = 10_000_000_000;
+/// Carry is rounded up to at most this, money units.
+const LARGEST_STEP: i64 = 1_000_000_000_000_000_000;
 /// Latency, wait and age of a book are at most this, ns.
 const LONGEST_NS: i64 = 86_400_000_000_000;
 
@@ -118,8 +121,6 @@ pub const ORACLE_PATH: &str = "oracle_path";
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
-    /// Money units (tick × lot) in one unit of the quote currency; carry is rounded up to whole ones.
-    pub tick_lot_per_quote: i64,
     /// A book that is silent for longer is unknown until it comes whole again, ns.
     pub max_gap_ns: i64,
     /// The session is `[begin_ns, end_ns)`.
@@ -130,6 +131,8 @@ pub struct Spec {
     pub day_cuts_ns: Vec<i64>,
     /// Carry at each of them, 10⁻⁹ of the position's value.
     pub carry_rate_e9: Vec<i64>,
+    /// At each of them it is rounded up to a multiple of this, money units (tick × lot).
+    pub carry_step: Vec<i64>,
     /// `[from, to)` in which the venue takes no order.
     pub closed: Vec<[i64; 2]>,
     /// `[from, to)` in which decisions may only reduce.
@@ -140,6 +143,9 @@ pub struct Spec {
     pub curve_ns: i64,
     /// All of them run side by side.
     pub strategies: Vec<StrategySpec>,
+    /// Whose drawdowns are followed; not that of [`ORACLE_PATH`], whose way is known at the end alone.
+    #[serde(default)]
+    pub drawdowns: Vec<DrawdownSpec>,
 }
 
 impl Spec {
@@ -160,13 +166,23 @@ impl Spec {
             }
             self.check_strategy(strategy, columns).map_err(|why| format!("strategy '{name}': {why}"))?;
         }
+        let followed = self.drawdowns.iter().flat_map(|one| [Some(&one.strategy), one.against.as_ref()]);
+        for name in followed.flatten() {
+            match self.strategies.iter().find(|strategy| strategy.name == *name) {
+                Some(strategy) if strategy.policy != ORACLE_PATH => {}
+                _ => {
+                    return Err(format!(
+                        "'drawdowns': '{name}' is no strategy whose equity is known on the way"
+                    ));
+                }
+            }
+        }
         Ok(())
     }
 
     fn check_session(&self) -> Result<(), String> {
         let cuts = &self.day_cuts_ns;
         for (holds, why) in [
-            (self.tick_lot_per_quote > 0, "'tick_lot_per_quote' must be positive"),
             ((1..=LONGEST_NS).contains(&self.max_gap_ns), "'max_gap_ns' must be positive and at most a day"),
             (self.begin_ns < self.end_ns, "'begin_ns' must lie before 'end_ns'"),
             (self.begin_ns > i64::MIN / 2 && self.end_ns < i64::MAX / 2, "the session is out of all time"),
@@ -179,6 +195,11 @@ impl Spec {
             (
                 self.carry_rate_e9.iter().all(|rate| (0..=1_000_000_000).contains(rate)),
                 "'carry_rate_e9' holds a rate outside 0 to 1e9 (100 %)",
+            ),
+            (self.carry_step.len() == cuts.len(), "'carry_step' needs one step a day cut"),
+            (
+                self.carry_step.iter().all(|step| (1..=LARGEST_STEP).contains(step)),
+                "'carry_step' holds a step outside 1 to 1e18 money units",
             ),
             (self.curve_ns > 0, "'curve_ns' must be positive"),
         ] {

@@ -1,5 +1,6 @@
 //! One strategy of the pass: what it wants, what it has under way, and its ledger.
 
+use crate::account::Carry;
 use crate::consumption::Consumed;
 use crate::execution::{Decision, Rules, Taker};
 use crate::ledger::Ledger;
@@ -93,18 +94,19 @@ impl Strategy {
         market: &mut Market,
         fills: &mut Vec<Fill>,
     ) -> Result<(), String> {
-        let Some(sent) = self.pending.take() else {
+        let Some(mut sent) = self.pending.take() else {
             return Ok(());
         };
+        let position = self.ledger.account.position;
         let taken = |side, px| self.consumed.lots(side, px, &market.renewal);
-        let outcome = self.taker.meet(rules, market, e, &sent, taken, fills);
+        let outcome = self.taker.meet((rules, market), e, position, &mut sent.intent, taken, fills);
         self.consumed.take(-sent.intent.side, fills, &mut market.renewal);
         self.ledger.order(&sent, outcome, Some(e), fills, &market.marks)
     }
 
-    /// A cut of the day, with the rate of its carry in 10⁻⁹.
-    pub fn cut(&mut self, ts: i64, marks: &Marks, rate_e9: i64, per_quote: i64) -> Result<(), String> {
-        self.ledger.cut(ts, marks, if self.pays_carry { rate_e9 } else { 0 }, per_quote)
+    /// A cut of the day, with the carry that is due.
+    pub fn cut(&mut self, ts: i64, marks: &Marks, due: Carry) -> Result<(), String> {
+        self.ledger.cut(ts, marks, if self.pays_carry { due } else { Carry { rate_e9: 0, ..due } })
     }
 
     /// The order under way meets no book any more.

@@ -190,6 +190,11 @@ fn what_was_taken_stays_taken_in_a_feed_of_differences() {
         if t == 500 {
             tape.delta(t * SECOND, &[(-1, 400_101, 450)]);
         }
+        if t == 520 {
+            // The venue sent neither a keyframe that ATC inserted nor anything about the asks.
+            let known = [(1, 400_000, 9_000), (-1, 400_100, 600), (-1, 400_101, 450), (-1, 400_102, 900)];
+            tape.keyframe(t * SECOND, &known).repeat(t * SECOND);
+        }
     }
     let session = session(&[1_000, 0, 1_000]);
     let result = session.last(&tape);

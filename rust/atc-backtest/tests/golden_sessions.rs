@@ -132,6 +132,68 @@ fn windows_without_new_entries_let_out_only() {
 }
 
 #[test]
+fn an_order_that_comes_into_a_window_opens_nothing() {
+    // Decided at 10 s and 310 s, met at 10.5 s and 310.5 s.
+    let tape = quiet(1_300 * SECOND);
+    let window = |from: i64, to: i64| json!([[from, to]]);
+    let late = session(&[1_000]).set("no_new_entry", window(10_500 * MS, 11 * SECOND)).last(&tape);
+    let order = &late.orders[0];
+    assert_eq!((order.outcome.name(), order.filled, order.sent.intent.qty), ("late_entry", 0, 1_000));
+    assert_eq!((order.ts_arrival(), order.ts_exec), (Some(10_300 * MS), Some(10_500 * MS)));
+    assert_eq!((late.totals.submissions, late.totals.reduced, late.totals.last.equity), (1, 1, 0));
+    for open in [window(10_400 * MS, 10_500 * MS), window(10_500 * MS + 1, 11 * SECOND)] {
+        assert_eq!(outcomes(&session(&[1_000]).set("no_new_entry", open).last(&tape)), ["filled"]);
+    }
+    // Of a flip the half that closes is left.
+    let flip = session(&[1_000, -1_000]).set("no_new_entry", window(310_100 * MS, 311 * SECOND)).last(&tape);
+    let order = &flip.orders[1];
+    assert_eq!((order.outcome.name(), order.sent.intent.qty, order.filled), ("partial", 2_000, 1_000));
+    assert_eq!((order.position_after, order.sent.intent.reduced), (0, true));
+    // And what closes is closed.
+    let close = session(&[1_000, 0]).set("no_new_entry", window(310_100 * MS, 311 * SECOND)).last(&tape);
+    assert_eq!(outcomes(&close), ["filled", "filled"]);
+    assert!(!close.orders[1].sent.intent.reduced);
+    let shut = session(&[1_000]).set("no_new_entry", window(10_500 * MS, 11 * SECOND));
+    let shut = shut.set("closed", window(10_500 * MS, 11 * SECOND)).last(&tape);
+    assert_eq!(outcomes(&shut), ["maintenance"], "which comes first");
+}
+
+#[test]
+fn the_drawdown_is_taken_at_everything_that_moves_the_equity() {
+    let mut tape = quiet(100 * SECOND);
+    // Between two points of the curve, which come every minute: 30 up, 50 down, and back.
+    for (t, bid) in [(100, 400_030), (101, 399_980), (102, 400_000)] {
+        tape.snap(t * SECOND, &[(bid, 9_000)], &ASKS);
+    }
+    let of = |strategy, against| json!({"strategy": strategy, "against": against});
+    let pairs =
+        json!([of("policy", json!(null)), of("policy", json!("benchmark")), of("flat", json!("benchmark"))]);
+    let flat = strategy("flat", "flat");
+    let mut session = session(&[1_000]).add(flat).set("drawdowns", pairs);
+    session.policies.push(("flat".to_owned(), vec![0]));
+    session.ts = vec![10 * SECOND, 50 * SECOND];
+    session.policies = vec![("policy".to_owned(), vec![1_000; 2]), ("flat".to_owned(), vec![0; 2])];
+    let session = session.rule("min_interval_ns", 10 * SECOND);
+    let results = session.results(&tape, &[], &mut || true).unwrap();
+    let found: Vec<i64> = results.drawdowns.iter().map(|one| one.drawdown).collect();
+    // Bought at 100 above the bid: −100, then −70, −120. The flat one sells before; against the benchmark it falls by 30.
+    assert_eq!(found, [120 * 1_000, 0, 30 * 1_000]);
+    assert_eq!(results.drawdowns[1].against.as_deref(), Some("benchmark"));
+    assert!(results.strategies[1].curve.equity.iter().all(|equity| *equity >= -100 * 1_000));
+}
+
+#[test]
+fn nobody_has_to_wait_for_the_end() {
+    let tape = quiet(2_000 * SECOND);
+    let mut asked = 0;
+    let found = Session::new(2_000 * SECOND, &[10 * SECOND], &[]).results(&tape, &[], &mut || {
+        asked += 1;
+        asked < 2
+    });
+    assert_eq!((found.unwrap_err().as_str(), asked), ("interrupted", 2));
+}
+
+#[test]
 fn the_end_of_the_data_fills_nothing() {
     let mut tape = Tape::default();
     // The order would wait until 10.9 s.
@@ -159,10 +221,8 @@ fn a_session_ends_with_a_mark_and_no_order() {
 
 #[test]
 fn carry_is_rounded_up_to_whole_quote_units() {
-    let cuts = json!([300 * SECOND, 600 * SECOND, 900 * SECOND]);
     let one = session(&[1_000, 1_000, -1_000])
-        .set("day_cuts_ns", cuts)
-        .set("carry_rate_e9", json!([400_000, 400_001, 400_000]));
+        .cuts(&[300 * SECOND, 600 * SECOND, 900 * SECOND], &[400_000, 400_001, 400_000]);
     let result = one.last(&quiet(1_000 * SECOND));
     // 1000 lots at the bid 400000: 160000 units a cut at 0.04 %, 160000.4 at the second's rate; short at the ask: 160040.
     assert_eq!(result.days.iter().map(|day| day.carry).collect::<Vec<_>>(), [160_000, 160_100, 160_100, 0]);
@@ -174,6 +234,9 @@ fn carry_is_rounded_up_to_whole_quote_units() {
     let last = &result.totals.last;
     assert_eq!(last.price_half + last.spread_impact_half - 2 * last.carry_total, 2 * last.equity);
     assert_eq!(result.days[3].ts, 920 * SECOND, "the end, which is no cut");
+    // Steps are dated too.
+    let fine = one.set("carry_step", json!([100, 1, 7])).last(&quiet(1_000 * SECOND));
+    assert_eq!(fine.days.iter().map(|day| day.carry).collect::<Vec<_>>(), [160_000, 160_001, 160_041, 0]);
 }
 
 #[test]
@@ -181,7 +244,7 @@ fn a_fill_at_the_cut_belongs_to_the_next_day() {
     // Filled at 10.5 s.
     let tape = quiet(1_000 * SECOND);
     for (cut, carry) in [(10_500 * MS, 0), (10_500 * MS + 1, 160_000)] {
-        let one = session(&[1_000]).set("day_cuts_ns", json!([cut])).set("carry_rate_e9", json!([400_000]));
+        let one = session(&[1_000]).cuts(&[cut], &[400_000]);
         assert_eq!(one.last(&tape).days[0].carry, carry);
     }
 }
@@ -190,9 +253,7 @@ fn a_fill_at_the_cut_belongs_to_the_next_day() {
 fn carry_is_taken_at_the_last_known_mark() {
     let mut tape = quiet(100 * SECOND);
     tape.snap(100 * SECOND, &[(410_000, 5)], &[(410_100, 5)]).control(101 * SECOND, 2);
-    let one = session(&[1_000])
-        .set("day_cuts_ns", json!([100 * SECOND, 200 * SECOND]))
-        .set("carry_rate_e9", json!([400_000, 400_000]));
+    let one = session(&[1_000]).cuts(&[100 * SECOND, 200 * SECOND], &[400_000, 400_000]);
     let result = one.last(&tape);
     // The frame of the cut itself is not seen at the cut.
     assert_eq!(result.days.iter().map(|day| day.carry).collect::<Vec<_>>(), [160_000, 164_000, 0]);
@@ -211,8 +272,7 @@ fn each_side_s_mark_is_its_own() {
 
 #[test]
 fn carry_comes_before_the_curve() {
-    let one =
-        session(&[1_000]).set("day_cuts_ns", json!([120 * SECOND])).set("carry_rate_e9", json!([400_000]));
+    let one = session(&[1_000]).cuts(&[120 * SECOND], &[400_000]);
     let curve = one.last(&quiet(400 * SECOND)).curve;
     assert_eq!(curve.ts[1..3], [60 * SECOND, 120 * SECOND]);
     assert_eq!(curve.equity[1..3], [-100_000, -260_000]);

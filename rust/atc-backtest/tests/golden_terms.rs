@@ -13,9 +13,8 @@ const LATER: [Quote; 2] = [(400_105, 300), (400_106, 5_000)];
 fn bought(terms: &[(&str, Value)]) -> (Vec<Quote>, i64, i64) {
     let mut tape = Tape::default();
     tape.snap(9_900 * MS, &BIDS, &ASKS).snap(10_400 * MS, &BIDS, &LATER).repeat(16 * SECOND);
-    let session = Session::new(20 * SECOND, &[10 * SECOND], &[("policy", &[1_000])])
-        .set("day_cuts_ns", json!([15 * SECOND]))
-        .set("carry_rate_e9", json!([400_000]));
+    let session =
+        Session::new(20 * SECOND, &[10 * SECOND], &[("policy", &[1_000])]).cuts(&[15 * SECOND], &[400_000]);
     let session = terms.iter().fold(session, |session, (key, value)| session.with(key, value.clone()));
     let result = session.last(&tape);
     (fills(&result, 0), result.orders[0].ts_exec.unwrap(), result.totals.last.carry_total)

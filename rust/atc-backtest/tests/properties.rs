@@ -69,8 +69,8 @@ fn accounts_add_up() {
 
 #[test]
 fn random_sessions_meet_everything() {
-    let mut met = [0; 9];
-    each(60, 200, 4, |_, tape, session| {
+    let mut met = [0; 10];
+    each(120, 200, 4, |_, tape, session| {
         for result in session.run(tape) {
             for (sum, count) in met.iter_mut().zip(result.totals.outcomes) {
                 *sum += count;
@@ -197,6 +197,32 @@ fn the_oracle_knows_what_each_way_has_taken() {
         session = session.with("fee_bps_e6", json!(-100_000_000)).with("depth_den", json!(1));
         assert_best_of_all(&tape, session, seed);
     }
+}
+
+#[test]
+fn a_search_that_leads_everywhere_is_given_up_alone() {
+    // Each order is filled in part, each time by another number of lots.
+    let mut tape = Tape::default();
+    for k in 0..6_000 {
+        let quote = |best: i32| [(best, 30 + (k * 7_919) % 41)];
+        tape.snap(k * SECOND, &quote(10_000), &quote(10_001));
+    }
+    let ts: Vec<i64> = (1..6_000).map(|k| k * SECOND).collect();
+    let targets: Vec<i64> = (0..ts.len()).map(|k| if k / 400 % 2 == 0 { 10_000 } else { -10_000 }).collect();
+    let session =
+        Session::new(6_000 * SECOND, &ts, &[("policy", &targets)]).rule("min_interval_ns", 10 * SECOND);
+    let alone = format!("{:?}", session.run(&tape));
+    let mut search = strategy("oracle_path", "oracle_path");
+    search["size_lots"] = json!(10_000);
+    let results = session.clone().add(search.clone()).results(&tape, &[], &mut || true).unwrap();
+    assert_eq!(format!("{:?}", results.strategies), alone, "the others go on");
+    let [given_up] = &results.given_up[..] else { panic!("one search, found {:?}", results.given_up) };
+    assert_eq!((given_up.name.as_str(), given_up.ts_decision), ("oracle_path", ts[given_up.decision]));
+    assert!(given_up.orders > 64 * given_up.decision as u64);
+    // Where orders are small enough for the book, the search comes to its end.
+    search["size_lots"] = json!(30);
+    let results = session.add(search).results(&tape, &[], &mut || true).unwrap();
+    assert_eq!((results.given_up.len(), results.strategies.len()), (0, 3));
 }
 
 #[test]

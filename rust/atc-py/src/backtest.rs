@@ -1,6 +1,7 @@
 //! The backtest in Python: decisions and events in, orders, fills, curve, days and totals out.
 
 use crate::features::value_error;
+use crate::interruptible::interruptible;
 use crate::tables::values;
 use arrow_array::types::{Int8Type, Int32Type, Int64Type, UInt8Type, UInt16Type, UInt64Type};
 use arrow_array::{
@@ -8,7 +9,9 @@ use arrow_array::{
 };
 use arrow_pyarrow::PyArrowType;
 use arrow_schema::{ArrowError, Field, Schema};
-use atc_backtest::{Backtest as Session, Decisions, Fill, Order, Outcome, Spec, StrategyResult};
+use atc_backtest::{
+    Backtest as Session, Decisions, DrawdownResult, Fill, GivenUp, Order, Outcome, Spec, StrategyResult,
+};
 use atc_featuregen::batch::{BookTable, Common, ControlTable, Nullable, Tables};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -92,7 +95,7 @@ impl Backtest {
         let mut session = self.session.take().ok_or_else(spent)?;
         let columns = Columns::of(&self.decisions)?;
         let tables = tables(&book.0, &control.0)?;
-        let over = py.detach(|| session.feed(&columns.decisions(), &tables)).map_err(value_error)?;
+        let over = interruptible(py, |go_on| session.feed(&columns.decisions(), &tables, go_on))?;
         self.session = Some(session);
         Ok(over)
     }
@@ -101,16 +104,21 @@ impl Backtest {
     fn finish<'py>(&mut self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let session = self.session.take().ok_or_else(spent)?;
         let columns = Columns::of(&self.decisions)?;
-        let found = py.detach(|| -> PyResult<_> {
-            let results = session.finish(&columns.decisions()).map_err(value_error)?;
-            Ok([
-                ("orders", orders(&results).map_err(value_error)?),
-                ("fills", fills(&results).map_err(value_error)?),
-                ("curve", curve(&results).map_err(value_error)?),
-                ("days", days(&results).map_err(value_error)?),
-                ("totals", totals(&results).map_err(value_error)?),
-            ])
-        })?;
+        let results = interruptible(py, |go_on| session.finish(&columns.decisions(), go_on))?;
+        let strategies = &results.strategies;
+        let found = py
+            .detach(|| {
+                Ok([
+                    ("orders", orders(strategies)?),
+                    ("fills", fills(strategies)?),
+                    ("curve", curve(strategies)?),
+                    ("days", days(strategies)?),
+                    ("totals", totals(strategies)?),
+                    ("drawdowns", drawdowns(&results.drawdowns)?),
+                    ("given_up", given_up(&results.given_up)?),
+                ])
+            })
+            .map_err(|why: ArrowError| value_error(why))?;
         let found_by_name = PyDict::new(py);
         for (name, batch) in found {
             found_by_name.set_item(name, PyArrowType(batch).into_pyobject(py)?)?;
@@ -266,6 +274,24 @@ fn totals(results: &[StrategyResult]) -> Result<RecordBatch, ArrowError> {
         columns.push(int64(name, all().map(|t| t.time_ns[number])));
     }
     batch(columns)
+}
+
+fn drawdowns(found: &[DrawdownResult]) -> Result<RecordBatch, ArrowError> {
+    let against: StringArray = found.iter().map(|one| one.against.as_deref()).collect();
+    batch(vec![
+        names(found.iter().map(|one| (one.strategy.as_str(), 1))),
+        ("against".to_owned(), true, Arc::new(against)),
+        int64("drawdown", found.iter().map(|one| one.drawdown)),
+    ])
+}
+
+fn given_up(found: &[GivenUp]) -> Result<RecordBatch, ArrowError> {
+    batch(vec![
+        names(found.iter().map(|one| (one.name.as_str(), 1))),
+        int64("decision", found.iter().map(|one| one.decision as i64)),
+        int64("ts_decision", found.iter().map(|one| one.ts_decision)),
+        int64("orders", found.iter().map(|one| one.orders as i64)),
+    ])
 }
 
 /// Adds the backtest to the module.

@@ -4,6 +4,7 @@ mod backtest;
 mod builders;
 mod features;
 mod ingest;
+mod interruptible;
 mod measure;
 mod oracle;
 mod packed;

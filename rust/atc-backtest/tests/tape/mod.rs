@@ -4,7 +4,7 @@
 
 pub mod random;
 
-use atc_backtest::{Backtest, Decisions, Spec, StrategyResult};
+use atc_backtest::{Backtest, Decisions, Results, Spec, StrategyResult};
 use atc_featuregen::batch::{BookTable, Common, ControlTable, Nullable, Tables};
 use atc_featuregen::event::flag::{LAST, REPEAT, SNAPSHOT, SYNTH_DIFF};
 use serde_json::{Value, json};
@@ -69,6 +69,11 @@ impl Tape {
     /// A snapshot that says nothing new.
     pub fn repeat(&mut self, t: i64) -> &mut Self {
         self.message(t, 1, REPEAT, &[])
+    }
+
+    /// A keyframe that ATC inserted before the next message.
+    pub fn keyframe(&mut self, t: i64, levels: &[(i8, i32, i64)]) -> &mut Self {
+        self.message(t, 0, SNAPSHOT | REPEAT, levels)
     }
 
     /// An empty book.
@@ -155,8 +160,8 @@ impl Session {
         let mut strategies = vec![strategy("benchmark", "benchmark")];
         strategies.extend(policies.iter().map(|(name, _)| strategy(name, name)));
         let spec = json!({
-            "tick_lot_per_quote": 100, "max_gap_ns": 60 * SECOND, "begin_ns": 0, "end_ns": end, "day_cuts_ns": [],
-            "carry_rate_e9": [], "closed": [], "no_new_entry": [], "curve_ns": 60 * SECOND,
+            "max_gap_ns": 60 * SECOND, "begin_ns": 0, "end_ns": end, "day_cuts_ns": [],
+            "carry_rate_e9": [], "carry_step": [], "closed": [], "no_new_entry": [], "curve_ns": 60 * SECOND,
             "execution": {"wait_ns": 600 * MS, "max_book_age_ns": 5 * SECOND, "max_slippage_bps_e6": 20_000_000,
                           "min_interval_ns": 300 * SECOND, "max_order_lots": 10_000},
             "strategies": strategies,
@@ -191,8 +196,26 @@ impl Session {
         self
     }
 
-    /// Everything that was done, from the tape in parts cut before each of `cuts`.
+    /// Sets the cuts of the day with their rates of carry, in steps of one unit of the quote currency.
+    pub fn cuts(self, cuts: &[i64], rates: &[i64]) -> Self {
+        let steps = vec![100; cuts.len()];
+        self.set("day_cuts_ns", json!(cuts))
+            .set("carry_rate_e9", json!(rates))
+            .set("carry_step", json!(steps))
+    }
+
+    /// What every strategy did, from the tape in parts cut before each of `cuts`.
     pub fn run_in_parts(&self, tape: &Tape, cuts: &[i64]) -> Result<Vec<StrategyResult>, String> {
+        self.results(tape, cuts, &mut || true).map(|results| results.strategies)
+    }
+
+    /// Everything, as long as `go_on` says so.
+    pub fn results(
+        &self,
+        tape: &Tape,
+        cuts: &[i64],
+        go_on: &mut dyn FnMut() -> bool,
+    ) -> Result<Results, String> {
         let spec: Spec = serde_json::from_value(self.spec.clone()).map_err(|why| why.to_string())?;
         let columns: Vec<&str> = self.policies.iter().map(|(name, _)| name.as_str()).collect();
         let targets: Vec<&[i64]> = self.policies.iter().map(|(_, targets)| targets.as_slice()).collect();
@@ -200,10 +223,10 @@ impl Session {
         let mut backtest = Backtest::new(&spec, &decisions)?;
         let mut from = i64::MIN;
         for to in cuts.iter().copied().chain([i64::MAX]) {
-            backtest.feed(&decisions, &tape.between(from, to))?;
+            backtest.feed(&decisions, &tape.between(from, to), go_on)?;
             from = to;
         }
-        backtest.finish(&decisions)
+        backtest.finish(&decisions, go_on)
     }
 
     /// The same in one part.

@@ -57,7 +57,7 @@ pub fn tape(random: &mut Random, snapshots: bool) -> Tape {
             let asks = if random.chance(2) { Vec::new() } else { asks };
             tape.snap(t, &bids, &asks);
             whole = snapshots && random.chance(50);
-        } else if snapshots && random.chance(20) {
+        } else if random.chance(if snapshots { 20 } else { 2 }) {
             tape.repeat(t);
         } else {
             let px = bid + random.below(9) as i32 - 4;
@@ -138,8 +138,8 @@ pub fn session(random: &mut Random, decisions: usize, policies: usize) -> Sessio
     session.spec["closed"] = windows(random, 2).into();
     session.spec["no_new_entry"] = windows(random, 3).into();
     session
-        .set("day_cuts_ns", json!([END / 3 / MS * MS, END / 2, END]))
-        .set("carry_rate_e9", json!([400_000, 1_000_000, 400_000]))
+        .cuts(&[END / 3 / MS * MS, END / 2, END], &[400_000, 1_000_000, 400_000])
+        .set("carry_step", random.pick(&[json!([100, 100, 100]), json!([1, 10_000, 7])]))
         .rule("min_interval_ns", random.pick(&[15, 60, 300]) * SECOND)
         .rule("max_order_lots", random.pick(&[SIZE / 2, 150, 10_000]))
 }
