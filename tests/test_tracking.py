@@ -22,6 +22,7 @@ from atc.tracking.run_files import read_manifest
 from atc.tracking.wandb_sink import Mode, WandbSink
 
 CURVES = {"train/auc": [0.6, 0.65, 0.7], "valid/auc": [0.58, 0.6, None]}
+EQUITY = {"strategy": [0.0, -120.5, 3000.25], "alpha": [0.0, 10.0, -2.0]}
 IMPORTANCE = [("ob_imbalance_top1", 812.5, 40), ("spread_bps", 31.25, 7)]
 
 
@@ -91,6 +92,7 @@ def run_with(outputs: Path, sink: WandbSink, fail: bool = False) -> Path:
             folder.mkdir()
             (folder / "model.txt").write_text("tree\n")
         sink.curves("model", CURVES)
+        sink.series("backtest_curve", "day", [0.0, 0.5, 1.0], EQUITY)
         sink.importance(("feature", "gain", "splits"), IMPORTANCE)
         if fail:
             raise ValueError("asked to fail")
@@ -153,6 +155,11 @@ def test_the_offline_file_holds_what_the_local_record_holds(
     assert [line["model/iteration"] for line in steps] == [1, 2, 3]
     assert [line["model/train/auc"] for line in steps] == CURVES["train/auc"]
     assert [line.get("model/valid/auc") for line in steps] == CURVES["valid/auc"]
+
+    drawn = [line for line in history if "backtest_curve/day" in line]
+    assert [line["backtest_curve/day"] for line in drawn] == [0.0, 0.5, 1.0]
+    for name, values in EQUITY.items():
+        assert [line[f"backtest_curve/{name}"] for line in drawn] == values
 
     table = next((outputs / "wandb").glob("offline-run-*/files/media/table/importance*.json"))
     assert json.loads(table.read_text())["data"] == [list(row) for row in IMPORTANCE]
