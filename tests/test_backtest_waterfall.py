@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -107,7 +108,7 @@ def by_hand(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp
     cost = Cost(
         name="x",
         fees=(Fees(first=date(2025, 1, 1), maker_bps=0, taker_bps=1),),
-        carry=(Carry(first=date(2025, 1, 1), rate_pct=0.04),),
+        carry=(Carry(first=date(2025, 1, 1), rate_pct=0.04, step=Decimal(1)),),
     )
     make: Any = {"rust": _rust.Backtest, "reference": ReferenceEngine}[request.param]
     execution = Execution(no_new_entry_s=100)
