@@ -223,8 +223,9 @@ def test_a_backtest_without_an_oracle_path_says_all_else(
     market: Market, config: RunConfig, asked: bool
 ) -> None:
     """Not asked for; or given up: an order of 100,000 ETH fills in part, by another amount each time."""
-    decisions = some_decisions(market, 0, 24, 5, seed=8)
-    chosen = SMALL.model_copy(update={"oracle_path": asked, "capacity": (), "random_draws": 1})
+    decisions = some_decisions(market, 0, 24, 20, seed=8)
+    few = {"oracle_orders": 10_000, "capacity": (), "random_draws": 1}
+    chosen = SMALL.model_copy(update={"oracle_path": asked, **few})
     large = market.execution.model_copy(update={"size": Decimal(100_000)})
     unlimited = market.facts.model_copy(update={"largest_order": None})
     other = replace(market, execution=large, facts=unlimited)
@@ -241,7 +242,7 @@ def test_a_backtest_without_an_oracle_path_says_all_else(
     assert ORACLE_PATH not in equity_series(tables["equity"], 10)
     settings = SimpleNamespace(backtest=chosen)
     (note,) = oracle_notes(cast("RunConfig", settings), found)
-    assert ("was given up at decision" in note) == asked
+    assert ("the oracle path and the waterfall are null" in note) == asked
     assert ("backtest.oracle_path=false" in note) != asked
 
 

@@ -127,6 +127,8 @@ class Session:
     """By policy (n,) lots."""
     strategies: Sequence[Strategy]
     curve_s: int = 60
+    oracle_orders: int = 10_000_000
+    """Orders that a search of the best path may try, besides 64 a decision, until it is given up."""
     drawdowns: Sequence[tuple[str, str | None]] = ()
     """Strategies whose drawdown is followed, and whose equity is taken off theirs; None: nobody's."""
 
@@ -259,6 +261,7 @@ def specification(market: Market, session: Session) -> str:
                     UNLIMITED_LOTS if largest is None else units.lots("data.largest_order", largest)
                 ),
             },
+            "oracle_orders": session.oracle_orders,
             "curve_ns": session.curve_s * SECOND_NS,
             "strategies": [told(strategy) for strategy in session.strategies],
             "drawdowns": [

@@ -102,7 +102,15 @@ def walk(
         targets |= riders.targets
         strategies += riders.strategies
     drawdowns = ((STRATEGY, None), (STRATEGY, ALWAYS_HOLD))
-    session = Session(decisions.span, decisions.ts_close, targets, strategies, config.curve_s, drawdowns)
+    session = Session(
+        decisions.span,
+        decisions.ts_close,
+        targets,
+        strategies,
+        curve_s=config.curve_s,
+        oracle_orders=config.oracle_orders,
+        drawdowns=drawdowns,
+    )
     return Walked(trade(market, session, progress), tuple(chance), cells, sizes, decisions)
 
 

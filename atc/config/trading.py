@@ -223,6 +223,8 @@ class Backtest(Slice):
     oracle_path: bool = True
     """Whether the best path in hindsight is searched, which bounds every policy; false: its figures are
     null."""
+    oracle_orders: Int = Field(default=10_000_000, ge=0, le=10**12)
+    """Orders that a search may try, besides 64 a decision; one that needs more is given up, and null."""
     curve_s: Int = Field(default=60, ge=1, le=86_400)
     """Seconds between the points of the equity curve."""
     random_draws: Int = Field(default=20, ge=1, le=1000)

@@ -154,19 +154,20 @@ def _market(config: RunConfig, data: MarketData) -> Market:
 
 
 def oracle_notes(config: RunConfig, walked: Walked) -> list[str]:
-    """Why there is no oracle path, where there is none."""
-    if walked.traded.has(ORACLE_PATH):
-        return []
+    """Why there is no oracle path or no waterfall, where they are missing."""
     if not config.backtest.oracle_path:
         return [
             "backtest: no oracle path was asked for (backtest.oracle_path=false), so there is no waterfall"
         ]
+    if walked.traded.given_up.is_empty():
+        return []
     at = walked.traded.given_up.row(0, named=True)
+    without = "the waterfall" if walked.traded.has(ORACLE_PATH) else "the oracle path and the waterfall"
     return [
-        f"backtest: the oracle path was given up at decision {at['decision']:,} of "
-        f"{len(walked.decisions):,}, after {at['orders']:,} orders: most fill in part, and each leads "
-        "to a position of its own, more than can be followed; its figures and those of the waterfall "
-        "are null, all others stand. A smaller execution.size or a larger execution.depth makes it possible"
+        f"backtest: {without} are null: a search of the best path was given up at decision "
+        f"{at['decision']:,} of {len(walked.decisions):,}, after {at['orders']:,} orders. Most fill in part, "
+        "and each leads to a position of its own, more than can be followed. Larger backtest.oracle_orders, a "
+        "smaller execution.size or a larger execution.depth make it possible; all other figures stand"
     ]
 
 

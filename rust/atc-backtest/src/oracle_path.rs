@@ -19,9 +19,7 @@ use crate::paths::{Node, Paths, Range};
 use crate::spec::{Spec, StrategySpec};
 use std::collections::VecDeque;
 
-/// So many orders may be tried, besides those of each decision.
-const MOST_ORDERS: u64 = 200_000;
-/// So many orders may be tried a decision, on average of those so far.
+/// So many orders may be tried a decision, besides those that the specification allows in all.
 const MOST_ORDERS_A_DECISION: u64 = 64;
 
 /// A search that was given up: most orders filled in part, so that more positions could be reached than can be followed.
@@ -101,6 +99,7 @@ pub struct OraclePath {
     looks: Vec<Look>,
     /// Orders so far.
     orders: u64,
+    most_orders: u64,
     given_up: Option<GivenUp>,
 }
 
@@ -125,6 +124,7 @@ impl OraclePath {
             paths: Paths::new(),
             looks: Vec::new(),
             orders: 0,
+            most_orders: spec.oracle_orders,
             given_up: None,
         }
     }
@@ -165,7 +165,7 @@ impl OraclePath {
             self.orders += orders.len() as u64;
             self.groups.push_back(Group { arrival, deadline, free_at, orders });
         }
-        if self.orders > MOST_ORDERS + MOST_ORDERS_A_DECISION * decision.row as u64 {
+        if self.orders > self.most_orders.saturating_add(MOST_ORDERS_A_DECISION * decision.row as u64) {
             self.give_up(decision);
         }
     }

@@ -100,6 +100,11 @@ pub struct StrategySpec {
     pub curve: bool,
 }
 
+/// A few seconds of work.
+const fn oracle_orders() -> u64 {
+    10_000_000
+}
+
 /// What is so unless a strategy says otherwise.
 const fn yes() -> bool {
     true
@@ -143,6 +148,9 @@ pub struct Spec {
     pub curve_ns: i64,
     /// All of them run side by side.
     pub strategies: Vec<StrategySpec>,
+    /// Orders that a search of the best path may try, besides 64 a decision, until it is given up.
+    #[serde(default = "oracle_orders")]
+    pub oracle_orders: u64,
     /// Whose drawdowns are followed; not that of [`ORACLE_PATH`], whose way is known at the end alone.
     #[serde(default)]
     pub drawdowns: Vec<DrawdownSpec>,

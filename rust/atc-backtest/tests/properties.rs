@@ -209,8 +209,9 @@ fn a_search_that_leads_everywhere_is_given_up_alone() {
     }
     let ts: Vec<i64> = (1..6_000).map(|k| k * SECOND).collect();
     let targets: Vec<i64> = (0..ts.len()).map(|k| if k / 400 % 2 == 0 { 10_000 } else { -10_000 }).collect();
-    let session =
-        Session::new(6_000 * SECOND, &ts, &[("policy", &targets)]).rule("min_interval_ns", 10 * SECOND);
+    let session = Session::new(6_000 * SECOND, &ts, &[("policy", &targets)])
+        .rule("min_interval_ns", 10 * SECOND)
+        .set("oracle_orders", json!(100_000));
     let alone = format!("{:?}", session.run(&tape));
     let mut search = strategy("oracle_path", "oracle_path");
     search["size_lots"] = json!(10_000);
