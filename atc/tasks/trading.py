@@ -166,7 +166,7 @@ def oracle_notes(config: RunConfig, walked: Walked) -> list[str]:
     return [
         f"backtest: {without} are null: a search of the best path was given up at decision "
         f"{at['decision']:,} of {len(walked.decisions):,}, after {at['orders']:,} orders. Most fill in part, "
-        "and each leads to a position of its own, more than can be followed. Larger backtest.oracle_orders, a "
+        "and each leads to a position of its own, more than can be followed. More backtest.oracle_orders, a "
         "smaller execution.size or a larger execution.depth make it possible; all other figures stand"
     ]
 
