@@ -41,7 +41,7 @@ FURTHER = {
 }
 """What these need to have something to do in three days."""
 ROWS = {90: "clock_1s", 95: "clock_1s", 98: "book", 99: "ticker"}
-"""A row each second, book or ticker message are many, whatever the rate, and a search on them is long."""
+"""A row each second, book or ticker message are many, whatever the rate: these have one day."""
 
 
 def clean_words(number: int) -> tuple[str, ...]:
@@ -55,6 +55,7 @@ def clean_words(number: int) -> tuple[str, ...]:
     if chosen["refit"] == "daily_update" and chosen["model"] != "gbdt":
         chosen["refit"] = "expanding"
     words = [f"sampling={rows}", *(f"{name}={value}" for name, value in chosen.items())]
+    words += [] if rows == "trade" else ["data.days=1"]
     words += [further for word in words for further in FURTHER.get(word, ())]
     if chosen["policy"] == "confidence" and chosen["label"] in THREE_CLASSES:
         words.append("policy.neutral=0.5")
