@@ -54,6 +54,8 @@ def clean_words(number: int) -> tuple[str, ...]:
         chosen["features"] = "ticker16" if rows == "ticker" else "legacy13"
     if chosen["refit"] == "daily_update" and chosen["model"] != "gbdt":
         chosen["refit"] = "expanding"
+    if (chosen["protocol"], chosen["features"]) == ("walk_forward", "strict35"):
+        chosen["model"] = "logistic"  # the rows without a null of a first fold are too few for a tree's split
     words = [f"sampling={rows}", *(f"{name}={value}" for name, value in chosen.items())]
     words += [] if rows == "trade" else ["data.days=1"]
     words += [further for word in words for further in FURTHER.get(word, ())]

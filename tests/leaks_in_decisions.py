@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from planted_leak import SECOND, Leak, Patch, Plant
+from planted_leak import SECOND, TRADING, Leak, Patch, Plant
 
 from atc.backtest import engine, holdout, theta
 from atc.backtest.policy import Thresholds
@@ -195,7 +195,7 @@ def book_ahead(seconds: float) -> Plant:
 
 FOLDS = ("protocol=walk_forward", "protocol.folds=2", "protocol.first_train_fraction=0.4")
 REFIT = ("refit=expanding", "refit.every_days=1")
-GATED = ("policy.gate=mscale_consensus_3sig",)
+GATED = (*TRADING, "policy.gate=mscale_consensus_3sig")
 
 LEAKS: tuple[Leak, ...] = (
     Leak("prediction", "the score of the next row", other_scores(of_the_next_row)),

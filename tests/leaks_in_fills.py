@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import polars as pl
-from planted_leak import SECOND, Leak, Patch, Plant
+from planted_leak import SECOND, TRADING, Leak, Patch, Plant
 
 from atc.backtest import holdout
 from atc.backtest.engine import Market, Session, Traded
@@ -84,7 +84,7 @@ LOSERS_UNFILLED = pl.when(WOULD_LOSE).then(0).otherwise("filled").alias("filled"
 DAY = pl.col("ts") // (86_400 * SECOND)
 
 LEAKS: tuple[Leak, ...] = tuple(
-    Leak("fill", what, plant)
+    Leak("fill", what, plant, TRADING)
     for what, plant in (
         ("the price 1 s after the stated time", later_price_stamped_early(1)),
         ("the price 30 s after the stated time", later_price_stamped_early(30)),

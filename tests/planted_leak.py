@@ -11,6 +11,11 @@ SECOND = 1_000_000_000
 Patch = pytest.MonkeyPatch
 Plant = Callable[[Patch], None]
 
+TRADING = ("policy=class", "policy.prior_adjusted=true")
+"""A policy that goes in and out all day. One of thresholds that finds nothing worth its costs sends an order
+or two, and what is wrong with orders has no place to show.
+"""
+
 
 @dataclass(frozen=True)
 class Leak:

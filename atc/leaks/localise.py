@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -147,8 +148,9 @@ class Localiser(Generic[R]):
         rng = np.random.default_rng(self.effort.seed)
         self.stream.write(self.folder / ORIGINAL, ORIGINAL)
         findings: list[Finding] = []
+        tables = self._tables_in_turn(rng)
         for _ in range(self.effort.windows):
-            for finding in self._probe_window(self._spans(rng), rng, len(findings)):
+            for finding in self._probe_window(self._spans(rng), rng, tables, len(findings)):
                 findings.append(finding)
                 self.watch(len(findings))
                 if self.effort.stop_at_first and finding.moved is not None:
@@ -161,14 +163,22 @@ class Localiser(Generic[R]):
         cut = begin + round((end - begin) * float(rng.uniform(0.5, 0.75)))
         return Spans((begin, cut), (cut, end))
 
-    def _probe_window(self, spans: Spans, rng: np.random.Generator, number: int) -> Iterator[Finding]:
+    def _tables_in_turn(self, rng: np.random.Generator) -> Sequence[Iterator[int]]:
+        """Of each stage, which of its tables is aimed at next: all in turn from a random one on, because
+        chance would leave one of two tables out of every second pair of probes.
+        """
+        return [itertools.count(int(rng.integers(2**16))) for _ in self.stages]
+
+    def _probe_window(
+        self, spans: Spans, rng: np.random.Generator, tables: Sequence[Iterator[int]], number: int
+    ) -> Iterator[Finding]:
         before = _Before(self.stages, self.make_run(self.folder / ORIGINAL, spans))
         if not self.effort.stop_at_first:
             # Events that are too few for a stage are told before a probe is made.
             before.facts(len(self.stages) - 1)
         for place in self._aims(before, rng):
             for _ in range(self.effort.probes):
-                t = self._aim(before.facts(place), rng)
+                t = self._aim(before.facts(place), next(tables[place]), rng)
                 if t is None:
                     continue
                 for kinds in _mixes(rng):
@@ -189,8 +199,9 @@ class Localiser(Generic[R]):
             places = sorted(int(place) for place in rng.choice(saying, count, replace=False))
         return places[::-1] if self.effort.stop_at_first else places
 
-    def _aim(self, facts: Sequence[Facts], rng: np.random.Generator) -> int | None:
+    def _aim(self, facts: Sequence[Facts], turn: int, rng: np.random.Generator) -> int | None:
         """A time at which a table of the stage came to know something, with enough of the stream around it.
+        Which table, `turn` says.
 
         One time in two it is one that is soon followed by the table's next: a look ahead of a second shows
         only where something happens within a second. None where the stage knows nothing in time.
@@ -204,7 +215,7 @@ class Localiser(Generic[R]):
                 tables.append((within, np.diff(known, append=end)[(known >= low) & (known <= high)]))
         if not tables:
             return None
-        known, gaps = tables[int(rng.integers(len(tables)))]
+        known, gaps = tables[turn % len(tables)]
         if rng.random() < _SOON_SHARE:
             known = known[gaps <= np.quantile(gaps, _SOON)]
         return int(rng.choice(known))
