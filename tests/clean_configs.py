@@ -55,7 +55,7 @@ def clean_words(number: int) -> tuple[str, ...]:
     if chosen["refit"] == "daily_update" and chosen["model"] != "gbdt":
         chosen["refit"] = "expanding"
     if (chosen["protocol"], chosen["features"]) == ("walk_forward", "strict35"):
-        chosen["model"] = "logistic"  # the rows without a null of a first fold are too few for a tree's split
+        chosen["features"] = "all38"  # a first fold has next to no row without a null
     words = [f"sampling={rows}", *(f"{name}={value}" for name, value in chosen.items())]
     words += [] if rows == "trade" else ["data.days=1"]
     words += [further for word in words for further in FURTHER.get(word, ())]
