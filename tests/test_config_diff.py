@@ -98,7 +98,8 @@ def test_validate_all_skips_an_option_for_which_there_is_no_model_and_says_why()
     skipped = result.output.partition("skip  label=fwd_logret\n")[2]
     assert skipped.startswith("      valid, but not with the default options of the other groups:\n")
     assert "      label.kind: fwd_logret is a return" in skipped
-    assert result.output.count("skip  ") == 1
+    assert "skip  cost=unknown\n" in result.output
+    assert result.output.count("skip  ") == 2
 
 
 def test_an_experiment_whose_values_do_not_fit_together_fails(project: ProjectRoot) -> None:

@@ -85,6 +85,22 @@ def test_without_a_backtest_its_costs_are_not_asked_for() -> None:
     assert compose(["data.start_date=2021-12-30", "cost=zero"]).cost.name == "zero"
 
 
+def test_no_recording_is_traded_at_the_costs_of_another_market() -> None:
+    words = ["backtest=default", "backtest.capacity=[1]"]
+    for data in (
+        "binance_ethusdt_2024",
+        "binance_ethbtc_2020",
+        "bitflyer_btcjpy_2018",
+        "gmocoin_btcjpy_2025",
+    ):
+        cost = compose([*words, f"data={data}"]).cost
+        day = date(2025, 1, 6)
+        assert cost.name == "unknown" and cost.missing_days(day, day) == {"fees": [day], "carry": [day]}, data
+        assert compose([*words, f"data={data}", "cost=zero"]).cost.name == "zero"
+    with pytest.raises(ConfigError, match="cost=unknown has no row of fees for 60"):
+        compose(["cost=unknown"])
+
+
 def test_each_day_has_one_row_of_costs() -> None:
     first = Fees(first=date(2022, 1, 1), last=date(2022, 6, 30), maker_bps=0, taker_bps=1)
     second = Fees(first=date(2022, 7, 2), maker_bps=0, taker_bps=2)
