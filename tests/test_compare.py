@@ -141,6 +141,9 @@ def test_two_runs_on_the_same_rows(folder: Folder, tmp_path: Path) -> None:
     text = compared(first, second, options=("--json", str(file))).splitlines()
     assert text[0] == "5,880 holdout rows; looks at this holdout: 2"
     assert any(line.startswith("good") and "0.6081  0.5982 … 0.6180" in line for line in text)
+    # Beside the AUC stands the direction, beside the lift the one over volatility alone.
+    assert "interval  direction  lift over baseline" in text[1]
+    assert "0.5811" in text[2] and "+0.0569" in text[2]
     assert any(line.startswith("worse") and f"{areas[1] - areas[0]:+.4f}" in line for line in text)
     content = json.loads(file.read_text())
     assert content["looks"] == 2
@@ -149,7 +152,7 @@ def test_two_runs_on_the_same_rows(folder: Folder, tmp_path: Path) -> None:
     assert content["backtest"] is None
     table = compared(first, second, options=("--markdown",)).splitlines()
     assert sum(line.startswith("| ") for line in table) == 5
-    assert all(line.count("|") == 7 for line in table if line.startswith("| good"))
+    assert all(line.count("|") == 9 for line in table if line.startswith("| good"))
 
 
 def test_heads_are_compared_one_by_one_and_of_three_classes_the_last_against_the_rest(folder: Folder) -> None:
@@ -212,6 +215,9 @@ def test_runs_on_other_rows_are_listed_apart_with_the_reason(folder: Folder) -> 
     text = compared(first, sealed, label, rows)
     assert "not compared" in text
     assert "difference to" not in text
+    # Sealed trials are chosen by validation.
+    (line,) = (line for line in text.splitlines() if line.startswith(sealed.folder.name))
+    assert line.endswith(f"{METRICS['valid/auc']:.4f}")
     assert compared(sealed, first).startswith("the first run has no holdout figures")
     warned = folder.run("warned", predictions(r_bps, signal), metrics={**METRICS, "warning/random_split": 1})
     assert f"{warned.folder.name} warns: random_split" in compared(first, warned)

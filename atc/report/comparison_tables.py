@@ -40,8 +40,8 @@ def comparison_lines(found: Comparison, *, markdown: bool) -> Iterator[str]:
     if found.apart:
         yield ""
         yield "not compared"
-        rows = [[run.folder.name, reason] for run, reason in found.apart]
-        yield from _table([["run", "why"], *rows], words=(0, 1), markdown=markdown)
+        rows = [[run.folder.name, reason, _selecting(run.metrics)] for run, reason in found.apart]
+        yield from _table([["run", "why", "valid AUC"], *rows], words=(0, 1), markdown=markdown)
     for run in (*(one.run for one in found.same), *(run for run, _ in found.apart)):
         for key in _warnings(run.metrics):
             yield ""
@@ -102,7 +102,12 @@ _IN_JSON = (
     "backtest/",
     _WARNING,
 )
-_FIGURES = ["run", "AUC", "interval", "lift over baseline", "interval", "said to show"]
+_BESIDE = ("holdout/direction_auc", "lift_over_volatility/holdout/auc")
+"""What stands beside each AUC and each lift: whether it is more than knowing how much the price moves."""
+_FIGURES = [
+    *("run", "AUC", "interval", "direction", "lift over baseline", "interval", "over volatility"),
+    "said to show",
+]
 _DIFFERENCES = ["run", "AUC", "interval", "direction", "interval", "DeLong", "p", "disjoint rows"]
 _RECORDS = ["run", "alpha", "days", "Sharpe a day", "PSR", "DSR", "days needed"]
 
@@ -128,9 +133,11 @@ def _figures(one: Compared) -> Iterator[Row]:
     metrics = one.run.metrics
     for head in _heads(metrics):
         cells = [f"{one.name} {head}".strip()]
-        for key, sign in ((f"{_AUC}{head}", ""), (f"{_LIFT}{head}", "+")):
-            marked = f" {BELOW_POWER}" if below_power(metrics, key) else ""
-            cells += [_number(metrics.get(key), sign) + marked, _interval(metrics, key, sign)]
+        for key, beside, sign in zip((_AUC, _LIFT), _BESIDE, ("", "+"), strict=True):
+            whole = f"{key}{head}"
+            marked = f" {BELOW_POWER}" if below_power(metrics, whole) else ""
+            cells += [_number(metrics.get(whole), sign) + marked, _interval(metrics, whole, sign)]
+            cells.append(_number(metrics.get(f"{beside}{head}"), sign))
         yield [*cells, _number(metrics.get(f"{_POWER}{head}/min_detectable"), "")]
 
 
@@ -139,6 +146,12 @@ def _warnings(metrics: Metrics) -> list[str]:
     return [
         key.removeprefix(_WARNING) for key, value in metrics.items() if key.startswith(_WARNING) and value
     ]
+
+
+def _selecting(metrics: Metrics) -> str:
+    """The AUCs on validation, by which sealed runs are chosen."""
+    told = [f"{head} {_number(metrics.get(f'valid/auc{head}'), '')}".strip() for head in _heads(metrics)]
+    return ", ".join(told) or _DASH
 
 
 def _interval(metrics: Metrics, key: str, sign: str) -> str:
@@ -177,7 +190,7 @@ def _records(records: TrackRecords, *, markdown: bool) -> Iterator[str]:
         "of how many trials is unknown, as the looks are, so no Sharpe ratio is deflated"
         if records.trials is None
         else f"{records.trials} trials (the larger of looks and distinct configs; {records.independent} "
-        "differ in more than the seed), the best of which would "
+        "with a Sharpe ratio differ in more than the seed), the best of which would "
         f"show a Sharpe ratio of {_number(records.best_of_luck, '')} a day by luck"
     )
     yield (
