@@ -43,7 +43,8 @@ def test_what_cannot_be_told_is_null() -> None:
         ([0.010, 0.012, 0.008, 0.011], 1, "gate accepts"),
         ([0.050, 0.052, 0.048, 0.051], 0, "gate rejects"),
         # Far beyond the bound, and too wide all the same.
-        ([0.20, 0.02, 0.30, 0.10], None, "gate undecided"),
+        ([0.20, 0.02, 0.30, 0.10], None, "these data cannot tell, and nothing falls back"),
+        ([0.20, 0.26, 0.24], None, "yet all of it lies above 0.03: how much the model learns"),
         ([0.0, 0.06, -0.05, 0.03], None, "these data cannot tell, and nothing falls back"),
         ([0.05, None, 0.05, 0.05], None, "a fold has no train or validation AUC"),
     ],

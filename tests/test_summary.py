@@ -194,6 +194,12 @@ def test_verdicts_follow_the_intervals() -> None:
     assert sentence(0.001, 0.02).startswith("The model ranks better than the baseline")
     assert sentence(-0.02, -0.001).startswith("The model ranks worse than the baseline")
     assert sentence(-0.001, 0.02).startswith("The model is not told apart from the baseline")
+    metrics: dict[str, float | None] = {"holdout/auc": 0.6, "holdout/auc/lo": 0.59}
+    for low, high, told in ((-0.07, -0.02, "worse"), (0.02, 0.07, "better"), (-0.02, 0.07, "not told apart")):
+        calls = {"lift/holdout/macro_f1/lo": low, "lift/holdout/macro_f1/hi": high}
+        assert verdict(metrics | calls) == []  # two classes are ranked by the AUC
+        (found,) = verdict(metrics | calls | {"holdout/f1/SHORT": 0.4})
+        assert told in found and "macro-F1" in found
     few = verdict({"holdout/auc": 0.7, "holdout/auc/lo": None, "lift/holdout/auc": 0.1})
     assert len(few) == 1
     assert few[0].startswith("No interval")

@@ -50,12 +50,15 @@ def judge(gaps: Sequence[float | None], gate: Gate, model: str) -> GateVerdict:
         f"{gate.confidence:.0%} by t)"
     )
     if gap.half_width > gate.max_half_width:
-        return GateVerdict(
-            gap,
-            None,
-            f"gate undecided on {model}: {found}; the interval is wider than ±{gate.max_half_width:g}, so "
-            "these data cannot tell, and nothing falls back",
-        )
+        wide = f"gate undecided on {model}: {found}; the interval is wider than ±{gate.max_half_width:g}, so"
+        if gap.lo is not None and gap.lo > gate.max_gap:
+            why = (
+                f"{wide} nothing is judged and nothing falls back; yet all of it lies above "
+                f"{gate.max_gap:g}: how much the model learns its training rows by heart is open, not whether"
+            )
+        else:
+            why = f"{wide} these data cannot tell, and nothing falls back"
+        return GateVerdict(gap, None, why)
     if gap.mean > gate.max_gap:
         return GateVerdict(
             gap,

@@ -41,6 +41,7 @@ def _of_head(metrics: Metrics, at: str) -> list[str]:
         *_against(metrics, f"lift/holdout/auc{at}", "the baseline"),
         *_against(metrics, f"lift_over_volatility/holdout/auc{at}", "volatility and time of day alone"),
         *_direction(metrics, f"holdout/direction_auc{at}"),
+        *_calls(metrics, at),
     ]
 
 
@@ -106,3 +107,17 @@ def _direction(metrics: Metrics, key: str) -> list[str]:
     if high < 0.5:
         return ["It has direction the wrong way round: the interval of the direction AUC lies below 0.5."]
     return ["No direction is shown: the interval of the direction AUC contains 0.5."]
+
+
+def _calls(metrics: Metrics, at: str) -> list[str]:
+    """On macro-F1, by which models of SHORT, FLAT and HOLD are ranked (SPEC 7); no power is known of it."""
+    key = f"lift/holdout/macro_f1{at}"
+    low, high = metrics.get(f"{key}/lo"), metrics.get(f"{key}/hi")
+    if f"holdout/f1/SHORT{at}" not in metrics or low is None or high is None:
+        return []
+    where = "the interval of the lift in macro-F1"
+    if low > 0:
+        return [f"It calls the classes better than the baseline: {where} lies above 0."]
+    if high < 0:
+        return [f"It calls the classes worse than the baseline: {where} lies below 0."]
+    return [f"Its calls are not told apart from the baseline's: {where} contains 0."]
