@@ -54,13 +54,13 @@ def clean_words(number: int) -> tuple[str, ...]:
         chosen["features"] = "ticker16" if rows == "ticker" else "legacy13"
     if chosen["refit"] == "daily_update" and chosen["model"] != "gbdt":
         chosen["refit"] = "expanding"
-    if (chosen["protocol"], chosen["features"]) == ("walk_forward", "strict35"):
-        chosen["features"] = "all38"  # a first fold has next to no row without a null
     words = [f"sampling={rows}", *(f"{name}={value}" for name, value in chosen.items())]
     words += [] if rows == "trade" else ["data.days=1"]
     words += [further for word in words for further in FURTHER.get(word, ())]
     if chosen["policy"] == "confidence" and chosen["label"] in THREE_CLASSES:
         words.append("policy.neutral=0.5")
+    if (chosen["protocol"], chosen["label"]) == ("walk_forward", "multihorizon_up"):
+        words.append("label.horizons_s=[30,300]")  # in less than that so thin a market hardly moves
     return (*words, f"data.seed={rng.randint(1, 2)}", f"seed={rng.randint(1, 99)}")
 
 
