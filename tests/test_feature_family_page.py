@@ -17,7 +17,7 @@ BLOCK = re.compile(r"^```rust (file|list)=(\S+)\n(.*?)^```$", re.MULTILINE | re.
 # What a reader would try first: three book timestamps, two of them in the last 5 s of the row.
 TRIAL = """
 use atc_featuregen::engine::Engine;
-use atc_featuregen::event::{Event, Kind, Level, MsgKind};
+use atc_featuregen::event::{Event, Kind, Levels, MsgKind};
 use atc_featuregen::families::SCHEMAS;
 use atc_featuregen::spec::{SECOND, Spec};
 
@@ -28,9 +28,9 @@ fn the_page_s_family_computes() {
     let spec: Spec = serde_json::from_str(SPEC).unwrap();
     assert_eq!(spec.max_lookback_ns(), 5 * SECOND);
     let mut engine = Engine::new(spec).unwrap();
-    let levels = [Level { side: 1, px: 99, qty: 5 }, Level { side: -1, px: 101, qty: 5 }];
+    let levels = Levels { side: &[1, -1], px: &[99, 101], qty: &[5, 5] };
     for (ev_seq, second) in [(1, 100), (2, 104), (3, 105), (4, 107)] {
-        let kind = Kind::Book(MsgKind::Snap, &levels);
+        let kind = Kind::Book(MsgKind::Snap, levels);
         let event = Event { ev_seq, ts_recv: second * SECOND, ts_exch: None, flags: 0, kind };
         engine.push(&event).unwrap();
     }
