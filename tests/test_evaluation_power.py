@@ -21,6 +21,7 @@ from atc.evaluation.power import (
     left_out_aucs,
     power_before,
     power_figures,
+    power_marks,
 )
 from atc.models.ranking import rank
 
@@ -113,6 +114,25 @@ def test_power_follows_its_normal_formulas_and_the_number_of_windows() -> None:
     alone, of_head = described({"": near, "300s": far})
     assert f"{near.lift.effect:.4f}" in alone
     assert of_head.startswith("300s: before the fit")
+
+
+def test_claims_below_the_power_are_marked_in_the_metrics() -> None:
+    metrics: dict[str, int | float | None] = {
+        "power/holdout/auc@300s/min_detectable": 0.05,
+        "power/holdout/lift@300s/min_detectable": 0.03,
+        **{"holdout/auc@300s": 0.56, "holdout/auc@300s/lo": 0.52, "holdout/auc@300s/hi": 0.6},
+        **{"lift/holdout/auc@300s": 0.02, "lift/holdout/auc@300s/lo": 0.01},
+        **{"lift_over_volatility/holdout/auc@300s": 0.02, "lift_over_volatility/holdout/auc@300s/lo": -0.01},
+        **{"holdout/auc@1s": 0.56, "holdout/auc@1s/lo": 0.52, "baseline/holdout/auc@300s": 0.54},
+        **{"lift/holdout/auc": None, "lift/holdout/auc/lo": None},
+    }
+    assert power_marks(metrics) == {
+        "holdout/auc@300s/below_power": 0,
+        "lift/holdout/auc@300s/below_power": 1,
+        "lift_over_volatility/holdout/auc@300s/below_power": 0,  # its interval contains 0: nothing is claimed
+        "holdout/auc@1s/below_power": None,  # nothing was said of it beforehand
+        "lift/holdout/auc/below_power": None,
+    }
 
 
 def test_the_plans_example() -> None:

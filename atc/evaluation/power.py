@@ -9,6 +9,7 @@ them smaller by √k.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import NormalDist
 
@@ -21,7 +22,11 @@ from atc.models.ranking import rank
 
 Vector = NDArray[np.float64]
 
+Metrics = Mapping[str, int | float | None]
+
 POWER = 0.8
+CLAIMS = ("holdout/auc", "lift/holdout/auc", "lift_over_volatility/holdout/auc")
+"""Figures that claim something where their interval lies above chance."""
 
 
 @dataclass(frozen=True)
@@ -128,6 +133,38 @@ def power_figures(powers: PowerByHead) -> dict[str, float | None]:
             figures[f"{key}/min_detectable"] = None if of is None else of.effect
             figures[f"{key}/expected_half_width"] = None if of is None else of.half_width
     return figures
+
+
+def below_power(metrics: Metrics, key: str) -> bool:
+    """Whether the figure `key` (an AUC, or a lift) is claimed, its interval being above chance, and yet
+    nearer to chance than what was said before the fit to be detected in 80 % of such holdouts.
+    """
+    value, low = metrics.get(key), metrics.get(f"{key}/lo")
+    chance, least = reference(metrics, key)
+    if value is None or low is None or least is None:
+        return False
+    return low > chance and value - chance < least
+
+
+def reference(metrics: Metrics, key: str) -> tuple[float, int | float | None]:
+    """What chance gives, and the distance from it that the holdout was said to detect."""
+    is_lift = key.startswith("lift")
+    _, at, head = key.partition("@")
+    return 0.0 if is_lift else 0.5, metrics.get(
+        f"power/holdout/{'lift' if is_lift else 'auc'}{at}{head}/min_detectable"
+    )
+
+
+def power_marks(metrics: Metrics) -> dict[str, int | None]:
+    """`<claim>/below_power` of each claim of `metrics`: 1 where `below_power` marks it, else 0; null where it
+    has no interval or nothing was said beforehand.
+    """
+    marks: dict[str, int | None] = {}
+    for key in metrics:
+        if key.partition("@")[0] in CLAIMS and "/" not in key.partition("@")[2]:
+            known = metrics.get(f"{key}/lo") is not None and reference(metrics, key)[1] is not None
+            marks[f"{key}/below_power"] = int(below_power(metrics, key)) if known else None
+    return marks
 
 
 def described(powers: PowerByHead) -> list[str]:

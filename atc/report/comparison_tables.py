@@ -7,10 +7,11 @@ from typing import Any
 
 from atc.evaluation.lift import Estimate
 from atc.evaluation.paired import PairedDifference
+from atc.evaluation.power import below_power
 from atc.report.aligned import aligned
 from atc.report.comparison import Compared, Comparison
 from atc.report.track_records import TrackRecords
-from atc.report.verdict import BELOW_POWER, below_power
+from atc.report.verdict import BELOW_POWER
 
 _DASH = "–"
 Row = list[str]

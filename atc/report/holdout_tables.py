@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from statistics import NormalDist
 from typing import TYPE_CHECKING
 
+from atc.evaluation.power import below_power
 from atc.report.oracle_lines import OracleLines
 from atc.report.table import figure_cell, interval_cell, new_table
-from atc.report.verdict import BELOW_POWER, Metrics, below_power
+from atc.report.verdict import BELOW_POWER, Metrics
 
 if TYPE_CHECKING:
     from rich.table import Table

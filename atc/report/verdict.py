@@ -4,9 +4,9 @@ does.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from atc.evaluation.power import Metrics, below_power, reference
 
-Metrics = Mapping[str, int | float | None]
+__all__ = ["BELOW_POWER", "Metrics", "verdict"]
 
 BELOW_POWER = "†"
 """Marks a claim that is smaller than what the data can be relied upon to show."""
@@ -59,35 +59,15 @@ def _against(metrics: Metrics, key: str, whom: str) -> list[str]:
     if high < 0:
         return [f"The model ranks worse than {whom}: the interval of the lift lies below 0."]
     told = f"The model is not told apart from {whom}: the interval of the lift contains 0."
-    _, least = _reference(metrics, key)
+    _, least = reference(metrics, key)
     if least is not None:
         told += f" Lifts under {least:.4f} are likely to be missed here."
     return [told]
 
 
-def below_power(metrics: Metrics, key: str) -> bool:
-    """Whether the figure `key` (an AUC, or a lift) is claimed, its interval being above chance, and yet
-    nearer to chance than what was said before the fit to be detected in 80 % of such holdouts.
-    """
-    value, low = metrics.get(key), metrics.get(f"{key}/lo")
-    chance, least = _reference(metrics, key)
-    if value is None or low is None or least is None:
-        return False
-    return low > chance and value - chance < least
-
-
-def _reference(metrics: Metrics, key: str) -> tuple[float, int | float | None]:
-    """What chance gives, and the distance from it that the holdout was said to detect."""
-    is_lift = key.startswith("lift")
-    _, at, head = key.partition("@")
-    return 0.0 if is_lift else 0.5, metrics.get(
-        f"power/holdout/{'lift' if is_lift else 'auc'}{at}{head}/min_detectable"
-    )
-
-
 def _below(metrics: Metrics, key: str) -> list[str]:
     value = metrics.get(key)
-    chance, least = _reference(metrics, key)
+    chance, least = reference(metrics, key)
     if value is None or least is None or not below_power(metrics, key):
         return []
     what = "lift" if key.startswith("lift") else "distance of the AUC from 0.5"

@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 
 from atc.config.schema import RunConfig
-from atc.evaluation.power import described, power_figures
+from atc.evaluation.power import described, power_figures, power_marks
 from atc.evaluation.report import MODEL, Scored, evaluate
 from atc.models.calibration import calibrated
 from atc.protocol.dataset import Block
@@ -61,12 +61,13 @@ def outcome_of(config: RunConfig, market: MarketData, loaded: Loaded, fitted: Fi
     if holdout is not None:
         decided.append(Decided.of("holdout", holdout, scores, raw))
     decided = [one.with_scores(aged.scores.get(one.split), REFIT) for one in decided]
+    figures = {**report.metrics, **power_figures(fitted.power)}
     return Outcome(
         metrics={
-            **report.metrics,
+            **figures,
+            **power_marks(figures),
             **loaded.balance,
             **_balance(config, places),
-            **power_figures(fitted.power),
             **further.metrics,
             **of_folds,
             **aged.metrics,
