@@ -29,7 +29,7 @@ from atc.evaluation.bootstrap import multiplicities, percentile_interval
 from atc.events.business_day import DAY_NS, day_start_ns
 from atc.events.catalog import Catalog
 from atc.events.simulate import ensure_simulated, located
-from atc.tasks.trading import oracle_notes
+from atc.tasks.trading import calendar_notes, oracle_notes
 
 S = 1_000_000_000
 SMALL = Backtest.model_validate(
@@ -244,6 +244,12 @@ def test_a_backtest_without_an_oracle_path_says_all_else(
     (note,) = oracle_notes(cast("RunConfig", settings), found)
     assert ("the oracle path and the waterfall are null" in note) == asked
     assert ("backtest.oracle_path=false" in note) != asked
+
+
+def test_a_market_without_a_calendar_of_maintenance_says_so() -> None:
+    assert calendar_notes(compose([]).data) == []
+    (note,) = calendar_notes(compose(["data=eth_jpy"]).data)
+    assert "data.maintenance is empty" in note
 
 
 def test_the_curve_of_the_tracker_is_the_table_s(walked: Walked) -> None:

@@ -149,3 +149,11 @@ def test_a_run_without_an_oracle_path_says_so() -> None:
     assert "95% earn less (equal ones count half); there is no oracle path beside it." in said
     shown = next(line for line in printed(without).splitlines() if line.startswith("oracle path"))
     assert shown.split()[2:] == ["–", "–"]
+
+
+def test_a_backtest_without_a_fill_claims_nothing() -> None:
+    none = {**METRICS, "backtest/fills": 0, "backtest/orders": 509, "backtest/alpha": 0.0}
+    (said,) = backtest_sentences("outputs/runs/x", CONFIG, none)
+    assert said.startswith("None of 509 orders was filled") and "held as well" not in said
+    (said,) = backtest_sentences("outputs/runs/x", CONFIG, {**none, "backtest/orders": 0})
+    assert said.startswith("No order was sent")

@@ -88,6 +88,8 @@ def backtest_sentences(folder: str, config: Mapping[str, object], metrics: Metri
     """`folder`: of the run, as people write it. Empty for a run without a backtest."""
     if metrics.get("backtest/pnl") is None:
         return []
+    if metrics.get("backtest/fills") == 0:
+        return [_nothing_filled(folder, metrics)]
     return [
         *_learned(config, metrics),
         _alpha(config, metrics),
@@ -98,6 +100,16 @@ def backtest_sentences(folder: str, config: Mapping[str, object], metrics: Metri
         f"Equity curve: {folder}/equity.parquet, beside always HOLD, flat, random and the oracle path; every "
         "order: orders.parquet",
     ]
+
+
+def _nothing_filled(folder: str, metrics: Metrics) -> str:
+    """Neither the strategy nor the benchmark, whose first order is the same, ever held anything by it."""
+    orders = metrics.get("backtest/orders")
+    sent = f"None of {orders:,.0f} orders was filled" if orders else "No order was sent"
+    return (
+        f"{sent} (the table says why), so nothing was traded: the figures above say nothing of the policy. "
+        f"Every order: {folder}/orders.parquet"
+    )
 
 
 def _learned(config: Mapping[str, object], metrics: Metrics) -> list[str]:

@@ -20,7 +20,7 @@ from atc.backtest.theta import Learned, learn, metrics_of
 from atc.backtest.waterfall import Plan, plan_of
 from atc.backtest.waterfall import Scored as Ranked
 from atc.backtest.waterfall_tables import waterfall_figures, waterfall_table
-from atc.config.schema import RunConfig, SimulatedData
+from atc.config.schema import InstrumentFacts, RunConfig, SimulatedData
 from atc.evaluation.head import Head
 from atc.protocol.sealed_holdout import fit_in_progress
 from atc.tasks.base import Desk, Series
@@ -139,6 +139,7 @@ def trades_of(  # noqa: PLR0917  # all of them are different things
         "known at one instant are one decision"
         + (f", and {late:,} that became known after the end of the holdout are none" if late else ""),
         *oracle_notes(config, walked),
+        *calendar_notes(data.facts),
     ]
     if len(heads) > 1:
         notes.append(f"backtest: trades on head {head.name}: its horizon is nearest to the orders' interval")
@@ -168,6 +169,16 @@ def oracle_notes(config: RunConfig, walked: Walked) -> list[str]:
         f"{at['decision']:,} of {len(walked.decisions):,}, after {at['orders']:,} orders. Most fill in part, "
         "and each leads to a position of its own, more than can be followed. More backtest.oracle_orders, a "
         "smaller execution.size or a larger execution.depth make it possible; all other figures stand"
+    ]
+
+
+def calendar_notes(facts: InstrumentFacts) -> list[str]:
+    """What a backtest cannot refuse for want of the venue's calendar."""
+    if facts.maintenance:
+        return []
+    return [
+        "backtest: data.maintenance is empty, so no order was refused for maintenance or the pre-open after "
+        "it, in which a book may be shown that takes none; if the venue has such hours, list them"
     ]
 
 
