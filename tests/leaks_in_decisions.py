@@ -207,8 +207,8 @@ LEAKS: tuple[Leak, ...] = (
     Leak("threshold", "learnt on validation and an hour", learnt_beyond_validation(1)),
     Leak("threshold", "the median score of the holdout", learnt_once_open(median_of_the_holdout)),
     Leak("threshold", "candidates from the holdout", learnt_once_open(candidates_from_the_holdout)),
-    Leak("target", "the wish of the next decision", wished(of_the_next_decision)),
-    Leak("target", "out before a silence", wished(out_before_a_silence)),
+    Leak("target", "the wish of the next decision", wished(of_the_next_decision), TRADING),
+    Leak("target", "out before a silence", wished(out_before_a_silence), TRADING),
     Leak("target", "agreeing with the next decision's gate", agreeing_with_the_next_decision, GATED),
-    Leak("target", "decided on the book of 1 s later", book_ahead(1)),
+    Leak("target", "decided on the book of 1 s later", book_ahead(1), TRADING),
 )

@@ -34,7 +34,7 @@ def search(leak: Leak, root: Path, folder: Path) -> Report:
     with pytest.MonkeyPatch.context() as patch:
         leak.plant(patch)
         outputs = None if leak.in_cache else root
-        return searched(config, stream, folder, Effort(windows=2, stop_at_first=True), outputs=outputs)
+        return searched(config, stream, folder, Effort(stop_at_first=True), outputs=outputs)
 
 
 def named(report: Report) -> str | None:

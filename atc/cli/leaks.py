@@ -18,7 +18,7 @@ def leaks(  # noqa: PLR0917  # typer makes options of them
         typer.Argument(metavar="[KEY=VALUE]...", help="+experiment=NAME and other settings of a run."),
     ] = None,
     days: Annotated[int, typer.Option(min=1, help="Business days of the train range, from its start.")] = 4,
-    windows: Annotated[int, typer.Option(min=1, help="Random places of the window over these days.")] = 2,
+    windows: Annotated[int, typer.Option(min=1, help="Random places of the window over these days.")] = 4,
     probes: Annotated[int, typer.Option(min=1, help="Times t a window and stage.")] = 1,
     aims: Annotated[
         int | None, typer.Option(min=1, help="So many stages a window, drawn at random. Default: each.")
