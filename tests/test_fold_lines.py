@@ -78,6 +78,20 @@ def test_refits_are_judged_head_by_head_and_on_validation_with_its_trap() -> Non
     assert all("The model that stayed selects on these rows" in one for one in (first, second))
 
 
+def test_where_no_refit_was_possible_nothing_is_compared() -> None:
+    metrics: dict[str, float | None] = {}
+    for split in ("holdout", "valid"):
+        for head in ("5s", "300s"):
+            key = f"lift_of_refit/{split}/auc@{head}"
+            metrics |= {key: 0.0, f"{key}/lo": 0.0, f"{key}/hi": 0.0}
+        metrics[f"refit/{split}/fits"] = 0
+    (said,) = fold_sentences(metrics, [])
+    assert said.startswith("No refit through holdout") and "not told apart" not in said
+    sealed = {key: None if "/holdout/" in key else value for key, value in metrics.items()}
+    (said,) = fold_sentences(sealed, [])
+    assert said.startswith("No refit through valid") and said.endswith("scored it all.")
+
+
 def test_the_control_and_the_paths_speak_of_each_head() -> None:
     metrics: dict[str, float | None] = {"warning/random_split": 1, "paths/count": 7}
     for head, area in (("300s", 0.7), ("5s", 0.6)):

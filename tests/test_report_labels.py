@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import io
+from types import SimpleNamespace
+from typing import cast
 
+import numpy as np
 import pytest
 
+from atc.config.compose import compose
+from atc.labels.definitions import fit_label
 from atc.report.label_lines import class_table, label_words
+from atc.tasks.loaded import Loaded, row_notes
 
 
 @pytest.mark.parametrize(
@@ -72,3 +78,21 @@ def test_a_line_a_head() -> None:
 
 def test_other_tasks_have_no_such_table() -> None:
     assert class_table({"holdout/auc": 0.5, "valid/class_f1": 0.3}).row_count == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "cause"),
+    [
+        (["label=hold10_oracle"], "within the horizon)"),
+        (["label=multihorizon_up"], "or a mid that is the same again)"),
+        (["label=multihorizon_up", "label.unchanged=up"], "within the horizon)"),
+        (["label=hold10_oracle_spread", "label.spread=row"], "or no spread)"),
+    ],
+)
+def test_why_rows_have_no_label_is_said_of_the_label_that_they_lack(words: list[str], cause: str) -> None:
+    fitted = fit_label(compose(words).label, np.array([-1.0, 1.0]), np.ones(2))
+    split = SimpleNamespace(unlabelled=7, purged_train=0, purged_valid=0)
+    parts = SimpleNamespace(holdout=SimpleNamespace(sealed=False))
+    (note,) = row_notes(cast("Loaded", SimpleNamespace(split=split, label=fitted, parts=parts)))
+    assert note.startswith("7 rows have no label (a gap, or the end of the data, ")
+    assert f"{cause}: a decision" in note

@@ -113,6 +113,11 @@ def _refit(metrics: Metrics) -> list[str]:
     ):
         start = f"lift_of_refit/{split}/auc"
         told = [_refit_of(metrics, split, end) for end in _ends(metrics, start, "/lo")]
+        if any(told) and not metrics[f"refit/{split}/fits"]:
+            return [
+                f"No refit through {split}: each time too few labels were known, and the model that stayed "
+                "scored it all."
+            ]
         if any(told):
             return [f"{sentence}{trap}" for sentence in told if sentence]
     return []

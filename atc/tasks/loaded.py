@@ -192,10 +192,12 @@ def _described(dataset: Dataset, split: Split) -> dict[str, dict[str, object]]:
 
 
 def row_notes(loaded: Loaded) -> list[str]:
-    split = loaded.split
+    split, label = loaded.split, loaded.label
+    same = label.cuts == (0.0,) and label.unchanged is None
+    own = ", or a mid that is the same again" if same else ", or no spread" if label.unit != "bps" else ""
     notes = [
-        f"{split.unlabelled:,} rows have no label (a gap, or the end of the data, within the horizon): a "
-        "decision is taken there as everywhere, and no figure is made of them; "
+        f"{split.unlabelled:,} rows have no label (a gap, or the end of the data, within the horizon{own}): "
+        "a decision is taken there as everywhere, and no figure is made of them; "
         f"{split.purged_train:,} training and {split.purged_valid:,} validation rows were purged: a label "
         "of theirs overlaps a later part's"
     ]
