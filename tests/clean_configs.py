@@ -38,8 +38,9 @@ FURTHER = {
     "refit=rolling": ("refit.every_days=1", "refit.window_days=2"),
     "refit=daily_update": ("refit.trees=3",),
     "policy=class": ("policy.prior_adjusted=true",),
+    "label=multihorizon_up": ("label.horizons_s=[30,300]",),
 }
-"""What these need to have something to do in three days."""
+"""What these need to have something to do in three days; in less than 30 s so thin a market hardly moves."""
 ROWS = {90: "clock_1s", 95: "clock_1s", 98: "book", 99: "ticker"}
 """A row each second, book or ticker message are many, whatever the rate: these have one day."""
 
@@ -59,8 +60,6 @@ def clean_words(number: int) -> tuple[str, ...]:
     words += [further for word in words for further in FURTHER.get(word, ())]
     if chosen["policy"] == "confidence" and chosen["label"] in THREE_CLASSES:
         words.append("policy.neutral=0.5")
-    if (chosen["protocol"], chosen["label"]) == ("walk_forward", "multihorizon_up"):
-        words.append("label.horizons_s=[30,300]")  # in less than that so thin a market hardly moves
     return (*words, f"data.seed={rng.randint(1, 2)}", f"seed={rng.randint(1, 99)}")
 
 
