@@ -157,3 +157,15 @@ def test_a_backtest_without_a_fill_claims_nothing() -> None:
     assert said.startswith("None of 509 orders was filled") and "held as well" not in said
     (said,) = backtest_sentences("outputs/runs/x", CONFIG, {**none, "backtest/orders": 0})
     assert said.startswith("No order was sent")
+
+
+def test_alpha_that_staying_out_has_as_well_is_told_to_be_no_skill() -> None:
+    def said(alpha: float, flat: float) -> bool:
+        metrics = {**METRICS, "backtest/alpha": alpha, "backtest/flat/alpha": flat}
+        sentences = backtest_sentences("outputs/runs/x", CONFIG, metrics)
+        return any(
+            one.startswith(f"Selling at once and staying out has alpha {flat:+,.0f} JPY") for one in sentences
+        )
+
+    assert said(274_551.0, 382_796.0) and said(309_648.0, 309_648.0)
+    assert not said(382_796.0, 274_551.0) and not said(-5.0, 3.0) and not said(0.0, 3.0)

@@ -93,6 +93,7 @@ def backtest_sentences(folder: str, config: Mapping[str, object], metrics: Metri
     return [
         *_learned(config, metrics),
         _alpha(config, metrics),
+        *_staying_out(config, metrics),
         _trades(config, metrics),
         _costs(metrics),
         _chance(config, metrics),
@@ -158,6 +159,17 @@ def _alpha(config: Mapping[str, object], metrics: Metrics) -> str:
     interval = f"{confidence:.0%} interval {low:+,.0f} … {high:+,.0f}"
     told = "above 0." if low > 0 else "below 0." if high < 0 else "not told apart from 0."
     return f"{said}, {mean} ({interval}): {told}"
+
+
+def _staying_out(config: Mapping[str, object], metrics: Metrics) -> list[str]:
+    """Where a market falls whoever sells has alpha, whatever the score knows."""
+    alpha, flat = metrics.get("backtest/alpha"), metrics.get("backtest/flat/alpha")
+    if alpha is None or flat is None or not 0 < alpha <= flat:
+        return []
+    return [
+        f"Selling at once and staying out has alpha {_money_cell(metrics, 'backtest/flat/alpha', '+')} "
+        f"{quote_currency(config)}, no less: alpha alone shows no skill here."
+    ]
 
 
 def _trades(config: Mapping[str, object], metrics: Metrics) -> str:
