@@ -310,6 +310,10 @@ def test_no_fitted_side_reaches_into_the_other(market: Market) -> None:
     # Also where never leaving is the best of the long side alone, the short side is tried.
     assert both.tried == 8 and isinstance(both.fitted, Thresholds)
     assert both.fitted.short == NEVER_SHORT or both.fitted.long >= least_long(both.fitted.short, 0.05)
+    # No score is above 1, so with this hysteresis no short side leaves a long one that can be reached.
+    wide = policy.model_copy(update={"hysteresis": 0.6})
+    apart = learn(wide, past(market, decisions), decisions, np.array([0.2, 0.8])).fitted
+    assert isinstance(apart, Thresholds) and apart.short == NEVER_SHORT and apart.long <= 1.0
     fixed = policy.model_copy(update={"theta": 0.5})
     assert (
         learn(fixed, past(market, decisions), decisions, np.array([0.2, 0.8])).tried == 2

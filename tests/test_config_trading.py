@@ -42,6 +42,11 @@ def test_recordings_have_no_backtest() -> None:
             ["policy.short=true", "policy.theta=0.6", "policy.theta_short=0.5", "policy.hysteresis=0.06"],
             "at least twice the hysteresis",
         ),
+        (["policy.short=true", "policy.hysteresis=0.6"], "beyond 1, which no score reaches"),
+        (
+            ["policy.short=true", "policy.theta_short=0.5", "policy.hysteresis=0.3"],
+            "(theta_short=0.5 or more), beyond 1",
+        ),
         (["policy.theta=1.2"], "policy.theta: found 1.2"),
         (["policy.thetta=0.2"], "did you mean 'policy.theta'"),
         (["policy.gate=mscale"], "mscale_consensus_3sig"),

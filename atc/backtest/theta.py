@@ -82,6 +82,8 @@ def _thresholds(
     if not policy.short or policy.theta_short is not None:
         return Learned(Thresholds(long, short), alpha, tried, leaving)
     pairs = [(max(long, least_long(theta, policy.hysteresis)), theta) for theta in grid(policy, decisions)]
+    # A long side beyond 1 is none: no score reaches it.
+    pairs = [pair for pair in pairs if pair[0] <= 1.0]
     if policy.theta is not None:
         pairs = [pair for pair in pairs if pair[0] == long]
     candidates = [Thresholds(long), *(Thresholds(*pair) for pair in pairs)]

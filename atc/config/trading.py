@@ -58,6 +58,13 @@ class ThresholdPolicy(_Policy):
                 f"theta_short={self.theta_short} is of no use while short=false; set short=true, or "
                 "theta_short=null"
             )
+        lowest = self.theta_short or 0.0
+        if self.short and lowest + 2 * self.hysteresis > 1:
+            raise ValueError(
+                f"hysteresis={self.hysteresis} puts the long side, at least twice as far above the short one "
+                f"(theta_short={lowest:g} or more), beyond 1, which no score reaches; choose a smaller "
+                "hysteresis, or short=false"
+            )
         if self.theta is not None and self.theta_short is not None:
             room = self.theta - self.theta_short
             if room <= 0 or room < 2 * self.hysteresis:
