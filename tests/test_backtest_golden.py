@@ -364,6 +364,44 @@ def test_the_best_path_is_found_and_replayed(run: Run) -> None:
     assert path == [(0, 1000), (1, -1000), (2, 1000)]
 
 
+def test_the_best_path_may_send_an_order_that_comes_to_nothing(run: Run) -> None:
+    """600 lots are no target: outside the window any decision that is free has to trade. The second decision
+    leaves inside of it, on a stale book; so the third, whose book is ruinous, comes within the interval.
+    """
+    deep = 5000
+    events = [
+        frame(0, 0, {400_000: deep}, {400_100: 600}),
+        repeat(1, 1.5),
+        frame(2, 449, {300_000: deep}, {500_000: deep}),
+        repeat(3, 450.5),
+        frame(4, 609, {400_500: deep}, {400_600: deep}),
+        repeat(5, 610.5),
+    ]
+    spec = spec_of(
+        T0,
+        T0 + 700 * S,
+        [strategy("oracle_path"), strategy("leaves", "leaves"), strategy("stays", "stays")],
+        max_gap_ns=900 * S,
+        no_new_entry=[[T0 + 300 * S, T0 + 420 * S]],
+    )
+    decisions = [
+        at(1, leaves=1000, stays=1000),
+        at(302, leaves=0, stays=1000),
+        at(450, leaves=0, stays=0),
+        at(610, leaves=0, stays=0),
+    ]
+    tables = run(spec, events, decisions)
+    equity = {row["strategy"]: row["equity"] for row in tables["totals"]}
+    assert equity["oracle_path"] == equity["leaves"] == 600 * 400
+    assert equity["stays"] == -600 * 100_100
+    orders = of(tables, "orders", "oracle_path")
+    assert [(row["decision"], row["outcome"], row["filled"]) for row in orders] == [
+        (0, "partial", 600),
+        (1, "stale_book", 0),
+        (3, "filled", 600),
+    ]
+
+
 def test_the_slow_path_is_the_best_of_all_that_can_be_tried() -> None:
     """Thin and changing books, so that partial fills give other positions than the three."""
     import random

@@ -6,6 +6,10 @@
 //! that is free may stay so if a target lets it: its own position, or one that a window without new entries cuts to nothing. So no
 //! policy over the same targets ends with more.
 //!
+//! To have sent in vain is worth no more than to have stayed free, and is let go of, but only where the state can stay free for as
+//! long as it likes: at a target. Elsewhere the next decision outside the window has to send something, and an order that was sent
+//! in vain spares it that one.
+//!
 //! Where most orders fill in part, each leads to positions of its own: there may be as many as lots in the size, and each has to
 //! be followed to keep the bound. Beyond a number of orders a decision the search is given up, and says so.
 
@@ -49,7 +53,7 @@ struct State {
 struct UnderWay {
     state: State,
     sent: Sent,
-    /// The state did not stay free beside it: it goes on even if nothing is filled.
+    /// Goes on even if nothing is filled: the state did not stay free beside it, or cannot for as long as it likes.
     bound: bool,
 }
 
@@ -140,8 +144,8 @@ impl OraclePath {
             return;
         }
         self.set_free(decision, market);
-        let targets = [self.size, 0, -self.size];
-        let targets = if decision.first { &targets[..1] } else { &targets };
+        let all_targets = [self.size, 0, -self.size];
+        let targets = if decision.first { &all_targets[..1] } else { &all_targets };
         let mut orders = Vec::with_capacity(2 * self.free.len());
         self.free.retain(|state| {
             let mut stays = false;
@@ -155,8 +159,9 @@ impl OraclePath {
                     orders.push(UnderWay { state: *state, sent, bound: false });
                 }
             }
+            let stays_at_will = stays && all_targets.contains(&state.position);
             for order in &mut orders[first..] {
-                order.bound = !stays;
+                order.bound = !stays_at_will;
             }
             stays
         });

@@ -200,6 +200,32 @@ fn the_oracle_knows_what_each_way_has_taken() {
 }
 
 #[test]
+fn the_oracle_may_send_in_vain() {
+    for seed in 0..60 {
+        let mut random = Random(3_000 + seed);
+        // First orders fill in part, and many books are too old: often nothing becomes of leaving inside a window.
+        let mut tape = Tape::default();
+        let mut bid = 10_000;
+        for k in 0..12 {
+            let quote = |best: i32, lots: i64| [(best, lots)];
+            let lots = if k < 2 { 60 } else { 300 };
+            tape.snap((10 + 20 * k) * SECOND, &quote(bid, lots), &quote(bid + 1, lots));
+            bid += random.below(41) as i32 - 20;
+        }
+        let late = |random: &mut Random| if random.below(2) == 0 { 0 } else { 3 * SECOND };
+        let ts: Vec<i64> = (0..7).map(|k| (10 + 20 * k) * SECOND + late(&mut random)).collect();
+        let mut session = Session::new(260 * SECOND, &ts, &[])
+            .add(strategy("oracle_path", "oracle_path"))
+            .set("no_new_entry", json!([[25 * SECOND, (45 + 20 * random.below(3)) * SECOND]]))
+            .rule("min_interval_ns", random.pick(&[15, 35, 55]) * SECOND)
+            .rule("max_book_age_ns", SECOND)
+            .with("size_lots", json!(SIZE));
+        session.spec["strategies"][0]["size_lots"] = json!(SIZE);
+        assert_best_of_all(&tape, session, seed);
+    }
+}
+
+#[test]
 fn a_search_that_leads_everywhere_is_given_up_alone() {
     // Each order is filled in part, each time by another number of lots.
     let mut tape = Tape::default();
