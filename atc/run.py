@@ -26,7 +26,7 @@ def run(config: RunConfig) -> Path:
     from atc.report.summary import print_summary
     from atc.tasks.base import Desk
     from atc.tasks.tick_classification import TickClassification
-    from atc.tracking.looks import looks_of
+    from atc.tracking.looks import judged_of, looks_of
     from atc.tracking.prelude import Prelude
     from atc.tracking.record import RunIdentity, RunRecord
     from atc.tracking.run_files import QUALITY
@@ -56,7 +56,8 @@ def run(config: RunConfig) -> Path:
                 with record.writing(QUALITY) as path:
                     path.write_text(json.dumps(data.quality, indent=1) + "\n", encoding="utf-8")
                 look = looks_of(record, config.paths.events_dir)
-                make(config, task, record, Desk(record.stage, progress.bar, _say, look))
+                judge = judged_of(record, config.paths.events_dir, _say)
+                make(config, task, record, Desk(record.stage, progress.bar, _say, look, judge))
     print_summary(record.folder)
     return record.folder
 

@@ -80,6 +80,28 @@ def test_looks_are_counted_wherever_time_is_shared(tmp_path: Path) -> None:
     assert ledger.looks("gmocoin", "XRP_JPY") == []
 
 
+def test_judging_by_validation_or_folds_is_a_look_at_the_holdouts_that_share_its_time(tmp_path: Path) -> None:
+    """Whichever came first; time that nothing holds out is no holdout."""
+    ledger = Ledger(tmp_path)
+    start, end = HOLDOUT.span
+    before = replace(HOLDOUT, span=(start - 9 * DAY, start))
+    for reason, time in (
+        ("validation of this window", before),
+        ("folds of a moved window", replace(HOLDOUT, span=(start - DAY, start + DAY), digest="f" * 64)),
+    ):
+        ledger.enter(time, ASKER, reason, kind="judged")
+    assert ledger.looks("gmocoin", "ETH_JPY") == []  # nothing was held out yet
+    ledger.enter(HOLDOUT, ASKER, "the look")
+    for found in (ledger.looks("gmocoin", "ETH_JPY"), ledger.looks("gmocoin", "ETH_JPY", HOLDOUT.span)):
+        assert [(look.kind, look.reason) for look in found] == [
+            ("judged", "folds of a moved window"),
+            ("look", "the look"),
+        ]
+    assert len(ledger.looks("gmocoin", "ETH_JPY", (end, end + DAY))) == 0
+    assert len(ledger.looks("gmocoin", "ETH_JPY", before.span)) == 2
+    assert [look.reason for look in ledger.looks_of(ASKER.run_id)] == ["the look"]
+
+
 def changed(text: bytes) -> bytes:
     return text.replace(b'"reason":"look 1"', b'"reason":"look 9"')
 

@@ -92,30 +92,99 @@ def test_the_looks_of_runs(
             made(outputs, "seed=7")
     assert len(looks(outputs)) == 3
 
+    # Two days held out, on the first of which the four runs above have validated.
     made(outputs, "window.train_days=2", "window.holdout_days=2")
-    assert len(looks(outputs)) == 4
-    assert len({one.span for one in looks(outputs)}) == 2
+    assert [one.kind for one in looks(outputs)].count("look") == 4
+    assert [one.kind for one in looks(outputs)].count("judged") == 4
+    assert len({one.span for one in looks(outputs) if one.kind == "look"}) == 2
 
     # `atc holdout log` lists and counts them.
     where = (*WORDS[1:3], f"paths.outputs={outputs}")
     everything = cli("log", *where).splitlines()
-    assert everything[-1] == "looks 4, runs 3"
+    assert everything[-1] == "looks 8, runs 4"  # the sealed one is the fourth run
     header = next(line for line in everything if "when, UTC" in line)
     for line in everything:
         if "logistic_13feat-" in line:
             assert line.index("logistic") == header.index("run")  # aligned
-            assert line.index("metrics of the run") == header.index("asked")
+            asked = "metrics of the run" if "metrics of the run" in line else "validation"
+            assert line.index(asked) == header.index("asked")
     assert sum(line.startswith("holdout ") for line in everything) == 2
+    assert sum(line.startswith("validation or folds, in ") for line in everything) == 1
 
     file = tmp_path / "looks.json"
     one_day = cli("log", *where, *WORDS[3:5], "--json", str(file)).splitlines()
+    # A run's own validation is no look at its own holdout.
     assert one_day[-1] == "looks 4, runs 3"  # the two-day holdout shares its last day
     content = json.loads(file.read_text())
     assert (content["looks"], content["runs"], len(content["entries"])) == (4, 3, 4)
     first_days = cli("log", *where, "window.train_days=1", "window.holdout_days=1").splitlines()
-    assert first_days[-1] == "looks 0, runs 0"
+    assert first_days[-1] == "looks 1, runs 1"  # validation of the run that trained on two days
     two_days = cli("log", *where, "window.train_days=2", "window.holdout_days=1").splitlines()
-    assert two_days[-1] == "looks 1, runs 1"
+    assert two_days[-1] == "looks 5, runs 4"
+
+
+def test_a_moved_window_is_no_way_around_the_ledger(
+    tmp_path_factory: pytest.TempPathFactory, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Sealed walk-forward folds on a day that another window holds out: looks at it, told beforehand."""
+    outputs = tmp_path_factory.mktemp("moved")
+    days = ("data.days=6", "window.train_days=5", "window.holdout_days=1")
+    moved = (
+        *days,
+        "protocol=walk_forward",
+        "protocol.sealed=true",
+        "protocol.folds=2",
+        "protocol.block_days=1",
+    )
+    where = (WORDS[2], days[0], f"paths.outputs={outputs}")
+
+    def counted(*window: str) -> str:
+        return cli("log", *where, *window).splitlines()[-1]
+
+    four_two = ("window.train_days=4", "window.holdout_days=2")
+    # Before anything is held out a search is quiet, and nevertheless not forgotten.
+    capsys.readouterr()
+    made(outputs, *moved)
+    assert "held out" not in capsys.readouterr().err
+    assert cli("log", *where).splitlines()[-1] == "looks 0, runs 0"
+    assert counted(*four_two) == "looks 1, runs 1"
+
+    opened = made(outputs, "data.days=6", *four_two)
+    assert counted(*four_two) == "looks 2, runs 2"
+    capsys.readouterr()
+    folder = made(outputs, *moved, "seed=11")
+    said = [line for line in capsys.readouterr().err.splitlines() if "held out" in line]
+    assert len(said) == 1
+    assert said[0].startswith(
+        "validation and folds of walk_forward: judges on time that a recorded holdout ("
+    )
+    assert said[0] in atc.open_run(folder).manifest["notes"]
+    assert counted(*four_two) == "looks 3, runs 3"
+    compared = CliRunner().invoke(application(), ["compare", str(opened)], catch_exceptions=False).output
+    said = "looks at this holdout: 3, 2 of them validation or folds of runs whose window trains on it"
+    assert compared.splitlines()[0].endswith(said)
+
+    # Rolled forward: old holdouts are trained on and validated on, and the new one knows of none of it.
+    made(outputs, *days, "seed=12")
+    assert counted(*days[1:]) == "looks 2, runs 2"  # its own, and the two days held out before
+    assert counted(*four_two) == "looks 5, runs 4"
+
+
+def test_what_cannot_be_entered_is_judged_on_only_where_nothing_is_held_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made(tmp_path, "protocol.sealed=true")
+    made(tmp_path, "window.train_days=2", "window.holdout_days=2")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("atc.protocol.ledger._append", full)
+    with pytest.raises(DataError, match=r"No space left .* make it writable .* or move the window"):
+        made(tmp_path, "protocol.sealed=true", "seed=11")  # validates on the third day
+    folder = made(tmp_path, "protocol.sealed=true", "seed=11", "window.train_days=2", "window.holdout_days=2")
+    (note,) = (note for note in atc.open_run(folder).manifest["notes"] if "not entered" in note)
+    assert note.startswith("validation: not entered, so a later holdout there will not know of it")
 
 
 def test_a_refused_look_fails_the_run_with_the_way_out(outputs: Path, tmp_path: Path) -> None:

@@ -11,10 +11,11 @@ import typer
 from atc.errors import UsageError
 
 if TYPE_CHECKING:
-    from atc.protocol.ledger_lines import Look
+    from atc.protocol.ledger_lines import Kind, Look
     from atc.protocol.window import Span
 
 _DASH = "–"
+_HEADINGS: dict[Kind, str] = {"look": "holdout", "judged": "validation or folds, in"}
 
 app = typer.Typer(no_args_is_help=True, help="The ledger of looks at holdouts.")
 
@@ -38,7 +39,8 @@ def log(
 
     Every evaluation on holdout rows is one look, entered before it happens: also of a run that crashed
     afterwards or was made again by force. Searches are sealed and never look. Looks at other windows count
-    as far as the windows share time. The last line is `looks N, runs M`.
+    as far as the windows share time, and so does time on which validation or folds of a run judged. The last
+    line is `looks N, runs M`.
     """
     from atc.config.compose import compose
     from atc.events.filed import events_there
@@ -60,9 +62,10 @@ def log(
     looks = Ledger(config.paths.events_dir).looks(facts.venue, facts.symbol, span)
     where = "" if span is None else f", that share time with {_span(span)}"
     typer.echo(f"looks at holdouts of {config.data.name} ({facts.venue} {facts.symbol}){where}")
-    for holdout in sorted({look.span for look in looks}):
-        typer.echo(f"\nholdout {_span(holdout)}")
-        for line in aligned(list(_rows([look for look in looks if look.span == holdout])), left=range(6)):
+    for time, kind in sorted({(look.span, look.kind) for look in looks}):
+        typer.echo(f"\n{_HEADINGS[kind]} {_span(time)}")
+        listed = [look for look in looks if (look.span, look.kind) == (time, kind)]
+        for line in aligned(list(_rows(listed)), left=range(6)):
             typer.echo(line)
     if looks:
         typer.echo("")

@@ -2,10 +2,11 @@
 
     <events root>/holdout/venue=…/symbol=…/<from>_<to>-<key>.jsonl
 
-One file a holdout (stream, span of time, digest of its events), one line a look, only ever appended to. A
-line carries the digest of the line before it, the first one that of the file's name, so that a line that was
-changed, moved or taken out shows. A file that lost its last lines is not told by itself; `atc compare` tells
-it by the runs that have seen the holdout and are not in the ledger.
+One file a stretch of time (stream, span, digest of its events), one line a look, only ever appended to. Time
+that validation and folds of a run judged on is entered too: what one window calls training another may hold
+out. A line carries the digest of the line before it, the first one that of the file's name, so that a line
+that was changed, moved or taken out shows. A file that lost its last lines is not told by itself; `atc
+compare` tells it by the runs that have seen the holdout and are not in the ledger.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from pathlib import Path
 
 from atc.errors import DataError, UsageError
 from atc.events.commit import sync_folder
-from atc.protocol.ledger_lines import Look, Mend, bytes_of, readable, sha256, verified
+from atc.protocol.ledger_lines import Kind, Look, Mend, bytes_of, readable, sha256, verified
 from atc.protocol.window import Span
 
 _SUFFIX = ".jsonl"
@@ -71,8 +72,9 @@ class Ledger:
         """The file of `holdout`."""
         return self._stream(holdout.venue, holdout.symbol) / holdout.file_name
 
-    def enter(self, holdout: Holdout, asker: Asker, reason: str) -> Look:
-        """Put a look on disk; the caller looks only after this has returned.
+    def enter(self, holdout: Holdout, asker: Asker, reason: str, kind: Kind = "look") -> Look:
+        """Put a look on disk; the caller looks only after this has returned. `kind="judged"`: at time that is
+        the asker's validation or folds, not its holdout.
 
         Raises DataError where the ledger cannot be read or written, or is damaged: then nobody may look.
         """
@@ -82,7 +84,7 @@ class Ledger:
             with _locked(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, fcntl.LOCK_EX) as file:
                 lines = verified(path, _content(file))
                 look = Look(
-                    kind="look",
+                    kind=kind,
                     previous=sha256(bytes_of(lines[-1])) if lines else sha256(path.name.encode()),
                     at=_now(),
                     reason=reason,
@@ -96,25 +98,36 @@ class Ledger:
                 _append(file, bytes_of(look) + b"\n")
             sync_folder(path.parent)
         except OSError as error:
+            instead = (
+                "run sealed (protocol.sealed=true)"
+                if kind == "look"
+                else "move the window, so that no folds and no validation lie in what was held out"
+            )
             raise DataError(
                 f"the holdout ledger {error.filename or path} cannot be read or written "
                 f"({error.strerror or error}), and a look that is not entered does not happen; make it "
-                "writable (it lies with the events, paths.events), or run sealed (protocol.sealed=true)"
+                f"writable (it lies with the events, paths.events), or {instead}"
             ) from error
         return look
 
     def looks(self, venue: str, symbol: str, span: Span | None = None) -> list[Look]:
-        """Looks at the holdouts of a stream in order of time; only those that share time with `span`.
+        """Looks at the holdouts of a stream in order of time; with `span` all at time that it shares.
 
-        Whatever the digest of their events: the same market seen through mended or other files is seen.
-        Raises DataError where a ledger cannot be read or is damaged.
+        Judging by validation or folds is a look at the holdouts that share its time, whichever came first;
+        without `span` it is given where it shares time with a holdout that was opened. Whatever the digest of
+        their events: the same market seen through mended or other files is seen. Raises DataError where a
+        ledger cannot be read or is damaged.
         """
         looks = self._read(self._stream(venue, symbol).glob(f"*{_SUFFIX}"))
-        return [look for look in looks if span is None or _overlap(look.span, span)]
+        if span is not None:
+            return [look for look in looks if _overlap(look.span, span)]
+        held = {look.span for look in looks if look.kind == "look"}
+        return [look for look in looks if any(_overlap(look.span, one) for one in held)]
 
     def looks_of(self, run_id: str) -> list[Look]:
-        """Looks of one run, at whatever holdout, in order of time. Raises DataError as `looks`."""
-        return [look for look in self._read(self.folder.rglob(f"*{_SUFFIX}")) if look.run_id == run_id]
+        """Looks of one run at its holdouts, in order of time. Raises DataError as `looks`."""
+        looks = self._read(self.folder.rglob(f"*{_SUFFIX}"))
+        return [look for look in looks if (look.run_id, look.kind) == (run_id, "look")]
 
     def _read(self, paths: Iterable[Path]) -> list[Look]:
         found: list[Look] = []
@@ -245,6 +258,11 @@ def _now() -> str:
 
 EnterLook = Callable[[Holdout, str], None]
 """Enters a look at a holdout, with its reason, before it happens; raises where it may not."""
+
+EnterJudged = Callable[[Holdout, str], str | None]
+"""Enters that validation or folds judge on a stretch of time, before they do, and gives what a reader has to
+know of it; raises where it may not be.
+"""
 
 
 def distinct_runs(looks: Sequence[Look]) -> int:

@@ -21,12 +21,18 @@ class _Line(BaseModel):
     at: str
 
 
-class Look(_Line):
-    """A line of the ledger: a look at the holdout."""
+Kind = Literal["look", "judged"]
+"""`look`: at a run's own holdout. `judged`: time that a run's window calls training, on which its validation
+or folds judged.
+"""
 
-    kind: Literal["look"]
+
+class Look(_Line):
+    """A line of the ledger: a look at a stretch of time, a holdout's or one that became or becomes it."""
+
+    kind: Kind
     reason: str
-    """What was asked of the holdout."""
+    """What was asked of it."""
     run_id: str
     name: str
     config_digest: str

@@ -51,7 +51,9 @@ class Comparison:
     rows: int
     """Judged holdout rows of the first run; 0 if it is sealed."""
     looks: int | None
-    """Looks at any holdout that shares time with the first run's; None where it is sealed."""
+    """Looks at time of the first run's holdout, by whatever window; None where it is sealed."""
+    judged: int
+    """How many of them were validation or folds of a window that calls that time training."""
     unentered: tuple[str, ...]
     """Runs with holdout figures whose look is in no ledger that can be found."""
     records: TrackRecords | None
@@ -74,12 +76,14 @@ def compare_runs(runs: Sequence[OpenedRun]) -> Comparison:
         else:
             apart.append((other, str(reason)))
     ledgers = {run.folder: _own_looks(run) for run in runs if run.metrics.get("holdout/rows") is not None}
-    looks = None if held is None else _looks(first, ledgers[first.folder])
+    entries = None if held is None else _looks(first, ledgers[first.folder])
+    looks = None if entries is None else len(entries)
     return Comparison(
         same=tuple(same),
         apart=tuple(apart),
         rows=0 if held is None else len(held),
         looks=looks,
+        judged=sum(entry.kind == "judged" for entry in entries or ()),
         unentered=tuple(folder.name for folder, own in ledgers.items() if not own),
         records=track_records([one.run for one in same], looks),
     )
@@ -194,10 +198,10 @@ def _own_looks(run: OpenedRun) -> list[Look]:
     return Ledger(run.config.paths.events_dir).looks_of(run.run_id)
 
 
-def _looks(run: OpenedRun, own: Sequence[Look]) -> int | None:
+def _looks(run: OpenedRun, own: Sequence[Look]) -> list[Look] | None:
     from atc.protocol.ledger import Ledger
 
     if not own:
         return None
     look = own[-1]
-    return len(Ledger(run.config.paths.events_dir).looks(look.venue, look.symbol, look.span))
+    return Ledger(run.config.paths.events_dir).looks(look.venue, look.symbol, look.span)

@@ -67,6 +67,7 @@ def comparison_json(found: Comparison) -> dict[str, Any]:
     return {
         "rows": found.rows,
         "looks": found.looks,
+        "looks_by_validation_or_folds": found.judged,
         "runs": [
             {
                 "run": one.name,
@@ -117,6 +118,8 @@ def _heading(found: Comparison) -> str:
     if found.rows == 0:
         return "the first run has no holdout figures: it is sealed, or its protocol has no holdout"
     looks = "an unknown number of looks" if found.looks is None else f"looks at this holdout: {found.looks}"
+    if found.judged:
+        looks += f", {found.judged} of them validation or folds of runs whose window trains on it"
     return f"{found.rows:,} holdout rows; {looks}"
 
 

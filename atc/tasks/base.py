@@ -18,7 +18,7 @@ from atc.errors import UsageError
 if TYPE_CHECKING:
     import polars as pl
 
-    from atc.protocol.ledger import EnterLook, Holdout
+    from atc.protocol.ledger import EnterJudged, EnterLook, Holdout
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,10 @@ def _no_ledger(holdout: Holdout, reason: str) -> None:
     )
 
 
+def _no_record(time: Holdout, reason: str) -> None:
+    """No ledger is at hand."""
+
+
 @dataclass(frozen=True)
 class Desk:
     """What a task is handed to report with: timed stages, progress bars, a voice, the holdout ledger."""
@@ -68,6 +72,10 @@ class Desk:
     """Says a sentence at the terminal at once."""
     look: EnterLook = _no_ledger
     """Enters a look at the holdout in the ledger; without a ledger nobody looks."""
+    judge: EnterJudged = _no_record
+    """Enters on which time validation and folds judge; without a ledger nothing is entered, and none of the
+    figures is kept as a run either.
+    """
 
 
 Curves = Mapping[str, Sequence[float]]

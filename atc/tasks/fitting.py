@@ -62,6 +62,8 @@ class Fitted:
     """What the holdout can show, as stated before the named model was fitted."""
     folds: tuple[FittedFold, ...]
     gate: GateVerdict
+    notes: tuple[str, ...] = ()
+    """What there is to say of the time that validation and folds judge on."""
 
 
 @dataclass(frozen=True)

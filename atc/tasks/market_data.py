@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from atc.features.day_cache import Features, Labels, Source
     from atc.protocol.fold import FoldSpans
     from atc.protocol.ledger import Holdout
-    from atc.protocol.window import Spans
+    from atc.protocol.window import Span, Spans
     from atc.tasks.rows import LabelledRows
 
 
@@ -173,11 +173,14 @@ class MarketData:
     @property
     def holdout(self) -> Holdout:
         """The holdout as the ledger knows it: by its time and its events, whatever a run reads."""
+        return self.in_ledger(self.spans.holdout)
+
+    def in_ledger(self, span: Span) -> Holdout:
+        """The time of `span` as the ledger knows it."""
         from atc.protocol.ledger import Holdout
 
-        venue, symbol, span = self.facts.venue, self.facts.symbol, self.spans.holdout
-        digest = self.catalog.content_digest(venue, symbol, self.days_of(span))
-        return Holdout(venue, symbol, span, digest)
+        venue, symbol = self.facts.venue, self.facts.symbol
+        return Holdout(venue, symbol, span, self.catalog.content_digest(venue, symbol, self.days_of(span)))
 
     @property
     def source(self) -> Source:

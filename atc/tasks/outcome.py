@@ -80,6 +80,7 @@ def outcome_of(config: RunConfig, market: MarketData, loaded: Loaded, fitted: Fi
         spans={**described_folds(fitted.folds), **loaded.described},
         notes=(
             *warnings.values(),
+            *fitted.notes,
             *([fitted.gate.why] if fitted.gate.why else []),
             *row_notes(loaded),
             *described(fitted.power),

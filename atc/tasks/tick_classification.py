@@ -35,10 +35,16 @@ class TickClassification:
         return load_rows(self.market, self._config, desk)
 
     def fit(self, loaded: Loaded, desk: Desk) -> Fitted:
-        """Fits the named model, the baseline and volatility alone; the holdout is closed meanwhile."""
-        from atc.tasks.fitting import fit_all
+        """Fits the named model, the baseline and volatility alone; the holdout is closed meanwhile, and the
+        ledger knows on which time validation and folds judge.
+        """
+        from dataclasses import replace
 
-        return fit_all(self._config, loaded, desk)
+        from atc.tasks.fitting import fit_all
+        from atc.tasks.judging import enter_judged
+
+        notes = enter_judged(self._config, self.market, loaded, desk)
+        return replace(fit_all(self._config, loaded, desk), notes=notes)
 
     def save(self, fitted: Fitted, folder: Path) -> None:
         """The named model's directory, and in it the fallback's where there is one; each loads without this

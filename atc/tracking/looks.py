@@ -5,9 +5,13 @@ from __future__ import annotations
 import getpass
 import logging
 import platform
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
-from atc.protocol.ledger import Asker, EnterLook, Holdout, Ledger
+from atc.errors import DataError
+from atc.protocol.ledger import Asker, EnterJudged, EnterLook, Holdout, Ledger
+from atc.protocol.ledger_lines import Look
 from atc.tracking import provenance
 from atc.tracking.record import RunIdentity, RunRecord
 
@@ -26,24 +30,63 @@ def looks_by(name: str, identity: RunIdentity, events_root: Path) -> EnterLook:
     """As `looks_of`, for whoever looks in the name of a run that is finished."""
 
     def enter(holdout: Holdout, reason: str) -> None:
-        git = provenance.git_state()
-        look = Ledger(events_root).enter(
-            holdout,
-            Asker(
-                run_id=identity.run_id,
-                name=name,
-                config_digest=identity.config_digest,
-                data_digest=identity.data_digest,
-                commit=None if git["commit"] is None else str(git["commit"]),
-                dirty=None if git["dirty"] is None else bool(git["dirty"]),
-                user=_user(),
-                host=platform.node() or None,
-            ),
-            reason,
-        )
+        look = Ledger(events_root).enter(holdout, _asker(name, identity), reason)
         _log.info("the holdout is opened: %s; entered in the ledger at %s", reason, look.at)
 
     return enter
+
+
+def judged_of(record: RunRecord, events_root: Path, say: Callable[[str], None]) -> EnterJudged:
+    """Enters, in the same ledger, the time on which validation and folds of the run of `record` judge.
+
+    Where that time was held out it says so before they do. What it gives raises DataError where the ledger is
+    damaged, or cannot be written and the time was held out.
+    """
+
+    def enter(time: Holdout, reason: str) -> str | None:
+        ledger = Ledger(events_root)
+        held = [look for look in ledger.looks(time.venue, time.symbol, time.span) if look.kind == "look"]
+        told = None
+        if held:
+            told = (
+                f"{reason}: judges on time that {_times(held)} held out, so it is entered as a look at "
+                f"{'that holdout' if len(held) == 1 else 'those holdouts'} (docs/holdout.md)"
+            )
+            say(told)
+            _log.warning("%s", told)
+        try:
+            ledger.enter(time, _asker(record.name, record.identity), reason, kind="judged")
+        except DataError as error:
+            if held:
+                raise
+            told = f"{reason}: not entered, so a later holdout there will not know of it; {error}"
+            _log.warning("%s", told)
+        return told
+
+    return enter
+
+
+def _times(held: Sequence[Look]) -> str:
+    spans = sorted({look.span for look in held})
+    days = [
+        datetime.fromtimestamp(ns // 1_000_000_000, UTC) for ns in (spans[0][0], max(s[1] for s in spans))
+    ]
+    which = "a recorded holdout" if len(spans) == 1 else f"{len(spans)} recorded holdouts"
+    return f"{which} ({days[0]:%Y-%m-%d %H:%M} … {days[1]:%Y-%m-%d %H:%M} UTC, {len(held)} looks)"
+
+
+def _asker(name: str, identity: RunIdentity) -> Asker:
+    git = provenance.git_state()
+    return Asker(
+        run_id=identity.run_id,
+        name=name,
+        config_digest=identity.config_digest,
+        data_digest=identity.data_digest,
+        commit=None if git["commit"] is None else str(git["commit"]),
+        dirty=None if git["dirty"] is None else bool(git["dirty"]),
+        user=_user(),
+        host=platform.node() or None,
+    )
 
 
 def _user() -> str | None:
