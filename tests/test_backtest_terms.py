@@ -14,9 +14,9 @@ from atc.backtest.figures import edge_of, gain_blocks
 from atc.backtest.statistics import mean_interval, sharpe
 from atc.backtest.units import Units
 from atc.config.compose import compose
+from atc.config.cost import Carry, Cost, Fees
 from atc.config.maintenance import WeeklyMaintenance
 from atc.config.schema import InstrumentFacts
-from atc.config.trading import Carry, Cost, Fees
 from atc.errors import UsageError
 from atc.evaluation.blocks import Blocks, blocks_of
 from atc.events.business_day import DAY_NS, day_start_ns, days_of
@@ -59,6 +59,8 @@ def test_costs_are_dated_by_the_business_day() -> None:
     cut = day_start_ns(date(2025, 1, 11), data.day_cut_utc_s, data.tz_offset_s)
     cost = Cost(
         name="x",
+        venue=None,
+        symbols=(),
         fees=(
             Fees(first=date(2025, 1, 1), last=date(2025, 1, 10), maker_bps=0, taker_bps=1.5),
             Fees(first=date(2025, 1, 11), maker_bps=0, taker_bps=0),
@@ -97,7 +99,9 @@ def test_carry_is_rounded_to_what_the_quote_currency_has() -> None:
 
     def step(given: str | None, **changes: object) -> int:
         row = Carry(first=day, rate_pct=0.04, step=None if given is None else Decimal(given))
-        cost = Cost(name="x", fees=(Fees(first=day, maker_bps=0, taker_bps=0),), carry=(row,))
+        cost = Cost(
+            name="x", venue=None, symbols=(), fees=(Fees(first=day, maker_bps=0, taker_bps=0),), carry=(row,)
+        )
         data = facts(day_cut_utc_s=0, tz_offset_s=0, **changes)
         ((_, found),) = carry_terms(cost, data, [cut])
         return found

@@ -36,8 +36,9 @@ from atc.backtest.waterfall import (
 )
 from atc.backtest.waterfall_tables import waterfall_figures, waterfall_table
 from atc.config.compose import compose
+from atc.config.cost import Carry, Cost, Fees
 from atc.config.schema import InstrumentFacts, SimulatedData
-from atc.config.trading import Backtest, Carry, Cost, Execution, Fees, ThresholdPolicy
+from atc.config.trading import Backtest, Execution, ThresholdPolicy
 from atc.events.business_day import day_start_ns
 from atc.events.catalog import Catalog
 from atc.events.simulate import ensure_simulated, located
@@ -107,6 +108,8 @@ def by_hand(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp
     monkeypatch.setattr(engine, "_book_parts", parts)
     cost = Cost(
         name="x",
+        venue=None,
+        symbols=(),
         fees=(Fees(first=date(2025, 1, 1), maker_bps=0, taker_bps=1),),
         carry=(Carry(first=date(2025, 1, 1), rate_pct=0.04, step=Decimal(1)),),
     )

@@ -65,12 +65,15 @@ def test_what_changes_no_result_changes_no_digest(override: str) -> None:
         # The folder of a run has this name.
         "name=other",
         "data.symbol=OTHER",
+        "cost.symbols=[ETH_JPY,BTC_JPY]",
         "features.drop=[]",
         "baseline.features.families=[legacy,nits]",
     ],
 )
 def test_what_changes_a_result_changes_the_digest(override: str) -> None:
-    assert config_digest(compose([EXPERIMENT, override])) != config_digest(compose([EXPERIMENT]))
+    # Another symbol is another market, whose costs the default table is not.
+    words = [EXPERIMENT, "cost.borrowed=true"]
+    assert config_digest(compose([*words, override])) != config_digest(compose(words))
 
 
 def test_the_digest_does_not_depend_on_the_order_of_keys() -> None:

@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 
 from atc.config.compose import Composer, compose
+from atc.config.cost import Cost, Fees
 from atc.config.labels import THREE_CLASSES
 from atc.config.problems import ConfigError
-from atc.config.trading import ClassPolicy, ConfidencePolicy, Cost, Fees, ThresholdPolicy
+from atc.config.trading import ClassPolicy, ConfidencePolicy, ThresholdPolicy
 from atc.labels.definitions import fit_label
+from atc.tasks.trading import borrowed_notes
 
 
 def test_the_ten_eth_experiment_is_the_default() -> None:
@@ -106,15 +108,72 @@ def test_no_recording_is_traded_at_the_costs_of_another_market() -> None:
         compose(["cost=unknown"])
 
 
+OWN = ("data=eth_jpy", "data.name=mine", "data.venue=binance", "data.symbol=ETHUSDT", "window=phase4")
+"""A data set of one's own, as it is made from a shipped one."""
+
+
+def test_no_data_are_traded_at_the_costs_of_another_market_in_silence() -> None:
+    with pytest.raises(ConfigError) as failure:
+        compose(OWN)
+    said = str(failure.value)
+    assert "cost=gmo_eth_jpy is the table of gmocoin ETH_JPY, and data=mine is binance ETHUSDT" in said
+    for way_out in (
+        "venue: binance and symbols: [ETHUSDT]",
+        "cost.borrowed=true",
+        "cost=zero",
+        "backtest=none",
+    ):
+        assert way_out in said
+    # The venue alone, and the symbol alone, are another market too.
+    for words in (["data=eth_jpy", "data.venue=bitflyer"], ["data=eth_jpy", "data.symbol=BTC_JPY"]):
+        with pytest.raises(ConfigError, match="is the table of gmocoin ETH_JPY, and data=eth_jpy is"):
+            compose(words)
+
+
+def test_a_table_goes_with_its_own_market_or_where_it_is_declared() -> None:
+    assert compose(["data=eth_jpy"]).cost.name == "gmo_eth_jpy"
+    assert compose([*OWN, "cost=zero"]).cost.name == "zero"
+    assert not compose([*OWN, "backtest=none"]).backtest.enabled
+    own = compose([*OWN, "cost.name=own", "cost.venue=binance", "cost.symbols=[ETHUSDT,BTCUSDT]"])
+    assert own.cost.is_of("binance", "BTCUSDT") and borrowed_notes(own) == []
+    whole = compose([*OWN, "cost.name=own", "cost.venue=binance", "cost.symbols=[]"])
+    assert whole.cost.is_of("binance", "ETHUSDT") and not whole.cost.is_of(None, "ETHUSDT")
+
+
+def test_a_borrowed_table_is_recorded_and_told() -> None:
+    borrowed = compose([*OWN, "cost.borrowed=true"])
+    assert borrowed.model_dump(mode="json")["cost"]["borrowed"] is True
+    assert borrowed_notes(borrowed) == [
+        "backtest: cost=gmo_eth_jpy is the table of gmocoin ETH_JPY, and data=mine is binance ETHUSDT; it is "
+        "borrowed on purpose (cost.borrowed=true)"
+    ]
+    assert borrowed_notes(compose(["data=eth_jpy", "cost.borrowed=true"])) == []
+
+
+def test_a_simulated_market_has_the_costs_of_whom_it_says_to_imitate() -> None:
+    assert compose(["data=demo_null"]).cost.name == "gmo_eth_jpy"
+    with pytest.raises(ConfigError, match=r"that imitates no venue; .* \(data\.imitates\)"):
+        compose(["data.imitates=null"])
+    with pytest.raises(ConfigError, match="data=demo is gmocoin BTC_JPY"):
+        compose(["data.symbol=BTC_JPY"])
+
+
+def test_a_symbol_needs_its_venue() -> None:
+    with pytest.raises(ConfigError, match=r"symbols=\['ETH_JPY'\] with venue=null"):
+        compose(["cost.venue=null"])
+
+
 def test_each_day_has_one_row_of_costs() -> None:
     first = Fees(first=date(2022, 1, 1), last=date(2022, 6, 30), maker_bps=0, taker_bps=1)
     second = Fees(first=date(2022, 7, 2), maker_bps=0, taker_bps=2)
-    cost = Cost(name="x", fees=(first, second), carry=())
+    cost = Cost(name="x", venue=None, symbols=(), fees=(first, second), carry=())
     missing = cost.missing_days(date(2022, 6, 29), date(2022, 7, 3))
     assert missing["fees"] == [date(2022, 7, 1)] and len(missing["carry"]) == 5
     with pytest.raises(ValueError, match="each day in one row"):
-        Cost(name="x", fees=(second, first), carry=())
+        Cost(name="x", venue=None, symbols=(), fees=(second, first), carry=())
     with pytest.raises(ValueError, match="each day in one row"):
-        Cost(name="x", fees=(first.model_copy(update={"last": None}), second), carry=())
+        Cost(
+            name="x", venue=None, symbols=(), fees=(first.model_copy(update={"last": None}), second), carry=()
+        )
     with pytest.raises(ValueError, match="first <= last"):
         Fees(first=date(2022, 7, 2), last=date(2022, 7, 1), maker_bps=0, taker_bps=2)

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from atc.backtest.calendar import SECOND_NS, calendar_of
 from atc.backtest.costs import bps_e6, carry_terms, taker_fees
 from atc.backtest.units import LARGEST_LOTS, UNLIMITED_LOTS, Units
+from atc.config.cost import Cost
 from atc.config.schema import InstrumentFacts
-from atc.config.trading import Cost, Execution
+from atc.config.trading import Execution
 from atc.errors import DataError
 from atc.events.catalog import Catalog, FileEntry
 from atc.events.parts import ahead, read_parts

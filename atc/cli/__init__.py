@@ -1,8 +1,8 @@
 """The `atc` commands.
 
-Every module of this folder is one: with an `app` (a `typer.Typer`) a group of commands under the module's
-name, with a function of the module's own name a single command. Modules import what is heavy inside their
-functions.
+Every module of this folder but `__main__` is one: with an `app` (a `typer.Typer`) a group of commands under
+the module's name, with a function of the module's own name a single command. Modules import what is heavy
+inside their functions.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ def application() -> typer.Typer:
     # Without a callback a lone command would lose its name.
     atc.callback()(lambda: None)
     for info in pkgutil.iter_modules(__path__):
+        if info.name == "__main__":
+            continue
         module = importlib.import_module(f"{__name__}.{info.name}")
         group, command = getattr(module, "app", None), getattr(module, info.name, None)
         if isinstance(group, typer.Typer):

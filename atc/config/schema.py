@@ -20,6 +20,7 @@ from pydantic import (
     model_validator,
 )
 
+from atc.config.cost import Cost, missing_costs, refused_market
 from atc.config.evaluation import Calibration, Evaluation
 from atc.config.labels import THREE_CLASSES, Label
 from atc.config.maintenance import Day, Maintenance
@@ -39,7 +40,7 @@ from atc.config.slices import (
     Text,
 )
 from atc.config.surroundings import Paths, Runtime, Tracking
-from atc.config.trading import Backtest, ConfidencePolicy, Cost, Execution, Policy, missing_costs
+from atc.config.trading import Backtest, ConfidencePolicy, Execution, Policy
 from atc.config.weights import Weights
 from atc.config.window import DatesWindow, Window
 
@@ -78,6 +79,11 @@ class InstrumentFacts(Slice):
     """Largest order that the venue takes, in base asset; null: not known. Prints above it are impossible."""
     maintenance: tuple[Maintenance, ...] = ()
     """The venue's dated calendar."""
+
+    @property
+    def costs_venue(self) -> str | None:
+        """The venue whose costs hold; None: that of no venue."""
+        return self.venue
 
 
 class NamedScenario(Slice):
@@ -125,6 +131,13 @@ class SimulatedData(InstrumentFacts):
     """The first business day."""
     rate: Float = Field(default=0.25, gt=0, le=10)
     """Event rate as a multiple of ETH_JPY's."""
+    imitates: Name | None = None
+    """The venue whose market of this symbol it stands for, so that its costs hold here. null: none."""
+
+    @property
+    def costs_venue(self) -> str | None:
+        """The venue that is imitated."""
+        return self.imitates
 
 
 class RecordedData(InstrumentFacts):
@@ -345,6 +358,10 @@ class RunConfig(Slice):
                     "as policy.neutral=0.5",
                 )
             )
+        data = self.data
+        foreign = refused_market(self.cost, data=data.name, venue=data.costs_venue, symbol=data.symbol)
+        if foreign is not None:
+            found.append(("cost", foreign))
         days = self._known_days()
         missing = missing_costs(self.cost, *days) if days is not None else None
         if missing is not None:

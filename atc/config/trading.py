@@ -1,20 +1,16 @@
-"""How predictions become orders, what the orders meet, and what they cost.
+"""How predictions become orders, and what the orders meet.
 
 Sizes are in the base asset, prices in the quote currency; the backtest counts both in the venue's steps.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import date, timedelta
 from decimal import Decimal
-from itertools import pairwise
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from atc.config.maintenance import Day
-from atc.config.slices import Float, Int, Name, Share, Slice, Step
+from atc.config.slices import Float, Int, Share, Slice, Step
 
 Probability = Annotated[Float, Field(ge=0, le=1)]
 Seconds = Annotated[Float, Field(ge=0, le=86_400)]
@@ -131,74 +127,6 @@ class Execution(Slice):
         return self.max_book_age_s + latency_s + self.wait_s
 
 
-# cost
-
-
-class _Dated(Slice):
-    first: Day
-    """The first business day of the row."""
-    last: Day | None = None
-    """The last one; null: still valid."""
-
-    @model_validator(mode="after")
-    def _forwards(self) -> Self:
-        if self.last is not None and self.last < self.first:
-            raise ValueError(f"first={self.first} is after last={self.last}; expected first <= last")
-        return self
-
-    def holds_on(self, day: date) -> bool:
-        return self.first <= day <= (self.last or date.max)
-
-
-class Fees(_Dated):
-    """Share of the traded value."""
-
-    maker_bps: Float = Field(ge=-1000, le=1000)
-    """Of orders that rest; the backtest sends none."""
-    taker_bps: Float = Field(ge=0, le=1000)
-
-
-class Carry(_Dated):
-    """What a position pays that is carried across the cut at the end of a business day."""
-
-    rate_pct: Float = Field(ge=0, le=100)
-    """Per cent of its value, long or short."""
-    step: Step | None = None
-    """What is charged is rounded up to a multiple of this, in quote currency (1: whole yen). null: to the
-    smallest amount that there is, tick × lot, as fees are."""
-
-
-class Cost(Slice):
-    """The venue's dated tables of costs."""
-
-    name: Name
-    fees: tuple[Fees, ...]
-    carry: tuple[Carry, ...]
-
-    @model_validator(mode="after")
-    def _one_row_a_day(self) -> Self:
-        tables: tuple[tuple[str, Sequence[_Dated]], ...] = (("fees", self.fees), ("carry", self.carry))
-        for table, rows in tables:
-            for row, following in pairwise(rows):
-                if row.last is None or row.last >= following.first:
-                    raise ValueError(
-                        f"{table}: the row from {row.first} to {row.last or 'today'} is followed by one from "
-                        f"{following.first}; rows are expected in order, and each day in one row: set `last` "
-                        "of the first to the day before"
-                    )
-        return self
-
-    def missing_days(self, first: date, last: date) -> dict[str, list[date]]:
-        """By table, the business days of first … last (both included) without a row."""
-        days = [first + timedelta(days=i) for i in range((last - first).days + 1)]
-        tables: dict[str, Sequence[_Dated]] = {"fees": self.fees, "carry": self.carry}
-        found = {
-            table: [day for day in days if not any(row.holds_on(day) for row in rows)]
-            for table, rows in tables.items()
-        }
-        return {table: missing for table, missing in found.items() if missing}
-
-
 # backtest
 
 
@@ -240,18 +168,3 @@ class Backtest(Slice):
     capacity: tuple[Step, ...] = tuple(map(Decimal, (1, 2, 5, 10, 20, 50, 100)))
     """Sizes of the capacity curve, in base asset."""
     waterfall: Waterfall = Waterfall()
-
-
-def missing_costs(cost: Cost, first: date, last: date) -> str | None:
-    """What to say where `cost` lacks a row for a business day of first … last; None where it does not."""
-    missing = cost.missing_days(first, last)
-    if not missing:
-        return None
-    tables = " and ".join(
-        f"{table} for {len(days):,} of the window's business days ({days[0]} the first, {days[-1]} the last)"
-        for table, days in missing.items()
-    )
-    return (
-        f"cost={cost.name} has no row of {tables}; a backtest assumes no costs: add dated rows to the table "
-        "(conf/cost), choose another cost=…, or leave the backtest out with backtest=none"
-    )

@@ -20,6 +20,7 @@ from atc.backtest.theta import Learned, learn, metrics_of
 from atc.backtest.waterfall import Plan, plan_of
 from atc.backtest.waterfall import Scored as Ranked
 from atc.backtest.waterfall_tables import waterfall_figures, waterfall_table
+from atc.config.cost import other_market
 from atc.config.schema import InstrumentFacts, RunConfig, SimulatedData
 from atc.evaluation.head import Head
 from atc.protocol.sealed_holdout import fit_in_progress
@@ -140,6 +141,7 @@ def trades_of(  # noqa: PLR0917  # all of them are different things
         + (f", and {late:,} that became known after the end of the holdout are none" if late else ""),
         *oracle_notes(config, walked),
         *calendar_notes(data.facts),
+        *borrowed_notes(config),
     ]
     if len(heads) > 1:
         notes.append(f"backtest: trades on head {head.name}: its horizon is nearest to the orders' interval")
@@ -180,6 +182,13 @@ def calendar_notes(facts: InstrumentFacts) -> list[str]:
         "backtest: data.maintenance is empty, so no order was refused for maintenance or the pre-open after "
         "it, in which a book may be shown that takes none; if the venue has such hours, list them"
     ]
+
+
+def borrowed_notes(config: RunConfig) -> list[str]:
+    """That the costs are those of another market, where it was asked for."""
+    data = config.data
+    wrong = other_market(config.cost, data=data.name, venue=data.costs_venue, symbol=data.symbol)
+    return [] if wrong is None else [f"backtest: {wrong}; it is borrowed on purpose (cost.borrowed=true)"]
 
 
 def _waterfall(  # noqa: PLR0917  # all of them are different things
