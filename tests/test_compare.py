@@ -85,6 +85,7 @@ class Folder:
         *words: str,
         metrics: Mapping[str, float | int | None] = METRICS,
         equity: pl.DataFrame | None = None,
+        valid: pl.DataFrame | None = None,
         entered: bool = True,
         key: int = 0,
     ) -> OpenedRun:
@@ -102,11 +103,18 @@ class Folder:
             if equity is not None:
                 with record.writing("equity.parquet") as path:
                     equity.write_parquet(path)
+            if valid is not None:
+                with record.writing("equity_valid.parquet") as path:
+                    valid.write_parquet(path)
             record.write_predictions(frame)
             record.finish(metrics)
         if entered and not sealed:
             asker = Asker(identity.run_id, name, "c" * 64, "d" * 64, None, None, None, None)
             Ledger(self.root / "data").enter(HOLDOUT, asker, "metrics of the run")
+        if entered and valid is not None:
+            asker = Asker(identity.run_id, name, "c" * 64, "d" * 64, None, None, None, None)
+            time = replace(HOLDOUT, span=(int(valid["ts"][0]), int(valid["ts"][-1])))
+            Ledger(self.root / "data").enter(time, asker, "validation", kind="judged")
         return atc.open_run(record.run_folder)
 
 
@@ -401,3 +409,94 @@ def test_a_damaged_curve_is_named(folder: Folder) -> None:
     run = folder.run("first", predictions(*known()), equity=pl.DataFrame({"ts": [1]}))
     with pytest.raises(DataError, match=r"equity\.parquet: no curve"):
         track_records([run], looks=1)
+
+
+# Sealed trials
+
+
+BEFORE = CUT - 30 * DAY
+
+
+def test_sealed_trials_have_their_track_records_on_validation(folder: Folder, tmp_path: Path) -> None:
+    """Three days of minutes: too few days and hours for 16 blocks of 10, so by the point of the curve."""
+    rng = np.random.default_rng(8)
+    gains = rng.standard_t(5, (3 * 1440, 4)) + np.array([0.0, 0.02, 0.04, 0.06])
+    frame = predictions(*known(), sealed=True)
+
+    def trial(i: int) -> OpenedRun:
+        valid = curve(gains[:, i], start=BEFORE, step=60 * SECOND)
+        return folder.run(
+            f"trial{i}", frame, "protocol.sealed=true", f"model.num_leaves={7 + i}", valid=valid
+        )
+
+    trials = [trial(i) for i in range(4)]
+    again = replace(HOLDOUT, span=(BEFORE, BEFORE + DAY))
+    for number in range(3):  # of trials that were deleted since
+        gone = Asker(f"{number:064}", "gone", "c" * 64, "d" * 64, None, None, None, None)
+        Ledger(tmp_path / "data").enter(again, gone, "validation", kind="judged")
+    found = compare_runs(trials)
+    assert found.records is None
+    assert found.sealed is not None
+    told = found.sealed.records
+    assert (told.trials, told.independent, told.sharpe_period) == (7, 4, "point of the curve")
+    whole = backtest_overfitting(gains)
+    assert whole is not None
+    assert told.overfitting == pytest.approx(whole.probability)
+    records = [track_record(gains[:, i]) for i in range(4)]
+    variance = float(np.var([record.sharpe for record in records if record is not None], ddof=1))
+    for i, (run, record) in enumerate(zip(told.runs, records, strict=True)):
+        assert record is not None
+        assert run.periods == 3 * 1440
+        assert run.alpha == pytest.approx(gains[:, i].sum())
+        assert run.probabilistic == pytest.approx(probabilistic_sharpe(record))
+        assert run.deflated == pytest.approx(deflated_sharpe(record, 7, variance))
+        needed = minimum_track_record(record)
+        assert run.days_needed == (None if needed is None else pytest.approx(needed / 1440))
+
+    file = tmp_path / "sealed.json"
+    text = compared(*trials, options=("--json", str(file)))
+    assert "4 sealed trials ON VALIDATION, the holdout untouched" in text
+    assert (
+        "everything by the point of the curve; 7 trials (the larger of runs that judged on that time" in text
+    )
+    assert f"probability of backtest overfitting {whole.probability:.4f}" in text
+    assert "these flatter: each policy chose its thresholds on this very time" in text
+    content = json.loads(file.read_text())
+    assert content["backtest"] is None
+    assert content["sealed_trials_on_validation"]["pbo"] == pytest.approx(whole.probability)
+
+    # An opened run beside them has the records of its holdout, apart from theirs.
+    opened = folder.run("chosen", predictions(*known()), equity=curve(gains[: 40 * 24, 0]))
+    beside = compare_runs([opened, *trials])
+    assert beside.sealed == found.sealed
+    assert beside.records is not None
+    assert [run.name for run in beside.records.runs] == [opened.folder.name]
+
+
+def test_what_sealed_trials_lack_is_told(folder: Folder) -> None:
+    gains = np.random.default_rng(9).standard_normal((200, 3))
+    frame = predictions(*known(), sealed=True)
+
+    def trial(name: str, gained: Vector, start: int = BEFORE, *, entered: bool = True) -> OpenedRun:
+        valid = curve(gained, start=start, step=60 * SECOND)
+        return folder.run(name, frame, "protocol.sealed=true", valid=valid, entered=entered)
+
+    short = [trial(f"short{i}", gains[:100, i]) for i in range(2)]
+    text = compared(*short)
+    assert "no PBO: validation has 100 gains by the point of the curve, 160 needed" in text
+    assert "100 gains by the point of the curve, 160 needed" in text.split("no DSR of ")[1]
+
+    one, other = trial("one", gains[:, 0]), trial("elsewhere", gains[:, 1], BEFORE + DAY)
+    without = folder.run("without", frame, "protocol.sealed=true")
+    text = compared(one, other, without)
+    assert "1 sealed trial ON VALIDATION" in text
+    assert "no PBO: fewer than two trials" in text
+    assert f"{other.folder.name} is not among these trials: it validates on other time" in text
+    assert f"{without.folder.name} is not among these trials: it has no equity_valid.parquet" in text
+    assert compare_runs([without]).sealed is None
+
+    lost = trial("lost", gains[:, 2], entered=False)
+    unknown = compare_runs([lost, one]).sealed
+    assert unknown is not None
+    assert unknown.records.trials is None
+    assert {run.deflated for run in unknown.records.runs} == {None}

@@ -14,9 +14,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 from recordings import BINANCE_2020, BINANCE_RAW, needs
+from typer.testing import CliRunner
 from wandb_files import read_offline
 
 import atc
+from atc.cli import application
 from atc.protocol.ledger import Ledger
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -212,10 +214,25 @@ def test_a_multirun_over_hyper_parameters_is_sealed(outputs: Path) -> None:
         assert all(run.metrics[key] is None for key in judged)
         assert run.metrics["power/holdout/lift/min_detectable"] is not None
         assert run.metrics["valid/auc"] is not None
-        traded = [value for key, value in run.metrics.items() if key.startswith("backtest/")]
+        learnt = ("backtest/theta", "backtest/valid/")
+        traded = [
+            run.metrics[key]
+            for key in run.metrics
+            if key.startswith("backtest/") and not key.startswith(learnt)
+        ]
         assert traded and set(traded) == {None} and not (folder / "orders.parquet").exists()
+        # What the policy earned where it was chosen, for the statistics over all trials.
+        assert run.metrics["backtest/valid/alpha"] is not None
+        earned = pl.read_parquet(folder / "equity_valid.parquet")
+        assert earned["alpha"][-1] == pytest.approx(run.metrics["backtest/valid/alpha"])
+        (entry,) = Ledger(run.config.paths.events_dir).looks_of(run.run_id, "judged")
+        assert (earned["ts"][0], earned["ts"][-1]) == entry.span  # all of validation, nothing after it
         assert set(run.predictions["split"].unique()) == {"valid"}
         assert Ledger(run.config.paths.events_dir).looks_of(run.run_id) == []
+    words = ["compare", *map(str, folders)]
+    compared = CliRunner().invoke(application(), words, catch_exceptions=False).output
+    assert "2 sealed trials ON VALIDATION, the holdout untouched" in compared
+    assert "no PBO" not in compared and "no DSR" not in compared
 
 
 @pytest.mark.parametrize(

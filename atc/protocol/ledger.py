@@ -124,10 +124,12 @@ class Ledger:
         held = {look.span for look in looks if look.kind == "look"}
         return [look for look in looks if any(_overlap(look.span, one) for one in held)]
 
-    def looks_of(self, run_id: str) -> list[Look]:
-        """Looks of one run at its holdouts, in order of time. Raises DataError as `looks`."""
+    def looks_of(self, run_id: str, kind: Kind = "look") -> list[Look]:
+        """Looks of one run at its holdouts, in order of time, or at what it judged on before. Raises
+        DataError as `looks`.
+        """
         looks = self._read(self.folder.rglob(f"*{_SUFFIX}"))
-        return [look for look in looks if (look.run_id, look.kind) == (run_id, "look")]
+        return [look for look in looks if (look.run_id, look.kind) == (run_id, kind)]
 
     def _read(self, paths: Iterable[Path]) -> list[Look]:
         found: list[Look] = []

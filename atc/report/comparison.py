@@ -12,6 +12,7 @@ import numpy as np
 from atc.errors import DataError
 from atc.evaluation.paired import JudgedRows, PairedDifference, Score, paired_difference
 from atc.opened_run import OpenedRun
+from atc.report.sealed_trials import SealedTrials, sealed_trials
 from atc.report.track_records import TrackRecords, track_records
 from atc.tracking.run_files import MODEL
 
@@ -58,6 +59,8 @@ class Comparison:
     """Runs with holdout figures whose look is in no ledger that can be found."""
     records: TrackRecords | None
     """Of the runs of `same` that have a backtest; None if there is none."""
+    sealed: SealedTrials | None
+    """Of the runs without holdout figures, on validation; None if none of them traded there."""
 
 
 def compare_runs(runs: Sequence[OpenedRun]) -> Comparison:
@@ -86,6 +89,7 @@ def compare_runs(runs: Sequence[OpenedRun]) -> Comparison:
         judged=sum(entry.kind == "judged" for entry in entries or ()),
         unentered=tuple(folder.name for folder, own in ledgers.items() if not own),
         records=track_records([one.run for one in same], looks),
+        sealed=sealed_trials(runs),
     )
 
 

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from atc.evaluation.lift import Estimate
 from atc.evaluation.paired import PairedDifference
 from atc.evaluation.power import below_power
-from atc.report.aligned import aligned
+from atc.report.cells import DASH, Row, number, table
 from atc.report.comparison import Compared, Comparison
-from atc.report.track_records import TrackRecords
+from atc.report.record_tables import record_lines, records_json, sealed_json, sealed_lines
 from atc.report.verdict import BELOW_POWER
 
-_DASH = "–"
-Row = list[str]
 Metrics = dict[str, int | float | None]
 
 
@@ -22,7 +20,7 @@ def comparison_lines(found: Comparison, *, markdown: bool) -> Iterator[str]:
     """The tables, each with a sentence above it."""
     first = found.same[0]
     yield _heading(found)
-    yield from _table([_FIGURES, *(row for one in found.same for row in _figures(one))], markdown=markdown)
+    yield from table([_FIGURES, *(row for one in found.same for row in _figures(one))], markdown=markdown)
     if any(below_power(one.run.metrics, key) for one in found.same for key in _claims(one.run.metrics)):
         yield (
             f"{BELOW_POWER} smaller than the holdout was said to show in 80 % of cases: probably too large a "
@@ -32,17 +30,20 @@ def comparison_lines(found: Comparison, *, markdown: bool) -> Iterator[str]:
     if others:
         yield ""
         yield f"difference to {first.name}, on the same rows"
-        yield from _table(
+        yield from table(
             [_DIFFERENCES, *(row for one in others for row in _differences(one))], markdown=markdown
         )
     if found.records is not None:
         yield ""
-        yield from _records(found.records, markdown=markdown)
+        yield from record_lines(found.records, markdown=markdown)
+    if found.sealed is not None:
+        yield ""
+        yield from sealed_lines(found.sealed, markdown=markdown)
     if found.apart:
         yield ""
         yield "not compared"
         rows = [[run.folder.name, reason, _selecting(run.metrics)] for run, reason in found.apart]
-        yield from _table([["run", "why", "valid AUC"], *rows], words=(0, 1), markdown=markdown)
+        yield from table([["run", "why", "valid AUC"], *rows], words=(0, 1), markdown=markdown)
     for run in (*(one.run for one in found.same), *(run for run, _ in found.apart)):
         for key in _warnings(run.metrics):
             yield ""
@@ -80,16 +81,8 @@ def comparison_json(found: Comparison) -> dict[str, Any]:
         ],
         "apart": [{"run": run.folder.name, "why": reason} for run, reason in found.apart],
         "unentered": list(found.unentered),
-        "backtest": None
-        if records is None
-        else {
-            "trials": records.trials,
-            "independent_trials": records.independent,
-            "best_of_luck_sharpe": records.best_of_luck,
-            "pbo": records.overfitting,
-            "pbo_period": records.period,
-            "runs": [vars(run) for run in records.runs],
-        },
+        "backtest": None if records is None else records_json(records),
+        "sealed_trials_on_validation": None if found.sealed is None else sealed_json(found.sealed),
     }
 
 
@@ -111,7 +104,6 @@ _FIGURES = [
     "said to show",
 ]
 _DIFFERENCES = ["run", "AUC", "interval", "direction", "interval", "DeLong", "p", "disjoint rows"]
-_RECORDS = ["run", "alpha", "days", "Sharpe a day", "PSR", "DSR", "days needed"]
 
 
 def _heading(found: Comparison) -> str:
@@ -140,9 +132,9 @@ def _figures(one: Compared) -> Iterator[Row]:
         for key, beside, sign in zip((_AUC, _LIFT), _BESIDE, ("", "+"), strict=True):
             whole = f"{key}{head}"
             marked = f" {BELOW_POWER}" if below_power(metrics, whole) else ""
-            cells += [_number(metrics.get(whole), sign) + marked, _interval(metrics, whole, sign)]
-            cells.append(_number(metrics.get(f"{beside}{head}"), sign))
-        yield [*cells, _number(metrics.get(f"{_POWER}{head}/min_detectable"), "")]
+            cells += [number(metrics.get(whole), sign) + marked, _interval(metrics, whole, sign)]
+            cells.append(number(metrics.get(f"{beside}{head}"), sign))
+        yield [*cells, number(metrics.get(f"{_POWER}{head}/min_detectable"), "")]
 
 
 def _warnings(metrics: Metrics) -> list[str]:
@@ -154,18 +146,18 @@ def _warnings(metrics: Metrics) -> list[str]:
 
 def _selecting(metrics: Metrics) -> str:
     """The AUCs on validation, by which sealed runs are chosen."""
-    told = [f"{head} {_number(metrics.get(f'valid/auc{head}'), '')}".strip() for head in _heads(metrics)]
-    return ", ".join(told) or _DASH
+    told = [f"{head} {number(metrics.get(f'valid/auc{head}'), '')}".strip() for head in _heads(metrics)]
+    return ", ".join(told) or DASH
 
 
 def _interval(metrics: Metrics, key: str, sign: str) -> str:
     low, high = metrics.get(f"{key}/lo"), metrics.get(f"{key}/hi")
-    return _DASH if low is None or high is None else f"{low:{sign}.4f} … {high:{sign}.4f}"
+    return DASH if low is None or high is None else f"{low:{sign}.4f} … {high:{sign}.4f}"
 
 
 def _differences(one: Compared) -> Iterator[Row]:
     if not one.differences:
-        yield [one.name, *[_DASH] * (len(_DIFFERENCES) - 1)]
+        yield [one.name, *[DASH] * (len(_DIFFERENCES) - 1)]
     for head, found in one.differences.items():
         test = found.delong
         yield [
@@ -173,65 +165,16 @@ def _differences(one: Compared) -> Iterator[Row]:
             *_estimate(found.auc),
             *_estimate(found.direction_auc),
             *(
-                [_DASH] * 3
+                [DASH] * 3
                 if test is None
-                else [_number(test.difference, "+"), _number(test.p_value, ""), f"{test.rows:,}"]
+                else [number(test.difference, "+"), number(test.p_value, ""), f"{test.rows:,}"]
             ),
         ]
 
 
 def _estimate(of: Estimate) -> Row:
     bounds = of.interval
-    return [_number(of.value, "+"), _DASH if bounds is None else f"{bounds.lo:+.4f} … {bounds.hi:+.4f}"]
-
-
-def _number(value: float | None, sign: str) -> str:
-    return _DASH if value is None else f"{value:{sign}.4f}"
-
-
-def _records(records: TrackRecords, *, markdown: bool) -> Iterator[str]:
-    luck = (
-        "of how many trials is unknown, as the looks are, so no Sharpe ratio is deflated"
-        if records.trials is None
-        else f"{records.trials} trials (the larger of looks and distinct configs; {records.independent} "
-        "with a Sharpe ratio differ in more than the seed), the best of which would "
-        f"show a Sharpe ratio of {_number(records.best_of_luck, '')} a day by luck"
-    )
-    yield (
-        f"backtest, alpha over always HOLD; {luck}; probability of backtest overfitting "
-        f"{_number(records.overfitting, '')}, by the {records.period}"
-    )
-    rows = [
-        [
-            run.name,
-            f"{run.alpha:+,.0f}",
-            str(run.days),
-            _number(run.sharpe, "+"),
-            _number(run.probabilistic, ""),
-            _number(run.deflated, ""),
-            _DASH if run.days_needed is None else f"{run.days_needed:,.0f}",
-        ]
-        for run in records.runs
-    ]
-    yield from _table([_RECORDS, *rows], markdown=markdown)
-    reasons: dict[str, list[str]] = {}
-    for run in records.runs:
-        if run.why_not_deflated is not None:
-            reasons.setdefault(run.why_not_deflated, []).append(run.name)
-    for why, names in reasons.items():
-        yield ""
-        yield f"no DSR of {', '.join(names)}: {why}"
-
-
-def _table(rows: Sequence[Row], *, markdown: bool, words: tuple[int, ...] = (0,)) -> Iterator[str]:
-    if not markdown:
-        yield from aligned(rows, left=words)
-        return
-    yield ""
-    yield f"| {' | '.join(rows[0])} |"
-    yield "|" + "|".join("---" if place in words else "--:" for place in range(len(rows[0]))) + "|"
-    for row in rows[1:]:
-        yield f"| {' | '.join(row)} |"
+    return [number(of.value, "+"), DASH if bounds is None else f"{bounds.lo:+.4f} … {bounds.hi:+.4f}"]
 
 
 def _difference_json(found: PairedDifference) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The backtest of a run: scores as decisions, thresholds from validation, trades on the holdout.
 
-What is learned is learned before the holdout opens, from a market that ends where validation does.
+What is learned is learned before the holdout opens, from a market that ends where validation does. There the
+policy of every run trades, sealed or not: the track record by which trials are compared.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from atc.backtest.decisions import Decisions, decisions_of
@@ -17,6 +19,7 @@ from atc.backtest.holdout import Walked, walk
 from atc.backtest.policy import Thresholds, can_short, positions
 from atc.backtest.tables import equity_series, tables_of
 from atc.backtest.theta import Learned, learn, metrics_of
+from atc.backtest.validation import TABLE, validation_equity
 from atc.backtest.waterfall import Plan, plan_of
 from atc.backtest.waterfall import Scored as Ranked
 from atc.backtest.waterfall_tables import waterfall_figures, waterfall_table
@@ -44,7 +47,10 @@ def why_not(config: RunConfig, heads: tuple[Head, ...], *, sealed: bool) -> str 
     if not config.backtest.enabled:
         return "no backtest was asked for (backtest=none)"
     if sealed:
-        return "no backtest: the holdout is not open in this run, and nothing else is traded on"
+        return (
+            "no backtest: the holdout is not open in this run; what the policy earned on validation, where "
+            f"it chose its thresholds, is in {TABLE}.parquet, for `atc compare`"
+        )
     if not any(head.classes for head in heads):
         return (
             f"no backtest: label.kind={config.label.kind} is a return, and policies take the probabilities "
@@ -60,6 +66,8 @@ class FittedPolicy:
     learned: Learned
     valid: Decisions
     """Those of validation."""
+    equity: pl.DataFrame
+    """What it earned there, see `validation_equity`."""
 
 
 def learn_policy(  # noqa: PLR0917  # all of them are different things
@@ -70,12 +78,12 @@ def learn_policy(  # noqa: PLR0917  # all of them are different things
     named: FittedModel,
     desk: Desk,
 ) -> FittedPolicy | None:
-    """What the policy learns from the scores of the named model on validation; no holdout opens meanwhile.
-    None where nothing will be traded.
+    """What the policy learns from the scores of the named model on validation, and earns there; no holdout
+    opens meanwhile. None where no backtest was asked for, or the label has none.
 
     Raises DataError where the scores do not cover the span, UsageError for costs without a row for a date.
     """
-    if why_not(config, heads, sealed=loaded.parts.holdout.sealed) is not None:
+    if why_not(config, heads, sealed=False) is not None:
         return None
     number = _traded_head(config, heads)
     head, place = heads[number], Judged(loaded.valid, loaded.valid_judged)
@@ -85,7 +93,15 @@ def learn_policy(  # noqa: PLR0917  # all of them are different things
         decisions = _decisions(config, place, scores, span, len(loaded.split.valid_decisions))
         market = _market(config, data).before(span[1])
         learned = learn(config.policy, market, decisions, _shares(place, head, number), bar.update)
-    return FittedPolicy(learned, decisions)
+        equity = validation_equity(
+            market,
+            config.policy,
+            decisions,
+            learned.fitted,
+            curve_s=config.backtest.curve_s,
+            progress=bar.update,
+        )
+    return FittedPolicy(learned, decisions, equity)
 
 
 def trades_of(  # noqa: PLR0917  # all of them are different things
@@ -104,8 +120,11 @@ def trades_of(  # noqa: PLR0917  # all of them are different things
     """
     if places.holdout is None or scores is None or policy is None:
         keys = HEADLINE if config.backtest.enabled else ()
-        reason = why_not(config, heads, sealed=places.holdout is None)
-        return Further(metrics={f"backtest/{key}": None for key in keys}, notes=(str(reason),))
+        metrics: dict[str, float | None] = {f"backtest/{key}": None for key in keys}
+        reason = why_not(config, heads, sealed=policy is not None)
+        if policy is None:
+            return Further(metrics=metrics, notes=(str(reason),))
+        return Further(metrics | metrics_of(policy.learned), {TABLE: policy.equity}, (str(reason),))
     number = _traded_head(config, heads)
     head, market = heads[number], _market(config, data)
     learned, split, spans = policy.learned, loaded.split, loaded.spans
@@ -127,7 +146,7 @@ def trades_of(  # noqa: PLR0917  # all of them are different things
         figures = figures_of(
             walked, data.facts, config.evaluation, horizon_ns=head.horizon_ns, seed=config.seed
         )
-        tables = tables_of(walked)
+        tables = {**tables_of(walked), TABLE: policy.equity}
         if fall is not None:
             # It begins with the best path, so without that there is none.
             falls = fall.falls(walked.traded) if walked.traded.given_up.is_empty() else {}
