@@ -42,9 +42,11 @@ def test_what_cannot_be_told_is_null() -> None:
     [
         ([0.010, 0.012, 0.008, 0.011], 1, "gate accepts"),
         ([0.050, 0.052, 0.048, 0.051], 0, "gate rejects"),
-        # Far beyond the bound, and too wide all the same.
+        # Its mean is far beyond the bound, and its interval holds it all the same.
         ([0.20, 0.02, 0.30, 0.10], None, "these data cannot tell, and nothing falls back"),
-        ([0.20, 0.26, 0.24], None, "yet all of it lies above 0.03: how much the model learns"),
+        # As wide, and wholly on one side: how large the gap is stays open, on which side it lies does not.
+        ([0.20, 0.26, 0.24], 0, "wider than ±0.03, yet all of it on one side of 0.03; more than 0.03"),
+        ([-0.20, -0.26, -0.24], 1, "wider than ±0.03, yet all of it on one side of 0.03; at most 0.03"),
         ([0.0, 0.06, -0.05, 0.03], None, "these data cannot tell, and nothing falls back"),
         ([0.05, None, 0.05, 0.05], None, "a fold has no train or validation AUC"),
     ],

@@ -51,7 +51,7 @@ class Gate(Slice):
     max_gap: Float = Field(default=0.03, gt=0, lt=1)
     """Largest mean difference of train and validation AUC over the folds."""
     max_half_width: Float = Field(default=0.03, gt=0, lt=1)
-    """With a wider interval of the gap there is no verdict."""
+    """With a wider interval of the gap there is no verdict, unless all of it is on one side of `max_gap`."""
     confidence: Fraction = 0.95
     fallback: Logistic = Logistic(kind="logistic")
     """Fitted on the rows and columns of a rejected model."""

@@ -39,32 +39,32 @@ NO_GATE = GateVerdict(FoldMean(None), None, "")
 def judge(gaps: Sequence[float | None], gate: Gate, model: str) -> GateVerdict:
     """The verdict on `model` (how a sentence calls it) of its `gaps`, one a fold.
 
-    Folds cannot tell small gaps from none when they are few or short; where the interval is wider than
-    `gate.max_half_width` either way nothing is decided, whatever the mean.
+    Folds cannot tell small gaps from none when they are few or short: an interval that is wider than
+    `gate.max_half_width` either way and holds `gate.max_gap` decides nothing, whatever the mean. One that
+    lies on one side of `gate.max_gap` leaves no such question open, however wide it is, and is judged.
     """
     gap = mean_over_folds(gaps, gate.confidence)
-    if gap.mean is None or gap.half_width is None:
+    if gap.mean is None or gap.half_width is None or gap.lo is None or gap.hi is None:
         return GateVerdict(gap, None, f"gate undecided on {model}: a fold has no train or validation AUC")
     found = (
         f"train - validation AUC {gap.mean:+.4f} over {len(gaps)} folds (±{gap.half_width:.4f}, "
         f"{gate.confidence:.0%} by t)"
     )
     if gap.half_width > gate.max_half_width:
-        wide = f"gate undecided on {model}: {found}; the interval is wider than ±{gate.max_half_width:g}, so"
-        if gap.lo is not None and gap.lo > gate.max_gap:
-            why = (
-                f"{wide} nothing is judged and nothing falls back; yet all of it lies above "
-                f"{gate.max_gap:g}: how much the model learns its training rows by heart is open, not whether"
+        if gap.lo <= gate.max_gap < gap.hi:
+            return GateVerdict(
+                gap,
+                None,
+                f"gate undecided on {model}: {found}; the interval is wider than ±{gate.max_half_width:g} "
+                f"and holds {gate.max_gap:g}, so these data cannot tell, and nothing falls back",
             )
-        else:
-            why = f"{wide} these data cannot tell, and nothing falls back"
-        return GateVerdict(gap, None, why)
+        found += f"; wider than ±{gate.max_half_width:g}, yet all of it on one side of {gate.max_gap:g}"
     if gap.mean > gate.max_gap:
         return GateVerdict(
             gap,
             REJECTED,
-            f"gate rejects {model}: {found}, more than {gate.max_gap:g}: it learns its training rows by "
+            f"gate rejects {model}: {found}; more than {gate.max_gap:g}: it learns its training rows by "
             "heart. The logistic fallback is fitted on the same rows and columns; its figures are "
             "fallback/…, all others speak of the rejected model",
         )
-    return GateVerdict(gap, ACCEPTED, f"gate accepts {model}: {found}, at most {gate.max_gap:g}")
+    return GateVerdict(gap, ACCEPTED, f"gate accepts {model}: {found}; at most {gate.max_gap:g}")
