@@ -15,6 +15,7 @@ from atc.evaluation.blocks import blocks_of, disjoint_windows
 from atc.evaluation.bootstrap import concordance
 from atc.evaluation.lift import resampling
 from atc.evaluation.power import (
+    Moves,
     Power,
     described,
     jackknife_error,
@@ -116,6 +117,46 @@ def test_power_follows_its_normal_formulas_and_the_number_of_windows() -> None:
     assert of_head.startswith("300s: before the fit")
 
 
+def test_the_power_of_direction_comes_from_the_rows_that_moved() -> None:
+    market = Market(5, 4000)
+    up = market.rises(0.06, 0.06, 0.06)
+    t0, days = times(market.rows)
+    moved = np.random.default_rng(3).random(market.rows) < 0.3
+
+    def found(moves: Moves | None) -> Power:
+        power = power_before(
+            positive=up,
+            scores=(market.score(0), market.score(2)),
+            t0=t0,
+            days=days,
+            horizon_ns=AHEAD * MINUTE,
+            pilot_windows=800,
+            holdout_windows=3200,
+            min_blocks=20,
+            confidence=0.95,
+            moves=moves,
+        )
+        assert power is not None
+        return power
+
+    power = found(Moves(moved, up, market.score(0)))
+    block = blocks_of(t0, days, AHEAD * MINUTE, min_blocks=20)
+    left_out = np.array(
+        [
+            roc_auc_score(up[kept], market.score(0)[kept])
+            for kept in (moved & (block.index != one) for one in range(block.count))
+        ]
+    )
+    assert power.direction is not None
+    assert power.direction.standard_error == pytest.approx(jackknife_error(left_out) / 2, rel=1e-9)
+    assert power.direction.effect > power.auc.effect  # fewer rows
+    figures = power_figures({"": power})
+    assert figures["power/holdout/direction_auc/min_detectable"] == power.direction.effect
+    nobody = found(Moves(np.zeros_like(moved), up, market.score(0)))
+    assert nobody.direction is None
+    assert power_figures({"": nobody})["power/holdout/direction_auc/min_detectable"] is None
+
+
 def test_claims_below_the_power_are_marked_in_the_metrics() -> None:
     metrics: dict[str, int | float | None] = {
         "power/holdout/auc@300s/min_detectable": 0.05,
@@ -125,9 +166,12 @@ def test_claims_below_the_power_are_marked_in_the_metrics() -> None:
         **{"lift_over_volatility/holdout/auc@300s": 0.02, "lift_over_volatility/holdout/auc@300s/lo": -0.01},
         **{"holdout/auc@1s": 0.56, "holdout/auc@1s/lo": 0.52, "baseline/holdout/auc@300s": 0.54},
         **{"lift/holdout/auc": None, "lift/holdout/auc/lo": None},
+        "power/holdout/direction_auc@300s/min_detectable": 0.07,
+        **{"holdout/direction_auc@300s": 0.56, "holdout/direction_auc@300s/lo": 0.52},
     }
     assert power_marks(metrics) == {
         "holdout/auc@300s/below_power": 0,
+        "holdout/direction_auc@300s/below_power": 1,
         "lift/holdout/auc@300s/below_power": 1,
         "lift_over_volatility/holdout/auc@300s/below_power": 0,  # its interval contains 0: nothing is claimed
         "holdout/auc@1s/below_power": None,  # nothing was said of it beforehand
@@ -194,7 +238,7 @@ def test_without_a_pilot_nothing_is_promised(what: str) -> None:
     assert power is None
     figures = power_figures({"": power})
     assert set(figures.values()) == {None}
-    assert len(figures) == 4
+    assert len(figures) == 6
     assert described({"": power})[0].startswith("power unknown")
 
 

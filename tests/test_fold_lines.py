@@ -61,6 +61,7 @@ def test_refits_are_judged_by_their_interval() -> None:
         metrics = {key: (low + high) / 2, f"{key}/lo": low, f"{key}/hi": high, "refit/holdout/fits": 9}
         (said,) = fold_sentences(metrics, [])
         assert "9 refits through holdout: AUC" in said
+        assert ("Whether that is † nobody knows: no pilot" in said) == (low > 0)
         assert word in said
         assert "selects on these rows" not in said
 

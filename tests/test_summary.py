@@ -214,6 +214,14 @@ def test_claims_below_the_power_are_marked_and_larger_ones_are_not(
     assert not any("†" in told for told in verdict(strong))
     near = {**METRICS, **said, "power/holdout/auc/min_detectable": 0.2}
     assert any(told.startswith("† The distance of the AUC from 0.5, 0.1081") for told in verdict(near))
+    # Of the direction likewise; where nothing was said of it, that is said.
+    assert any("was not said before the fit" in told for told in verdict(strong) if "direction" in told)
+    strong["power/holdout/direction_auc/min_detectable"] = 0.02
+    assert not any("direction" in told and "†" in told for told in verdict(strong))
+    strong["power/holdout/direction_auc/min_detectable"] = 0.2
+    assert any(told.startswith("† The distance of the direction AUC from 0.5") for told in verdict(strong))
+    lines = printed(finished_record(tmp_path / "direction", strong), monkeypatch, 100).splitlines()
+    assert sum("†" in line for line in lines if line.startswith("model ")) == 1
     lines = printed(finished_record(tmp_path, weak), monkeypatch, 100).splitlines()
     assert sum(line.startswith("lift over baseline †") for line in lines) == 1
     assert not any(line.startswith("model †") for line in lines)

@@ -66,6 +66,20 @@ def test_the_matrix(outputs: Path, tmp_path: Path) -> None:
     assert cells[1]["ranking"] != cells[3]["ranking"]
     assert cells[1]["lift"] == pytest.approx(cells[1]["ranking"] - cells[3]["ranking"])
     assert cells[3]["ranking"] == pytest.approx(roc_auc_score(held["y"], held["p_hold"]), abs=1e-12)
+    # Beside each AUC its direction and what volatility alone makes of the same rows.
+    for cell, own in zip(cells, (one, other, one, other), strict=True):
+        assert cell["volatility"] == own.metrics["volatility/holdout/auc"]
+        assert f"{cell['direction']:.4f}" in printed and f"{cell['volatility']:.4f}" in printed
+        least = own.metrics["power/holdout/direction_auc/min_detectable"]
+        claimed = cell["direction/lo"] > 0.5 and cell["direction"] - 0.5 < least
+        assert cell["direction/below_power"] is claimed
+    for cell, own in ((cells[0], one), (cells[3], other)):
+        assert cell["direction"] == own.metrics["holdout/direction_auc"]
+        assert cell["direction/lo"] == own.metrics["holdout/direction_auc/lo"]
+        assert cell["ranking/below_power"] == own.metrics["holdout/auc/below_power"]
+    assert ("† smaller than" in printed) == any(
+        cell[f"{name}/below_power"] for cell in cells for name in ("ranking", "direction", "lift")
+    )
     looks = Ledger(one.config.paths.events_dir).looks_of(one.run_id)
     assert [look.reason.split()[0] for look in looks] == ["metrics", "transfer"]
 
@@ -113,3 +127,21 @@ def test_other_questions_and_seals_are_refused(outputs: Path) -> None:
     with pytest.raises(UsageError, match="two or more, each once"):
         transfer(str(plain.folder), str(plain.folder))
     assert len(Ledger(plain.config.paths.events_dir).looks_of(plain.run_id)) <= 2
+
+
+def test_marks_and_what_was_not_said_are_printed() -> None:
+    from atc.cli.transfer import _lines
+    from atc.evaluation.bootstrap import Interval
+    from atc.evaluation.lift import Estimate
+    from atc.tasks.transfer import Transferred
+
+    def cell(judged_on: str, **below: bool | None) -> Transferred:
+        weak = Estimate(0.52, Interval(0.51, 0.53, 0))
+        return Transferred("one", judged_on, "", True, 100, weak, weak, 0.61, weak, below)
+
+    said = _lines([cell("two", ranking=True, direction=False, lift=True)])
+    assert said[1].count("†") == 2 and "0.6100" in said[1]
+    assert said[2].startswith("† smaller than that holdout was said to show")
+    unsaid = _lines([cell("three", ranking=None, direction=None, lift=None)])
+    assert "†" not in unsaid[1]
+    assert unsaid[2].startswith("nothing was said before the fit of how small a figure can be shown on three")

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from atc.tasks.base import Desk
     from atc.tasks.transfer import Transferred
 
+_DASH = "–"
+
 
 def transfer(
     runs: Annotated[
@@ -27,7 +29,8 @@ def transfer(
         Path | None, typer.Option("--json", metavar="FILE", help="The matrix as JSON too.")
     ] = None,
 ) -> None:
-    """Judge the model of each run on the holdout of every other: a matrix of AUCs.
+    """Judge the model of each run on the holdout of every other: a matrix of AUCs, each
+    beside the direction AUC and volatility alone.
 
     Each holdout is looked at once more, and the look is entered in its ledger.
     """
@@ -62,26 +65,55 @@ def _desk(run: OpenedRun) -> Desk:
     return Desk(Stages().stage, Progress(run.config.runtime.progress).bar, look=look)
 
 
+_TITLES = (
+    *("fitted on", "judged on", "rows", "AUC", "direction AUC", "volatility alone"),
+    "against the one fitted there",
+)
+
+
 def _lines(cells: Sequence[Transferred]) -> list[str]:
-    width = max(len(cell.fitted_on) for cell in cells)
-    lines = [
-        f"{'fitted on':<{width}}  {'judged on':<{width}}  {'rows':>9}  ranking; against the one fitted there"
-    ]
+    from atc.report.aligned import aligned
+    from atc.report.verdict import BELOW_POWER
+
+    titles = list(_TITLES)
+    if not all(cell.classes for cell in cells):
+        titles[3] = "Pearson's ρ"
+    rows = [titles]
     for cell in cells:
         head = f"@{cell.head} " if cell.head else ""
-        own = "" if cell.fitted_on == cell.judged_on else f"; {_figure(cell.lift, '+')}"
+        marks = {name: f" {BELOW_POWER}" if below else "" for name, below in cell.below_power.items()}
+        own = cell.fitted_on == cell.judged_on
+        rows.append(
+            [
+                cell.fitted_on,
+                cell.judged_on,
+                f"{cell.rows:,}",
+                f"{head}{_figure(cell.ranking, '')}{marks['ranking']}",
+                f"{_figure(cell.direction, '')}{marks['direction']}",
+                _DASH if cell.volatility is None else f"{cell.volatility:.4f}",
+                _DASH if own else f"{_figure(cell.lift, '+')}{marks['lift']}",
+            ]
+        )
+    lines = aligned(rows, left=(0, 1))
+    if any(True in cell.below_power.values() for cell in cells):
         lines.append(
-            f"{cell.fitted_on:<{width}}  {cell.judged_on:<{width}}  {cell.rows:>9,}  "
-            f"{head}{_figure(cell.ranking, '')}{own}"
+            f"{BELOW_POWER} smaller than that holdout was said to show in 80 % of cases before the fit: "
+            "probably too large a figure, to be confirmed on more data"
+        )
+    unknown = sorted({cell.judged_on for cell in cells if cell.classes and None in cell.below_power.values()})
+    if unknown:
+        lines.append(
+            f"nothing was said before the fit of how small a figure can be shown on {', '.join(unknown)}, so "
+            f"{BELOW_POWER} marks not all that it would"
         )
     return lines
 
 
 def _figure(estimate: Estimate, sign: str) -> str:
     if estimate.value is None:
-        return "–"
+        return _DASH
     interval = estimate.interval
-    bounds = "–" if interval is None else f"{interval.lo:{sign}.4f} … {interval.hi:{sign}.4f}"
+    bounds = _DASH if interval is None else f"{interval.lo:{sign}.4f} … {interval.hi:{sign}.4f}"
     return f"{estimate.value:{sign}.4f} ({bounds})"
 
 
@@ -92,9 +124,12 @@ def _plain(cell: Transferred) -> dict[str, object]:
         "head": cell.head,
         "rows": cell.rows,
     }
-    for name, estimate in (("ranking", cell.ranking), ("lift", cell.lift)):
+    plain["volatility"] = cell.volatility
+    for name in ("ranking", "direction", "lift"):
+        estimate: Estimate = getattr(cell, name)
         interval = estimate.interval
         plain[name] = estimate.value
         plain[f"{name}/lo"] = None if interval is None else interval.lo
         plain[f"{name}/hi"] = None if interval is None else interval.hi
+        plain[f"{name}/below_power"] = cell.below_power[name]
     return plain

@@ -104,7 +104,7 @@ def _of_classes(
     precisions = [average_precision_sample(draws, codes == one, ranked[one]) for one in judged]
     samples = {
         "auc": mean_of(areas),
-        "direction_auc": _direction_auc(rows, ranked_towards, draws),
+        "direction_auc": direction_auc(rows, ranked_towards, draws),
         "pr_auc": mean_of(precisions),
         "log_loss": draws.mean(metrics.log_losses(codes, p)),
         "brier": draws.mean(metrics.squared_errors(codes, p)),
@@ -140,7 +140,7 @@ def _of_return(rows: HeadRows, predicted: Vector, draws: Resampling, bandwidth_n
             **related,
             "mse": draws.mean((predicted - rows.y) ** 2),
             "directional_accuracy": draws.mean((np.sign(predicted) == np.sign(rows.y)).astype(float), moved),
-            "direction_auc": _direction_auc(rows, ranked, draws),
+            "direction_auc": direction_auc(rows, ranked, draws),
         },
         points,
     )
@@ -162,7 +162,8 @@ def _correlations(
     return samples, points
 
 
-def _direction_auc(rows: HeadRows, towards: Ranked, draws: Resampling) -> Sample:
+def direction_auc(rows: HeadRows, towards: Ranked, draws: Resampling) -> Sample:
+    """The AUC of a ranked direction score (n,) against the sign of the return, of rows that moved enough."""
     moved = metrics.direction_rows(rows.r_bps, rows.head.exit_bps)
     return draws.auc(rows.r_bps > 0.0, towards, moved)
 

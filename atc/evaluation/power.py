@@ -16,7 +16,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from atc.evaluation.blocks import blocks_of
+from atc.evaluation.blocks import Blocks, blocks_of
 from atc.evaluation.bootstrap import Concordance, concordance
 from atc.models.ranking import rank
 
@@ -25,7 +25,10 @@ Vector = NDArray[np.float64]
 Metrics = Mapping[str, int | float | None]
 
 POWER = 0.8
-CLAIMS = ("holdout/auc", "lift/holdout/auc", "lift_over_volatility/holdout/auc")
+CLAIMS = (
+    *("holdout/auc", "holdout/direction_auc"),
+    *("lift/holdout/auc", "lift_over_volatility/holdout/auc"),
+)
 """Figures that claim something where their interval lies above chance."""
 
 
@@ -56,6 +59,8 @@ class Power:
     """Against ½."""
     lift: Detectable
     """Of a model that differs from its baseline about as much as the baseline from volatility alone."""
+    direction: Detectable | None
+    """Of a direction AUC, against ½; None where too few rows of validation moved."""
     pilot_blocks: int
     """Blocks of validation that the standard errors come from."""
     pilot_windows: int
@@ -63,6 +68,18 @@ class Power:
     windows: int
     """Disjoint label windows of the holdout."""
     horizon_ns: int
+
+
+@dataclass(frozen=True)
+class Moves:
+    """The direction of the rows that count for it, and what the pilot says of it."""
+
+    moved: NDArray[np.bool_]
+    """(n,) rows whose return is beyond the threshold."""
+    up: NDArray[np.bool_]
+    """(n,) whether the return is above 0."""
+    score: Vector
+    """(n,) of the baseline."""
 
 
 PowerByHead = dict[str, Power | None]
@@ -80,6 +97,7 @@ def power_before(
     holdout_windows: int,
     min_blocks: int,
     confidence: float,
+    moves: Moves | None = None,
 ) -> Power | None:
     """Power of a holdout with `holdout_windows` disjoint label windows, from validation with `pilot_windows`.
 
@@ -99,7 +117,24 @@ def power_before(
         return None
     shrink = math.sqrt(pilot_windows / holdout_windows)
     auc, lift = (Detectable(error * shrink, confidence) for error in errors)
-    return Power(auc, lift, blocks.count, pilot_windows, holdout_windows, horizon_ns)
+    direction = None if moves is None else _direction_error(moves, blocks)
+    return Power(
+        auc=auc,
+        lift=lift,
+        direction=None if direction is None else Detectable(direction * shrink, confidence),
+        pilot_blocks=blocks.count,
+        pilot_windows=pilot_windows,
+        windows=holdout_windows,
+        horizon_ns=horizon_ns,
+    )
+
+
+def _direction_error(moves: Moves, blocks: Blocks) -> float | None:
+    """Standard error of the direction AUC; None where a block holds all that went one way."""
+    rows = moves.moved
+    pairs = concordance(moves.up[rows], rank(moves.score[rows]), blocks.index[rows], blocks.count)
+    error = jackknife_error(left_out_aucs(pairs))
+    return error if math.isfinite(error) else None
 
 
 def left_out_aucs(pairs: Concordance) -> Vector:
@@ -127,8 +162,8 @@ def power_figures(powers: PowerByHead) -> dict[str, float | None]:
     """As `metrics.json` has them; null where the pilot could not tell."""
     figures: dict[str, float | None] = {}
     for head, power in powers.items():
-        for name in ("auc", "lift"):
-            of: Detectable | None = None if power is None else getattr(power, name)
+        for name, part in (("auc", "auc"), ("direction_auc", "direction"), ("lift", "lift")):
+            of: Detectable | None = None if power is None else getattr(power, part)
             key = f"power/holdout/{name}@{head}" if head else f"power/holdout/{name}"
             figures[f"{key}/min_detectable"] = None if of is None else of.effect
             figures[f"{key}/expected_half_width"] = None if of is None else of.half_width
@@ -148,11 +183,9 @@ def below_power(metrics: Metrics, key: str) -> bool:
 
 def reference(metrics: Metrics, key: str) -> tuple[float, int | float | None]:
     """What chance gives, and the distance from it that the holdout was said to detect."""
-    is_lift = key.startswith("lift")
-    _, at, head = key.partition("@")
-    return 0.0 if is_lift else 0.5, metrics.get(
-        f"power/holdout/{'lift' if is_lift else 'auc'}{at}{head}/min_detectable"
-    )
+    figure, at, head = key.partition("@")
+    name = "lift" if figure.startswith("lift") else figure.rpartition("/")[2]
+    return 0.0 if name == "lift" else 0.5, metrics.get(f"power/holdout/{name}{at}{head}/min_detectable")
 
 
 def power_marks(metrics: Metrics) -> dict[str, int | None]:

@@ -122,7 +122,7 @@ def _heads(metrics: Metrics) -> list[str]:
 
 
 def _claims(metrics: Metrics) -> list[str]:
-    return [f"{figure}{head}" for head in _heads(metrics) for figure in (_AUC, _LIFT)]
+    return [f"{figure}{head}" for head in _heads(metrics) for figure in (_AUC, _LIFT, *_BESIDE)]
 
 
 def _figures(one: Compared) -> Iterator[Row]:
@@ -133,7 +133,9 @@ def _figures(one: Compared) -> Iterator[Row]:
             whole = f"{key}{head}"
             marked = f" {BELOW_POWER}" if below_power(metrics, whole) else ""
             cells += [number(metrics.get(whole), sign) + marked, _interval(metrics, whole, sign)]
-            cells.append(number(metrics.get(f"{beside}{head}"), sign))
+            other = f"{beside}{head}"
+            marked = f" {BELOW_POWER}" if below_power(metrics, other) else ""
+            cells.append(number(metrics.get(other), sign) + marked)
         yield [*cells, number(metrics.get(f"{_POWER}{head}/min_detectable"), "")]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from atc.report.verdict import Metrics
+from atc.report.verdict import BELOW_POWER, Metrics
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -17,6 +17,11 @@ MOST_ROWS = 10
 _TRAP = (
     " The model that stayed selects on these rows (early stopping, calibration) and knows more of those "
     "before: too little, if anything."
+)
+
+_NO_POWER = (
+    f" Whether that is {BELOW_POWER} nobody knows: no pilot before the fit has a refit in it, so nothing "
+    "says how small a gain these rows can be relied upon to show."
 )
 
 
@@ -135,6 +140,7 @@ def _refit_of(metrics: Metrics, split: str, end: str) -> str:
     return (
         f"{metrics[f'refit/{split}/fits']:g} refits through {split}: {named}AUC {metrics[key]:+.4f} "
         f"({low:+.4f} … {high:+.4f}) against the model that stayed: {verdict}."
+        f"{_NO_POWER if low > 0 else ''}"
     )
 
 

@@ -100,6 +100,8 @@ def _ranking(
         for key in keys:
             cells += [figure_cell(metrics, key, sign), interval_cell(metrics, key, sign)]
         marked = f"{name} {BELOW_POWER}" if pair[0] == "auc" and below_power(metrics, keys[0]) else name
+        if pair[1] == "direction_auc" and below_power(metrics, keys[1]):
+            cells[2] += f" {BELOW_POWER}"
         best = _oracle_cells(known, confidence) if name == _LAST_SCORE else None
         ends = (name == _LAST_SCORE and not best) or prefix.startswith("lift_over")
         table.add_row(marked, *cells, end_section=ends)

@@ -70,7 +70,8 @@ def _below(metrics: Metrics, key: str) -> list[str]:
     chance, least = reference(metrics, key)
     if value is None or least is None or not below_power(metrics, key):
         return []
-    what = "lift" if key.startswith("lift") else "distance of the AUC from 0.5"
+    area = "direction AUC" if key.startswith("holdout/direction_auc") else "AUC"
+    what = "lift" if key.startswith("lift") else f"distance of the {area} from 0.5"
     return [
         f"{BELOW_POWER} The {what}, {value - chance:.4f}, is less than the {least:.4f} that this holdout was "
         "said to show in 80 % of cases: of figures so small, those that luck made larger are the ones that "
@@ -83,7 +84,10 @@ def _direction(metrics: Metrics, key: str) -> list[str]:
     if low is None or high is None:
         return []
     if low > 0.5:
-        return ["It knows direction: the interval of the direction AUC lies above 0.5."]
+        told = "It knows direction: the interval of the direction AUC lies above 0.5."
+        if reference(metrics, key)[1] is None:
+            return [f"{told} How small a one this holdout can show was not said before the fit."]
+        return [told, *_below(metrics, key)]
     if high < 0.5:
         return ["It has direction the wrong way round: the interval of the direction AUC lies below 0.5."]
     return ["No direction is shown: the interval of the direction AUC contains 0.5."]

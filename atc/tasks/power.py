@@ -9,7 +9,9 @@ import numpy as np
 
 from atc.config.schema import RunConfig
 from atc.evaluation.blocks import disjoint_windows
-from atc.evaluation.power import PowerByHead, described, power_before
+from atc.evaluation.headline import direction_score
+from atc.evaluation.metrics import direction_rows
+from atc.evaluation.power import Moves, PowerByHead, described, power_before
 from atc.tasks.base import Desk
 from atc.tasks.heads import heads_of
 from atc.tasks.loaded import Loaded
@@ -36,6 +38,7 @@ def state_power(
                 continue
             rows = ~np.isnan(block.y[:, number])
             first, second = (head.own(of_all)[rows, -1] for of_all in scores)
+            r_bps = loaded.valid.r_bps[judged, number][rows]
             found[head.name] = power_before(
                 positive=block.y[rows, number] == len(head.classes) - 1,
                 scores=(first, second),
@@ -46,6 +49,11 @@ def state_power(
                 holdout_windows=loaded.holdout_windows(head.horizon_ns),
                 min_blocks=config.evaluation.min_blocks,
                 confidence=config.evaluation.confidence,
+                moves=Moves(
+                    moved=direction_rows(r_bps, head.exit_bps),
+                    up=r_bps > 0,
+                    score=direction_score(head.own(scores[0])[rows]),
+                ),
             )
     for text in described(found):
         logging.getLogger(__name__).info("%s", text)

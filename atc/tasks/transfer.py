@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from atc.errors import DataError, UsageError
-from atc.evaluation.head import HeadRows, Outcomes
+from atc.evaluation.head import Head, HeadRows, Outcomes
+from atc.evaluation.headline import direction_auc, direction_score
 from atc.evaluation.lift import Estimate, Sample
-from atc.evaluation.report import draws_of, ranking_sample
+from atc.evaluation.power import below_power, reference
+from atc.evaluation.report import draws_of, estimate_figures, ranking_sample
 from atc.features.sets import set_columns
+from atc.models.ranking import rank
 from atc.protocol.dataset import Dataset
 from atc.protocol.window import Spans
 from atc.tasks.heads import heads_of
@@ -31,11 +34,21 @@ class Transferred:
     judged_on: str
     """Name of the run folder whose holdout it is."""
     head: str
+    classes: bool
+    """Whether the label has classes; else it is a return."""
     rows: int
     ranking: Estimate
     """AUC with its interval; of a return Pearson's ρ."""
+    direction: Estimate
+    """AUC against the sign of the return, of rows that moved."""
+    volatility: float | None
+    """The same figure as `ranking`, of volatility and time of day alone, fitted where it is judged."""
     lift: Estimate
     """Against the model that was fitted where it is judged, on the same rows and resamples."""
+    below_power: Mapping[str, bool | None]
+    """By `ranking`, `direction`, `lift`: whether it is claimed, and yet smaller than what the holdout was
+    said to show before the fit of the run that it is judged on; None where nothing was said.
+    """
 
 
 def transfer(runs: Sequence[OpenedRun], desk_of: Callable[[OpenedRun], Desk]) -> list[Transferred]:
@@ -61,19 +74,29 @@ def transfer(runs: Sequence[OpenedRun], desk_of: Callable[[OpenedRun], Desk]) ->
         heads = heads_of(target.config, loaded)
         for number, head in enumerate(heads):
             judged = HeadRows.of(Outcomes.of(rows), head, number)
-            samples = {run.folder.name: _ranked(run, rows, judged, target) for run in runs}
-            own = samples[target.folder.name]
-            found += [
-                Transferred(
-                    fitted_on=name,
-                    judged_on=target.folder.name,
-                    head=head.name,
-                    rows=len(judged.y),
-                    ranking=sample.estimate,
-                    lift=sample.minus(own),
+            samples = {run.folder.name: _judged(run, rows, judged, target) for run in runs}
+            own, _ = samples[target.folder.name]
+            volatility = target.metrics.get(head.key(f"volatility/holdout/{head.ranking}"))
+            for name, (ranking, direction) in samples.items():
+                lift = ranking.minus(own)
+                found.append(
+                    Transferred(
+                        fitted_on=name,
+                        judged_on=target.folder.name,
+                        head=head.name,
+                        classes=bool(head.classes),
+                        rows=len(judged.y),
+                        ranking=ranking.estimate,
+                        direction=direction.estimate,
+                        volatility=volatility,
+                        lift=lift,
+                        below_power={
+                            "ranking": _below(target, head, "holdout/auc", ranking.estimate),
+                            "direction": _below(target, head, "holdout/direction_auc", direction.estimate),
+                            "lift": _below(target, head, "lift/holdout/auc", lift),
+                        },
+                    )
                 )
-                for name, sample in samples.items()
-            ]
     order = [run.folder.name for run in runs]
     return sorted(found, key=lambda cell: (order.index(cell.fitted_on), order.index(cell.judged_on)))
 
@@ -120,7 +143,21 @@ def _market_of(run: OpenedRun, desk: Desk) -> MarketData:
     return market
 
 
-def _ranked(run: OpenedRun, rows: Dataset, judged: HeadRows, target: OpenedRun) -> Sample:
-    scores = run.model.scores(rows.select(run.model.model.features).x)
+def _judged(run: OpenedRun, rows: Dataset, judged: HeadRows, target: OpenedRun) -> tuple[Sample, Sample]:
+    """How the model of `run` ranks the rows of `target`, and how it knows their direction."""
+    scores = judged.scores(run.model.scores(rows.select(run.model.model.features).x))
     draws, _, _ = draws_of(judged, target.config.evaluation, target.config.seed)
-    return ranking_sample(judged.head, judged.y, judged.scores(scores), draws)
+    towards = rank(direction_score(scores))
+    return ranking_sample(judged.head, judged.y, scores, draws), direction_auc(judged, towards, draws)
+
+
+def _below(target: OpenedRun, head: Head, figure: str, found: Estimate) -> bool | None:
+    """Whether `found`, like a `figure` of `target`, claims less than was said there beforehand; of a return
+    nothing was.
+    """
+    key = head.key(figure)
+    _, least = reference(target.metrics, key)
+    if least is None:
+        return None
+    said = {name: value for name, value in target.metrics.items() if name.startswith("power/")}
+    return below_power({**said, **estimate_figures(key, found)}, key)
