@@ -56,6 +56,15 @@ def of(tables: Tables, table: str, name: str) -> list[Row]:
 
 ASKS = {400_100: 100, 400_101: 100, 400_102: 800, 400_103: 5000}
 BIDS = {400_000: 300, 399_999: 5000}
+Quote = tuple[int | None, int | None]
+TOUCH: tuple[Quote, Quote] = ((400_000, 300), (400_100, 100))
+NONE: Quote = (None, None)
+
+
+def met(order: Row) -> tuple[Quote, Quote, int | None]:
+    """Best bid and ask with their lots, and the age, of the book at the execution."""
+    bid, ask = ((order[f"exec_{side}"], order[f"exec_{side}_lots"]) for side in ("bid", "ask"))
+    return bid, ask, order["exec_book_age_ns"]
 
 
 def test_the_golden_case_of_the_specification(run: Run) -> None:
@@ -74,6 +83,7 @@ def test_the_golden_case_of_the_specification(run: Run) -> None:
     assert (order["bid"], order["ask"], order["expected_px"]) == (400_000, 400_100, 400_100)
     assert order["ts_arrival"] == T0 + 1_300_000_000 and order["ts_exec"] == T0 + 1_500_000_000
     assert order["book_age_ns"] == 1 * S
+    assert met(order) == (*TOUCH, 0)
     total = one(tables["totals"])
     assert total["equity"] == 1000 * 400_000 - 400_101_700
     assert total["price_half"] == 0 and total["spread_impact_half"] == 2 * total["equity"]
@@ -128,21 +138,26 @@ def test_the_limit_of_a_sale(run: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    ("more", "others", "outcome"),
+    ("more", "others", "outcome", "touch"),
     [
-        ([], {"closed": [[T0 + S, T0 + 2 * S]]}, "maintenance"),
-        ([], {"closed": [[T0 + S, T0 + 1_500_000_000]]}, "filled"),
-        ([Control(9, T0 + 1_400_000_000, 0, RESET)], {}, "no_book"),
-        ([frame(9, 1.4, {}, ASKS)], {}, "no_book"),  # without a bid nothing could be marked
-        ([frame(9, 1.4, BIDS, {})], {}, "no_book"),
-        ([Book(9, T0 + 1_400_000_000, None, 0, CLEAR, ())], {}, "no_book"),
-        ([frame(9, 1.4, {400_100: 5}, {400_100: 5000})], {}, "crossed"),
+        ([], {"closed": [[T0 + S, T0 + 2 * S]]}, "maintenance", TOUCH),
+        ([], {"closed": [[T0 + S, T0 + 1_500_000_000]]}, "filled", TOUCH),
+        ([Control(9, T0 + 1_400_000_000, 0, RESET)], {}, "no_book", (NONE, NONE)),
+        # Without a bid nothing could be marked.
+        ([frame(9, 1.4, {}, ASKS)], {}, "no_book", (NONE, (400_100, 100))),
+        ([frame(9, 1.4, BIDS, {})], {}, "no_book", ((400_000, 300), NONE)),
+        ([Book(9, T0 + 1_400_000_000, None, 0, CLEAR, ())], {}, "no_book", (NONE, NONE)),
+        ([frame(9, 1.4, {400_100: 5}, {400_100: 5000})], {}, "crossed", ((400_100, 5), (400_100, 5000))),
+        ([], {"no_new_entry": [[T0 + 1_500_000_000, T0 + 2 * S]]}, "late_entry", TOUCH),
     ],
 )
-def test_refusals(run: Run, more: list[Event], others: dict[str, Any], outcome: str) -> None:
+def test_refusals(
+    run: Run, more: list[Event], others: dict[str, Any], outcome: str, touch: tuple[Quote, Quote]
+) -> None:
+    """Each with the book that it met, whose last message is that of the execution."""
     events = sorted([frame(0, 0, BIDS, ASKS), *more, repeat(99, 1.5)], key=lambda e: (e.ts_recv, e.ev_seq))
     order = one(run(spec_of(T0, T0 + 10 * S, [strategy("p")], **others), events, [at(1, p=0)])["orders"])
-    assert order["outcome"] == outcome
+    assert order["outcome"] == outcome and met(order) == (*touch, 0)
     assert (order["filled"], order["position_after"]) == ((1000, 1000) if outcome == "filled" else (0, 0))
 
 
@@ -152,18 +167,21 @@ def test_a_book_that_nobody_repeated_is_stale(run: Run) -> None:
         events = [frame(0, since, BIDS, ASKS), repeat(1, 9)]
         order = one(run(spec_of(T0, T0 + 10 * S, [strategy("p")]), events, [at(5, p=0)])["orders"])
         assert order["outcome"] == outcome
+        assert met(order) == (*TOUCH, round((5.9 - since) * S))
 
 
 def test_a_silence_makes_the_book_unknown_until_it_is_whole_again(run: Run) -> None:
     events = [frame(0, 0, BIDS, ASKS), repeat(1, 61), frame(2, 400, BIDS, ASKS), repeat(3, 402)]
     tables = run(spec_of(T0, T0 + 500 * S, [strategy("p")]), events, [at(60.9, p=1000), at(401, p=1000)])
     assert [order["outcome"] for order in tables["orders"]] == ["no_book", "filled"]
+    assert met(tables["orders"][0]) == (NONE, NONE, 800_000_000)
 
 
 def test_the_end_of_the_data_fills_nothing(run: Run) -> None:
     events = [frame(0, 0, BIDS, ASKS), repeat(1, 1.2)]
     order = one(run(spec_of(T0, T0 + 10 * S, [strategy("p")]), events, [at(1, p=0)])["orders"])
     assert (order["outcome"], order["ts_exec"]) == ("end_of_data", None)
+    assert met(order) == (NONE, NONE, None)
 
 
 def test_a_flip_is_one_order_of_20_eth(run: Run) -> None:

@@ -218,20 +218,29 @@ def test_what_stops_the_engine_is_told(market: Market) -> None:
         walk(replace(market, make_engine=Stops), decisions, np.ones(len(decisions)), SMALL, seed=1)
 
 
-@pytest.mark.parametrize("asked", [True, False])
+@pytest.mark.parametrize(
+    ("limits", "way_out"),
+    [
+        ({"oracle_path": False}, None),
+        ({"oracle_orders": 10_000}, "10,000 orders, and 64 a decision. Most fill in part"),
+        ({"oracle_memory_mib": 1}, "1 MiB. Most fill in part"),
+    ],
+)
 def test_a_backtest_without_an_oracle_path_says_all_else(
-    market: Market, config: RunConfig, asked: bool
+    market: Market, config: RunConfig, limits: dict[str, int], way_out: str | None
 ) -> None:
     """Not asked for; or given up: an order of 100,000 ETH fills in part, by another amount each time."""
     decisions = some_decisions(market, 0, 24, 20, seed=8)
-    few = {"oracle_orders": 10_000, "capacity": (), "random_draws": 1}
-    chosen = SMALL.model_copy(update={"oracle_path": asked, **few})
+    asked = way_out is not None
+    chosen = SMALL.model_copy(update={"capacity": (), "random_draws": 1, **limits})
     large = market.execution.model_copy(update={"size": Decimal(100_000)})
     unlimited = market.facts.model_copy(update={"largest_order": None})
     other = replace(market, execution=large, facts=unlimited)
     found = walk(other, decisions, np.ones(len(decisions)), chosen, seed=1)
     assert not found.traded.has(ORACLE_PATH)
-    assert found.traded.given_up["strategy"].to_list() == [ORACLE_PATH] * asked
+    given_up = found.traded.given_up
+    assert given_up["strategy"].to_list() == [ORACLE_PATH] * asked
+    assert given_up["limit"].to_list() == ["memory" if "oracle_memory_mib" in limits else "orders"] * asked
     figures = figures_of(found, market.facts, config.evaluation, horizon_ns=300 * S, seed=1)
     for name in ("pnl", "alpha", "captured"):
         assert figures[f"backtest/oracle_path/{name}"] is None
@@ -243,7 +252,10 @@ def test_a_backtest_without_an_oracle_path_says_all_else(
     settings = SimpleNamespace(backtest=chosen)
     (note,) = oracle_notes(cast("RunConfig", settings), found)
     assert ("the oracle path and the waterfall are null" in note) == asked
-    assert ("backtest.oracle_path=false" in note) != asked
+    assert ("no oracle path was asked for" in note) != asked
+    assert "backtest.oracle_path=false" in note
+    if way_out is not None:
+        assert f"at its limit of {way_out}" in note and f"More backtest.{next(iter(limits))}," in note
 
 
 def test_a_market_without_a_calendar_of_maintenance_says_so() -> None:

@@ -130,6 +130,8 @@ class Session:
     curve_s: int = 60
     oracle_orders: int = 10_000_000
     """Orders that a search of the best path may try, besides 64 a decision, until it is given up."""
+    oracle_memory_mib: int = 512
+    """What such a search may take."""
     drawdowns: Sequence[tuple[str, str | None]] = ()
     """Strategies whose drawdown is followed, and whose equity is taken off theirs; None: nobody's."""
 
@@ -148,8 +150,8 @@ class Traded:
     everything that moves it.
     """
     given_up: pl.DataFrame
-    """`strategy`, `decision`, `ts_decision`, `orders`: searches of the best path that led to too many
-    positions; such a strategy is in no other table.
+    """`strategy`, `decision`, `ts_decision`, `orders`, `limit` (`orders` or `memory`): searches of the best
+    path that led to too many positions; such a strategy is in no other table.
     """
     span: Span
     units: Units
@@ -263,6 +265,7 @@ def specification(market: Market, session: Session) -> str:
                 ),
             },
             "oracle_orders": session.oracle_orders,
+            "oracle_bytes": session.oracle_memory_mib * 2**20,
             "curve_ns": session.curve_s * SECOND_NS,
             "strategies": [told(strategy) for strategy in session.strategies],
             "drawdowns": [

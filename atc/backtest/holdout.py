@@ -109,6 +109,7 @@ def walk(
         strategies,
         curve_s=config.curve_s,
         oracle_orders=config.oracle_orders,
+        oracle_memory_mib=config.oracle_memory_mib,
         drawdowns=drawdowns,
     )
     return Walked(trade(market, session, progress), tuple(chance), cells, sizes, decisions)

@@ -16,6 +16,8 @@ _ROW = ("ts_recv", "ev_seq", "score")
 _UNITS = {
     "bid": "bid_ticks",
     "ask": "ask_ticks",
+    "exec_bid": "exec_bid_ticks",
+    "exec_ask": "exec_ask_ticks",
     "expected_px": "expected_ticks",
     "target": "target_lots",
     "position_before": "position_before_lots",

@@ -160,6 +160,8 @@ class Backtest(Slice):
     null."""
     oracle_orders: Int = Field(default=10_000_000, ge=0, le=10**12)
     """Orders that a search may try, besides 64 a decision; one that needs more is given up, and null."""
+    oracle_memory_mib: Int = Field(default=512, ge=1, le=2**30)
+    """Memory that a search may take; one that needs more is given up, and null."""
     curve_s: Int = Field(default=60, ge=1, le=86_400)
     """Seconds between the points of the equity curve."""
     random_draws: Int = Field(default=20, ge=1, le=1000)

@@ -241,6 +241,7 @@ _DECIDED = (
     *("qty_lots", "capped", "reduced", "ts_arrival", "expected_ticks"),
 )
 _EXECUTED = (
+    *("exec_bid_ticks", "exec_bid_lots", "exec_ask_ticks", "exec_ask_lots", "exec_book_age_ns"),
     *("ts_exec", "outcome", "filled_lots", "cash_flow", "fees", "position_after_lots", "cash_after"),
     "equity_after",
 )

@@ -184,12 +184,18 @@ def oracle_notes(config: RunConfig, walked: Walked) -> list[str]:
     if walked.traded.given_up.is_empty():
         return []
     at = walked.traded.given_up.row(0, named=True)
+    mine = config.backtest
+    key, limit = {
+        "orders": ("oracle_orders", f"{mine.oracle_orders:,} orders, and 64 a decision"),
+        "memory": ("oracle_memory_mib", f"{mine.oracle_memory_mib:,} MiB"),
+    }[at["limit"]]
     without = "the waterfall" if walked.traded.has(ORACLE_PATH) else "the oracle path and the waterfall"
     return [
         f"backtest: {without} are null: a search of the best path was given up at decision "
-        f"{at['decision']:,} of {len(walked.decisions):,}, after {at['orders']:,} orders. Most fill in part, "
-        "and each leads to a position of its own, more than can be followed. More backtest.oracle_orders, a "
-        "smaller execution.size or a larger execution.depth make it possible; all other figures stand"
+        f"{at['decision']:,} of {len(walked.decisions):,}, after {at['orders']:,} orders, at its limit of "
+        f"{limit}. Most fill in part, and each leads to a position of its own, more than can be followed. "
+        f"More backtest.{key}, a smaller execution.size or a larger execution.depth make it possible, "
+        "backtest.oracle_path=false leaves it out; all other figures stand"
     ]
 
 

@@ -91,6 +91,18 @@ class Market:
         beyond = self.last_event_ts is None or arrival + wait_ns > self.last_event_ts
         return None if beyond else arrival + wait_ns
 
+    def met(self, e: int | None) -> Row:
+        """The book that an order finds at `e`, as it is displayed; None: it finds none."""
+        book, last = (None, None) if e is None else (self.at(e), self.last_message(e))
+        bid, ask = (None, None) if book is None else (book.bid, book.ask)
+        return {
+            "exec_bid": bid,
+            "exec_bid_lots": None if book is None or bid is None else book.bids[bid],
+            "exec_ask": ask,
+            "exec_ask_lots": None if book is None or ask is None else book.asks[ask],
+            "exec_book_age_ns": None if e is None or last is None else e - last,
+        }
+
     def messages_between(self, after: int, until: int) -> list[Book]:
         """Of the timestamps in (after, until]."""
         first, last = bisect_right(self._book_ts, after), bisect_right(self._book_ts, until)
@@ -541,6 +553,7 @@ class ReferenceBacktest:
                     "capped": capped,
                     "ts_arrival": d + strategy["latency_ns"] if qty else None,
                     "ts_exec": done.e,
+                    **market.met(done.e),
                     "outcome": done.outcome,
                     "expected_px": None if book is None or not qty else book.ask if side > 0 else book.bid,
                     "filled": done.filled,

@@ -31,26 +31,6 @@ impl Rules {
         Intent::new(position, target, self.no_new_entry.contains(d), self.execution.max_order_lots)
     }
 
-    /// The same on its way, with the strategy's latency and wait.
-    pub fn sent(
-        &self,
-        decision: &Decision,
-        target: i64,
-        intent: Intent,
-        (latency, wait): (i64, i64),
-    ) -> Sent {
-        let arrival = decision.ts + latency;
-        Sent {
-            decision: decision.row,
-            ts_decision: decision.ts,
-            seen: decision.seen,
-            target,
-            intent,
-            arrival,
-            deadline: arrival + wait,
-        }
-    }
-
     /// From when on the next order may be sent.
     pub fn free_at(&self, submission: i64) -> i64 {
         submission.saturating_add(self.execution.min_interval_ns)
@@ -88,6 +68,15 @@ pub struct Decision {
     pub seen: Seen,
     /// It is the first of the session.
     pub first: bool,
+}
+
+impl Decision {
+    /// What it sends for a target, with the strategy's latency and wait.
+    pub fn sent(&self, target: i64, intent: Intent, (latency, wait): (i64, i64)) -> Sent {
+        let Self { row, ts, seen, .. } = *self;
+        let arrival = ts + latency;
+        Sent { decision: row, ts_decision: ts, seen, target, intent, arrival, deadline: arrival + wait }
+    }
 }
 
 /// How a strategy's orders are filled.

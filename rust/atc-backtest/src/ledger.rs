@@ -2,7 +2,7 @@
 
 use crate::account::{Account, Carry, Split};
 use crate::market::Marks;
-use crate::order::{Fill, Order, Outcome, Sent};
+use crate::order::{Fill, Met, Order, Outcome, Sent};
 
 /// Points of a curve, column by column.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -103,19 +103,19 @@ impl Ledger {
         }
     }
 
-    /// What became of an order at `ts` (its execution, or where it came to nothing).
+    /// What became of an order, where it met a book, or came to nothing.
     pub fn order(
         &mut self,
         sent: &Sent,
         outcome: Outcome,
-        ts_exec: Option<i64>,
+        met: Option<Met>,
         fills: &[Fill],
         marks: &Marks,
     ) -> Result<(), String> {
         let position_before = self.account.position;
         let (mut cash_flow, mut fees) = (0, 0);
-        if let Some(e) = ts_exec.filter(|_| !fills.is_empty()) {
-            (cash_flow, fees) = self.account.fill(e, sent.intent.side, fills, marks);
+        if let Some(met) = met.filter(|_| !fills.is_empty()) {
+            (cash_flow, fees) = self.account.fill(met.ts, sent.intent.side, fills, marks);
             self.account.split(marks).map_err(|why| self.at_decision(sent, &why))?;
         }
         self.outcomes[outcome as usize] += 1;
@@ -126,7 +126,7 @@ impl Ledger {
         let order = Order {
             sent: *sent,
             outcome,
-            ts_exec,
+            met,
             position_before,
             filled: fills.iter().map(|fill| fill.lots).sum(),
             cash_flow: money(cash_flow, "the cash flow")?,

@@ -1,7 +1,7 @@
 //! The book as the session sees it: what is displayed, what was last known, and whether an order may meet it.
 
 use crate::consumption::Renewal;
-use crate::order::{Outcome, Seen};
+use crate::order::{Met, Outcome, Seen};
 use atc_featuregen::book::Book;
 use atc_featuregen::event::{Level, MsgKind};
 
@@ -79,6 +79,23 @@ impl Market {
             ask: self.book.ask().filter(|_| known),
             book_age_ns: self.last_message.map(|last| d - last),
         }
+    }
+
+    /// What an order meets at `e`.
+    pub fn met(&self, e: i64) -> Met {
+        let known = self.book.is_known(e, self.max_gap);
+        Met {
+            ts: e,
+            bid: self.book.bids().next().filter(|_| known),
+            ask: self.book.asks().next().filter(|_| known),
+            book_age_ns: self.last_message.map(|last| e - last),
+        }
+    }
+
+    /// As many levels as an order may fill at most.
+    pub fn most_levels(&self) -> usize {
+        let most = |(_, most): (usize, Option<usize>)| most.unwrap_or(usize::MAX);
+        most(self.book.bids().size_hint()).max(most(self.book.asks().size_hint()))
     }
 
     /// Why an order at `e` may not meet this book.

@@ -11,33 +11,21 @@
 //! in vain spares it that one.
 //!
 //! Where most orders fill in part, each leads to positions of its own: there may be as many as lots in the size, and each has to
-//! be followed to keep the bound. Beyond a number of orders a decision the search is given up, and says so.
+//! be followed to keep the bound. Beyond a number of orders a decision, or of bytes, the search is given up, and says so.
 
 use crate::account::{Carry, carry};
 use crate::consumption::Renewal;
 use crate::execution::{Decision, Rules, Taker};
+use crate::given_up::{GivenUp, Limit};
 use crate::ledger::{Ledger, Totals};
 use crate::market::{Market, Marks};
-use crate::order::{Fill, Outcome, Sent};
-use crate::paths::{Node, Paths, Range};
+use crate::order::{Fill, Intent, Outcome};
+use crate::paths::{Meeting, Node, Paths};
 use crate::spec::{Spec, StrategySpec};
 use std::collections::VecDeque;
 
 /// So many orders may be tried a decision, besides those that the specification allows in all.
 const MOST_ORDERS_A_DECISION: u64 = 64;
-
-/// A search that was given up: most orders filled in part, so that more positions could be reached than can be followed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GivenUp {
-    /// The strategy.
-    pub name: String,
-    /// Row of the decision.
-    pub decision: usize,
-    /// When it was taken, ns UTC.
-    pub ts_decision: i64,
-    /// Orders that were tried until then.
-    pub orders: u64,
-}
 
 /// Where a way stands, money in its units.
 #[derive(Clone, Copy, Debug)]
@@ -52,7 +40,8 @@ struct State {
 #[derive(Debug)]
 struct UnderWay {
     state: State,
-    sent: Sent,
+    target: i64,
+    intent: Intent,
     /// Goes on even if nothing is filled: the state did not stay free beside it, or cannot for as long as it likes.
     bound: bool,
 }
@@ -60,6 +49,7 @@ struct UnderWay {
 /// All orders of one decision.
 #[derive(Debug)]
 struct Group {
+    decision: Decision,
     arrival: i64,
     deadline: i64,
     free_at: i64,
@@ -99,11 +89,14 @@ pub struct OraclePath {
     free: Vec<State>,
     groups: VecDeque<Group>,
     waiting: VecDeque<Waiting>,
+    /// States in all of `waiting`.
+    waiting_states: usize,
     paths: Paths,
     looks: Vec<Look>,
     /// Orders so far.
     orders: u64,
     most_orders: u64,
+    most_bytes: usize,
     given_up: Option<GivenUp>,
 }
 
@@ -125,10 +118,12 @@ impl OraclePath {
             free: vec![state],
             groups: VecDeque::new(),
             waiting: VecDeque::new(),
+            waiting_states: 0,
             paths: Paths::new(),
             looks: Vec::new(),
             orders: 0,
             most_orders: spec.oracle_orders,
+            most_bytes: usize::try_from(spec.oracle_bytes).unwrap_or(usize::MAX),
             given_up: None,
         }
     }
@@ -146,6 +141,10 @@ impl OraclePath {
         self.set_free(decision, market);
         let all_targets = [self.size, 0, -self.size];
         let targets = if decision.first { &all_targets[..1] } else { &all_targets };
+        if !self.has_room(targets.len() * self.free.len() * size_of::<UnderWay>()) {
+            self.give_up(decision, Limit::Memory);
+            return;
+        }
         let mut orders = Vec::with_capacity(2 * self.free.len());
         self.free.retain(|state| {
             let mut stays = false;
@@ -155,8 +154,7 @@ impl OraclePath {
                 if intent.qty == 0 {
                     stays = true;
                 } else {
-                    let sent = rules.sent(decision, *target, intent, (self.latency, self.wait));
-                    orders.push(UnderWay { state: *state, sent, bound: false });
+                    orders.push(UnderWay { state: *state, target: *target, intent, bound: false });
                 }
             }
             let stays_at_will = stays && all_targets.contains(&state.position);
@@ -165,28 +163,57 @@ impl OraclePath {
             }
             stays
         });
-        if let Some(UnderWay { sent, .. }) = orders.first() {
-            let (arrival, deadline, free_at) = (sent.arrival, sent.deadline, rules.free_at(decision.ts));
+        if !orders.is_empty() {
+            let (arrival, free_at) = (decision.ts + self.latency, rules.free_at(decision.ts));
+            let deadline = arrival + self.wait;
             self.orders += orders.len() as u64;
-            self.groups.push_back(Group { arrival, deadline, free_at, orders });
+            self.groups.push_back(Group { decision: *decision, arrival, deadline, free_at, orders });
         }
         if self.orders > self.most_orders.saturating_add(MOST_ORDERS_A_DECISION * decision.row as u64) {
-            self.give_up(decision);
+            self.give_up(decision, Limit::Orders);
         }
     }
 
     /// Lets go of everything.
-    fn give_up(&mut self, decision: &Decision) {
+    fn give_up(&mut self, decision: &Decision, limit: Limit) {
         let (name, orders) = (self.name.clone(), self.orders);
-        self.given_up = Some(GivenUp { name, decision: decision.row, ts_decision: decision.ts, orders });
+        let Decision { row, ts, .. } = *decision;
+        self.given_up = Some(GivenUp { name, decision: row, ts_decision: ts, orders, limit });
         (self.free, self.looks, self.paths) = (Vec::new(), Vec::new(), Paths::new());
         self.groups.clear();
         self.waiting.clear();
     }
 
+    /// Whether so many bytes may be taken. Where they are too many beside what is held, orders on which no state stands any more
+    /// are let go of; where that is not a quarter of it, it would soon be tried at every order.
+    fn has_room(&mut self, bytes: usize) -> bool {
+        if self.bytes().saturating_add(bytes) <= self.most_bytes {
+            return true;
+        }
+        self.collect();
+        self.bytes().saturating_add(bytes) <= self.most_bytes / 4 * 3
+    }
+
+    /// What the states and the ways to them take.
+    fn bytes(&self) -> usize {
+        let under_way: usize = self.groups.iter().map(|group| group.orders.len()).sum();
+        let states = self.free.len() + self.waiting_states;
+        self.paths.bytes() + states * size_of::<State>() + under_way * size_of::<UnderWay>()
+    }
+
+    /// Lets go of orders on which no state stands any more.
+    fn collect(&mut self) {
+        let leaves = self.free.iter_mut();
+        let leaves = leaves.chain(self.waiting.iter_mut().flat_map(|waiting| &mut waiting.states));
+        let under_way = self.groups.iter_mut().flat_map(|group| &mut group.orders);
+        let leaves = leaves.chain(under_way.map(|order| &mut order.state));
+        self.paths.collect(leaves.filter_map(|state| state.node.as_mut()).collect());
+    }
+
     /// States whose interval is over join the free ones.
     fn set_free(&mut self, decision: &Decision, market: &Market) {
         while let Some(waiting) = self.waiting.pop_front_if(|waiting| waiting.free_at <= decision.ts) {
+            self.waiting_states -= waiting.states.len();
             for state in waiting.states {
                 self.keep_best(state, &market.renewal);
             }
@@ -206,17 +233,27 @@ impl OraclePath {
 
     /// The first orders under way meet the book at `e`, or none any more.
     pub fn execute(&mut self, e: Option<i64>, rules: &Rules, market: &mut Market, fills: &mut Vec<Fill>) {
+        let Some(group) = self.groups.front() else {
+            return;
+        };
+        let an_order = size_of::<State>() + Paths::bytes_of(market.most_levels());
+        let (decision, most) = (group.decision, group.orders.len().saturating_mul(an_order));
+        if !self.has_room(most) {
+            self.give_up(&decision, Limit::Memory);
+            return;
+        }
         let Some(group) = self.groups.pop_front() else {
             return;
         };
         let mut states: Vec<State> = Vec::with_capacity(group.orders.len());
-        for UnderWay { mut state, mut sent, bound } in group.orders {
+        let met = e.map(|e| market.met(e));
+        let (messages, marks) = (market.renewal.watch(), market.marks);
+        let meeting = Meeting { decision, met, messages, marks };
+        for UnderWay { mut state, target, mut intent, bound } in group.orders {
             fills.clear();
             let taken = |side, px| self.paths.taken(state.node, side, px, &market.renewal);
             let outcome = match e {
-                Some(e) => {
-                    self.taker.meet((rules, market), e, state.position, &mut sent.intent, taken, fills)
-                }
+                Some(e) => self.taker.meet((rules, market), e, state.position, &mut intent, taken, fills),
                 None => Outcome::EndOfData,
             };
             if fills.is_empty() && !bound {
@@ -224,27 +261,21 @@ impl OraclePath {
                 continue;
             }
             for fill in &*fills {
-                let signed = i64::from(sent.intent.side) * fill.lots;
+                let signed = i64::from(intent.side) * fill.lots;
                 state.position += signed;
                 state.cash -= i128::from(fill.px) * i128::from(signed) + i128::from(fill.fee);
             }
-            let (before, ts_exec, marks) = (state.node, e, market.marks);
-            let messages = market.renewal.watch();
-            let (taken_before, fills_of) = (None, Range::default());
-            let node =
-                Node { before, taken_before, sent, outcome, ts_exec, fills: fills_of, messages, marks };
-            state.node = Some(self.paths.push(node, fills, &market.renewal));
+            let node = Node::after(state.node, target, intent, outcome);
+            state.node = Some(self.paths.push(node, &meeting, fills, &market.renewal));
             states.push(state);
         }
         if !states.is_empty() {
+            self.waiting_states += states.len();
             self.waiting.push_back(Waiting { free_at: group.free_at, states });
         }
+        debug_assert!(self.bytes() <= self.most_bytes);
         if self.paths.is_full() {
-            let leaves = self.free.iter_mut();
-            let leaves = leaves.chain(self.waiting.iter_mut().flat_map(|waiting| &mut waiting.states));
-            let under_way = self.groups.iter_mut().flat_map(|group| &mut group.orders);
-            let leaves = leaves.chain(under_way.map(|order| &mut order.state));
-            self.paths.collect(leaves.filter_map(|state| state.node.as_mut()).collect());
+            self.collect();
         }
     }
 
@@ -283,12 +314,14 @@ impl OraclePath {
         let mut ledger = Ledger::new(&self.name, self.log, self.begin);
         let mut looks = self.looks.iter().peekable();
         for node in self.paths.path(best.node) {
+            let Meeting { decision, met, marks, .. } = self.paths.meeting(node);
+            let sent = decision.sent(node.target, node.intent, (self.latency, self.wait));
             // An order that met no book came to nothing when its wait was over.
-            let until = node.ts_exec.unwrap_or(node.sent.deadline);
+            let until = met.map_or(sent.deadline, |met| met.ts);
             while let Some(look) = looks.next_if(|look| look.ts <= until) {
                 self.look(&mut ledger, look)?;
             }
-            ledger.order(&node.sent, node.outcome, node.ts_exec, self.paths.fills(node), &node.marks)?;
+            ledger.order(&sent, node.outcome, *met, self.paths.fills(node), marks)?;
         }
         for look in looks {
             self.look(&mut ledger, look)?;

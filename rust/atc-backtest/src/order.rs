@@ -68,6 +68,19 @@ pub struct Seen {
     pub book_age_ns: Option<i64>,
 }
 
+/// The book that an order met, as it was displayed, whether it filled something or was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Met {
+    /// When, ns UTC.
+    pub ts: i64,
+    /// Best bid of a known book, ticks, and its lots.
+    pub bid: Option<(i32, i64)>,
+    /// Best ask of a known book likewise.
+    pub ask: Option<(i32, i64)>,
+    /// Time since the last book message, ns.
+    pub book_age_ns: Option<i64>,
+}
+
 /// What is sent for a target: a side, and how much of it is allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Intent {
@@ -135,8 +148,8 @@ pub struct Order {
     pub sent: Sent,
     /// What became of it.
     pub outcome: Outcome,
-    /// When it was decided what became of it, ns UTC; none without an execution.
-    pub ts_exec: Option<i64>,
+    /// The book that it met; none without an execution.
+    pub met: Option<Met>,
     /// Before it, lots.
     pub position_before: i64,
     /// Lots.
@@ -161,6 +174,11 @@ impl Order {
             -1 => self.sent.seen.bid,
             _ => None,
         }
+    }
+
+    /// When it was decided what became of it, ns UTC; none without an execution.
+    pub fn ts_exec(&self) -> Option<i64> {
+        self.met.map(|met| met.ts)
     }
 
     /// When it reached the venue; a wish without an order never did.

@@ -1,8 +1,9 @@
 //! Orders that lead to each other, as far as some state still stands on them.
 
 use crate::consumption::Renewal;
+use crate::execution::Decision;
 use crate::market::Marks;
-use crate::order::{Fill, Outcome, Sent};
+use crate::order::{Fill, Intent, Met, Outcome};
 
 /// Nodes below this are never collected.
 const FEW: usize = 1 << 12;
@@ -11,17 +12,37 @@ const FEW: usize = 1 << 12;
 #[derive(Clone, Debug)]
 pub struct Node {
     /// The order before it.
-    pub before: Option<u32>,
+    before: Option<u32>,
     /// The last one before it of which something was still missing from the book.
-    pub taken_before: Option<u32>,
-    /// The order.
-    pub sent: Sent,
+    taken_before: Option<u32>,
+    /// Position that it wants, lots.
+    pub target: i64,
+    /// What was sent for it.
+    pub intent: Intent,
     /// What became of it.
     pub outcome: Outcome,
-    /// When it met a book, ns UTC.
-    pub ts_exec: Option<i64>,
     /// What it got: a range of the forest's fills.
-    pub fills: Range,
+    fills: Range,
+    /// Number of the forest's meeting, and its messages.
+    meeting: u32,
+    messages: u64,
+}
+
+impl Node {
+    /// An order after the one `before`.
+    pub fn after(before: Option<u32>, target: i64, intent: Intent, outcome: Outcome) -> Self {
+        let (taken_before, fills, meeting, messages) = (None, Range::default(), 0, 0);
+        Self { before, taken_before, target, intent, outcome, fills, meeting, messages }
+    }
+}
+
+/// What the orders of one decision have in common.
+#[derive(Clone, Copy, Debug)]
+pub struct Meeting {
+    /// When they were sent.
+    pub decision: Decision,
+    /// The book that they met.
+    pub met: Option<Met>,
     /// Messages of the book until then.
     pub messages: u64,
     /// The marks then.
@@ -30,7 +51,7 @@ pub struct Node {
 
 /// Some of the forest's fills.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Range {
+struct Range {
     first: u32,
     count: u32,
 }
@@ -40,6 +61,7 @@ pub struct Range {
 pub struct Paths {
     nodes: Vec<Node>,
     fills: Vec<Fill>,
+    meetings: Vec<Meeting>,
     /// So many nodes are a reason to look which are still needed.
     collect_at: usize,
 }
@@ -47,16 +69,35 @@ pub struct Paths {
 impl Paths {
     /// Empty.
     pub fn new() -> Self {
-        Self { nodes: Vec::new(), fills: Vec::new(), collect_at: FEW }
+        Self { nodes: Vec::new(), fills: Vec::new(), meetings: Vec::new(), collect_at: FEW }
     }
 
-    /// Adds a node with its fills; gives its number.
-    pub fn push(&mut self, node: Node, fills: &[Fill], renewal: &Renewal) -> u32 {
+    /// Bytes that all of it takes.
+    pub fn bytes(&self) -> usize {
+        size_of_val(&self.nodes[..]) + size_of_val(&self.fills[..]) + size_of_val(&self.meetings[..])
+    }
+
+    /// Bytes that an order with so many fills takes at most.
+    pub fn bytes_of(fills: usize) -> usize {
+        fills.saturating_mul(size_of::<Fill>()).saturating_add(size_of::<Node>() + size_of::<Meeting>())
+    }
+
+    /// Adds a node with its fills; gives its number. Orders of one meeting are added one after the other.
+    pub fn push(&mut self, node: Node, meeting: &Meeting, fills: &[Fill], renewal: &Renewal) -> u32 {
+        if self.meetings.last().is_none_or(|last| last.decision.row != meeting.decision.row) {
+            self.meetings.push(*meeting);
+        }
         let fills_of = Range { first: self.fills.len() as u32, count: fills.len() as u32 };
         self.fills.extend_from_slice(fills);
         let taken_before = self.last_missed(node.before, renewal);
-        self.nodes.push(Node { fills: fills_of, taken_before, ..node });
+        let (number, messages) = (self.meetings.len() as u32 - 1, meeting.messages);
+        self.nodes.push(Node { fills: fills_of, taken_before, meeting: number, messages, ..node });
         self.nodes.len() as u32 - 1
+    }
+
+    /// Where an order met the book.
+    pub fn meeting(&self, node: &Node) -> &Meeting {
+        &self.meetings[node.meeting as usize]
     }
 
     /// The fills of a node.
@@ -70,7 +111,7 @@ impl Paths {
         let mut at = last;
         while let Some(number) = at {
             let node = &self.nodes[number as usize];
-            if renewal.misses_any(node.messages, -node.sent.intent.side, self.fills(node)) {
+            if renewal.misses_any(node.messages, -node.intent.side, self.fills(node)) {
                 return at;
             }
             at = node.taken_before.filter(|_| renewal.may_still_take(node.messages));
@@ -88,14 +129,14 @@ impl Paths {
     /// Lots that a way to `last` took from a level and that are not shown anew.
     pub fn taken(&self, last: Option<u32>, side: i8, px: i32, renewal: &Renewal) -> i64 {
         let recent = self.recent(last, renewal);
-        recent.map(|n| renewal.still_taken(n.messages, -n.sent.intent.side, self.fills(n), side, px)).sum()
+        recent.map(|n| renewal.still_taken(n.messages, -n.intent.side, self.fills(n), side, px)).sum()
     }
 
     /// Whether two ways leave the same book to the next order.
     pub fn took_the_same(&self, one: Option<u32>, other: Option<u32>, renewal: &Renewal) -> bool {
         let levels = |last| {
             let recent = self.recent(last, renewal);
-            recent.flat_map(|n| self.fills(n).iter().map(|fill| (-n.sent.intent.side, fill.px)))
+            recent.flat_map(|n| self.fills(n).iter().map(|fill| (-n.intent.side, fill.px)))
         };
         let same = |(side, px)| self.taken(one, side, px, renewal) == self.taken(other, side, px, renewal);
         levels(one).all(same) && levels(other).all(same)
@@ -132,17 +173,25 @@ impl Paths {
         }
         let mut keeps = kept.iter();
         self.nodes.retain(|_| keeps.next().is_some_and(|kept| *kept));
-        let mut fills = Vec::with_capacity(self.fills.len() / 2);
+        // Nodes, fills and meetings are in one order, so that each moves down in its place.
+        let (mut fills, mut meetings, mut last) = (0, 0, None);
         for node in &mut self.nodes {
             // What was taken before lies on the way, so it is kept too.
             for before in [&mut node.before, &mut node.taken_before] {
                 *before = before.map(|before| places[before as usize]);
             }
             let Range { first, count } = node.fills;
-            node.fills.first = fills.len() as u32;
-            fills.extend_from_slice(&self.fills[first as usize..][..count as usize]);
+            node.fills.first = fills as u32;
+            self.fills.copy_within(first as usize..(first + count) as usize, fills);
+            fills += count as usize;
+            if last.replace(node.meeting) != Some(node.meeting) {
+                self.meetings[meetings] = self.meetings[node.meeting as usize];
+                meetings += 1;
+            }
+            node.meeting = meetings as u32 - 1;
         }
-        self.fills = fills;
+        self.fills.truncate(fills);
+        self.meetings.truncate(meetings);
         self.collect_at = FEW.max(2 * self.nodes.len());
     }
 }
@@ -150,45 +199,41 @@ impl Paths {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::order::{Intent, Seen};
+    use crate::order::Seen;
     use atc_featuregen::event::{Level, MsgKind, flag};
 
-    fn node(before: Option<u32>, decision: usize) -> Node {
+    fn node(before: Option<u32>) -> Node {
         let intent = Intent { side: 1, qty: 1, capped: false, reduced: false };
-        let sent = Sent {
-            decision,
-            ts_decision: 0,
-            seen: Seen::default(),
-            target: 1,
-            intent,
-            arrival: 0,
-            deadline: 0,
-        };
-        Node {
-            before,
-            taken_before: None,
-            sent,
-            outcome: Outcome::Thin,
-            ts_exec: None,
-            fills: Range::default(),
-            messages: 0,
-            marks: Marks::default(),
-        }
+        Node::after(before, 1, intent, Outcome::Thin)
+    }
+
+    fn meeting(row: usize, messages: u64) -> Meeting {
+        let decision = Decision { row, ts: 0, seen: Seen::default(), first: row == 0 };
+        Meeting { decision, met: None, messages, marks: Marks::default() }
     }
 
     #[test]
     fn what_leads_to_a_leaf_stays() {
         let mut paths = Paths::new();
-        for (decision, before) in [None, Some(0), Some(0), Some(1), Some(2), None].into_iter().enumerate() {
-            let fills = vec![Fill { px: decision as i32, lots: 1, fee: 0 }; decision];
-            assert_eq!(paths.push(node(before, decision), &fills, &Renewal::default()) as usize, decision);
+        for (number, before) in [None, Some(0), Some(0), Some(1), Some(2), None].into_iter().enumerate() {
+            let fills = vec![Fill { px: number as i32, lots: 1, fee: 0 }; number];
+            // The second and the third are of one decision.
+            let meeting = meeting([0, 1, 1, 2, 4, 5][number], 0);
+            assert_eq!(paths.push(node(before), &meeting, &fills, &Renewal::default()) as usize, number);
         }
+        let before = paths.bytes();
         let (mut a, mut b) = (4, 2);
         paths.collect(vec![&mut a, &mut b]);
-        assert_eq!(paths.nodes.len(), 3);
-        let decisions = |last| paths.path(Some(last)).iter().map(|n| n.sent.decision).collect::<Vec<_>>();
-        assert_eq!(decisions(a), [0, 2, 4]);
-        assert_eq!(decisions(b), [0, 2]);
+        assert_eq!((paths.nodes.len(), paths.fills.len(), paths.meetings.len()), (3, 6, 3));
+        // Three nodes with nine fills, and two meetings, are gone.
+        let gone = 3 * size_of::<Node>() + 9 * size_of::<Fill>() + 2 * size_of::<Meeting>();
+        assert_eq!(before - paths.bytes(), gone);
+        let decisions = |last| {
+            let path = paths.path(Some(last)).into_iter();
+            path.map(|node| paths.meeting(node).decision.row).collect::<Vec<_>>()
+        };
+        assert_eq!(decisions(a), [0, 1, 4]);
+        assert_eq!(decisions(b), [0, 1]);
         let fills = |n: &&Node| paths.fills(n).iter().map(|fill| fill.px).collect::<Vec<_>>();
         assert_eq!(
             paths.path(Some(a)).iter().map(fills).collect::<Vec<_>>(),
@@ -204,13 +249,14 @@ mod tests {
         let mut last = None;
         for decision in 0..10 {
             let px = decision as i32;
-            let taken = Node { messages: renewal.watch(), ..node(last, decision) };
-            last = Some(paths.push(taken, &[Fill { px, lots: 1, fee: 0 }], &renewal));
+            let meeting = meeting(decision, renewal.watch());
+            last = Some(paths.push(node(last), &meeting, &[Fill { px, lots: 1, fee: 0 }], &renewal));
             if decision != 3 {
                 renewal.message(MsgKind::Delta, 0, &[Level { side: -1, px, qty: 7 }]);
             }
         }
-        let visited: Vec<usize> = paths.recent(last, &renewal).map(|node| node.sent.decision).collect();
+        let row = |node: &Node| paths.meeting(node).decision.row;
+        let visited: Vec<usize> = paths.recent(last, &renewal).map(row).collect();
         assert_eq!(visited, [9, 3]);
         assert_eq!([3, 4].map(|px| paths.taken(last, -1, px, &renewal)), [1, 0]);
         paths.collect(vec![last.as_mut().unwrap()]);

@@ -1,7 +1,7 @@
 //! What a session is handed out as.
 
+use crate::given_up::GivenUp;
 use crate::ledger::{Curve, Day, Totals};
-use crate::oracle_path::GivenUp;
 use crate::order::{Fill, Order};
 
 /// What one strategy did and came to.

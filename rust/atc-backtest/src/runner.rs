@@ -1,8 +1,9 @@
 //! What a session runs side by side.
 
+use crate::given_up::GivenUp;
 use crate::ledger::Ledger;
 use crate::market::Marks;
-use crate::oracle_path::{GivenUp, OraclePath};
+use crate::oracle_path::OraclePath;
 use crate::results::StrategyResult;
 use crate::strategy::Strategy;
 

@@ -105,6 +105,11 @@ const fn oracle_orders() -> u64 {
     10_000_000
 }
 
+/// Many times what a search takes whose orders are mostly filled.
+const fn oracle_bytes() -> u64 {
+    1 << 29
+}
+
 /// What is so unless a strategy says otherwise.
 const fn yes() -> bool {
     true
@@ -151,6 +156,9 @@ pub struct Spec {
     /// Orders that a search of the best path may try, besides 64 a decision, until it is given up.
     #[serde(default = "oracle_orders")]
     pub oracle_orders: u64,
+    /// Memory that such a search may take, bytes.
+    #[serde(default = "oracle_bytes")]
+    pub oracle_bytes: u64,
     /// Whose drawdowns are followed; not that of [`ORACLE_PATH`], whose way is known at the end alone.
     #[serde(default)]
     pub drawdowns: Vec<DrawdownSpec>,

@@ -77,7 +77,7 @@ impl Strategy {
             return Ok(());
         }
         let intent = rules.intent(decision.ts, position, target);
-        let sent = rules.sent(decision, target, intent, (self.latency, self.wait));
+        let sent = decision.sent(target, intent, (self.latency, self.wait));
         if intent.qty == 0 {
             return self.ledger.order(&sent, Outcome::NoNewEntry, None, &[], &market.marks);
         }
@@ -101,7 +101,7 @@ impl Strategy {
         let taken = |side, px| self.consumed.lots(side, px, &market.renewal);
         let outcome = self.taker.meet((rules, market), e, position, &mut sent.intent, taken, fills);
         self.consumed.take(-sent.intent.side, fills, &mut market.renewal);
-        self.ledger.order(&sent, outcome, Some(e), fills, &market.marks)
+        self.ledger.order(&sent, outcome, Some(market.met(e)), fills, &market.marks)
     }
 
     /// A cut of the day, with the carry that is due.

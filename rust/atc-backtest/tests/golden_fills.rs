@@ -2,6 +2,7 @@
 
 mod tape;
 
+use atc_backtest::Met;
 use serde_json::json;
 use tape::{MS, Quote, SECOND, Session, Tape, fills, outcomes};
 
@@ -40,7 +41,9 @@ fn ten_eth_over_three_levels() {
     assert_eq!((order.filled, order.position_after, order.fees), (1_000, 1_000, 0));
     assert_eq!((order.sent.seen.bid, order.sent.seen.ask), (Some(400_000), Some(400_100)));
     assert_eq!((order.expected_px(), order.sent.seen.book_age_ns), (Some(400_100), Some(0)));
-    assert_eq!((order.ts_arrival(), order.ts_exec), (Some(10_300 * MS), Some(10_500 * MS)));
+    assert_eq!((order.ts_arrival(), order.ts_exec()), (Some(10_300 * MS), Some(10_500 * MS)));
+    let met = Met { ts: 10_500 * MS, bid: Some(BIDS[0]), ask: Some(ASKS[0]), book_age_ns: Some(0) };
+    assert_eq!(order.met, Some(met));
     // Marked at the best bid.
     assert_eq!(order.equity_after, 1_000 * 400_000 - 400_101_700);
     assert_eq!(result.totals.last.price_half, 0);
@@ -112,7 +115,7 @@ fn a_book_too_thin_fills_nothing() {
     let asks = [(400_100, 3), (400_101, 2)];
     let result = run(&session(&[1_000, 1_000]).with("depth_den", 4.into()), &BIDS, &asks);
     assert_eq!(outcomes(&result), ["thin", "thin"]);
-    assert_eq!(result.orders[0].ts_exec, Some(10_500 * MS));
+    assert_eq!(result.orders[0].ts_exec(), Some(10_500 * MS));
     assert_eq!((result.totals.last.equity, result.totals.fills, result.totals.submissions), (0, 0, 2));
 }
 
@@ -155,7 +158,7 @@ fn the_first_frame_from_the_arrival_on() {
     ] {
         let result = one_frame(after);
         assert_eq!(fills(&result, 0)[0].0, px, "a frame {after} ns after the arrival");
-        assert_eq!(result.orders[0].ts_exec, Some(exec));
+        assert_eq!(result.orders[0].ts_exec(), Some(exec));
     }
 }
 
@@ -175,7 +178,7 @@ fn without_latency_the_frame_of_the_decision_counts() {
     tape.frame(10_100 * MS, &[(-1, 400_098, 5_000)]);
     let result = session(&[1_000]).with("latency_ns", 0.into()).last(&tape);
     assert_eq!(fills(&result, 0), [(400_099, 1_000)]);
-    assert_eq!(result.orders[0].ts_exec, Some(10 * SECOND));
+    assert_eq!(result.orders[0].ts_exec(), Some(10 * SECOND));
     assert_eq!(result.orders[0].sent.seen.ask, Some(400_099));
 }
 

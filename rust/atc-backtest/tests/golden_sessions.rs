@@ -127,7 +127,7 @@ fn windows_without_new_entries_let_out_only() {
     let reduced: Vec<bool> = result.orders.iter().map(|o| o.sent.intent.reduced).collect();
     assert_eq!(reduced, [false, true, true, false]);
     let wish = &result.orders[2];
-    assert_eq!((wish.sent.intent.qty, wish.ts_arrival(), wish.ts_exec), (0, None, None));
+    assert_eq!((wish.sent.intent.qty, wish.ts_arrival(), wish.ts_exec()), (0, None, None));
     assert_eq!((result.totals.submissions, result.totals.outcomes[8]), (3, 1));
 }
 
@@ -139,7 +139,7 @@ fn an_order_that_comes_into_a_window_opens_nothing() {
     let late = session(&[1_000]).set("no_new_entry", window(10_500 * MS, 11 * SECOND)).last(&tape);
     let order = &late.orders[0];
     assert_eq!((order.outcome.name(), order.filled, order.sent.intent.qty), ("late_entry", 0, 1_000));
-    assert_eq!((order.ts_arrival(), order.ts_exec), (Some(10_300 * MS), Some(10_500 * MS)));
+    assert_eq!((order.ts_arrival(), order.ts_exec()), (Some(10_300 * MS), Some(10_500 * MS)));
     assert_eq!((late.totals.submissions, late.totals.reduced, late.totals.last.equity), (1, 1, 0));
     for open in [window(10_400 * MS, 10_500 * MS), window(10_500 * MS + 1, 11 * SECOND)] {
         assert_eq!(outcomes(&session(&[1_000]).set("no_new_entry", open).last(&tape)), ["filled"]);
@@ -200,7 +200,7 @@ fn the_end_of_the_data_fills_nothing() {
     tape.snap(9 * SECOND, &BIDS, &ASKS).control(10_900 * MS - 1, 3);
     let result = session(&[1_000, 1_000]).last(&tape);
     assert_eq!(outcomes(&result), ["end_of_data", "end_of_data"]);
-    assert_eq!((result.orders[0].ts_arrival(), result.orders[0].ts_exec), (Some(10_300 * MS), None));
+    assert_eq!((result.orders[0].ts_arrival(), result.orders[0].ts_exec()), (Some(10_300 * MS), None));
     tape.control(10_900 * MS, 3);
     assert_eq!(outcomes(&session(&[1_000]).last(&tape)), ["filled"]);
     // What comes after the session says nothing, not even that there is more.

@@ -17,7 +17,7 @@ fn bought(terms: &[(&str, Value)]) -> (Vec<Quote>, i64, i64) {
         Session::new(20 * SECOND, &[10 * SECOND], &[("policy", &[1_000])]).cuts(&[15 * SECOND], &[400_000]);
     let session = terms.iter().fold(session, |session, (key, value)| session.with(key, value.clone()));
     let result = session.last(&tape);
-    (fills(&result, 0), result.orders[0].ts_exec.unwrap(), result.totals.last.carry_total)
+    (fills(&result, 0), result.orders[0].ts_exec().unwrap(), result.totals.last.carry_total)
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 mod tape;
 
-use atc_backtest::{Order, StrategyResult};
+use atc_backtest::{Limit, Order, StrategyResult};
 use serde_json::json;
 use tape::random::{self, END, Random, SIZE};
 use tape::{SECOND, Session, Tape, strategy};
@@ -26,7 +26,7 @@ fn audit(result: &StrategyResult) {
         let at = match order.outcome.name() {
             "no_new_entry" => order.sent.ts_decision,
             "end_of_data" => continue,
-            _ => order.ts_exec.unwrap(),
+            _ => order.ts_exec().unwrap(),
         };
         while let Some(day) = days.next_if(|day| day.ts <= at) {
             cash -= i128::from(day.carry);
@@ -245,11 +245,22 @@ fn a_search_that_leads_everywhere_is_given_up_alone() {
     assert_eq!(format!("{:?}", results.strategies), alone, "the others go on");
     let [given_up] = &results.given_up[..] else { panic!("one search, found {:?}", results.given_up) };
     assert_eq!((given_up.name.as_str(), given_up.ts_decision), ("oracle_path", ts[given_up.decision]));
-    assert!(given_up.orders > 64 * given_up.decision as u64);
-    // Where orders are small enough for the book, the search comes to its end.
+    assert!(given_up.orders > 64 * given_up.decision as u64 && given_up.limit == Limit::Orders);
+    let small = session.clone().add(search.clone()).set("oracle_bytes", json!(1 << 20));
+    let results = small.results(&tape, &[], &mut || true).unwrap();
+    assert_eq!(format!("{:?}", results.strategies), alone, "the others go on");
+    let [sooner] = &results.given_up[..] else { panic!("one search, found {:?}", results.given_up) };
+    assert!(sooner.decision < given_up.decision && sooner.orders < given_up.orders);
+    assert_eq!((sooner.limit, sooner.ts_decision), (Limit::Memory, ts[sooner.decision]));
+    // Where orders are small enough for the book, the search comes to its end, with little memory or much.
     search["size_lots"] = json!(30);
-    let results = session.add(search).results(&tape, &[], &mut || true).unwrap();
-    assert_eq!((results.given_up.len(), results.strategies.len()), (0, 3));
+    let found = [1 << 18, 1 << 30].map(|bytes| {
+        let session = session.clone().add(search.clone()).set("oracle_bytes", json!(bytes));
+        let results = session.results(&tape, &[], &mut || true).unwrap();
+        assert_eq!((results.given_up.len(), results.strategies.len()), (0, 3), "{bytes} bytes");
+        format!("{:?}", results.strategies)
+    });
+    assert!(found[0] == found[1]);
 }
 
 #[test]

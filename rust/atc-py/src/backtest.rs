@@ -180,7 +180,12 @@ fn orders(results: &[StrategyResult]) -> Result<RecordBatch, ArrowError> {
         mark("capped", |order| order.sent.intent.capped),
         mark("reduced", |order| order.sent.intent.reduced),
         optional("ts_arrival", Order::ts_arrival),
-        optional("ts_exec", |order| order.ts_exec),
+        optional("ts_exec", Order::ts_exec),
+        price("exec_bid", |order| order.met?.bid.map(|(px, _)| px)),
+        optional("exec_bid_lots", |order| order.met?.bid.map(|(_, lots)| lots)),
+        price("exec_ask", |order| order.met?.ask.map(|(px, _)| px)),
+        optional("exec_ask_lots", |order| order.met?.ask.map(|(_, lots)| lots)),
+        optional("exec_book_age_ns", |order| order.met?.book_age_ns),
         ("outcome".to_owned(), false, Arc::new(outcomes)),
         price("expected_px", Order::expected_px),
         whole("filled", |order| order.filled),
@@ -286,11 +291,13 @@ fn drawdowns(found: &[DrawdownResult]) -> Result<RecordBatch, ArrowError> {
 }
 
 fn given_up(found: &[GivenUp]) -> Result<RecordBatch, ArrowError> {
+    let limits = StringArray::from_iter_values(found.iter().map(|one| one.limit.name()));
     batch(vec![
         names(found.iter().map(|one| (one.name.as_str(), 1))),
         int64("decision", found.iter().map(|one| one.decision as i64)),
         int64("ts_decision", found.iter().map(|one| one.ts_decision)),
         int64("orders", found.iter().map(|one| one.orders as i64)),
+        ("limit".to_owned(), false, Arc::new(limits)),
     ])
 }
 
