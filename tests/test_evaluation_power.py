@@ -23,6 +23,7 @@ from atc.evaluation.power import (
     power_before,
     power_figures,
     power_marks,
+    reference,
 )
 from atc.models.ranking import rank
 
@@ -169,6 +170,8 @@ def test_claims_below_the_power_are_marked_in_the_metrics() -> None:
         "power/holdout/direction_auc@300s/min_detectable": 0.07,
         **{"holdout/direction_auc@300s": 0.56, "holdout/direction_auc@300s/lo": 0.52},
     }
+    # A lift in direction AUC is none in AUC: nothing was said of it.
+    assert reference(metrics, "lift/holdout/direction_auc@300s") == (0.0, None)
     assert power_marks(metrics) == {
         "holdout/auc@300s/below_power": 0,
         "holdout/direction_auc@300s/below_power": 1,

@@ -158,11 +158,12 @@ def test_a_moved_window_is_no_way_around_the_ledger(
     assert said[0].startswith(
         "validation and folds of walk_forward: judges on time that a recorded holdout ("
     )
+    assert "UTC, 1 look) held out, so it is entered as a look there" in said[0]
     assert said[0] in atc.open_run(folder).manifest["notes"]
     assert counted(*four_two) == "looks 3, runs 3"
     compared = CliRunner().invoke(application(), ["compare", str(opened)], catch_exceptions=False).output
-    said = "looks at this holdout: 3, 2 of them validation or folds of runs whose window trains on it"
-    assert compared.splitlines()[0].endswith(said)
+    heading = "looks at this holdout: 3, 2 of them validation or folds of runs whose window trains on it"
+    assert compared.splitlines()[0].endswith(heading)
 
     # Rolled forward: old holdouts are trained on and validated on, and the new one knows of none of it.
     made(outputs, *days, "seed=12")

@@ -182,10 +182,15 @@ def below_power(metrics: Metrics, key: str) -> bool:
 
 
 def reference(metrics: Metrics, key: str) -> tuple[float, int | float | None]:
-    """What chance gives, and the distance from it that the holdout was said to detect."""
+    """What chance gives, and the distance from it that the holdout was said to detect; None where nothing was
+    said, as of lifts in anything but the AUC.
+    """
     figure, at, head = key.partition("@")
-    name = "lift" if figure.startswith("lift") else figure.rpartition("/")[2]
-    return 0.0 if name == "lift" else 0.5, metrics.get(f"power/holdout/{name}{at}{head}/min_detectable")
+    measure = figure.rpartition("/")[2]
+    if not figure.startswith("lift"):
+        return 0.5, metrics.get(f"power/holdout/{measure}{at}{head}/min_detectable")
+    least = metrics.get(f"power/holdout/lift{at}{head}/min_detectable") if measure == "auc" else None
+    return 0.0, least
 
 
 def power_marks(metrics: Metrics) -> dict[str, int | None]:

@@ -49,11 +49,11 @@ def judged_of(record: RunRecord, events_root: Path, say: Callable[[str], None]) 
         told = None
         if held:
             told = (
-                f"{reason}: judges on time that {_times(held)} held out, so it is entered as a look at "
-                f"{'that holdout' if len(held) == 1 else 'those holdouts'} (docs/holdout.md)"
+                f"{reason}: judges on time that {_times(held)} held out, so it is entered as a look there "
+                "(docs/holdout.md)"
             )
             say(told)
-            _log.warning("%s", told)
+            _log.info("%s", told)
         try:
             ledger.enter(time, _asker(record.name, record.identity), reason, kind="judged")
         except DataError as error:
@@ -68,11 +68,11 @@ def judged_of(record: RunRecord, events_root: Path, say: Callable[[str], None]) 
 
 def _times(held: Sequence[Look]) -> str:
     spans = sorted({look.span for look in held})
-    days = [
-        datetime.fromtimestamp(ns // 1_000_000_000, UTC) for ns in (spans[0][0], max(s[1] for s in spans))
-    ]
+    ends = spans[0][0], max(span[1] for span in spans)
+    first, last = (datetime.fromtimestamp(ns // 1_000_000_000, UTC) for ns in ends)
     which = "a recorded holdout" if len(spans) == 1 else f"{len(spans)} recorded holdouts"
-    return f"{which} ({days[0]:%Y-%m-%d %H:%M} … {days[1]:%Y-%m-%d %H:%M} UTC, {len(held)} looks)"
+    looks = "1 look" if len(held) == 1 else f"{len(held)} looks"
+    return f"{which} ({first:%Y-%m-%d %H:%M} … {last:%Y-%m-%d %H:%M} UTC, {looks})"
 
 
 def _asker(name: str, identity: RunIdentity) -> Asker:
