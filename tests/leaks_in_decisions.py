@@ -13,6 +13,7 @@ from planted_leak import SECOND, TRADING, Leak, Patch, Plant
 
 from atc.backtest import engine, holdout, theta
 from atc.backtest.policy import Thresholds
+from atc.evaluation.report import MODEL
 from atc.tasks import fitting, folds, outcome, refitting, trading
 
 # scores
@@ -74,17 +75,18 @@ def learnt_once_open(learned: Callable[[Patch, Any, Any, Learn], Any]) -> Plant:
         trades_of = outcome.trades_of
 
         def planted(config: Any, data: Any, loaded: Any, heads: Any, places: Any, *further: Any) -> Any:
-            scores, policy, desk = further
+            scores, policies, desk = further
+            policy = policies[MODEL]
             number, span = trading._traded_head(config, heads), loaded.spans.holdout
-            own, rows = heads[number].own(scores), len(loaded.split.holdout_decisions)
+            own, rows = heads[number].own(scores[MODEL]), len(loaded.split.holdout_decisions)
             late = trading._decisions(config, places.holdout, own, span, rows)
 
             def learn(decisions: Any) -> Any:
                 market = trading._market(config, data).before(span[1])
                 shares = trading._shares(places.valid, heads[number], number)
-                return theta.learn(config.policy, market, decisions, shares)
+                return theta.learn(config.policy, market, {MODEL: decisions}, shares)[MODEL]
 
-            other = replace(policy, learned=learned(patch, policy, late, learn))
+            other = {**policies, MODEL: replace(policy, learned=learned(patch, policy, late, learn))}
             return trades_of(config, data, loaded, heads, places, scores, other, desk)
 
         patch.setattr(outcome, "trades_of", planted)
@@ -118,9 +120,9 @@ def learnt_beyond_validation(hours: int) -> Plant:
         learn = trading.learn
 
         def planted(policy: Any, market: Any, decisions: Any, *further: Any) -> Any:
-            begin, end = decisions.span
+            begin, end = decisions[MODEL].span
             later = end + hours * 3_600 * SECOND
-            longer = replace(decisions, span=(begin, later))
+            longer = {name: replace(one, span=(begin, later)) for name, one in decisions.items()}
             return learn(policy, replace(market, end_ns=later), longer, *further)
 
         patch.setattr(trading, "learn", planted)

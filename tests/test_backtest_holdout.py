@@ -16,11 +16,12 @@ from backtest_engines import ReferenceEngine
 from atc.backtest.decisions import Decisions
 from atc.backtest.engine import ORACLE_PATH, Market, PastMarket
 from atc.backtest.figures import curve_of, daily, figures_of, gain_blocks
-from atc.backtest.holdout import ALWAYS_HOLD, FLAT, STRATEGY, Walked, walk
+from atc.backtest.headline import headline_figures
+from atc.backtest.holdout import ALWAYS_HOLD, FLAT, STRATEGY, Rival, Walked, walk
 from atc.backtest.policy import NEVER_SHORT, Thresholds, positions
 from atc.backtest.statistics import mean_interval
 from atc.backtest.tables import equity_series, tables_of
-from atc.backtest.theta import grid, learn, least_long, metrics_of
+from atc.backtest.theta import Learned, grid, learn, least_long, metrics_of
 from atc.config.compose import compose
 from atc.config.schema import RunConfig, SimulatedData
 from atc.config.trading import Backtest, ThresholdPolicy
@@ -29,7 +30,7 @@ from atc.evaluation.bootstrap import multiplicities, percentile_interval
 from atc.events.business_day import DAY_NS, day_start_ns
 from atc.events.catalog import Catalog
 from atc.events.simulate import ensure_simulated, located
-from atc.tasks.trading import calendar_notes, oracle_notes
+from atc.tasks.trading_notes import calendar_notes, oracle_notes
 
 S = 1_000_000_000
 SMALL = Backtest.model_validate(
@@ -179,11 +180,16 @@ def past(market: Market, decisions: Decisions) -> PastMarket:
     return market.before(decisions.span[1])
 
 
+def learnt(policy: ThresholdPolicy, market: Market, decisions: Decisions) -> Learned:
+    """Of one model alone."""
+    return learn(policy, past(market, decisions), {"model": decisions}, np.array([0.2, 0.8]))["model"]
+
+
 def test_thresholds_are_those_that_earn_most_on_validation(market: Market) -> None:
     """Each candidate traded alone earns what the one pass said; the best of them is chosen."""
     decisions = some_decisions(market, 0, 24, 200, seed=5)
     policy = ThresholdPolicy(kind="threshold", grid=5)
-    learned = learn(policy, past(market, decisions), decisions, np.array([0.2, 0.8]))
+    learned = learnt(policy, market, decisions)
     candidates = [0.0, *grid(policy, decisions)]
     assert len(candidates) == 6 and learned.tried == 6
     alone = SMALL.model_copy(update={"sensitivity": SMALL.sensitivity.model_copy(update={"latency_s": ()})})
@@ -202,10 +208,10 @@ def test_thresholds_are_those_that_earn_most_on_validation(market: Market) -> No
     assert told["backtest/valid/leaving/theta"] == candidates[leaving]
     assert told["backtest/valid/leaving/alpha"] == alphas[leaving]
     short = policy.model_copy(update={"short": True, "theta": 0.5, "hysteresis": 0.05})
-    both = learn(short, past(market, decisions), decisions, np.array([0.2, 0.8])).fitted
+    both = learnt(short, market, decisions).fitted
     assert isinstance(both, Thresholds) and both.long == 0.5 and both.short <= 0.4
     given = policy.model_copy(update={"theta": 0.7})
-    assert learn(given, past(market, decisions), decisions, np.array([0.2, 0.8])).fitted == Thresholds(0.7)
+    assert learnt(given, market, decisions).fitted == Thresholds(0.7)
 
 
 def test_what_stops_the_engine_is_told(market: Market) -> None:
@@ -286,6 +292,86 @@ def test_the_drawdown_is_at_least_that_of_the_curve(
         assert exact is not None and exact > on_the_grid > 0
 
 
+def other_scores(decisions: Decisions, seed: int) -> Decisions:
+    """The same instants, scored by another model."""
+    p = np.random.default_rng(seed).random(len(decisions))
+    return replace(decisions, probabilities=np.column_stack([1 - p, p]))
+
+
+def test_a_rival_earns_what_it_earns_alone_and_changes_nothing(
+    walked: Walked, market: Market, config: RunConfig
+) -> None:
+    decisions = walked.decisions
+    policy = ThresholdPolicy(kind="threshold", short=True)
+    other = other_scores(decisions, seed=11)
+    mine = positions(policy, decisions, Thresholds(0.6, 0.2))
+    theirs = positions(policy, other, Thresholds(0.5, 0.1))
+    both = walk(market, decisions, mine, SMALL, seed=1, rivals={"fallback": Rival(other, theirs)})
+    alone = walk(market, other, theirs, SMALL, seed=1)
+    of_both, of_mine, of_theirs = (
+        figures_of(one, market.facts, config.evaluation, horizon_ns=300 * S, seed=1)
+        for one in (both, walked, alone)
+    )
+    assert {key: of_both[key] for key in of_mine} == of_mine
+    rival = {key.removeprefix("fallback/"): of for key, of in of_both.items() if key not in of_mine}
+    assert rival == {key: of_theirs[key] for key in rival} and rival["backtest/alpha"] != 0
+    controls = set(of_theirs) - set(rival)
+    assert all(
+        key.startswith(("backtest/always_hold", "backtest/flat", "backtest/oracle")) for key in controls
+    )
+    assert {"backtest/random/beaten", "backtest/oracle_path/captured", "backtest/alpha_daily/lo"} <= set(
+        rival
+    )
+    tables, known = tables_of(both), tables_of(alone)
+    orders = tables["orders"].filter(strategy="fallback").drop("strategy")
+    # Each order beside the score that decided it.
+    assert orders.equals(known["orders"].filter(strategy=STRATEGY).drop("strategy"))
+    assert (
+        tables["orders"]
+        .filter(strategy=STRATEGY)
+        .equals(tables_of(walked)["orders"].filter(strategy=STRATEGY))
+    )
+    assert tables["equity"]["fallback"].to_list() == known["equity"][STRATEGY].to_list()
+
+
+def test_models_that_learn_in_one_pass_learn_what_each_learns_alone(market: Market) -> None:
+    decisions = some_decisions(market, 0, 24, 300, seed=5)
+    other = other_scores(decisions, seed=12)
+    policy = ThresholdPolicy(kind="threshold", grid=5, short=True)
+    passes = []
+    both = learn(
+        policy,
+        past(market, decisions),
+        {"model": decisions, "refit": other},
+        np.array([0.2, 0.8]),
+        lambda done: passes.append(done) if done == 1.0 else None,
+    )
+    assert both == {
+        "model": learnt(policy, market, decisions),
+        "refit": learnt(policy, market, other),
+    }
+    assert both["model"].leaving != both["refit"].leaving
+    assert len(passes) == 2  # the long side, the short side; not one a model
+
+
+def test_the_headline_is_read_off_the_tables(walked: Walked) -> None:
+    tables = tables_of(walked)
+    found = headline_figures(tables, depth=0.5)
+    table = tables["sensitivity"]
+    for latency in (0.0, 0.3):
+        for fee in (0.0, 1.0):
+            cell = table.filter(latency_s=latency, depth=0.5, fee_bps=fee).row(0, named=True)
+            assert found[f"backtest/sensitivity/{latency:g}s_{fee:g}bps/alpha"] == cell["alpha"]
+    assert found["backtest/sensitivity/alpha_min"] == table["alpha"].min()
+    assert found["backtest/sensitivity/positive"] == (table["alpha"] > 0).mean()
+    ten = tables["capacity"].filter(size=10.0).row(0, named=True)
+    assert found["backtest/capacity/10/alpha"] == ten["alpha"]
+    assert found["backtest/capacity/10/fill_rate"] == ten["fill_rate"]
+    # A depth that the table does not have is answered by the nearest.
+    assert headline_figures(tables, depth=0.9)["backtest/sensitivity/depth"] == 1.0
+    assert headline_figures({}, depth=1.0) == {}
+
+
 def test_equal_draws_count_half(market: Market, config: RunConfig) -> None:
     decisions = some_decisions(market, 0, 24, 300, seed=4)
     held = walk(market, decisions, np.ones(len(decisions)), SMALL, seed=1)
@@ -311,22 +397,18 @@ def test_no_fitted_side_reaches_into_the_other(market: Market) -> None:
     decisions = some_decisions(market, 0, 12, 300, seed=6)
     policy = ThresholdPolicy(kind="threshold", grid=3, short=True, hysteresis=0.05)
     above = policy.model_copy(update={"theta_short": 0.45})
-    learned = learn(above, past(market, decisions), decisions, np.array([0.2, 0.8]))
+    learned = learnt(above, market, decisions)
     assert isinstance(learned.fitted, Thresholds) and learned.fitted.short == 0.45
     assert learned.fitted.long >= 0.55 and learned.tried < 4
     touching = above.model_copy(update={"hysteresis": 0.0, "theta_short": 0.999})
-    assert learn(touching, past(market, decisions), decisions, np.array([0.2, 0.8])).fitted == Thresholds(
-        float(np.nextafter(0.999, 1.0)), 0.999
-    )
-    both = learn(policy, past(market, decisions), decisions, np.array([0.2, 0.8]))
+    assert learnt(touching, market, decisions).fitted == Thresholds(float(np.nextafter(0.999, 1.0)), 0.999)
+    both = learnt(policy, market, decisions)
     # Also where never leaving is the best of the long side alone, the short side is tried.
     assert both.tried == 8 and isinstance(both.fitted, Thresholds)
     assert both.fitted.short == NEVER_SHORT or both.fitted.long >= least_long(both.fitted.short, 0.05)
     # No score is above 1, so with this hysteresis no short side leaves a long one that can be reached.
     wide = policy.model_copy(update={"hysteresis": 0.6})
-    apart = learn(wide, past(market, decisions), decisions, np.array([0.2, 0.8])).fitted
+    apart = learnt(wide, market, decisions).fitted
     assert isinstance(apart, Thresholds) and apart.short == NEVER_SHORT and apart.long <= 1.0
     fixed = policy.model_copy(update={"theta": 0.5})
-    assert (
-        learn(fixed, past(market, decisions), decisions, np.array([0.2, 0.8])).tried == 2
-    )  # only 1/6 of the three leaves room
+    assert learnt(fixed, market, decisions).tried == 2  # only 1/6 of the three leaves room

@@ -68,6 +68,36 @@ def test_a_run_without_a_backtest_says_nothing_of_one() -> None:
     assert backtest_sentences("outputs/runs/x", CONFIG, {"backtest/pnl": None}) == []
 
 
+RIVALS: dict[str, float | None] = {
+    **METRICS,
+    "gate/verdict": 0,
+    "fallback/backtest/pnl": -200_000.0,
+    "fallback/backtest/alpha": 184_031.0,
+    "fallback/backtest/alpha_daily": 92_015.5,
+    "fallback/backtest/theta": 0.75,
+    "fallback/backtest/valid/alpha": 5_000.0,
+    "fallback/backtest/random/beaten": 0.55,
+}
+
+
+def test_each_model_that_was_traded_has_its_own_row_and_sentence() -> None:
+    rows = [line.split() for line in printed(RIVALS).splitlines()]
+    assert ["rejected", "model", "-109,480", "+274,551", "114,683", "–", "1.50"] in rows
+    assert ["fallback", "-200,000", "+184,031", "–", "–", "–"] in rows
+    assert not any(row[:1] == ["strategy"] for row in rows)
+    first, *said = backtest_sentences("outputs/runs/x", CONFIG, RIVALS)
+    assert "is of the rejected model; the fallback traded the same instants at the same costs" in first
+    (fallback,) = (one for one in said if one.startswith("Fallback: "))
+    assert "long from a score of 0.7500 earned most of the grid, alpha +5,000 JPY" in fallback
+    assert "Alpha against holding 10 ETH: +184,031 JPY" in fallback and "55% earn less" in fallback
+    # Where the gate rejected nothing, refits stand beside the model that stayed.
+    refits = {key.replace("fallback/", "refit/"): of for key, of in RIVALS.items() if key != "gate/verdict"}
+    assert "model that stayed" in printed(refits) and "refits" in printed(refits)
+    assert not any(
+        "Fallback" in one or "traded the same" in one for one in backtest_sentences("x", CONFIG, METRICS)
+    )
+
+
 def test_the_table_has_the_controls_and_the_split() -> None:
     text = printed(METRICS)
     assert "backtest, JPY" in text

@@ -39,11 +39,11 @@ from atc.config.trading import Policy
 from atc.protocol.sealed_holdout import Parts
 
 def misuse(policy: Policy, market: Market, past: PastMarket, valid: Decisions, parts: Parts) -> None:
-    learn(policy, past, valid, np.zeros(2))
+    learn(policy, past, {"model": valid}, np.zeros(2))
     holdout = parts.holdout
-    learn(policy, market, valid, np.zeros(2))
-    learn(policy, past, holdout, np.zeros(2))
-    learn(policy, past, valid, holdout)
+    learn(policy, market, {"model": valid}, np.zeros(2))
+    learn(policy, past, {"model": holdout}, np.zeros(2))
+    learn(policy, past, {"model": valid}, holdout)
     past.trade(holdout)
 """
 
@@ -83,7 +83,7 @@ def test_what_learns_trades_on_nothing_that_comes_later(tmp_path: Path) -> None:
     past = market.before(2_000)
     policy = ThresholdPolicy(kind="threshold")
     with pytest.raises(SealBrokenError, match=r"a session until 2001 ns.*ends at 2000 ns"):
-        learn(policy, past, decisions, np.array([0.1, 0.9]))
+        learn(policy, past, {"model": decisions}, np.array([0.1, 0.9]))
     one = Session((1_000, 2_001), times, {}, [Strategy(BENCHMARK, BENCHMARK)])
     with pytest.raises(SealBrokenError):
         past.trade(one)

@@ -13,7 +13,7 @@ from atc.config.labels import THREE_CLASSES
 from atc.config.problems import ConfigError
 from atc.config.trading import ClassPolicy, ConfidencePolicy, ThresholdPolicy
 from atc.labels.definitions import fit_label
-from atc.tasks.trading import borrowed_notes
+from atc.tasks.trading_notes import borrowed_notes
 
 
 def test_the_ten_eth_experiment_is_the_default() -> None:

@@ -105,6 +105,18 @@ def test_the_control_and_the_paths_speak_of_each_head() -> None:
     assert "Its test AUC, 0.6000, holds" in fold_sentences(alone, [])[0]
 
 
+def test_the_verdict_says_what_both_models_earn() -> None:
+    found: dict[str, float | None] = {
+        "gate/verdict": 0,
+        "fallback/valid/auc": 0.6,
+        "fallback/holdout/auc": 0.6,
+    }
+    assert "Traded" not in fold_sentences(found, [])[0]
+    found |= {"backtest/alpha": -1_234.0, "fallback/backtest/alpha": 5_678.0}
+    (told,) = fold_sentences(found, [])
+    assert told.endswith("Traded, the fallback has alpha +5,678 and the rejected model -1,234.")
+
+
 def test_a_fallback_is_told_head_by_head() -> None:
     def said(*ends: str) -> str:
         found: dict[str, float | None] = {"gate/verdict": 0, "fallback/holdout/auc": None}

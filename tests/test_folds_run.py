@@ -102,6 +102,35 @@ def test_a_rejected_model_stays_what_it_is_and_its_fallback_stands_beside_it(
     assert alone.metrics["holdout/auc"] == pytest.approx(figures["fallback/holdout/auc"], abs=1e-12)
 
 
+TRADED = (
+    *("+experiment=gbdt_36feat", *TREES, "protocol=walk_forward", "protocol.folds=3", "refit=rolling"),
+    *("refit.every_days=1", "refit.window_days=2", "protocol.gate.max_half_width=0.9"),
+    *("protocol.gate.max_gap=0.0001", "backtest.enabled=true", "backtest.oracle_path=false"),
+    *("backtest.random_draws=2", "backtest.sensitivity.fee_bps=[]", "backtest.capacity=[]", "policy.grid=5"),
+)
+
+
+def test_what_stands_beside_the_named_model_is_traded_too(outputs: Path) -> None:
+    """The fallback earns what its model earns in a run of its own, at the same instants and costs."""
+    found = made(outputs, *TRADED)
+    figures = found.metrics
+    assert figures["gate/verdict"] == 0
+    own = [word for word in TRADED if word.startswith(("backtest.", "policy."))]
+    alone = made(outputs, "+experiment=logistic_36feat", *own).metrics
+    for key in ("theta", "valid/alpha", "pnl", "alpha", "orders", "fills", "alpha_daily", "time_long"):
+        assert figures[f"fallback/backtest/{key}"] == alone[f"backtest/{key}"], key
+    orders = pl.read_parquet(found.folder / "orders.parquet")
+    scores = found.predictions.filter(split="holdout")
+    for name, column in (("strategy", "p_hold"), ("fallback", "fallback_p_hold"), ("refit", "refit_p_hold")):
+        mine = orders.filter(strategy=name).join(scores, on=["ts_recv", "ev_seq"], how="left")
+        assert mine.height and mine["score"].to_list() == mine[column].to_list()
+    assert {"fallback", "refit"} <= set(pl.read_parquet(found.folder / "equity.parquet").columns)
+    assert figures["refit/backtest/theta"] is not None
+    sealed = made(outputs, *TRADED, "protocol.sealed=true").metrics
+    for name in ("", "fallback/", "refit/"):
+        assert figures[f"{name}backtest/alpha"] is not None and sealed[f"{name}backtest/alpha"] is None
+
+
 def test_the_summary_says_which_model_it_speaks_of(
     walked: OpenedRun, capsys: pytest.CaptureFixture[str]
 ) -> None:

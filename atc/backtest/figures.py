@@ -89,19 +89,42 @@ def edge_of(strategy: Mapping[str, Any], benchmark: Mapping[str, Any]) -> Edge:
 def figures_of(
     walked: Walked, facts: InstrumentFacts, evaluation: Evaluation, *, horizon_ns: int, seed: int
 ) -> Figures:
-    """Everything under `backtest/` but what the policy learned."""
+    """Everything under `backtest/` but what the policy learned; of each rival, by its name in front, what is
+    its own.
+    """
+    terms = _Terms(facts, evaluation, horizon_ns, seed)
+    money, bench = walked.traded.units.money, walked.traded.of(ALWAYS_HOLD)
+    found = _of_strategy(walked, STRATEGY, terms)
+    found |= {f"backtest/always_hold/{part}": money(value) for part, value in vars(Split.of(bench)).items()}
+    found |= _controls(walked)
+    for name in walked.rivals:
+        found |= {f"{name}/{key}": value for key, value in _of_strategy(walked, name, terms).items()}
+    return found
+
+
+@dataclass(frozen=True)
+class _Terms:
+    """What intervals are made with."""
+
+    facts: InstrumentFacts
+    evaluation: Evaluation
+    horizon_ns: int
+    seed: int
+
+
+def _of_strategy(walked: Walked, strategy: str, terms: _Terms) -> Figures:
+    """Of the strategy of one model; the keys are those of the named one."""
     traded, money = walked.traded, walked.traded.units.money
-    mine, bench = traded.of(STRATEGY), traded.of(ALWAYS_HOLD)
+    mine, bench = traded.of(strategy), traded.of(ALWAYS_HOLD)
     found: Figures = {
         "backtest/pnl": money(mine["equity"]),
         "backtest/alpha": money(mine["equity"] - bench["equity"]),
     }
-    found |= _paths(walked, facts, evaluation, horizon_ns=horizon_ns, seed=seed)
-    found |= _trading(traded)
+    found |= _paths(walked, strategy, terms)
+    found |= _trading(traded, strategy)
     for prefix, split in (
         ("backtest", Split.of(mine)),
         ("backtest/alpha", Split.of(mine).minus(Split.of(bench))),
-        ("backtest/always_hold", Split.of(bench)),
     ):
         found |= {f"{prefix}/{part}": money(value) for part, value in vars(split).items()}
     edge = edge_of(mine, bench)
@@ -111,7 +134,7 @@ def figures_of(
         "backtest/breakeven_cost_bps": edge.breakeven,
         "backtest/cost_bps": _cost_bps(mine, bench),
     }
-    return found | _controls(walked)
+    return found | _against_chance(walked, strategy)
 
 
 def _cost_bps(mine: Mapping[str, Any], bench: Mapping[str, Any]) -> float | None:
@@ -134,18 +157,22 @@ def daily(traded: Traded, strategy: str) -> NDArray[np.float64]:
     return gained
 
 
-def _paths(
-    walked: Walked, facts: InstrumentFacts, evaluation: Evaluation, *, horizon_ns: int, seed: int
-) -> Figures:
+def _paths(walked: Walked, strategy: str, terms: _Terms) -> Figures:
     """Figures of days and of curves."""
-    traded = walked.traded
+    traded, evaluation = walked.traded, terms.evaluation
     money = traded.units.money
-    mine, bench = daily(traded, STRATEGY), daily(traded, ALWAYS_HOLD)
+    mine, bench = daily(traded, strategy), daily(traded, ALWAYS_HOLD)
     alpha = mine - bench
-    times, equity = curve_of(traded, STRATEGY)
+    times, equity = curve_of(traded, strategy)
     _, held = curve_of(traded, ALWAYS_HOLD)
     gained = np.diff(equity - held, prepend=0)
-    blocks = gain_blocks(times, traded.span, facts, horizon_ns=horizon_ns, min_blocks=evaluation.min_blocks)
+    blocks = gain_blocks(
+        times,
+        traded.span,
+        terms.facts,
+        horizon_ns=terms.horizon_ns,
+        min_blocks=evaluation.min_blocks,
+    )
     length = (traded.span[1] - traded.span[0]) / DAY_NS
     interval = mean_interval(
         gained,
@@ -153,7 +180,7 @@ def _paths(
         length * traded.units.per_quote,
         resamples=evaluation.resamples,
         confidence=evaluation.confidence,
-        seed=seed,
+        seed=terms.seed,
     )
     return {
         "backtest/days": len(alpha),
@@ -163,8 +190,8 @@ def _paths(
         "backtest/alpha_daily/blocks": blocks.count,
         "backtest/sharpe": sharpe(mine),
         "backtest/alpha_sharpe": sharpe(alpha),
-        "backtest/drawdown": money(traded.drawdown(STRATEGY)),
-        "backtest/alpha_drawdown": money(traded.drawdown(STRATEGY, ALWAYS_HOLD)),
+        "backtest/drawdown": money(traded.drawdown(strategy)),
+        "backtest/alpha_drawdown": money(traded.drawdown(strategy, ALWAYS_HOLD)),
     }
 
 
@@ -187,10 +214,10 @@ def curve_of(traded: Traded, strategy: str) -> tuple[NDArray[np.int64], NDArray[
     return times, equity
 
 
-def _trading(traded: Traded) -> Figures:
+def _trading(traded: Traded, strategy: str) -> Figures:
     """Orders, what became of them, and how long each position was held."""
-    mine, units = traded.of(STRATEGY), traded.units
-    orders = traded.orders.filter(pl.col("strategy") == STRATEGY)
+    mine, units = traded.of(strategy), traded.units
+    orders = traded.orders.filter(pl.col("strategy") == strategy)
     span = traded.span[1] - traded.span[0]
     return {
         "backtest/orders": mine["submissions"],
@@ -246,20 +273,29 @@ def _filled(orders: pl.DataFrame) -> pl.DataFrame:
 
 
 def _controls(walked: Walked) -> Figures:
+    """Those that stand beside every strategy."""
     traded, money = walked.traded, walked.traded.units.money
-    mine, bench = traded.of(STRATEGY)["equity"], traded.of(ALWAYS_HOLD)["equity"]
+    bench = traded.of(ALWAYS_HOLD)["equity"]
     best = traded.of(ORACLE_PATH)["equity"] if traded.has(ORACLE_PATH) else None
     found: Figures = {"backtest/always_hold/pnl": money(bench)}
     for name, equity in ((FLAT, traded.of(FLAT)["equity"]), (ORACLE_PATH, best)):
         found[f"backtest/{name}/pnl"] = None if equity is None else money(equity)
         found[f"backtest/{name}/alpha"] = None if equity is None else money(equity - bench)
-    draws = [int(traded.of(name)["equity"]) for name in walked.draws]
+    return found
+
+
+def _against_chance(walked: Walked, strategy: str) -> Figures:
+    """A strategy beside its own wishes at random times, and what it takes of the best path."""
+    traded, money = walked.traded, walked.traded.units.money
+    mine, bench = traded.of(strategy)["equity"], traded.of(ALWAYS_HOLD)["equity"]
+    best = traded.of(ORACLE_PATH)["equity"] if traded.has(ORACLE_PATH) else None
+    rows = [traded.of(name) for name in walked.draws_of(strategy)]
+    draws = [int(row["equity"]) for row in rows]
     known = best is not None and best > bench
-    found |= {
+    return {
         "backtest/random/pnl": money(sum(draws)) / len(draws),
         "backtest/random/alpha": money(sum(draws) - len(draws) * bench) / len(draws),
-        "backtest/random/fills": sum(traded.of(name)["fills"] for name in walked.draws) / len(draws),
+        "backtest/random/fills": sum(row["fills"] for row in rows) / len(draws),
         "backtest/random/beaten": sum((draw < mine) + (draw <= mine) for draw in draws) / (2 * len(draws)),
         "backtest/oracle_path/captured": (mine - bench) / (best - bench) if known else None,
     }
-    return found

@@ -48,6 +48,15 @@ class Riders:
 
 
 @dataclass(frozen=True)
+class Rival:
+    """Another model beside the named one: the same instants, its own scores and wishes."""
+
+    decisions: Decisions
+    wished: NDArray[np.float64]
+    """(n,) the positions that its policy wishes."""
+
+
+@dataclass(frozen=True)
 class Walked:
     """The holdout, traded."""
 
@@ -58,6 +67,14 @@ class Walked:
     cells: tuple[Cell, ...]
     sizes: tuple[Size, ...]
     decisions: Decisions
+    rivals: Mapping[str, Rival] = field(default_factory=dict)
+    """By name of their strategy."""
+
+    def draws_of(self, strategy: str) -> tuple[str, ...]:
+        """Names of the random draws of the strategy or of a rival."""
+        if strategy == STRATEGY:
+            return self.draws
+        return tuple(random_name(number, strategy) for number in range(len(self.draws)))
 
 
 def walk(
@@ -67,12 +84,14 @@ def walk(
     config: Backtest,
     *,
     seed: int,
+    rivals: Mapping[str, Rival] | None = None,
     riders: Riders | None = None,
     progress: Callable[[float], object] = lambda _: None,
 ) -> Walked:
-    """Trades the wished positions (n,) of a policy, everything that they are compared with, and the riders;
-    `progress` is told the share that is done.
+    """Trades the wished positions (n,) of a policy, everything that they are compared with, its rivals by
+    name with their own random draws, and the riders; `progress` is told the share that is done.
     """
+    rivals = rivals or {}
     cells, sizes = _cells(config), _sizes(config, market)
     mine = target_lots(wished, market.size_lots)
     chance = random_targets(mine, draws=config.random_draws, seed=seed)
@@ -98,10 +117,15 @@ def walk(
             Strategy(size.strategy, size.strategy, size_lots=size.lots, log=True),
             Strategy(size.benchmark, BENCHMARK, size_lots=size.lots),
         ]
+    for name, rival in rivals.items():
+        lots = target_lots(rival.wished, market.size_lots)
+        drawn = random_targets(lots, draws=config.random_draws, seed=seed, of=name)
+        targets |= {name: lots, **drawn}
+        strategies += [Strategy(name, name, log=True, curve=True), *(Strategy(one, one) for one in drawn)]
     if riders is not None:
         targets |= riders.targets
         strategies += riders.strategies
-    drawdowns = ((STRATEGY, None), (STRATEGY, ALWAYS_HOLD))
+    drawdowns = [(name, against) for name in (STRATEGY, *rivals) for against in (None, ALWAYS_HOLD)]
     session = Session(
         decisions.span,
         decisions.ts_close,
@@ -112,7 +136,7 @@ def walk(
         oracle_memory_mib=config.oracle_memory_mib,
         drawdowns=drawdowns,
     )
-    return Walked(trade(market, session, progress), tuple(chance), cells, sizes, decisions)
+    return Walked(trade(market, session, progress), tuple(chance), cells, sizes, decisions, rivals)
 
 
 def _cells(config: Backtest) -> tuple[Cell, ...]:

@@ -49,9 +49,14 @@ def _orders(walked: Walked) -> pl.DataFrame:
             "ts_recv": decisions.ts_recv,
             "ev_seq": decisions.ev_seq,
             "score": decisions.score,
+            **{_score_of(name): rival.decisions.score for name, rival in walked.rivals.items()},
         }
     )
-    names = (STRATEGY, ALWAYS_HOLD, FLAT, ORACLE_PATH, random_name(0))
+    # A rival decides by its own score.
+    score = pl.col("score")
+    for name in walked.rivals:
+        score = pl.when(strategy=name).then(_score_of(name)).otherwise(score)
+    names = (STRATEGY, ALWAYS_HOLD, FLAT, ORACLE_PATH, random_name(0), *walked.rivals)
     orders = _with_fills(walked.traded).filter(pl.col("strategy").is_in(names))
     money = [
         (pl.col(name) / walked.traded.units.per_quote).alias(name)
@@ -62,10 +67,15 @@ def _orders(walked: Walked) -> pl.DataFrame:
             pl.col("decision").cast(pl.Int64), pl.col("strategy").replace(random_name(0), RANDOM)
         )
         .join(known, on="decision", how="left", maintain_order="left")
-        .with_columns(money)
+        .with_columns(*money, score.alias("score"))
+        .drop(map(_score_of, walked.rivals))
         .rename(_UNITS)
         .select("strategy", "decision", *_ROW, pl.exclude(["strategy", "decision", *_ROW]))
     )
+
+
+def _score_of(rival: str) -> str:
+    return f"score_of_{rival}"
 
 
 def _with_fills(traded: Traded) -> pl.DataFrame:
@@ -78,10 +88,11 @@ def _with_fills(traded: Traded) -> pl.DataFrame:
 
 
 def _equity(walked: Walked) -> pl.DataFrame:
-    """Equity of the policy and its controls at each point of the curve, quote currency."""
+    """Equity of the policy, its controls and its rivals at each point of the curve, quote currency."""
     traded = walked.traded
     names = {STRATEGY: STRATEGY, ALWAYS_HOLD: ALWAYS_HOLD, FLAT: FLAT, ORACLE_PATH: ORACLE_PATH}
     names[RANDOM] = random_name(0)
+    names |= {name: name for name in walked.rivals}
     curves = {column: curve_of(traded, name) for column, name in names.items() if traded.has(name)}
     money = pl.DataFrame({column: equity for column, (_, equity) in curves.items()})
     money = money.with_columns(alpha=pl.col(STRATEGY) - pl.col(ALWAYS_HOLD))

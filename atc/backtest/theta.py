@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,50 +47,67 @@ class Candidate:
 def learn(
     policy: Policy,
     market: PastMarket,
-    decisions: Decisions,
+    decisions: Mapping[str, Decisions],
     class_shares: NDArray[np.float64],
     progress: Progress = lambda _: None,
-) -> Learned:
-    """Fits `policy` on the decisions of validation; `class_shares`: those of its judged rows. `market` ends
-    where validation does.
+) -> dict[str, Learned]:
+    """Fits `policy` on the decisions of validation, for each model by its own scores alone; `class_shares`:
+    those of its judged rows. `market` ends where validation does. All models decide at the same instants, so
+    they go through the same passes.
     """
     match policy:
         case ClassPolicy() | ConfidencePolicy():
-            return Learned(ClassShares(class_shares))
+            return {model: Learned(ClassShares(class_shares)) for model in decisions}
         case ThresholdPolicy():
             return _thresholds(policy, market, decisions, progress)
 
 
 def _thresholds(
-    policy: ThresholdPolicy, market: PastMarket, decisions: Decisions, progress: Progress
-) -> Learned:
+    policy: ThresholdPolicy, market: PastMarket, decisions: Mapping[str, Decisions], progress: Progress
+) -> dict[str, Learned]:
     """First the long side as if there were no fitted short one, then the short side, which may push the long
     one up where that was fitted: a pass each.
     """
     short = NEVER_SHORT if policy.theta_short is None else policy.theta_short
-    tried, alpha, leaving = 0, None, None
     if policy.theta is not None:
-        long = policy.theta
+        found = {model: Learned(Thresholds(policy.theta, short)) for model in decisions}
     else:
         # From the always-HOLD of the lowest score on, or from all that is not short; that also wins where
         # nothing earns more.
         least = least_long(short, policy.hysteresis)
-        longs = [least, *(theta for theta in grid(policy, decisions) if theta > least)]
-        candidates = [Thresholds(theta, short) for theta in longs]
-        best, leaving = _best(policy, market, decisions, candidates, progress)
-        long, alpha, tried = best.at.long, best.alpha, len(candidates)
+        longs = {
+            model: [Thresholds(theta, short) for theta in (least, *_above(grid(policy, one), least))]
+            for model, one in decisions.items()
+        }
+        found = _best(policy, market, decisions, longs, progress)
     if not policy.short or policy.theta_short is not None:
-        return Learned(Thresholds(long, short), alpha, tried, leaving)
+        return found
+    pairs = {model: _pairs(policy, one, found[model]) for model, one in decisions.items()}
+    sides = _best(policy, market, decisions, pairs, progress)
+    return {model: _joined(found[model], side) for model, side in sides.items()}
+
+
+def _above(thetas: Sequence[float], least: float) -> list[float]:
+    return [theta for theta in thetas if theta > least]
+
+
+def _pairs(policy: ThresholdPolicy, decisions: Decisions, learned: Learned) -> list[Thresholds]:
+    """Never short, and each short side of the grid with the long one that leaves it room."""
+    assert isinstance(learned.fitted, Thresholds)
+    long = learned.fitted.long
     pairs = [(max(long, least_long(theta, policy.hysteresis)), theta) for theta in grid(policy, decisions)]
     # A long side beyond 1 is none: no score reaches it.
     pairs = [pair for pair in pairs if pair[0] <= 1.0]
     if policy.theta is not None:
         pairs = [pair for pair in pairs if pair[0] == long]
-    candidates = [Thresholds(long), *(Thresholds(*pair) for pair in pairs)]
-    best, other = _best(policy, market, decisions, candidates, progress)
-    left = [one for one in (leaving, other) if one is not None]
+    return [Thresholds(long), *(Thresholds(*pair) for pair in pairs)]
+
+
+def _joined(long: Learned, both: Learned) -> Learned:
+    """What both passes said; of those that left the better one, of either."""
+    left = [one for one in (long.leaving, both.leaving) if one is not None]
     leaving = max(left, key=lambda one: one.alpha) if left else None
-    return Learned(best.at, best.alpha, tried + len(candidates), leaving)
+    return Learned(both.fitted, both.alpha, long.tried + both.tried, leaving)
 
 
 def least_long(short: float, hysteresis: float) -> float:
@@ -111,29 +128,41 @@ def grid(policy: ThresholdPolicy, decisions: Decisions) -> list[float]:
 def _best(
     policy: ThresholdPolicy,
     market: PastMarket,
-    decisions: Decisions,
-    candidates: Sequence[Thresholds],
+    decisions: Mapping[str, Decisions],
+    candidates: Mapping[str, Sequence[Thresholds]],
     progress: Progress,
-) -> tuple[Candidate, Candidate | None]:
-    """The candidate with the largest PnL, and of those that traded beyond the benchmark; the first of equals.
-    One pass over the events.
+) -> dict[str, Learned]:
+    """By model the candidate with the largest PnL, and of those that traded beyond the benchmark; the first
+    of equals. One pass over the events.
     """
-    names = [f"theta_{number}" for number in range(len(candidates))]
-    targets = {
-        name: target_lots(positions(policy, decisions, candidate), market.whole.size_lots)
-        for name, candidate in zip(names, candidates, strict=True)
+    tried = {
+        f"{model}_{number}": (model, candidate)
+        for model, of_model in candidates.items()
+        for number, candidate in enumerate(of_model)
     }
-    strategies = [Strategy(BENCHMARK, BENCHMARK), *(Strategy(name, name) for name in names)]
-    traded = market.trade(Session(decisions.span, decisions.ts_close, targets, strategies), progress)
+    targets = {
+        name: target_lots(positions(policy, decisions[model], candidate), market.whole.size_lots)
+        for name, (model, candidate) in tried.items()
+    }
+    strategies = [Strategy(BENCHMARK, BENCHMARK), *(Strategy(name, name) for name in tried)]
+    first = next(iter(decisions.values()))
+    traded = market.trade(Session(first.span, first.ts_close, targets, strategies), progress)
     held = traded.of(BENCHMARK)
-    rows = [traded.of(name) for name in names]
-    found = [
-        Candidate(candidate, traded.units.money(row["equity"] - held["equity"]))
-        for candidate, row in zip(candidates, rows, strict=True)
-    ]
-    left = [one for one, row in zip(found, rows, strict=True) if row["turnover_lots"] > held["turnover_lots"]]
-    # Of equal ones `max` takes the first.
-    return max(found, key=lambda one: one.alpha), max(left, key=lambda one: one.alpha, default=None)
+    found: dict[str, list[Candidate]] = {model: [] for model in candidates}
+    left: dict[str, list[Candidate]] = {model: [] for model in candidates}
+    for name, (model, candidate) in tried.items():
+        row = traded.of(name)
+        one = Candidate(candidate, traded.units.money(row["equity"] - held["equity"]))
+        found[model].append(one)
+        if row["turnover_lots"] > held["turnover_lots"]:
+            left[model].append(one)
+    chosen = {}
+    for model, ones in found.items():
+        # Of equal ones `max` takes the first.
+        best = max(ones, key=lambda one: one.alpha)
+        leaving = max(left[model], key=lambda one: one.alpha, default=None)
+        chosen[model] = Learned(best.at, best.alpha, len(ones), leaving)
+    return chosen
 
 
 def metrics_of(learned: Learned) -> dict[str, float | None]:

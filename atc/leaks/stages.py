@@ -24,6 +24,8 @@ from atc.models.linear import LinearModel
 from atc.models.one_head import AnyOneHead
 from atc.models.per_head import PerHead
 from atc.protocol.dataset import Block
+from atc.tasks.fitting import FALLBACK
+from atc.tasks.refitting import REFIT
 
 R_contra = TypeVar("R_contra", contravariant=True)
 
@@ -197,7 +199,7 @@ def prediction_facts(run: TickRun) -> list[Facts]:
 def threshold_facts(run: TickRun) -> list[Facts]:
     """What the policy learnt on validation."""
     metrics = run.outcome.metrics
-    names = [name for name in _THRESHOLDS if name in metrics]
+    names = [f"{of}{name}" for of in ("", *_RIVALS) for name in _THRESHOLDS if f"{of}{name}" in metrics]
     frame = pl.DataFrame(
         {"name": names, "value": [metrics[name] for name in names]},
         schema={"name": pl.String, "value": pl.Float64},
@@ -223,7 +225,8 @@ def fill_facts(run: TickRun) -> list[Facts]:
     done = orders.filter(pl.col("ts_exec").is_not_null())
     levels = pl.Series("fills", [str(each) for each in done["fills"].to_list()], dtype=pl.String)
     frame = done.select(*_ORDER, *_EXECUTED).with_columns(levels)
-    equity = run.outcome.tables["equity"].select("ts", *_HONEST)
+    equity = run.outcome.tables["equity"]
+    equity = equity.select("ts", *(name for name in _HONEST if name in equity.columns))
     known = [
         np.maximum(times, run.valid_known_ns)
         for times in (done["ts_exec"].to_numpy(), equity["ts"].to_numpy())
@@ -233,7 +236,8 @@ def fill_facts(run: TickRun) -> list[Facts]:
 
 _SCORE = re.compile(r"(^|_)p_[a-z]")
 _THRESHOLDS = ("backtest/theta", "backtest/theta_short", "backtest/valid/alpha")
-_HONEST = ("strategy", "always_hold", "flat")
+_RIVALS = (f"{FALLBACK}/", f"{REFIT}/")
+_HONEST = ("strategy", "always_hold", "flat", FALLBACK, REFIT)
 """The others know the future by design: the oracle's path, and the draws, which move the wishes in time."""
 _ORDER = ("strategy", "ts_decision")
 _DECIDED = (

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from atc.report.sensitivity_lines import sensitivity_sentences, sensitivity_table
 from atc.report.table import DASH, new_table
 from atc.report.verdict import Metrics
 from atc.report.waterfall_lines import waterfall_sentences, waterfall_table
@@ -20,6 +21,8 @@ _CONTROLS = (
     ("random, mean", "random"),
     ("oracle path", "oracle_path"),
 )
+RIVALS = {"fallback": "fallback", "refit": "refits"}
+"""Models that are traded beside the named one, and what they are called."""
 _OUTCOME = "backtest/outcome/"
 _CUT = (
     ("of these cut to the largest order", "backtest/orders/capped"),
@@ -36,23 +39,34 @@ def backtest_tables(config: Mapping[str, object], metrics: Metrics) -> list[Tabl
         _money(config, metrics),
         _split(config, metrics),
         _outcomes(metrics),
+        *sensitivity_table(base_asset(config), quote_currency(config), metrics),
         *waterfall_table(quote_currency(config), metrics),
     ]
+
+
+def strategies(metrics: Metrics) -> list[tuple[str, str]]:
+    """Titles and keys of the strategies, one a model that was traded, the named one first."""
+    rivals = [(RIVALS[name], f"{name}/backtest") for name in RIVALS if f"{name}/backtest/pnl" in metrics]
+    named = "strategy"
+    if rivals:
+        named = "rejected model" if metrics.get("gate/verdict") == 0 else "model that stayed"
+    return [(named, "backtest"), *rivals]
 
 
 def _money(config: Mapping[str, object], metrics: Metrics) -> Table:
     table = new_table(
         f"backtest, {quote_currency(config)}", right=("PnL", "alpha", "drawdown", "Sharpe", "alpha Sharpe")
     )
-    table.add_row(
-        "strategy",
-        _money_cell(metrics, "backtest/pnl"),
-        _money_cell(metrics, "backtest/alpha", "+"),
-        _money_cell(metrics, "backtest/drawdown"),
-        _ratio(metrics, "backtest/sharpe"),
-        _ratio(metrics, "backtest/alpha_sharpe"),
-        end_section=True,
-    )
+    for title, prefix in strategies(metrics):
+        table.add_row(
+            title,
+            _money_cell(metrics, f"{prefix}/pnl"),
+            _money_cell(metrics, f"{prefix}/alpha", "+"),
+            _money_cell(metrics, f"{prefix}/drawdown"),
+            _ratio(metrics, f"{prefix}/sharpe"),
+            _ratio(metrics, f"{prefix}/alpha_sharpe"),
+        )
+    table.rows[-1].end_section = True
     for title, name in _CONTROLS:
         alpha = "0" if name == "always_hold" else _money_cell(metrics, f"backtest/{name}/alpha", "+")
         table.add_row(title, _money_cell(metrics, f"backtest/{name}/pnl"), alpha, "", "", "")
@@ -61,8 +75,10 @@ def _money(config: Mapping[str, object], metrics: Metrics) -> Table:
 
 def _split(config: Mapping[str, object], metrics: Metrics) -> Table:
     table = new_table(f"from, {quote_currency(config)}", right=[title for title, _ in _PARTS])
+    mine, *others = strategies(metrics)
     for title, prefix, sign in (
-        ("strategy", "backtest", ""),
+        (*mine, ""),
+        *((other, prefix, "") for other, prefix in others),
         ("always HOLD", "backtest/always_hold", ""),
         ("alpha", "backtest/alpha", "+"),
     ):
@@ -72,7 +88,7 @@ def _split(config: Mapping[str, object], metrics: Metrics) -> Table:
 
 def _outcomes(metrics: Metrics) -> Table:
     """What became of the orders, and which of them were cut; all that occurred."""
-    table = new_table("orders of the strategy", right=("orders",))
+    table = new_table(f"orders of the {strategies(metrics)[0][0]}", right=("orders",))
     found = {key.rpartition("/")[2]: n for key, n in metrics.items() if key.startswith(_OUTCOME) and n}
     for outcome, count in sorted(found.items(), key=lambda one: -one[1]):
         table.add_row(outcome.replace("_", " "), f"{count:,.0f}")
@@ -90,17 +106,47 @@ def backtest_sentences(folder: str, config: Mapping[str, object], metrics: Metri
         return []
     if metrics.get("backtest/fills") == 0:
         return [_nothing_filled(folder, metrics)]
+    rivals = rival_sentences(config, metrics)
     return [
+        *([_whose(metrics)] if rivals else []),
         *_learned(config, metrics),
         _alpha(config, metrics),
         *_staying_out(config, metrics),
         _trades(config, metrics),
         _costs(metrics),
         _chance(config, metrics),
+        *sensitivity_sentences(base_asset(config), metrics),
+        *rivals,
         *waterfall_sentences(folder, metrics),
         f"Equity curve: {folder}/equity.parquet, beside always HOLD, flat, random and the oracle path; every "
         "order: orders.parquet",
     ]
+
+
+def _whose(metrics: Metrics) -> str:
+    """Which model the sentences and tables that name none speak of."""
+    (named, _), *others = strategies(metrics)
+    others_said = " and ".join(f"the {title}" for title, _ in others)
+    return (
+        f"What follows, and every table without a name of a model, is of the {named}; {others_said} "
+        "traded the same instants at the same costs, with thresholds of their own scores on validation."
+    )
+
+
+def rival_sentences(config: Mapping[str, object], metrics: Metrics) -> list[str]:
+    """On each model that was traded beside the named one: what it learned, its alpha, what it takes."""
+    said = []
+    for title, prefix in strategies(metrics)[1:]:
+        own = {
+            key.removeprefix(prefix.removesuffix("backtest")): of
+            for key, of in metrics.items()
+            if key.startswith(prefix)
+        }
+        own["backtest/flat/alpha"] = metrics.get("backtest/flat/alpha")
+        own["backtest/oracle_path/pnl"] = metrics.get("backtest/oracle_path/pnl")
+        told = [*_learned(config, own), _alpha(config, own), *_staying_out(config, own), _costs(own)]
+        said.append(f"{title.capitalize()}: {' '.join([*told, _chance(config, own)])}")
+    return said
 
 
 def _nothing_filled(folder: str, metrics: Metrics) -> str:

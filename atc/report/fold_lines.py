@@ -88,12 +88,20 @@ def fold_sentences(metrics: Metrics, notes: Sequence[str]) -> list[str]:
     if metrics.get("gate/verdict") == 0:
         sentences.append(
             "All figures but fallback/… are of the rejected model. The fallback's: "
-            f"{'; '.join(_fallback(metrics))}; its model is model/fallback."
+            f"{'; '.join(_fallback(metrics))}; its model is model/fallback.{_traded(metrics)}"
         )
     if metrics.get("paths/count"):
         told = _by_head(metrics, "paths/auc", ("/min", "/max", "/mean"), "{} … {}, mean {}", "; ")
         sentences.append(f"{metrics['paths/count']} whole paths through the train window: AUC {told}.")
     return [*sentences, *_refit(metrics)]
+
+
+def _traded(metrics: Metrics) -> str:
+    """What both models earn over always HOLD, where they were traded."""
+    own, rejected = metrics.get("fallback/backtest/alpha"), metrics.get("backtest/alpha")
+    if own is None or rejected is None:
+        return ""
+    return f" Traded, the fallback has alpha {own:+,.0f} and the rejected model {rejected:+,.0f}."
 
 
 def _fallback(metrics: Metrics) -> list[str]:

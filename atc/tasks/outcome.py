@@ -19,16 +19,17 @@ from atc.tasks.heads import heads_of
 from atc.tasks.loaded import Loaded, balance_of, row_notes
 from atc.tasks.market_data import MarketData
 from atc.tasks.predictions import Decided, Judged, predictions_of
-from atc.tasks.refitting import REFIT, ageing
+from atc.tasks.refitting import REFIT, ageing, refitted
 from atc.tasks.tables import Places, further_figures
-from atc.tasks.trading import learn_policy, trades_of
+from atc.tasks.trading import learn_policies, trades_of
 
 
 def outcome_of(config: RunConfig, market: MarketData, loaded: Loaded, fitted: Fitted, desk: Desk) -> Outcome:
     """Scores all three models, compares them on the holdout and trades there, unless the run is sealed."""
     heads = heads_of(config, loaded)
     # Before the holdout opens, which stays closed meanwhile.
-    policy = learn_policy(config, market, loaded, heads, fitted.by_name[MODEL], desk)
+    young = refitted(config, loaded, fitted, split="valid", rows=loaded.train_range, desk=desk)
+    policies = learn_policies(config, market, loaded, heads, fitted, young, desk)
     with desk.stage("evaluate"):
         train = loaded.parts.train
         sealed = loaded.parts.holdout
@@ -50,11 +51,15 @@ def outcome_of(config: RunConfig, market: MarketData, loaded: Loaded, fitted: Fi
         further = further_figures(config, heads, train=train, places=places, scores=scores, raw=raw)
         of_folds = figures_of(config, loaded, fitted.folds)
     by_named = scores[MODEL]
-    further = further.plus(trades_of(config, market, loaded, heads, places, by_named.holdout, policy, desk))
-    judged = {"valid": (places.valid, by_named.valid, loaded.train_range)}
+    judged = {"valid": (places.valid, by_named.valid, young)}
     if holdout is not None and by_named.holdout is not None:
-        judged["holdout"] = (holdout, by_named.holdout, everything)
-    aged = ageing(config, loaded, fitted, heads=heads, judged=judged, desk=desk)
+        late = refitted(config, loaded, fitted, split="holdout", rows=everything, desk=desk)
+        judged["holdout"] = (holdout, by_named.holdout, late)
+    aged = ageing(config, loaded, heads=heads, judged=judged)
+    traded = {name: one.holdout for name, one in scores.items() if one.holdout is not None}
+    if "holdout" in aged.scores:
+        traded[REFIT] = aged.scores["holdout"]
+    further = further.plus(trades_of(config, market, loaded, heads, places, traded, policies, desk))
     named = fitted.by_name[MODEL].report
     warnings = {**warnings_of(config.protocol), **config.label.warnings}
     decided = [*(one.decided for one in fitted.folds), Decided.of("valid", places.valid, scores, raw)]

@@ -46,6 +46,22 @@ class Refitted:
     """Times at which too few rows were known: the model before went on."""
 
 
+def refitted(
+    config: RunConfig, loaded: Loaded, fitted: Fitted, *, split: str, rows: Dataset | None, desk: Desk
+) -> Refitted | None:
+    """The scores of `split` by models kept young; None where the run has no refits. `rows`: those up to its
+    end.
+    """
+    if isinstance(config.refit, Never) or rows is None:
+        return None
+    spans = {
+        "valid": (loaded.split.valid_start_ns, loaded.spans.train[1]),
+        "holdout": loaded.spans.holdout,
+    }
+    with desk.stage(f"refit {split}"):
+        return refit_through(config, loaded, fitted.by_name[MODEL], rows, judged=spans[split], desk=desk)
+
+
 def refit_through(
     config: RunConfig, loaded: Loaded, named: FittedModel, rows: Dataset, *, judged: Span, desk: Desk
 ) -> Refitted:
@@ -130,28 +146,20 @@ class Ageing:
 def ageing(
     config: RunConfig,
     loaded: Loaded,
-    fitted: Fitted,
     *,
     heads: tuple[Head, ...],
-    judged: Mapping[str, tuple[Judged, Matrix, Dataset | None]],
-    desk: Desk,
+    judged: Mapping[str, tuple[Judged, Matrix, Refitted | None]],
 ) -> Ageing:
-    """`judged`, by split: its rows, the named model's scores of them, and the rows up to its end."""
+    """`judged`, by split: its rows, the named model's scores of them, and those of refits."""
     figures: Metrics = {}
     tables: list[pl.DataFrame] = []
     scores: dict[str, Matrix] = {}
     notes: list[str] = []
-    spans = {
-        "valid": (loaded.split.valid_start_ns, loaded.spans.train[1]),
-        "holdout": loaded.spans.holdout,
-    }
-    for split, (place, by_named, rows) in judged.items():
+    for split, (place, by_named, found) in judged.items():
         born = np.full(place.rows.n_rows, loaded.split.valid_start_ns, dtype=np.int64)
         tables += _ages(split, MODEL, place, heads=heads, scores=by_named, fitted_ns=born)
-        if isinstance(config.refit, Never) or rows is None:
+        if found is None:
             continue
-        with desk.stage(f"refit {split}"):
-            found = refit_through(config, loaded, fitted.by_name[MODEL], rows, judged=spans[split], desk=desk)
         scores[split] = found.scores
         tables += _ages(split, REFIT, place, heads=heads, scores=found.scores, fitted_ns=found.fitted_ns)
         figures |= _figures(config, split, place, heads=heads, by_named=by_named, found=found)

@@ -6,6 +6,7 @@ policy of every run trades, sealed or not: the track record by which trials are 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,9 +14,10 @@ import polars as pl
 from numpy.typing import NDArray
 
 from atc.backtest.decisions import Decisions, decisions_of
-from atc.backtest.engine import ORACLE_PATH, Market
+from atc.backtest.engine import Market
 from atc.backtest.figures import figures_of
-from atc.backtest.holdout import Walked, walk
+from atc.backtest.headline import headline_figures
+from atc.backtest.holdout import Rival, walk
 from atc.backtest.policy import Thresholds, can_short, positions
 from atc.backtest.tables import equity_series, tables_of
 from atc.backtest.theta import Learned, learn, metrics_of
@@ -23,16 +25,19 @@ from atc.backtest.validation import TABLE, validation_equity
 from atc.backtest.waterfall import Plan, plan_of
 from atc.backtest.waterfall import Scored as Ranked
 from atc.backtest.waterfall_tables import waterfall_figures, waterfall_table
-from atc.config.cost import other_market
-from atc.config.schema import InstrumentFacts, RunConfig, SimulatedData
+from atc.config.refit import Never
+from atc.config.schema import RunConfig, SimulatedData
 from atc.evaluation.head import Head
+from atc.evaluation.report import MODEL
 from atc.protocol.sealed_holdout import fit_in_progress
 from atc.tasks.base import Desk, Series
-from atc.tasks.fitting import FittedModel
+from atc.tasks.fitting import FALLBACK, Fitted
 from atc.tasks.loaded import Loaded
 from atc.tasks.market_data import MarketData
 from atc.tasks.predictions import Judged
+from atc.tasks.refitting import REFIT, Refitted
 from atc.tasks.tables import Further, Places
+from atc.tasks.trading_notes import borrowed_notes, calendar_notes, oracle_notes
 from atc.tasks.truth_scores import truth_scores
 
 SECOND_NS = 1_000_000_000
@@ -61,47 +66,67 @@ def why_not(config: RunConfig, heads: tuple[Head, ...], *, sealed: bool) -> str 
 
 @dataclass(frozen=True)
 class FittedPolicy:
-    """What a policy learned, and of what."""
+    """What a policy learned of the scores of one model, and of what."""
 
     learned: Learned
     valid: Decisions
     """Those of validation."""
-    equity: pl.DataFrame
-    """What it earned there, see `validation_equity`."""
+    equity: pl.DataFrame | None
+    """What it earned there, see `validation_equity`; of the named model alone."""
+
+    def tables(self) -> dict[str, pl.DataFrame]:
+        """For the run folder."""
+        return {} if self.equity is None else {TABLE: self.equity}
 
 
-def learn_policy(  # noqa: PLR0917  # all of them are different things
+def traded_models(config: RunConfig, fitted: Fitted) -> tuple[str, ...]:
+    """The named model; beside it the fallback of a rejected one, and the refits where there are any."""
+    fallback = (FALLBACK,) if FALLBACK in fitted.by_name else ()
+    return (MODEL, *fallback, *(() if isinstance(config.refit, Never) else (REFIT,)))
+
+
+def learn_policies(  # noqa: PLR0917  # all of them are different things
     config: RunConfig,
     data: MarketData,
     loaded: Loaded,
     heads: tuple[Head, ...],
-    named: FittedModel,
+    fitted: Fitted,
+    young: Refitted | None,
     desk: Desk,
-) -> FittedPolicy | None:
-    """What the policy learns from the scores of the named model on validation, and earns there; no holdout
-    opens meanwhile. None where no backtest was asked for, or the label has none.
+) -> dict[str, FittedPolicy | None]:
+    """By model that is traded, what its policy learns from its own scores on validation, and what that of the
+    named model earns there; no holdout opens meanwhile. None where no backtest was asked for, or the label
+    has none. `young`: scores of validation by refits.
 
     Raises DataError where the scores do not cover the span, UsageError for costs without a row for a date.
     """
+    models = traded_models(config, fitted)
     if why_not(config, heads, sealed=False) is not None:
-        return None
+        return dict.fromkeys(models)
     number = _traded_head(config, heads)
     head, place = heads[number], Judged(loaded.valid, loaded.valid_judged)
     span = (loaded.split.valid_start_ns, loaded.spans.train[1])
     with fit_in_progress(), desk.stage("policy"), desk.bar("policy", 1.0, "passes") as bar:
-        scores = head.own(named.scores(place.rows))
-        decisions = _decisions(config, place, scores, span, len(loaded.split.valid_decisions))
+        scores = {name: fitted.by_name[name].scores(place.rows) for name in models if name != REFIT}
+        scores |= {} if young is None else {REFIT: young.scores}
+        decisions = {
+            name: _decisions(config, place, head.own(of), span, len(loaded.split.valid_decisions))
+            for name, of in scores.items()
+        }
         market = _market(config, data).before(span[1])
         learned = learn(config.policy, market, decisions, _shares(place, head, number), bar.update)
         equity = validation_equity(
             market,
             config.policy,
-            decisions,
-            learned.fitted,
+            decisions[MODEL],
+            learned[MODEL].fitted,
             curve_s=config.backtest.curve_s,
             progress=bar.update,
         )
-    return FittedPolicy(learned, decisions, equity)
+    return {
+        name: FittedPolicy(learned[name], one, equity if name == MODEL else None)
+        for name, one in decisions.items()
+    }
 
 
 def trades_of(  # noqa: PLR0917  # all of them are different things
@@ -110,52 +135,60 @@ def trades_of(  # noqa: PLR0917  # all of them are different things
     loaded: Loaded,
     heads: tuple[Head, ...],
     places: Places,
-    scores: NDArray[np.float64] | None,
-    policy: FittedPolicy | None,
+    scores: Mapping[str, NDArray[np.float64]],
+    policies: Mapping[str, FittedPolicy | None],
     desk: Desk,
 ) -> Further:
-    """Trades on the holdout where it is open, as the fitted policy says.
+    """Trades on the holdout where it is open, as the fitted policies say.
 
-    `scores`: of the named model, the holdout's rows. Raises as `learn_policy`.
+    `scores`: of the holdout's rows, by model. Raises as `learn_policies`.
     """
-    if places.holdout is None or scores is None or policy is None:
+    fitted = {name: policy for name, policy in policies.items() if policy is not None and name in scores}
+    if places.holdout is None or MODEL not in fitted:
         keys = HEADLINE if config.backtest.enabled else ()
-        metrics: dict[str, float | None] = {f"backtest/{key}": None for key in keys}
-        reason = why_not(config, heads, sealed=policy is not None)
-        if policy is None:
-            return Further(metrics=metrics, notes=(str(reason),))
-        return Further(metrics | metrics_of(policy.learned), {TABLE: policy.equity}, (str(reason),))
+        metrics: dict[str, float | None] = {
+            f"{_prefix(name)}backtest/{key}": None for name in policies for key in keys
+        }
+        metrics |= _learned_figures(policies)
+        named = policies[MODEL]
+        reason = why_not(config, heads, sealed=named is not None)
+        return Further(metrics, {} if named is None else named.tables(), (str(reason),))
     number = _traded_head(config, heads)
-    head, market = heads[number], _market(config, data)
-    learned, split, spans = policy.learned, loaded.split, loaded.spans
-    holdout = _decisions(
-        config, places.holdout, head.own(scores), spans.holdout, len(split.holdout_decisions)
-    )
-    fall = _waterfall(config, market, policy, holdout, head, desk)
+    head, market, place = heads[number], _market(config, data), places.holdout
+    split, spans = loaded.split, loaded.spans
+    rivals = {}
+    for name, policy in fitted.items():
+        own = head.own(scores[name])
+        decisions = _decisions(config, place, own, spans.holdout, len(split.holdout_decisions))
+        rivals[name] = Rival(decisions, positions(config.policy, decisions, policy.learned.fitted))
+    mine = rivals.pop(MODEL)
+    fall = _waterfall(config, market, fitted[MODEL], mine.decisions, head, desk)
     with desk.stage("backtest"), desk.bar("backtest", 1.0, "passes") as bar:
-        wished = positions(config.policy, holdout, learned.fitted)
         walked = walk(
             market,
-            holdout,
-            wished,
+            mine.decisions,
+            mine.wished,
             config.backtest,
             seed=config.seed,
+            rivals=rivals,
             riders=None if fall is None else fall.riders,
             progress=bar.update,
         )
         figures = figures_of(
             walked, data.facts, config.evaluation, horizon_ns=head.horizon_ns, seed=config.seed
         )
-        tables = {**tables_of(walked), TABLE: policy.equity}
+        tables = {**tables_of(walked), **fitted[MODEL].tables()}
+        figures |= headline_figures(tables, depth=float(config.execution.depth))
         if fall is not None:
             # It begins with the best path, so without that there is none.
             falls = fall.falls(walked.traded) if walked.traded.given_up.is_empty() else {}
             figures |= waterfall_figures(falls, walked.traded)
             if falls:
                 tables["waterfall"] = waterfall_table(falls, walked.traded)
-    late = int(np.count_nonzero(places.holdout.rows.keys["ts_close"].to_numpy() >= spans.holdout[1]))
+    figures |= _learned_figures(fitted)
+    late = int(np.count_nonzero(place.rows.keys["ts_close"].to_numpy() >= spans.holdout[1]))
     notes = [
-        f"backtest: {len(holdout):,} decisions from {places.holdout.rows.n_rows:,} rows; rows that became "
+        f"backtest: {len(mine.decisions):,} decisions from {place.rows.n_rows:,} rows; rows that became "
         "known at one instant are one decision"
         + (f", and {late:,} that became known after the end of the holdout are none" if late else ""),
         *oracle_notes(config, walked),
@@ -166,54 +199,27 @@ def trades_of(  # noqa: PLR0917  # all of them are different things
         notes.append(f"backtest: trades on head {head.name}: its horizon is nearest to the orders' interval")
     curve = equity_series(tables["equity"], CURVE_POINTS)
     series = {"backtest_curve": Series("day", curve.pop("day"), curve)}
-    return Further(metrics_of(learned) | figures, tables, tuple(notes), series)
+    return Further(figures, tables, tuple(notes), series)
+
+
+def _learned_figures(policies: Mapping[str, FittedPolicy | None]) -> dict[str, float | None]:
+    return {
+        f"{_prefix(name)}{key}": value
+        for name, policy in policies.items()
+        if policy is not None
+        for key, value in metrics_of(policy.learned).items()
+    }
+
+
+def _prefix(model: str) -> str:
+    """What stands before the keys of a model's backtest."""
+    return "" if model == MODEL else f"{model}/"
 
 
 def _market(config: RunConfig, data: MarketData) -> Market:
     return Market(
         data.facts, data.catalog, config.execution, config.cost, max_gap_s=config.sampling.max_gap_s
     )
-
-
-def oracle_notes(config: RunConfig, walked: Walked) -> list[str]:
-    """Why there is no oracle path or no waterfall, where they are missing."""
-    if not config.backtest.oracle_path:
-        return [
-            "backtest: no oracle path was asked for (backtest.oracle_path=false), so there is no waterfall"
-        ]
-    if walked.traded.given_up.is_empty():
-        return []
-    at = walked.traded.given_up.row(0, named=True)
-    mine = config.backtest
-    key, limit = {
-        "orders": ("oracle_orders", f"{mine.oracle_orders:,} orders, and 64 a decision"),
-        "memory": ("oracle_memory_mib", f"{mine.oracle_memory_mib:,} MiB"),
-    }[at["limit"]]
-    without = "the waterfall" if walked.traded.has(ORACLE_PATH) else "the oracle path and the waterfall"
-    return [
-        f"backtest: {without} are null: a search of the best path was given up at decision "
-        f"{at['decision']:,} of {len(walked.decisions):,}, after {at['orders']:,} orders, at its limit of "
-        f"{limit}. Most fill in part, and each leads to a position of its own, more than can be followed. "
-        f"More backtest.{key}, a smaller execution.size or a larger execution.depth make it possible, "
-        "backtest.oracle_path=false leaves it out; all other figures stand"
-    ]
-
-
-def calendar_notes(facts: InstrumentFacts) -> list[str]:
-    """What a backtest cannot refuse for want of the venue's calendar."""
-    if facts.maintenance:
-        return []
-    return [
-        "backtest: data.maintenance is empty, so no order was refused for maintenance or the pre-open after "
-        "it, in which a book may be shown that takes none; if the venue has such hours, list them"
-    ]
-
-
-def borrowed_notes(config: RunConfig) -> list[str]:
-    """That the costs are those of another market, where it was asked for."""
-    data = config.data
-    wrong = other_market(config.cost, data=data.name, venue=data.costs_venue, symbol=data.symbol)
-    return [] if wrong is None else [f"backtest: {wrong}; it is borrowed on purpose (cost.borrowed=true)"]
 
 
 def _waterfall(  # noqa: PLR0917  # all of them are different things
