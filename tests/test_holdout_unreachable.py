@@ -45,6 +45,7 @@ WORDS = (
     # Folds, and a gate that rejects, so that there is a fallback.
     *("protocol=walk_forward", "protocol.folds=2", "protocol.valid_fraction=0.2"),
     *("protocol.gate.max_gap=0.0001", "calibration=isotonic"),
+    *("refit=rolling", "refit.every_days=1", "refit.window_days=2"),
     *("protocol.gate.max_half_width=0.9", "evaluation.resamples=20", "tracking=none", "runtime.progress=off"),
     *("backtest.sensitivity.fee_bps=[]", "backtest.capacity=[]", "backtest.random_draws=2"),
 )
@@ -257,6 +258,10 @@ def test_nothing_that_is_fitted_or_chosen_depends_on_its_values(
     assert honest.metrics["holdout/auc"] != other.metrics["holdout/auc"]  # it was spoiled
     assert honest.metrics["gate/verdict"] == 0
     assert honest.metrics["backtest/theta"] is not None
+    assert honest.metrics["fallback/backtest/theta"] is not None
+    assert (
+        honest.metrics["refit/backtest/theta"] is not None and honest.metrics["refit/valid/auc"] is not None
+    )
     assert honest.metrics["fold/1/test/auc"] is not None
     for key in honest.metrics.keys() - judged:
         assert honest.metrics[key] == other.metrics[key], key
@@ -278,6 +283,7 @@ def of_the_holdout(key: str) -> bool:
     """Whether a metric speaks of the holdout; the power does not, although it is named after it, nor does
     what a policy learned on validation.
     """
-    if key.startswith(("power/", "backtest/theta", "backtest/valid/")):
+    key = key.removeprefix("fallback/").removeprefix("refit/")
+    if key.startswith(("power/", "backtest/theta", "backtest/valid/", "valid/")):
         return False
-    return "holdout" in key or key.startswith(("backtest/", "adversarial/", "refit/", "age/"))
+    return "holdout" in key or key.startswith(("backtest/", "adversarial/", "age/"))
