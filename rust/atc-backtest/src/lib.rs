@@ -16,6 +16,7 @@ mod order;
 mod pace;
 mod paths;
 mod points;
+mod reached;
 mod results;
 mod runner;
 mod session;

@@ -14,54 +14,17 @@
 //! be followed to keep the bound. Beyond a number of orders a decision, or of bytes, the search is given up, and says so.
 
 use crate::account::{Carry, carry};
-use crate::consumption::Renewal;
 use crate::execution::{Decision, Rules, Taker};
 use crate::given_up::{GivenUp, Limit};
 use crate::ledger::{Ledger, Totals};
 use crate::market::{Market, Marks};
-use crate::order::{Fill, Intent, Outcome};
+use crate::order::{Fill, Outcome};
 use crate::paths::{Meeting, Node, Paths};
+use crate::reached::{Group, Reached, State, UnderWay};
 use crate::spec::{Spec, StrategySpec};
-use std::collections::VecDeque;
 
 /// So many orders may be tried a decision, besides those that the specification allows in all.
 const MOST_ORDERS_A_DECISION: u64 = 64;
-
-/// Where a way stands, money in its units.
-#[derive(Clone, Copy, Debug)]
-struct State {
-    position: i64,
-    cash: i128,
-    /// Its last order.
-    node: Option<u32>,
-}
-
-/// An order under way, and the state that it was sent from.
-#[derive(Debug)]
-struct UnderWay {
-    state: State,
-    target: i64,
-    intent: Intent,
-    /// Goes on even if nothing is filled: the state did not stay free beside it, or cannot for as long as it likes.
-    bound: bool,
-}
-
-/// All orders of one decision.
-#[derive(Debug)]
-struct Group {
-    decision: Decision,
-    arrival: i64,
-    deadline: i64,
-    free_at: i64,
-    orders: Vec<UnderWay>,
-}
-
-/// States that may send nothing before a time.
-#[derive(Debug)]
-struct Waiting {
-    free_at: i64,
-    states: Vec<State>,
-}
 
 /// A look at the marks, for the path's own records.
 #[derive(Clone, Copy, Debug)]
@@ -85,25 +48,17 @@ pub struct OraclePath {
     begin: i64,
     end: i64,
     taker: Taker,
-    /// By position.
-    free: Vec<State>,
-    groups: VecDeque<Group>,
-    waiting: VecDeque<Waiting>,
-    /// States in all of `waiting`.
-    waiting_states: usize,
-    paths: Paths,
+    reached: Reached,
     looks: Vec<Look>,
     /// Orders so far.
     orders: u64,
     most_orders: u64,
-    most_bytes: usize,
     given_up: Option<GivenUp>,
 }
 
 impl OraclePath {
     /// A search that has seen nothing.
     pub fn new(strategy: &StrategySpec, spec: &Spec) -> Self {
-        let state = State { position: 0, cash: 0, node: None };
         Self {
             name: strategy.name.clone(),
             log: strategy.log,
@@ -115,22 +70,17 @@ impl OraclePath {
             begin: spec.begin_ns,
             end: spec.end_ns,
             taker: Taker::new(strategy, spec.execution.max_slippage_bps_e6),
-            free: vec![state],
-            groups: VecDeque::new(),
-            waiting: VecDeque::new(),
-            waiting_states: 0,
-            paths: Paths::new(),
+            reached: Reached::new(usize::try_from(spec.oracle_bytes).unwrap_or(usize::MAX)),
             looks: Vec::new(),
             orders: 0,
             most_orders: spec.oracle_orders,
-            most_bytes: usize::try_from(spec.oracle_bytes).unwrap_or(usize::MAX),
             given_up: None,
         }
     }
 
     /// Arrival and deadline of the first orders under way.
     pub fn under_way(&self) -> Option<(i64, i64)> {
-        self.groups.front().map(|group| (group.arrival, group.deadline))
+        self.reached.groups.front().map(|group| (group.arrival, group.deadline))
     }
 
     /// Every free state sends every order that it may.
@@ -138,15 +88,15 @@ impl OraclePath {
         if self.given_up.is_some() {
             return;
         }
-        self.set_free(decision, market);
+        self.reached.set_free(decision.ts, &market.renewal);
         let all_targets = [self.size, 0, -self.size];
         let targets = if decision.first { &all_targets[..1] } else { &all_targets };
-        if !self.has_room(targets.len() * self.free.len() * size_of::<UnderWay>()) {
+        if !self.reached.has_room(targets.len() * self.reached.free.len() * size_of::<UnderWay>()) {
             self.give_up(decision, Limit::Memory);
             return;
         }
-        let mut orders = Vec::with_capacity(2 * self.free.len());
-        self.free.retain(|state| {
+        let mut orders = Vec::with_capacity(2 * self.reached.free.len());
+        self.reached.free.retain(|state| {
             let mut stays = false;
             let first = orders.len();
             for target in targets {
@@ -167,7 +117,7 @@ impl OraclePath {
             let (arrival, free_at) = (decision.ts + self.latency, rules.free_at(decision.ts));
             let deadline = arrival + self.wait;
             self.orders += orders.len() as u64;
-            self.groups.push_back(Group { decision: *decision, arrival, deadline, free_at, orders });
+            self.reached.groups.push_back(Group { decision: *decision, arrival, deadline, free_at, orders });
         }
         if self.orders > self.most_orders.saturating_add(MOST_ORDERS_A_DECISION * decision.row as u64) {
             self.give_up(decision, Limit::Orders);
@@ -179,70 +129,21 @@ impl OraclePath {
         let (name, orders) = (self.name.clone(), self.orders);
         let Decision { row, ts, .. } = *decision;
         self.given_up = Some(GivenUp { name, decision: row, ts_decision: ts, orders, limit });
-        (self.free, self.looks, self.paths) = (Vec::new(), Vec::new(), Paths::new());
-        self.groups.clear();
-        self.waiting.clear();
-    }
-
-    /// Whether so many bytes may be taken. Where they are too many beside what is held, orders on which no state stands any more
-    /// are let go of; where that is not a quarter of it, it would soon be tried at every order.
-    fn has_room(&mut self, bytes: usize) -> bool {
-        if self.bytes().saturating_add(bytes) <= self.most_bytes {
-            return true;
-        }
-        self.collect();
-        self.bytes().saturating_add(bytes) <= self.most_bytes / 4 * 3
-    }
-
-    /// What the states and the ways to them take.
-    fn bytes(&self) -> usize {
-        let under_way: usize = self.groups.iter().map(|group| group.orders.len()).sum();
-        let states = self.free.len() + self.waiting_states;
-        self.paths.bytes() + states * size_of::<State>() + under_way * size_of::<UnderWay>()
-    }
-
-    /// Lets go of orders on which no state stands any more.
-    fn collect(&mut self) {
-        let leaves = self.free.iter_mut();
-        let leaves = leaves.chain(self.waiting.iter_mut().flat_map(|waiting| &mut waiting.states));
-        let under_way = self.groups.iter_mut().flat_map(|group| &mut group.orders);
-        let leaves = leaves.chain(under_way.map(|order| &mut order.state));
-        self.paths.collect(leaves.filter_map(|state| state.node.as_mut()).collect());
-    }
-
-    /// States whose interval is over join the free ones.
-    fn set_free(&mut self, decision: &Decision, market: &Market) {
-        while let Some(waiting) = self.waiting.pop_front_if(|waiting| waiting.free_at <= decision.ts) {
-            self.waiting_states -= waiting.states.len();
-            for state in waiting.states {
-                self.keep_best(state, &market.renewal);
-            }
-        }
-    }
-
-    /// Adds a free state unless there is one like it with as much cash.
-    fn keep_best(&mut self, state: State, renewal: &Renewal) {
-        let first = self.free.partition_point(|other| other.position < state.position);
-        let mut alike = self.free[first..].iter_mut().take_while(|other| other.position == state.position);
-        match alike.find(|other| self.paths.took_the_same(other.node, state.node, renewal)) {
-            Some(other) if other.cash >= state.cash => {}
-            Some(other) => *other = state,
-            None => self.free.insert(first, state),
-        }
+        (self.reached, self.looks) = (Reached::new(0), Vec::new());
     }
 
     /// The first orders under way meet the book at `e`, or none any more.
     pub fn execute(&mut self, e: Option<i64>, rules: &Rules, market: &mut Market, fills: &mut Vec<Fill>) {
-        let Some(group) = self.groups.front() else {
+        let Some(group) = self.reached.groups.front() else {
             return;
         };
         let an_order = size_of::<State>() + Paths::bytes_of(market.most_levels());
         let (decision, most) = (group.decision, group.orders.len().saturating_mul(an_order));
-        if !self.has_room(most) {
+        if !self.reached.has_room(most) {
             self.give_up(&decision, Limit::Memory);
             return;
         }
-        let Some(group) = self.groups.pop_front() else {
+        let Some(group) = self.reached.groups.pop_front() else {
             return;
         };
         let mut states: Vec<State> = Vec::with_capacity(group.orders.len());
@@ -251,7 +152,7 @@ impl OraclePath {
         let meeting = Meeting { decision, met, messages, marks };
         for UnderWay { mut state, target, mut intent, bound } in group.orders {
             fills.clear();
-            let taken = |side, px| self.paths.taken(state.node, side, px, &market.renewal);
+            let taken = |side, px| self.reached.paths.taken(state.node, side, px, &market.renewal);
             let outcome = match e {
                 Some(e) => self.taker.meet((rules, market), e, state.position, &mut intent, taken, fills),
                 None => Outcome::EndOfData,
@@ -266,17 +167,10 @@ impl OraclePath {
                 state.cash -= i128::from(fill.px) * i128::from(signed) + i128::from(fill.fee);
             }
             let node = Node::after(state.node, target, intent, outcome);
-            state.node = Some(self.paths.push(node, &meeting, fills, &market.renewal));
+            state.node = Some(self.reached.paths.push(node, &meeting, fills, &market.renewal));
             states.push(state);
         }
-        if !states.is_empty() {
-            self.waiting_states += states.len();
-            self.waiting.push_back(Waiting { free_at: group.free_at, states });
-        }
-        debug_assert!(self.bytes() <= self.most_bytes);
-        if self.paths.is_full() {
-            self.collect();
-        }
+        self.reached.wait(group.free_at, states);
     }
 
     /// A cut of the day: every state pays carry.
@@ -286,9 +180,7 @@ impl OraclePath {
         }
         let due = if self.pays_carry { due } else { Carry { rate_e9: 0, ..due } };
         self.looks.push(Look { ts, marks: *marks, cut: Some(due) });
-        let under_way = self.groups.iter_mut().flat_map(|group| &mut group.orders);
-        let waiting = self.waiting.iter_mut().flat_map(|waiting| &mut waiting.states);
-        for state in self.free.iter_mut().chain(waiting).chain(under_way.map(|order| &mut order.state)) {
+        for state in self.reached.states_mut() {
             state.cash -= carry(state.position, marks, due);
         }
     }
@@ -307,21 +199,22 @@ impl OraclePath {
         }
         let worth =
             |state: &State| state.cash + i128::from(state.position) * i128::from(marks.of(state.position));
-        let states = self.free.iter().chain(self.waiting.iter().flat_map(|waiting| &waiting.states));
-        let best = states
+        let best = self
+            .reached
+            .at_rest()
             .reduce(|best, state| if worth(state) > worth(best) { state } else { best })
             .ok_or_else(|| format!("strategy '{}' has no state at the end", self.name))?;
         let mut ledger = Ledger::new(&self.name, self.log, self.begin);
         let mut looks = self.looks.iter().peekable();
-        for node in self.paths.path(best.node) {
-            let Meeting { decision, met, marks, .. } = self.paths.meeting(node);
+        for node in self.reached.paths.path(best.node) {
+            let Meeting { decision, met, marks, .. } = self.reached.paths.meeting(node);
             let sent = decision.sent(node.target, node.intent, (self.latency, self.wait));
             // An order that met no book came to nothing when its wait was over.
             let until = met.map_or(sent.deadline, |met| met.ts);
             while let Some(look) = looks.next_if(|look| look.ts <= until) {
                 self.look(&mut ledger, look)?;
             }
-            ledger.order(&sent, node.outcome, *met, self.paths.fills(node), marks)?;
+            ledger.order(&sent, node.outcome, *met, self.reached.paths.fills(node), marks)?;
         }
         for look in looks {
             self.look(&mut ledger, look)?;
