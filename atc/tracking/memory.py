@@ -47,13 +47,15 @@ class PeakMemory:
     samples is not missed; processes that this one started are sampled ten times a second and added: to each
     sample what they hold then, to the high-water mark the least that they ever held (pages they share with
     it count twice, so with forked workers the figure is an upper bound). Elsewhere it is the peak of the
-    whole process so far. Processes in `ignore` are left out.
+    whole process so far. Processes in `ignore` are left out, and those that were not there at the sample
+    before: a process that is just being started has all pages of its parent for a moment.
     """
 
     def __init__(self, ignore: AbstractSet[int] = frozenset()) -> None:
         self._ignore = ignore
         self._done = threading.Event()
         self._sampled_kib = 0
+        self._seen: set[int] = set()
         self._least_others_kib: int | None = None  # None: not sampled yet
         self._mark_reset = False
         self._thread = threading.Thread(target=self._sample_until_done, name="peak-memory", daemon=True)
@@ -66,6 +68,7 @@ class PeakMemory:
             self._mark_reset = True
         except OSError:  # some sandboxes do not have it; the samples stand alone then
             self._mark_reset = False
+        self._seen = descendants()
         self._thread.start()
 
     def stop(self) -> float:
@@ -86,7 +89,9 @@ class PeakMemory:
 
     def _sample(self) -> None:
         own = _status_kib(_STATUS, "VmRSS:") or 0
-        children = descendants() - self._ignore
+        present = descendants()
+        children = (present & self._seen) - self._ignore
+        self._seen = present
         others = sum(_status_kib(Path(f"/proc/{pid}/status"), "VmRSS:") or 0 for pid in children)
         self._sampled_kib = max(self._sampled_kib, own + others)
         before = self._least_others_kib
