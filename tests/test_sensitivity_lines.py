@@ -65,3 +65,13 @@ def test_sentences_tell_what_the_table_leaves_out() -> None:
     assert sizes.startswith("From 20 ETH on orders fill in part")
     whole = {key: 1.0 for key in METRICS if key.endswith("fill_rate")}
     assert sensitivity_sentences("ETH", whole) == []
+
+
+def test_nothing_but_zeros_is_one_sentence() -> None:
+    nought = {key: (value if "fill_rate" in key else 0.0) for key, value in METRICS.items()}
+    assert printed(nought) == []
+    (said,) = sensitivity_sentences("ETH", nought)
+    assert said.startswith("Alpha is 0 at every latency")
+    # One size or one cell that is not 0 is enough for the table.
+    assert printed({**nought, "backtest/capacity/1/alpha": -1.0})
+    assert printed({**nought, "backtest/sensitivity/alpha_min": -1.0})

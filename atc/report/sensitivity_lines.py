@@ -22,10 +22,13 @@ _SIZE = re.compile(r"backtest/capacity/(?P<size>[^/]+)/alpha")
 
 
 def sensitivity_table(base: str, quote: str, metrics: Metrics) -> list[Table]:
-    """Alpha by latency and fee, beside alpha and the filled share by size; empty where neither was asked for.
+    """Alpha by latency and fee, beside alpha and the filled share by size; empty where neither was asked for,
+    and where nothing but 0 would stand in it.
 
     `base`, `quote`: assets of the symbol.
     """
+    if _all_zero(metrics):
+        return []
     cells = {(at["latency"], at["fee"]): metrics[at[0]] for key in metrics if (at := _CELL.fullmatch(key))}
     sizes = [at["size"] for key in metrics if (at := _SIZE.fullmatch(key))]
     latencies, fees = (sorted({cell[axis] for cell in cells}, key=float) for axis in (0, 1))
@@ -63,6 +66,11 @@ def _by_size(metrics: Metrics, sizes: Sequence[str]) -> list[list[str]]:
 
 def sensitivity_sentences(base: str, metrics: Metrics) -> list[str]:
     """What the table leaves out, and where sizes fill in part."""
+    if _all_zero(metrics):
+        return [
+            "Alpha is 0 at every latency, depth and fee and for every size that was tried: "
+            "sensitivity.parquet, capacity.parquet."
+        ]
     told = []
     keys = ("depth", "positive", "alpha_min")
     depth, positive, least = (metrics.get(f"backtest/sensitivity/{key}") for key in keys)
@@ -85,6 +93,13 @@ def sensitivity_sentences(base: str, metrics: Metrics) -> list[str]:
             "which buys until it is whole, so its alpha says little: capacity.parquet."
         )
     return told
+
+
+def _all_zero(metrics: Metrics) -> bool:
+    """Whether both were asked for and every alpha is 0, as of a policy that does what its benchmark does."""
+    ends = [metrics.get(f"backtest/sensitivity/{key}") for key in ("positive", "alpha_min")]
+    sizes = [alpha for key, alpha in metrics.items() if _SIZE.fullmatch(key)]
+    return bool(sizes) and all(figure == 0 for figure in (*ends, *sizes))
 
 
 def _money(value: float | None) -> str:
