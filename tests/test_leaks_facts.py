@@ -55,6 +55,18 @@ def test_of_tables_that_need_not_last_only_common_rows_are_compared() -> None:
     assert compare("stage", one, facts([2.5], [20], lasting=False, first=1), t=30).moved == 1
 
 
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_column_that_only_one_has_is_null_in_the_other(turned: bool) -> None:
+    plain = facts([1.0, 2.0], [10, 20])
+    more = [
+        Facts("table", ("row",), plain.frame.with_columns(y=pl.Series([None, value])), plain.known_ns)
+        for value in (None, 0.5)
+    ]
+    unneeded, needed = [compare("stage", *((one, plain) if turned else (plain, one)), t=25) for one in more]
+    assert (unneeded.moved, unneeded.checked) == (0, 6)
+    assert (needed.moved, needed.first is not None and needed.first.column) == (1, "y")
+
+
 def test_the_first_is_the_one_known_longest() -> None:
     one, other = facts([1.0, 2.0, 3.0], [30, 10, 20]), facts([0.0, 0.0, 0.0], [30, 10, 20])
     found = compare("stage", one, other, t=30)

@@ -90,10 +90,12 @@ class Comparison:
 def compare(stage: str, before: Facts, after: Facts, t: int) -> Comparison:
     """Every value of `before` known at `t`, ns, against `after`, bit for bit.
 
-    Rows are matched by key. NaN equals NaN, null equals null, −0.0 is not 0.0.
+    Rows are matched by key. NaN equals NaN, null equals null, −0.0 is not 0.0; a column that one lacks
+    is null there.
     """
     ours, since = before.known_by(t)
     theirs, theirs_since = after.known_by(t)
+    ours, theirs = _with_columns_of(ours, theirs), _with_columns_of(theirs, ours)
     key = list(before.key)
     lost: pl.DataFrame = ours[:0]
     new: pl.DataFrame = theirs[:0]
@@ -126,7 +128,8 @@ def compare(stage: str, before: Facts, after: Facts, t: int) -> Comparison:
                 first,
                 Moved(stage, before.table, ROW, _row(rows, key, place), int(known[place]), *words),
             )
-    for name in before.values:
+    values = [name for name in ours.columns if name not in key]
+    for name in values:
         if not len(ours):
             continue
         differs = different(ours[name], theirs[name])
@@ -144,11 +147,19 @@ def compare(stage: str, before: Facts, after: Facts, t: int) -> Comparison:
     return Comparison(
         stage,
         before.table,
-        checked=checked_rows + len(ours) * len(before.values),
+        checked=checked_rows + len(ours) * len(values),
         moved=sum(columns.values()),
         columns=columns,
         first=first,
     )
+
+
+def _with_columns_of(frame: pl.DataFrame, other: pl.DataFrame) -> pl.DataFrame:
+    """`frame` with nulls in the columns that `other` alone has, such as the scores of a fallback that one of
+    the two runs did not need.
+    """
+    absent = [name for name in other.columns if name not in frame.columns]
+    return frame.with_columns(pl.lit(None, dtype=other[name].dtype).alias(name) for name in absent)
 
 
 def different(one: pl.Series, other: pl.Series) -> NDArray[np.bool_]:
