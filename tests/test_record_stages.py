@@ -8,12 +8,14 @@ import os
 import subprocess
 import sys
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from made_records import fill, make, manifest_of, opened
 from record_one import CONFIG, IDENTITY, METRICS, NAME
 
+from atc.tracking.memory import descendants
 from atc.tracking.prelude import Prelude
 from atc.tracking.record import RunRecord
 
@@ -36,6 +38,20 @@ def test_stages_measure_their_own_peak_memory(peaks_mib: dict[str, float]) -> No
 def test_the_memory_of_child_processes_counts(peaks_mib: dict[str, float]) -> None:
     assert peaks_mib["with_child"] - peaks_mib["small"] > 90
     assert peaks_mib["spike_beside_child"] - peaks_mib["with_child"] > 80
+
+
+def test_a_child_that_goes_while_it_is_looked_at_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+        assert child.pid in descendants()
+        glob = Path.glob
+
+        def late(folder: Path, pattern: str) -> Iterator[Path]:
+            if folder.parent.name == str(child.pid):
+                raise FileNotFoundError(folder)
+            return glob(folder, pattern)
+
+        monkeypatch.setattr(Path, "glob", late)
+        assert child.pid in descendants()
 
 
 def test_stages_neither_nest_nor_repeat(tmp_path: Path) -> None:

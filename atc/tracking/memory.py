@@ -30,7 +30,12 @@ def descendants() -> set[int]:
     found: set[int] = set()
     waiting = ["self"]
     while waiting:
-        for children in Path(f"/proc/{waiting.pop()}/task").glob("*/children"):
+        try:
+            # A list, because the folder is read while it is gone through.
+            threads = list(Path(f"/proc/{waiting.pop()}/task").glob("*/children"))
+        except OSError:  # the process has gone since its parent named it
+            continue
+        for children in threads:
             try:
                 pids = children.read_text().split()
             except OSError:
