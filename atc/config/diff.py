@@ -33,6 +33,7 @@ BY_MEANING = (
     "baseline",
     "evaluation",
     "seed",
+    "seeds",
 )
 _ABSENT = "—"
 

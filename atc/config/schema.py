@@ -29,6 +29,7 @@ from atc.config.protocol import Cpcv, Protocol
 from atc.config.quality import Quality
 from atc.config.refit import Refit
 from atc.config.scenario import simulator_fields
+from atc.config.seeds import Seeds
 from atc.config.slices import (
     Column,
     Float,
@@ -236,6 +237,7 @@ class RunConfig(Slice):
     name: Name
     """The experiment; it names the run folder, so it is part of the run id as well."""
     seed: Int = Field(default=1, ge=0, lt=2**31)
+    seeds: Seeds = Seeds()
     data: Data
     window: Window
     sampling: Sampling

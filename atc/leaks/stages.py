@@ -19,6 +19,7 @@ import polars as pl
 from atc.events.schema import Kind
 from atc.leaks.facts import Facts
 from atc.leaks.tick_run import TickRun
+from atc.models.average import AverageModel
 from atc.models.gbdt import GbdtModel
 from atc.models.linear import LinearModel
 from atc.models.one_head import AnyOneHead
@@ -260,10 +261,15 @@ def _orders(run: TickRun) -> pl.DataFrame | None:
 def _models(run: TickRun) -> Iterator[tuple[str, AnyOneHead, Block]]:
     """Every fitted model of one head, with the training rows that it saw."""
     for name, fitted in run.fitted.by_name.items():
-        assert isinstance(fitted.model, PerHead)
         train = run.loaded.parts.train.select(fitted.model.features)
-        for head, model, rows in fitted.model.of_heads(train):
-            yield f"{name}@{head}" if head else name, model, rows
+        for own, one in (
+            [(f"{name} {member.name}", member.model) for member in fitted.model.members]
+            if isinstance(fitted.model, AverageModel)
+            else [(name, fitted.model)]
+        ):
+            assert isinstance(one, PerHead)
+            for head, model, rows in one.of_heads(train.select(one.features)):
+                yield f"{own}@{head}" if head else own, model, rows
 
 
 def _parts(model: AnyOneHead, features: Sequence[str]) -> Iterator[tuple[str, str]]:

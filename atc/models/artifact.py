@@ -12,7 +12,9 @@ from typing import Any
 
 from atc.config.model import Model as ModelConfig
 from atc.errors import DataError, UsageError, nearest
+from atc.models import average
 from atc.models.base import FitReport, Model, Scores
+from atc.models.build import load_fitted
 from atc.models.calibration import (
     CALIBRATION_FILE,
     Calibration,
@@ -21,7 +23,6 @@ from atc.models.calibration import (
     save_calibration,
 )
 from atc.models.kinds import KINDS
-from atc.models.per_head import PerHead
 from atc.models.profile import Profile
 from atc.protocol.row_runs import Matrix
 
@@ -175,9 +176,10 @@ def load_model(
             "git_commit names"
         )
     kind = manifest["model_type"]
-    if kind not in KINDS:
-        raise DataError(f"{directory}: model type {kind!r} is unknown; {nearest(kind, KINDS)}")
-    model: Model = PerHead.load(directory, manifest)
+    known = (*KINDS, *average.KINDS)
+    if kind not in known:
+        raise DataError(f"{directory}: model type {kind!r} is unknown; {nearest(kind, known)}")
+    model: Model = load_fitted(directory, manifest)
     if model.features != have:
         raise DataError(
             f"{directory}: the model's file has the features {', '.join(model.features)}, its manifest has "

@@ -11,8 +11,9 @@ from typing import Any, Self
 import numpy as np
 
 from atc.config.model import Model as ModelConfig
-from atc.models.base import FitReport, Importance, Progress, Scores
+from atc.models.base import FitReport, Progress, Scores
 from atc.models.gbdt import GbdtModel
+from atc.models.joined import joined
 from atc.models.kinds import one_head_class
 from atc.models.one_head import AnyOneHead
 from atc.protocol.dataset import Block
@@ -57,7 +58,7 @@ class PerHead:
             )
             models[head] = model
         self._models = models
-        return _joined(reports) if len(reports) > 1 else reports[train.heads[0]]
+        return joined(reports) if len(reports) > 1 else reports[train.heads[0]]
 
     def grown(self, more: Block, *, trees: int, seed: int) -> PerHead:
         """This model with `trees` further ones a head, grown on the rows of `more`; trees alone grow."""
@@ -128,36 +129,4 @@ def _of_head(block: Block, number: int) -> Block:
         y=y[rows, None],
         weights=None if weights is None else weights[rows],
         heads=("",),
-    )
-
-
-def _joined(reports: Mapping[str, FitReport]) -> FitReport:
-    """One report of all heads: curves, parameters and notes by head, importances summed over them."""
-    each = list(reports.values())
-    importance: dict[str, Importance] = {}
-    for report in each:
-        for item in report.importance:
-            before = importance.get(item.feature, Importance(item.feature, 0.0, None))
-            splits = None if item.splits is None else item.splits + (before.splits or 0)
-            importance[item.feature] = Importance(item.feature, before.value + item.value, splits)
-    parameters = dict(each[0].parameters)
-    for head, report in reports.items():
-        parameters[f"best_iteration@{head}"] = report.best_iteration
-    norms = [report.gradient_norm for report in each if report.gradient_norm is not None]
-    return FitReport(
-        parameters=parameters,
-        curves={
-            f"{name}@{head}": curve
-            for head, report in reports.items()
-            for name, curve in report.curves.items()
-        },
-        iterations=sum(report.iterations for report in each),
-        best_iteration=sum(report.best_iteration for report in each),
-        converged=None if each[0].converged is None else all(report.converged for report in each),
-        gradient_norm=max(norms, default=None),
-        importance_kind=each[0].importance_kind,
-        importance=tuple(sorted(importance.values(), key=lambda item: -item.value)),
-        null_columns=tuple(dict.fromkeys(name for report in each for name in report.null_columns)),
-        constant_columns=tuple(dict.fromkeys(name for report in each for name in report.constant_columns)),
-        notes=tuple(f"{head}: {note}" for head, report in reports.items() for note in report.notes),
     )

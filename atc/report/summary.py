@@ -14,6 +14,7 @@ from atc.report.fold_lines import fold_sentences, fold_table
 from atc.report.holdout_tables import holdout_tables
 from atc.report.label_lines import class_table, label_words
 from atc.report.oracle_lines import oracle_lines
+from atc.report.seed_lines import seed_lines
 from atc.report.table import DASH, new_table
 from atc.report.verdict import Metrics, verdict
 from atc.tracking.metrics_file import read_metrics
@@ -81,6 +82,7 @@ def print_tables(
         class_table(metrics),
         fold_table(_part(manifest, "spans"), metrics),
         *holdout_tables(config, metrics, known),
+        seed_lines(metrics),
         _other_figures(metrics),
         *backtest_tables(config, metrics),
         _stages(manifest),

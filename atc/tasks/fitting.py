@@ -114,8 +114,10 @@ def fit_all(config: RunConfig, loaded: Loaded, desk: Desk) -> Fitted:
 def fit_one(
     config: RunConfig, plan: Plan, train: Block, valid: Block, progress: Progress | None = None
 ) -> FittedModel:
-    """The model of `plan` on its columns of these rows, calibrated on `valid` if the run calibrates."""
-    model = build_model(plan.config)
+    """The model of `plan` on its columns of these rows, calibrated on `valid` if the run calibrates; the
+    named model as often as the run has seeds.
+    """
+    model = build_model(plan.config, config.seeds.count if plan.name == MODEL else 1)
     seen = valid.select(plan.columns)
     report = fit_model(model, train.select(plan.columns), seen, seed=config.seed, progress=progress)
     return FittedModel(model, report, plan.config, calibration_of(config, model, seen))

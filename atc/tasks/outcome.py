@@ -20,6 +20,7 @@ from atc.tasks.loaded import Loaded, balance_of, row_notes
 from atc.tasks.market_data import MarketData
 from atc.tasks.predictions import Decided, Judged, predictions_of
 from atc.tasks.refitting import REFIT, ageing, refitted
+from atc.tasks.seeds import seed_spread
 from atc.tasks.tables import Places, further_figures
 from atc.tasks.trading import learn_policies, trades_of
 
@@ -49,6 +50,7 @@ def outcome_of(config: RunConfig, market: MarketData, loaded: Loaded, fitted: Fi
             seed=config.seed,
         )
         further = further_figures(config, heads, train=train, places=places, scores=scores, raw=raw)
+        further = further.plus(seed_spread(config, loaded, fitted.by_name[MODEL], heads, places))
         of_folds = figures_of(config, loaded, fitted.folds)
     by_named = scores[MODEL]
     judged = {"valid": (places.valid, by_named.valid, young)}

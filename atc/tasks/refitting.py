@@ -17,6 +17,7 @@ from atc.evaluation.lift import Estimate
 from atc.evaluation.report import MODEL, Metrics, draws_of, estimate_figures, ranking_of, ranking_sample
 from atc.events.business_day import DAY_NS
 from atc.models.per_head import PerHead
+from atc.models.seeds import SeedsModel
 from atc.protocol.dataset import Block, Dataset, labelled
 from atc.protocol.refit import Update, updates
 from atc.protocol.sealed_holdout import MIN_ROWS, fit_in_progress
@@ -107,7 +108,7 @@ def _newer(config: RunConfig, model: FittedModel, rows: Dataset, update: Update)
     valid = rows.block(update.valid)
     if isinstance(config.refit, DailyUpdate):
         selected = not _calibrates(config) or _enough(config, valid, least=MIN_ROWS)
-        if not isinstance(model.model, PerHead) or not _enough(config, train) or not selected:
+        if not isinstance(model.model, PerHead | SeedsModel) or not _enough(config, train) or not selected:
             return None
         grown = model.model.grown(train.select(plan.columns), trees=config.refit.trees, seed=config.seed)
         # Further trees make other probabilities: the calibration of those before would mend what is gone.
