@@ -11,7 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from atc.errors import DataError, UsageError, nearest
-from atc.protocol.row_runs import FloatMatrix, Matrix, Rows, columns_of, one_matrix, rows_of
+from atc.protocol.row_runs import Matrix, RowRuns, Rows, columns_of, one_matrix, rows_of
 
 KEY_COLUMNS = ("symbol", "ts_recv", "ev_seq", "ts_close")
 
@@ -64,8 +64,9 @@ class Dataset:
 
     keys: pl.DataFrame
     """`symbol` str, `ts_recv` i64 ns, `ev_seq` u64, `ts_close` i64 ns."""
-    x: FloatMatrix
-    """(n, k) float32, NaN for null; may be memory-mapped."""
+    x: Matrix
+    """(n, k) float32, NaN for null; may be memory-mapped; where sequences are read, the last rows of their
+    windows."""
     features: tuple[str, ...]
     y: NDArray[np.float64]
     """(n, heads); NaN for null."""
@@ -122,12 +123,12 @@ class Dataset:
         return latest(self.t1)
 
     def take(self, rows: Rows) -> Dataset:
-        """The rows of these positions, in this order; x is a view where they are one run, everything else a
-        copy.
+        """The rows of these positions, in this order; x is a view where they are one run or the ends of
+        windows, everything else a copy.
         """
         return Dataset(
             keys=self.keys[rows],
-            x=one_matrix(self.x, rows),
+            x=self.x.rows(rows) if isinstance(self.x, RowRuns) else one_matrix(self.x, rows),
             features=self.features,
             y=self.y[rows],
             r_bps=self.r_bps[rows],
@@ -186,9 +187,12 @@ def _check_matrix(x: Matrix, features: Iterable[str]) -> None:
         raise ValueError(f"a feature is named twice: {', '.join(names)}")
 
 
-def _columns(x: FloatMatrix, have: tuple[str, ...], want: Sequence[str]) -> FloatMatrix:
+def _columns(x: Matrix, have: tuple[str, ...], want: Sequence[str]) -> Matrix:
+    if tuple(want) == have:
+        return x
+    chosen = _positions(have, want)
     # NumPy gives the picked columns in the order that is fast to make; models read rows.
-    return x if tuple(want) == have else np.ascontiguousarray(x[:, _positions(have, want)])
+    return x.columns(chosen) if isinstance(x, RowRuns) else np.ascontiguousarray(x[:, chosen])
 
 
 def _positions(have: tuple[str, ...], want: Sequence[str]) -> Rows:

@@ -41,9 +41,7 @@ class RowRuns:
     @classmethod
     def of(cls, matrix: FloatMatrix, rows: Rows) -> RowRuns:
         """The `rows` (ascending positions) of `matrix`."""
-        breaks = np.flatnonzero(np.diff(rows) != 1) + 1
-        edges = np.concatenate([[0], breaks, [len(rows)]]) if len(rows) else np.zeros(1, dtype=np.int64)
-        return cls(matrix, rows[edges[:-1]], rows[edges[1:] - 1] + 1)
+        return cls(matrix, *runs_of(rows))
 
     def __len__(self) -> int:
         return int(self._first[-1])
@@ -97,7 +95,13 @@ class RowRuns:
             raise TypeError(f"rows are float32, {dtype} was asked for")
         return self[:]
 
+    @property
+    def _scattered(self) -> bool:
+        return len(self) < len(self._starts) * SHORTEST_RUN
+
     def _between(self, start: int, stop: int) -> FloatMatrix:
+        if self._scattered:
+            return self._at(self._positions(np.arange(start, stop, dtype=np.int64)))
         runs = range(
             int(np.searchsorted(self._first, start, side="right")) - 1,
             int(np.searchsorted(self._first, stop, side="left")),
@@ -129,6 +133,13 @@ class RowRuns:
 
 Matrix = FloatMatrix | RowRuns
 """(n, k) float32, NaN for null."""
+
+
+def runs_of(rows: Rows) -> tuple[Rows, Rows]:
+    """Where the runs of `rows` (positions) begin and, excluded, end."""
+    breaks = np.flatnonzero(np.diff(rows) != 1) + 1
+    edges = np.concatenate([[0], breaks, [len(rows)]]) if len(rows) else np.zeros(1, dtype=np.int64)
+    return rows[edges[:-1]], rows[edges[1:] - 1] + 1
 
 
 def rows_of(x: Matrix, rows: Rows) -> Matrix:
