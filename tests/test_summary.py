@@ -280,10 +280,10 @@ def test_the_config_and_the_predictions_come_back_typed(tmp_path: Path) -> None:
     assert run.config == config
     assert run.predictions.equals(frame)
     text = (record.run_folder / "config.yaml").read_text()
-    (record.run_folder / "config.yaml").write_text(text.replace("seed: 1\n", "sead: 1\n", 1))
+    (record.run_folder / "config.yaml").write_text(text.replace("seed: 1\n", "seedling: 1\n", 1))
     with pytest.raises(DataError, match=r"config\.yaml has \d+ bytes"):
         open_run(record.run_folder)
-    with pytest.raises(DataError, match=r"does not fit the schema of this version(.|\n)*sead"):
+    with pytest.raises(DataError, match=r"does not fit the schema of this version(.|\n)*seedling"):
         _ = open_run(record.run_folder, finished=False).config
 
 
