@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
@@ -144,6 +145,25 @@ def open_run(path: str | Path, *, finished: bool = True) -> OpenedRun:
         f"{folder} is no finished run but {status}: {reason}{told}. See {folder / LOG}; running the same "
         "experiment again makes it, and open_run(path, finished=False) opens what there is"
     )
+
+
+def model_folders(path: Path) -> tuple[OpenedRun | None, list[Path]]:
+    """The models of `path`, which is the folder of a finished run (its model, then its fallback where there
+    is one) or of a model, and the run where it is one.
+
+    Raises DataError as `open_run`.
+    """
+    from atc.models.manifest import FORMAT, MANIFEST_FILE
+
+    try:
+        content = json.loads((path / MANIFEST_FILE).read_bytes())
+    except (OSError, ValueError):
+        content = None
+    if isinstance(content, dict) and content.get("format") == FORMAT:
+        return None, [path]
+    run = open_run(path)
+    own = path / MODEL
+    return run, [own, *(file.parent for file in sorted(own.glob(f"*/{MANIFEST_FILE}")))]
 
 
 def is_folder_of_runs(folder: Path) -> bool:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import pickle
+import re
 import shutil
-from collections.abc import Callable
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -20,6 +25,7 @@ from atc.models.artifact import Provenance, load_model, save_model
 from atc.models.base import Model, fit_model
 from atc.models.build import build_model
 from atc.models.calibration import fit_calibration
+from atc.models.manifest import file_digest, manifest_digest
 from atc.models.profile import reference_profile
 from atc.protocol.dataset import Block
 
@@ -242,12 +248,116 @@ def test_the_profile_describes_every_input(original: Saved) -> None:
     assert absent == {"feature": "absent", "null_share": 1.0, **nothing}
 
 
-def test_no_pickle_is_near() -> None:
-    folder = Path(__file__).parents[1] / "atc"
-    modules = [
-        p.read_text() for name in ("models", "protocol", "evaluation") for p in (folder / name).glob("*.py")
-    ]
-    assert len(modules) > 15
-    for text in modules:
-        for word in ("import pickle", "import joblib", "import dill", "allow_pickle=True"):
-            assert word not in text
+def refiled(folder: Path, name: str, content: bytes) -> None:
+    """Puts `content` in place of a file, with a manifest whose digests fit: what a forger would do."""
+    (folder / name).write_bytes(content)
+    manifest = manifest_of(folder)
+    manifest["files"][name] = file_digest(folder / name)
+    manifest["manifest_digest"] = manifest_digest(manifest)
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+
+
+class Bomb:
+    """Makes a file where it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (self.path,)
+
+
+@pytest.mark.parametrize("which", ["model", "profile.json"])
+@pytest.mark.parametrize("content", ["pickle", "other JSON", "a list", "text", "nothing"])
+def test_a_forged_file_is_refused_and_never_run(
+    saved: Saved, tmp_path: Path, which: str, content: str
+) -> None:
+    _, folder = saved
+    name = manifest_of(folder)["model_files"][0] if which == "model" else which
+    forged = {
+        "pickle": pickle.dumps(Bomb(tmp_path / "fired")),
+        "other JSON": b"{}",
+        "a list": b"[1, 2]",
+        "text": b"tree\nversion=v4\n",
+        "nothing": b"",
+    }[content]
+    refiled(folder, name, forged)
+    with pytest.raises(DataError, match=re.escape(str(folder))):
+        load_model(folder)
+    assert not (tmp_path / "fired").exists()
+    pickle.loads(pickle.dumps(Bomb(tmp_path / "fired")))
+    assert (tmp_path / "fired").exists()  # it would have been seen
+
+
+def test_a_file_without_a_digest_is_not_read(saved: Saved) -> None:
+    _, folder = saved
+    manifest = manifest_of(folder)
+    name = manifest["model_files"][0]
+    del manifest["files"][name]
+    manifest["manifest_digest"] = manifest_digest(manifest)
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(DataError, match=f"no digest of {re.escape(name)}"):
+        load_model(folder)
+
+
+WATCHED = """
+import pickle
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from atc.models.artifact import load_model
+
+
+def use():
+    loaded = load_model(Path(sys.argv[1]))
+    loaded.scores(np.zeros((3, len(loaded.model.features)), dtype=np.float32))
+
+
+use()  # what is imported on the way may do what it likes
+found = []
+sys.addaudithook(lambda event, _: found.append(event) if event == "pickle.find_class" else None)
+use()
+assert not found
+pickle.loads(pickle.dumps(Path("a")))
+assert found  # the hook hears what it listens for
+"""
+
+
+def test_loading_and_scoring_unpickle_nothing(original: Saved) -> None:
+    words = [sys.executable, "-c", WATCHED, str(original[1])]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-500:]
+
+
+_CODE_READERS = frozenset(
+    {"pickle", "_pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve"}
+)
+
+
+def _unsafe(tree: ast.AST) -> Iterator[str]:
+    """What in a module could run code that a file holds."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names if name.name.split(".")[0] in _CODE_READERS)
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in _CODE_READERS:
+            yield str(node.module)
+        elif isinstance(node, ast.Call):
+            called = ast.unparse(node.func)
+            words = {word.arg: ast.unparse(word.value) for word in node.keywords}
+            if words.get("allow_pickle") == "True":
+                yield f"{called}(allow_pickle=True)"
+            if called == "torch.load" and words.get("weights_only") != "True":
+                yield "torch.load without weights_only=True"
+            if called in ("eval", "exec", "yaml.load", "yaml.unsafe_load"):
+                yield called
+
+
+def test_no_module_reads_files_that_hold_code() -> None:
+    modules = sorted((Path(__file__).parents[1] / "atc").rglob("*.py"))
+    assert len(modules) > 250
+    found = {str(path): [*_unsafe(ast.parse(path.read_text()))] for path in modules}
+    assert {path: words for path, words in found.items() if words} == {}
+    planted = "import pickle\ntorch.load(f)\nnp.load(f, allow_pickle=True)\nfrom joblib import load\neval(x)"
+    assert len([*_unsafe(ast.parse(planted))]) == 5

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -23,12 +22,18 @@ from atc.models.calibration import (
     save_calibration,
 )
 from atc.models.kinds import KINDS
-from atc.models.profile import Profile
+from atc.models.manifest import (
+    FORMAT,
+    MANIFEST_FILE,
+    check_files,
+    file_digest,
+    read_manifest,
+    require_features,
+    require_schema,
+    write_manifest,
+)
+from atc.models.profile import PROFILE_FILE, Profile, read_profile
 from atc.protocol.row_runs import Matrix
-
-FORMAT = "atc-model-1"
-MANIFEST_FILE = "manifest.json"
-PROFILE_FILE = "profile.json"
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,8 @@ class Provenance:
     """Of the packages that made it."""
     role: str = "model"
     """What the run calls it: the named `model`, or the `fallback` of one that the gate rejected."""
+    score_columns: tuple[str, ...] = ()
+    """What the run's predictions call its scores; empty: what the model calls them."""
     gate: Mapping[str, float | str | None] = field(default_factory=dict)
     """What the gate said of the named model; empty where nobody asked."""
 
@@ -65,6 +72,11 @@ class LoadedModel:
     manifest: Mapping[str, Any]
     profile: Profile
     calibration: Calibration | None
+
+    @property
+    def score_columns(self) -> tuple[str, ...]:
+        """What the run's predictions call the columns of `scores`."""
+        return tuple(self.manifest.get("score_columns", self.manifest["scores"]))
 
     def scores(self, x: Matrix) -> Scores:
         """(n, columns) what the run calls the model's scores of inputs `x` (n, k): its predictions,
@@ -90,8 +102,7 @@ def save_model(
     Raises UsageError if a model is there already: nothing is overwritten.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    manifest_path = directory / MANIFEST_FILE
-    if manifest_path.exists():
+    if (directory / MANIFEST_FILE).exists():
         raise UsageError(
             f"{directory} holds a model already; a model is never overwritten, choose another folder"
         )
@@ -112,6 +123,7 @@ def save_model(
         "model_files": list(model_files),
         "features": list(model.features),
         "scores": list(model.score_names),
+        "score_columns": list(provenance.score_columns or model.score_names),
         "calibration": None if calibration is None else calibration.content()["kind"],
         "feature_schema": provenance.feature_schema,
         "label": dict(provenance.label),
@@ -136,12 +148,9 @@ def save_model(
         "config_digest": provenance.config_digest,
         "data_digest": provenance.data_digest,
         "versions": dict(provenance.versions),
-        "files": {name: _file_digest(directory / name) for name in files},
+        "files": {name: file_digest(directory / name) for name in files},
     }
-    manifest["manifest_digest"] = _manifest_digest(manifest)
-    text = json.dumps(manifest, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
-    manifest_path.write_text(text, encoding="utf-8")
-    return manifest_path
+    return write_manifest(directory, manifest)
 
 
 def load_model(
@@ -153,84 +162,31 @@ def load_model(
     computes them. Raises DataError for a missing or changed file, another format, other features or another
     order of them, another schema version.
     """
-    manifest = _read_manifest(directory)
-    for name, expected in manifest["files"].items():
-        path = directory / name
-        if not path.is_file():
-            raise DataError(f"{path} is missing, the manifest lists it")
-        found = _file_digest(path)
-        if found != expected:
-            raise DataError(
-                f"{path} is corrupt: its SHA-256 is {found[:12]}…, the manifest says {expected[:12]}…; "
-                "restore the "
-                "file or fit the model again"
-            )
+    manifest = read_manifest(directory)
+    calibrates = manifest.get("calibration") is not None
+    read = [*manifest["model_files"], PROFILE_FILE, *([CALIBRATION_FILE] if calibrates else [])]
+    check_files(directory, manifest, read)
     have = tuple(manifest["features"])
     if features is not None:
-        _require_features(directory, have, tuple(features))
-    if feature_schema is not None and feature_schema != manifest["feature_schema"]:
-        raise DataError(
-            f"{directory} was fitted on {manifest['feature_schema']}, these features are {feature_schema}: "
-            "columns "
-            "of one name may mean something else; fit again, or use the code that the manifest's "
-            "git_commit names"
-        )
+        require_features(directory, have, tuple(features))
+    if feature_schema is not None:
+        require_schema(directory, manifest, feature_schema)
     kind = manifest["model_type"]
     known = (*KINDS, *average.KINDS)
     if kind not in known:
         raise DataError(f"{directory}: model type {kind!r} is unknown; {nearest(kind, known)}")
-    model: Model = load_fitted(directory, manifest)
-    if model.features != have:
-        raise DataError(
-            f"{directory}: the model's file has the features {', '.join(model.features)}, its manifest has "
-            f"{', '.join(have)}"
-        )
-    profile: Profile = json.loads((directory / PROFILE_FILE).read_text(encoding="utf-8"))
-    calibration = None
-    if manifest.get("calibration") is not None:
-        calibration = load_calibration(directory / CALIBRATION_FILE)
-    return LoadedModel(model=model, manifest=manifest, profile=profile, calibration=calibration)
-
-
-def _read_manifest(directory: Path) -> dict[str, Any]:
-    path = directory / MANIFEST_FILE
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise DataError(f"{path} is missing: {directory} holds no finished model") from None
-    except ValueError as error:
-        raise DataError(f"{path} is not whole JSON: {error}") from None
-    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-        found = manifest.get("format") if isinstance(manifest, dict) else type(manifest).__name__
-        raise DataError(f"{path}: format {found!r}, {FORMAT!r} was expected")
-    if manifest.get("manifest_digest") != _manifest_digest(manifest):
-        raise DataError(f"{path} was changed after it was written: its own digest does not fit")
-    return manifest
-
-
-def _require_features(directory: Path, have: tuple[str, ...], given: tuple[str, ...]) -> None:
-    if given == have:
-        return
-    if sorted(given) == sorted(have):
-        i = next(i for i, (a, b) in enumerate(zip(have, given, strict=True)) if a != b)
+        model: Model = load_fitted(directory, manifest)
+        if model.features != have:
+            raise DataError(
+                f"{directory}: the model's file has the features {', '.join(model.features)}, its manifest has "
+                f"{', '.join(have)}"
+            )
+        profile = read_profile(directory, have)
+        calibration = load_calibration(directory / CALIBRATION_FILE) if calibrates else None
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
         raise DataError(
-            f"{directory} takes the same {len(have)} features in another order: column {i} is {have[i]!r} "
-            "there and "
-            f"{given[i]!r} here"
-        )
-    lacking = [name for name in have if name not in given]
-    extra = [name for name in given if name not in have]
-    raise DataError(
-        f"{directory} takes other features: lacking here {', '.join(lacking) or 'none'}; unknown there "
-        f"{', '.join(extra) or 'none'}"
-    )
-
-
-def _file_digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _manifest_digest(manifest: Mapping[str, Any]) -> str:
-    content = {key: value for key, value in manifest.items() if key != "manifest_digest"}
-    return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+            f"{directory}: its files are whole, but no {kind} model that this version of atc reads: "
+            f"{' '.join(str(error).split())}"
+        ) from None
+    return LoadedModel(model=model, manifest=manifest, profile=profile, calibration=calibration)

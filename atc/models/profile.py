@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TypedDict
 
 import numpy as np
 
+from atc.errors import DataError
 from atc.models.standardise import fit_standardiser
 from atc.protocol.row_runs import Matrix
 
+PROFILE_FILE = "profile.json"
 QUANTILES = (0.001, 0.01, 0.05, 0.1, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.9, 0.95, 0.99, 0.999)
 QUANTILE_ROWS = 1_000_000
 """Rows, evenly spaced, that the quantiles are taken from when there are more."""
@@ -34,6 +39,20 @@ class Profile(TypedDict):
     rows: int
     quantile_rows: int
     inputs: list[InputProfile]
+
+
+def read_profile(directory: Path, features: Sequence[str]) -> Profile:
+    """The profile in `directory`; DataError if it is none of `features`, in order."""
+    path = directory / PROFILE_FILE
+    profile: Profile = json.loads(path.read_text(encoding="utf-8"))
+    inputs = profile.get("inputs") if isinstance(profile, dict) else None
+    if not isinstance(inputs, list) or not all(
+        isinstance(item, dict) and item.keys() >= InputProfile.__required_keys__ for item in inputs
+    ):
+        raise DataError(f"{path} is no profile of inputs")
+    if [item["feature"] for item in inputs] != list(features):
+        raise DataError(f"{path} is of other inputs than the model beside it")
+    return profile
 
 
 def reference_profile(x: Matrix, features: tuple[str, ...]) -> Profile:

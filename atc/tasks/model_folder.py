@@ -17,6 +17,7 @@ from atc.models.profile import reference_profile
 from atc.tasks.fitting import FALLBACK, Fitted, FittedModel
 from atc.tasks.heads import heads_of
 from atc.tasks.loaded import Loaded
+from atc.tasks.predictions import score_columns
 
 
 def save_models(config: RunConfig, data_digest: str, fitted: Fitted, folder: Path) -> None:
@@ -53,6 +54,7 @@ def _save(config: RunConfig, data_digest: str, fitted: Fitted, name: str, folder
             config_digest=config_digest(config),
             data_digest=data_digest,
             role=name,
+            score_columns=tuple(score_columns(loaded.label.heads, loaded.label.classes)),
             gate={**fitted.gate.figures(), "why": fitted.gate.why},
             git_commit=str(commit) if (commit := provenance.git_state()["commit"]) else None,
             created_at=datetime.now(UTC).isoformat(timespec="seconds"),

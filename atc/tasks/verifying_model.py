@@ -1,0 +1,186 @@
+"""Whether a stored model is what it says, and still says what its run recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from atc.errors import AtcError, DataError, nearest
+from atc.evaluation.report import MODEL
+from atc.features.declarations import feature_schema, known_columns
+from atc.models.artifact import LoadedModel, load_model
+from atc.models.calibration import CALIBRATION_FILE
+from atc.models.checks import BringsChecks, Check, sample_rows
+from atc.models.manifest import check_files, read_manifest, require_schema
+from atc.models.profile import PROFILE_FILE
+from atc.tasks.cached_rows import InputRows, cached_days, input_rows, source_of
+
+if TYPE_CHECKING:
+    from atc.opened_run import OpenedRun
+
+SCORES_WITHIN = 1e-6
+"""Scores of a row that differ by more are not the same; sums in float32 may be taken in another order."""
+_JUDGED_SPLITS = ("valid", "holdout")
+"""Splits that the named model scores; folds have models of their own."""
+
+
+def verify_model(folder: Path, run: OpenedRun | None) -> Iterator[Check]:
+    """Every check of the model in `folder`; those that need what an earlier one found missing are left out.
+
+    `run`: the run that it is of, whose predictions it has to give again. Nothing is built, and no label is
+    read.
+    """
+    failed: list[str] = []
+
+    def tried(name: str, what: Callable[[], str]) -> Check:
+        try:
+            return Check(name, True, what())
+        except AtcError as error:
+            failed.append(name)
+            return Check(name, False, str(error))
+
+    manifest: dict[str, Any] = {}
+    yield tried("manifest", lambda: _manifest(folder, manifest))
+    if failed:
+        return
+    yield tried("files", lambda: _files(folder, manifest))
+    yield tried("features", lambda: _features(folder, manifest))
+    if "files" in failed:
+        return
+    found: list[LoadedModel] = []
+    yield tried("model", lambda: _loads(folder, found))
+    if not found:
+        return
+    yield _scores(found[0])
+    if isinstance(found[0].model, BringsChecks):
+        yield from found[0].model.own_checks(folder, sample_rows(found[0].profile))
+    if run is not None:
+        yield _of_run(folder, manifest, run)
+        yield same_predictions(found[0], run)
+
+
+def _manifest(folder: Path, into: dict[str, Any]) -> str:
+    into.update(read_manifest(folder))
+    return f"{into['format']}, {into['model_type']} of {into['symbol']}; its own digest fits"
+
+
+def _files(folder: Path, manifest: Mapping[str, Any]) -> str:
+    check_files(folder, manifest, manifest["model_files"])
+    sizes = [(folder / name).stat().st_size for name in manifest["files"]]
+    told = f"{len(sizes)} with {sum(sizes):,} bytes, each with the SHA-256 of the manifest"
+    known = {*manifest["files"], "manifest.json"}
+    others = sorted(path.name for path in folder.iterdir() if path.is_file() and path.name not in known)
+    return f"{told}; never read: {', '.join(others)}" if others else told
+
+
+def _features(folder: Path, manifest: Mapping[str, Any]) -> str:
+    for name in manifest["features"]:
+        if name not in known_columns():
+            near = nearest(name, known_columns())
+            raise DataError(f"{folder} takes {name!r}, which this checkout does not compute; {near}")
+    here = feature_schema(manifest["features"])
+    require_schema(folder, manifest, here)
+    return f"{len(manifest['features'])} inputs of {here}, as this checkout computes them"
+
+
+def _loads(folder: Path, into: list[LoadedModel]) -> str:
+    loaded = load_model(folder)
+    into.append(loaded)
+    extra = f", {CALIBRATION_FILE}" if loaded.calibration is not None else ""
+    return f"loads with its {PROFILE_FILE}{extra}; inputs in the manifest's order"
+
+
+def _scores(loaded: LoadedModel) -> Check:
+    """Whether it scores rows such as training had, and a row by itself alone."""
+    x = sample_rows(loaded.profile)
+    scores = loaded.scores(x)
+    alone = np.concatenate([loaded.scores(x[i : i + 1]) for i in range(8)])
+    if not np.isfinite(scores).all():
+        bad = int(np.count_nonzero(~np.isfinite(scores).all(axis=1)))
+        return Check("scores", False, f"{bad} of {len(x)} rows made from the profile have no finite score")
+    apart = float(np.max(np.abs(alone - scores[:8])))
+    return Check(
+        "scores",
+        apart <= SCORES_WITHIN,
+        f"{len(x)} rows made from the profile, nulls among them: {scores.min():.4f} … {scores.max():.4f}; a "
+        f"row alone differs by {apart:.1g}",
+    )
+
+
+def _of_run(folder: Path, manifest: Mapping[str, Any], run: OpenedRun) -> Check:
+    """Whether the manifest names the config and the data of the run that it lies in."""
+    other = [key for key in ("config_digest", "data_digest") if manifest.get(key) != run.manifest.get(key)]
+    if other:
+        return Check("run", False, f"{folder} has another {' and '.join(other)} than its run {run.folder}")
+    return Check("run", True, f"config and data digests are those of {run.folder.name}")
+
+
+@dataclass
+class _Compared:
+    rows: int = 0
+    days: int = 0
+    largest: float = 0.0
+    at: int = 0
+    """ts_recv of the row of `largest`, ns."""
+
+    def take(self, predicted: pl.DataFrame, some: InputRows, loaded: LoadedModel, columns: list[str]) -> None:
+        """Scores the rows of a day that were predicted."""
+        placed = some.keys.with_row_index("place").join(predicted, on=["ts_recv", "ev_seq"], how="inner")
+        expected = placed.select(columns).to_numpy()
+        scores = loaded.scores(some.x[placed["place"].to_numpy()])
+        self.days, self.rows = self.days + 1, self.rows + len(placed)
+        if len(placed):
+            apart = np.abs(scores - expected).max(axis=1)
+            apart = np.where(np.isnan(apart), np.inf, apart)
+            worst = int(np.argmax(apart))
+            if apart[worst] > self.largest:
+                self.largest, self.at = float(apart[worst]), int(placed["ts_recv"][worst])
+
+
+def same_predictions(loaded: LoadedModel, run: OpenedRun) -> Check:
+    """Whether the model gives predictions.parquet of its run again, on the rows that the feature cache holds;
+    None where it holds none of them.
+    """
+    from atc.events.filed import events_there
+
+    role = str(loaded.manifest["role"])
+    columns = [name if role == MODEL else f"{role}_{name}" for name in loaded.score_columns]
+    try:
+        missing = [name for name in columns if name not in run.predictions.columns]
+        if missing:
+            return Check("predictions", False, f"predictions.parquet has no column {', '.join(missing)}")
+        predicted = run.predictions.filter(pl.col("split").is_in(_JUDGED_SPLITS))
+        predicted = predicted.select("ts_recv", "ev_seq", *columns)
+        source = source_of(run.config, events_there(run.config))
+        times = predicted["ts_recv"]
+        facts = source.data
+        first, last = (int(times.to_numpy()[place]) for place in (0, -1))
+        days = source.catalog.days_within(facts.venue, facts.symbol, first, last + 1)
+        there = cached_days(source, days, loaded.model.features)
+        compared = _Compared()
+        for some in input_rows(source, run.config.data.symbol, there, loaded.model.features):
+            compared.take(predicted, some, loaded, columns)
+    except AtcError as error:
+        return Check("predictions", False, str(error))
+    if not there:
+        return Check(
+            "predictions",
+            None,
+            f"no inputs of its rows are under {source.cache_root}: nothing to compare with",
+        )
+    told = f"{compared.rows:,} of {len(predicted):,} rows of the run scored again from the feature cache"
+    if len(there) == len(days) and compared.rows < len(predicted):
+        return Check("predictions", False, f"{told}; the others are not among the rows of the cached days")
+    if compared.largest > SCORES_WITHIN:
+        return Check(
+            "predictions",
+            False,
+            f"{told}; they differ by up to {compared.largest:.3g} (at ts_recv {compared.at}), and "
+            f"{SCORES_WITHIN:g} was expected at most",
+        )
+    return Check("predictions", True, f"{told}; largest difference {compared.largest:.1g}")
