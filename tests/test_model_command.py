@@ -251,7 +251,7 @@ def test_what_does_not_belong_together_fails(copied: Path, tmp_path: Path) -> No
     for changes, check, message in (
         ({"feature_schema": "core-999"}, "features", "these features are core-"),
         ({"features": ["mystery", *features[1:]]}, "features", "'mystery', which this checkout does not"),
-        ({"features": [features[1], features[0], *features[2:]]}, "model", "its manifest has"),
+        ({"features": [features[1], features[0], *features[2:]]}, "model", "its manifest "),
         ({"config_digest": "0" * 64}, "run", "another config_digest"),
         ({"files": {}}, "files", "no digest of model.txt"),
         ({"files": {"../x": "0", "model.txt": "0", "profile.json": "0"}}, "files", "not in its folder"),

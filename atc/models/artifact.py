@@ -179,8 +179,8 @@ def load_model(
         model: Model = load_fitted(directory, manifest)
         if model.features != have:
             raise DataError(
-                f"{directory}: the model's file has the features {', '.join(model.features)}, its manifest has "
-                f"{', '.join(have)}"
+                f"{directory}: the model's file has the features {', '.join(model.features)}, its manifest "
+                f"has {', '.join(have)}"
             )
         profile = read_profile(directory, have)
         calibration = load_calibration(directory / CALIBRATION_FILE) if calibrates else None
