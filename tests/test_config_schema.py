@@ -26,6 +26,7 @@ GROUPS = (
     "features",
     "label",
     "model",
+    "thinning",
     "weights",
     "baseline",
     "calibration",

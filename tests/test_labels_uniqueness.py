@@ -13,7 +13,7 @@ from planted_rows import planted_rows
 
 import atc
 from atc.labels.uniqueness import average_uniqueness, uniqueness_weights
-from atc.tasks.loaded import weighed
+from atc.tasks.training_rows import training_rows
 
 interval = st.tuples(st.integers(0, 40), st.integers(1, 15)).map(lambda pair: (pair[0], pair[0] + pair[1]))
 
@@ -88,11 +88,11 @@ def test_the_rows_that_are_fitted_share_among_themselves() -> None:
     """No label of another part counts as running: a fold's weights are of its training rows alone."""
     data = planted_rows(600)
     rows = np.flatnonzero(~np.isnan(data.y[:, 0]))[::3]
-    asked = atc.compose(["+experiment=logistic_13feat", "weights=uniqueness"])
-    train, figures = weighed(asked, data, rows, data.block(rows))
-    assert train.weights is not None
+    fitted = training_rows(atc.compose(["+experiment=logistic_13feat", "weights=uniqueness"]), data, rows)
+    assert fitted.block.weights is not None
     alone = average_uniqueness(data.t0[rows], data.t1[rows, 0])
-    np.testing.assert_allclose(train.weights[:, 0], alone / alone.mean())
-    assert figures == {"train/own_labels": pytest.approx(alone.sum())}
-    block = data.block(rows)
-    assert weighed(atc.compose(["+experiment=logistic_13feat"]), data, rows, block) == (block, {})
+    np.testing.assert_allclose(fitted.block.weights[:, 0], alone / alone.mean())
+    assert fitted.figures["train/own_labels"] == pytest.approx(alone.sum())
+    plain = training_rows(atc.compose(["+experiment=logistic_13feat"]), data, rows)
+    assert plain.block.weights is None
+    assert plain.figures == {"train/rows_before_thinning": len(rows)}

@@ -41,6 +41,7 @@ from atc.config.slices import (
     Text,
 )
 from atc.config.surroundings import Paths, Runtime, Tracking
+from atc.config.thinning import Thinning
 from atc.config.trading import Backtest, ConfidencePolicy, Execution, Policy
 from atc.config.weights import Weights
 from atc.config.window import DatesWindow, Window
@@ -244,6 +245,7 @@ class RunConfig(Slice):
     features: Features
     label: Label
     model: Model
+    thinning: Thinning
     weights: Weights
     baseline: Baseline
     calibration: Calibration

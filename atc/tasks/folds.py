@@ -22,8 +22,9 @@ from atc.protocol.gate import NO_GATE, GateVerdict, judge
 from atc.protocol.row_runs import Rows
 from atc.tasks.base import Desk
 from atc.tasks.heads import heads_of
-from atc.tasks.loaded import Loaded, weighed
+from atc.tasks.loaded import Loaded
 from atc.tasks.predictions import Decided, Judged
+from atc.tasks.training_rows import training_rows
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,8 @@ class FittedFold:
     """A fold after its fits: what its models say of its rows. The models themselves are gone."""
 
     fold: Fold
+    train_rows: int
+    """Fitted rows: those of the fold after thinning."""
     figures: Metrics
     """`fold/<name>/…`."""
     gap: float | None
@@ -73,8 +76,8 @@ def _fit_fold(config: RunConfig, loaded: Loaded, rows: Dataset, fold: Fold) -> F
     spread = rows.spread_bps
     label = fit_label(config.label, rows.r_bps[fold.train], None if spread is None else spread[fold.train])
     own = replace(rows, y=label.codes(rows.r_bps, spread))
-    train, valid, test = (own.block(part) for part in (fold.train, fold.valid, fold.test_decisions))
-    train, _ = weighed(config, own, fold.train, train)
+    fitted = training_rows(config, own, fold.train)
+    train, valid, test = fitted.block, own.block(fold.valid), own.block(fold.test_decisions)
     scores: dict[str, dict[str, NDArray[np.float64]]] = {}
     before: dict[str, dict[str, NDArray[np.float64]]] = {}
     for plan in plans_of(config):
@@ -92,7 +95,7 @@ def _fit_fold(config: RunConfig, loaded: Loaded, rows: Dataset, fold: Fold) -> F
         name=fold.name,
         heads=heads_of(config, replace(loaded, label=label)),
         outcomes={
-            "train": _outcomes(blind, fold.train),
+            "train": _outcomes(blind, fitted.positions),
             "valid": _outcomes(blind, fold.valid),
             "test": place.outcomes(),
         },
@@ -102,6 +105,7 @@ def _fit_fold(config: RunConfig, loaded: Loaded, rows: Dataset, fold: Fold) -> F
     raw = {name: of["test"] for name, of in before.items()} if config.calibration.kind != "none" else {}
     return FittedFold(
         fold=fold,
+        train_rows=train.n_rows,
         figures=fold_figures(told, config.evaluation),
         # Calibration is fitted on validation: an isotonic curve ranks those very rows better than the model.
         gap=replace(told, scores=before).gap(),
@@ -172,7 +176,8 @@ def described_folds(folds: Sequence[FittedFold]) -> dict[str, dict[str, object]]
             "days": len(np.unique(one.test.days)),
             "rows": len(one.fold.test),
             "decisions": len(one.fold.test_decisions),
-            "train_rows": len(one.fold.train),
+            "train_rows": one.train_rows,
+            "train_rows_before_thinning": len(one.fold.train),
             "valid_rows": len(one.fold.valid),
             "purged": one.fold.purged,
             "embargoed": one.fold.embargoed,

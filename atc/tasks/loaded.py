@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from atc.config.schema import RunConfig
 from atc.errors import DataError
-from atc.protocol.dataset import Block, Dataset, labelled, latest
+from atc.protocol.dataset import Dataset, labelled, latest
 from atc.protocol.fold import Fold
-from atc.protocol.row_runs import Rows
 from atc.protocol.sealed_holdout import Parts, Split, seal, split
 from atc.protocol.window import Spans
 from atc.tasks.base import Desk
+from atc.tasks.training_rows import training_rows
 
 if TYPE_CHECKING:
     from atc.labels.definitions import FittedLabel
@@ -40,7 +40,8 @@ class Loaded:
     """By part: `from`, `to`, `days`, `rows`."""
     label: FittedLabel
     balance: Mapping[str, float | None]
-    """Classes and nulls of the training rows' time; with weights also what their labels are worth."""
+    """Classes and nulls of the training rows' time; rows before thinning; with weights also what their labels
+    are worth."""
     spans: Spans
     holdout_windows: Callable[[int], int]
     """How many disjoint label windows of a horizon (ns) the holdout's rows have room for; from their times
@@ -97,11 +98,12 @@ def load_rows(market: MarketData, config: RunConfig, desk: Desk) -> Loaded:
         )
         train_range, folds = _folds(dataset, market, config)
         look = partial(desk.look, market.holdout)
-        parts = seal(dataset, parts_of, sealed=bool(config.protocol.sealed), on_open=look)
+        train = training_rows(config, dataset, parts_of.train)
+        fitted = replace(parts_of, train=train.positions)
+        parts = seal(dataset, fitted, sealed=bool(config.protocol.sealed), on_open=look)
         before_valid = (dataset.t0 >= spans.train[0]) & (dataset.t0 < parts_of.valid_start_ns)
         balance = balance_of(config, "train", dataset.select(()).take(np.flatnonzero(before_valid)))
-        train, own = weighed(config, dataset, parts_of.train, parts.train)
-        parts, balance = replace(parts, train=train), {**balance, **own}
+        parts, balance = replace(parts, train=train.block), {**balance, **train.figures}
         return Loaded(
             parts=parts,
             valid=dataset.take(parts_of.valid_decisions),
@@ -123,24 +125,6 @@ def balance_of(config: RunConfig, part: str, rows: Dataset) -> dict[str, float |
     from atc.labels.definitions import nulls_of
 
     return class_balance(part, rows, nulls_of(config.label))
-
-
-def weighed(
-    config: RunConfig, dataset: Dataset, rows: Rows, train: Block
-) -> tuple[Block, dict[str, float | None]]:
-    """`train`, the training `rows` of `dataset`, with the weights that the config asks for, and of each head
-    `train/own_labels`, how many labels of their own its rows are worth.
-    """
-    from atc.labels.uniqueness import uniqueness_weights
-
-    if config.weights.kind == "none":
-        return train, {}
-    weights, own = uniqueness_weights(train.y, dataset.t0[rows], dataset.t1[rows])
-    figures: dict[str, float | None] = {
-        f"train/own_labels@{head}" if head else "train/own_labels": float(worth)
-        for head, worth in zip(dataset.heads, own, strict=True)
-    }
-    return replace(train, weights=weights), figures
 
 
 def _folds(
@@ -201,6 +185,12 @@ def row_notes(loaded: Loaded) -> list[str]:
         f"{split.purged_train:,} training and {split.purged_valid:,} validation rows were purged: a label "
         "of theirs overlaps a later part's"
     ]
+    fitted = loaded.parts.train.n_rows
+    if fitted < len(split.train):
+        notes.append(
+            f"thinned: {fitted:,} of {len(split.train):,} training rows are fitted, and train/… is of these; "
+            "what selects and judges keeps every row"
+        )
     if loaded.parts.holdout.sealed:
         notes.append(f"sealed: {loaded.parts.holdout.n_rows:,} holdout rows were not looked at")
     return notes

@@ -24,8 +24,9 @@ from atc.protocol.sealed_holdout import MIN_ROWS, fit_in_progress
 from atc.protocol.window import Span
 from atc.tasks.base import Desk
 from atc.tasks.fitting import Fitted, FittedModel, calibration_of, fit_one, plans_of
-from atc.tasks.loaded import Loaded, weighed
+from atc.tasks.loaded import Loaded
 from atc.tasks.predictions import Judged
+from atc.tasks.training_rows import training_rows
 
 REFIT = "refit"
 """What the scores of the models on the way are called."""
@@ -104,7 +105,7 @@ def refit_through(
 def _newer(config: RunConfig, model: FittedModel, rows: Dataset, update: Update) -> FittedModel | None:
     """The model of an update; None where too few rows are known for one."""
     plan = plans_of(config)[0]
-    train, _ = weighed(config, rows, update.train, rows.block(update.train))
+    train = training_rows(config, rows, update.train).block
     valid = rows.block(update.valid)
     if isinstance(config.refit, DailyUpdate):
         selected = not _calibrates(config) or _enough(config, valid, least=MIN_ROWS)

@@ -1,0 +1,66 @@
+"""What a fit gets of the training rows that a split leaves: thinned, then weighed. No other place does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from atc.config.schema import RunConfig
+from atc.config.thinning import AllRows, EveryK
+from atc.protocol.dataset import Block, Dataset
+from atc.protocol.row_runs import Rows
+
+
+@dataclass(frozen=True)
+class TrainingRows:
+    """The rows of one fit, of a fold's or of a refit."""
+
+    positions: Rows
+    """Of the dataset, ascending."""
+    block: Block
+    figures: dict[str, float | None]
+    """`train/rows_before_thinning`; with weights, of each head, `train/own_labels`, how many labels of their
+    own the rows are worth."""
+
+
+def training_rows(config: RunConfig, dataset: Dataset, rows: Rows) -> TrainingRows:
+    """The training `rows` (positions, ascending) of `dataset`, after split and purge, as a fit takes them."""
+    kept = _thinned(config, dataset, rows)
+    block = dataset.block(kept)
+    weights, own = _weights(config, dataset, kept, block)
+    return TrainingRows(
+        positions=kept,
+        block=block if weights is None else replace(block, weights=weights),
+        figures={"train/rows_before_thinning": len(rows), **own},
+    )
+
+
+def _thinned(config: RunConfig, dataset: Dataset, rows: Rows) -> Rows:
+    from atc.labels.uniqueness import uniqueness_weights
+    from atc.protocol.thinning import drawn, every_kth
+
+    thinning = config.thinning
+    if isinstance(thinning, AllRows):
+        return rows
+    if isinstance(thinning, EveryK):
+        return every_kth(rows, thinning.k)
+    y = dataset.y[rows]
+    weights, _ = uniqueness_weights(y, dataset.t0[rows], dataset.t1[rows])
+    # A row of several labels is worth what they are worth together.
+    return drawn(rows, np.where(np.isnan(y), 0.0, weights).sum(axis=1), thinning.share, config.seed)
+
+
+def _weights(
+    config: RunConfig, dataset: Dataset, rows: Rows, train: Block
+) -> tuple[NDArray[np.float64] | None, dict[str, float | None]]:
+    from atc.labels.uniqueness import uniqueness_weights
+
+    if config.weights.kind == "none":
+        return None, {}
+    weights, own = uniqueness_weights(train.y, dataset.t0[rows], dataset.t1[rows])
+    return weights, {
+        f"train/own_labels@{head}" if head else "train/own_labels": float(worth)
+        for head, worth in zip(dataset.heads, own, strict=True)
+    }
