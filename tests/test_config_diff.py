@@ -80,26 +80,25 @@ def test_validate_checks_every_experiment_and_sweep(project: ProjectRoot) -> Non
 
 
 def test_validate_all_adds_every_option(project: ProjectRoot) -> None:
-    label = project.folder / "conf" / "label" / "fwd_logret.yaml"
+    label = project.folder / "conf" / "label" / "tlob.yaml"
     label.write_text(label.read_text() + "exit_bps: 2.0\n")
     assert command("validate").exit_code == 0
     result = command("validate", "--all")
     assert result.exit_code == 2
-    assert (
-        "FAIL  label=fwd_logret\n      label.exit_bps: unknown key of label kind 'fwd_logret'"
-        in result.output
-    )
+    assert "FAIL  label=tlob\n      label.exit_bps: unknown key of label kind 'tlob'" in result.output
     assert f"ok    +experiment={A} data=binance_ethbtc_2020" in result.output
 
 
-def test_validate_all_skips_an_option_for_which_there_is_no_model_and_says_why() -> None:
+def test_validate_all_skips_an_option_that_needs_others_and_says_why() -> None:
     result = command("validate", "--all")
     assert result.exit_code == 0, result.output
     skipped = result.output.partition("skip  label=fwd_logret\n")[2]
     assert skipped.startswith("      valid, but not with the default options of the other groups:\n")
     assert "      label.kind: fwd_logret is a return" in skipped
     assert "skip  cost=unknown\n" in result.output
-    assert result.output.count("skip  ") == 2
+    assert "skip  model=ridge\n" in result.output
+    assert "skip  baseline=ridge_13feat\n" in result.output
+    assert result.output.count("skip  ") == 4
 
 
 def test_an_experiment_whose_values_do_not_fit_together_fails(project: ProjectRoot) -> None:

@@ -236,7 +236,9 @@ def test_from_a_subfolder_and_from_elsewhere(project: Path, tmp_path_factory: py
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     globbed = probe("-m", "+experiment=glob(*_13feat)", f"paths.outputs={elsewhere}", cwd=elsewhere)
     assert globbed.returncode == 0, globbed.stderr
-    assert [line.split()[1] for line in globbed.stdout.splitlines()] == ["gbdt_13feat", "logistic_13feat"]
+    assert [line.split()[1] for line in globbed.stdout.splitlines()] == [
+        *("gbdt_13feat", "linear_13feat", "logistic_13feat")
+    ]
 
 
 def test_help_lists_experiments_with_their_hypotheses() -> None:

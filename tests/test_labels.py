@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from atc.config.labels import Label
-from atc.errors import DataError, UsageError
+from atc.errors import DataError
 from atc.labels.definitions import FittedLabel, fit_label, label_spec, nulls_of, why_null
 
 NAN = float("nan")
@@ -154,9 +154,10 @@ def test_nothing_to_fit_to_is_refused() -> None:
             fitted([NAN], kind=kind)
 
 
-def test_a_return_is_no_class() -> None:
-    with pytest.raises(UsageError, match="label=hold10_oracle"):
-        fitted([1.0], kind="fwd_logret")
+def test_a_return_is_its_own_label() -> None:
+    found = fitted([1.0], kind="fwd_logret")
+    assert (found.classes, found.cuts, dict(found.constants), found.exit_bps) == ((), (), {}, 0.0)
+    np.testing.assert_array_equal(codes(found, [-2.0, 0.0, NAN, 3.5]), [-2.0, 0.0, NAN, 3.5])
 
 
 @given(returns, returns, st.booleans())

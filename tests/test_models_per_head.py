@@ -13,7 +13,7 @@ from planted_rows import FEATURES
 from sklearn.metrics import roc_auc_score
 from test_models_artifact import PROVENANCE
 
-from atc.config.model import Gbdt, Logistic, Softmax
+from atc.config.model import REGRESSORS, Gbdt, Logistic, Softmax
 from atc.config.model import Model as ModelConfig
 from atc.models.artifact import load_model, save_model
 from atc.models.base import FitReport, Model, fit_model
@@ -129,7 +129,7 @@ def test_one_head_takes_its_weights_as_a_column_too() -> None:
 def test_every_kind_that_a_config_can_name_has_a_class_of_that_kind() -> None:
     configs = get_args(get_args(ModelConfig)[0])
     named = {kind for config in configs for kind in get_args(config.model_fields["kind"].annotation)}
-    assert named == set(KINDS) == set(CONFIGS)
+    assert named == set(KINDS) == {*CONFIGS, *REGRESSORS}
     for config in CONFIGS.values():
         assert one_head_class(config, 2).kind == config.kind
     assert one_head_class(CONFIGS["logistic"], 3).kind == "softmax"

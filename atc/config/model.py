@@ -73,4 +73,22 @@ class Softmax(Linear):
     """Of `adam`, like learning_rate and batch_size."""
 
 
-Model = Annotated[Gbdt | Logistic | Softmax, Field(discriminator="kind")]
+class Ridge(Slice):
+    """Linear least squares of a return on standardised inputs, with a penalty; no solver, a closed form."""
+
+    kind: Literal["ridge"]
+    alpha: Float = Field(default=1.0, ge=0)
+    """α of Σ(y − ŷ)² + α‖w‖², a sum over the rows and not their mean; the bias is excluded."""
+    clip: Float = Field(default=10.0, gt=0)
+    """Standardised inputs are clipped to ±clip."""
+
+    @property
+    def least_rows(self) -> int:
+        """Training rows of two returns."""
+        return 2
+
+
+Model = Annotated[Gbdt | Logistic | Softmax | Ridge, Field(discriminator="kind")]
+
+REGRESSORS = frozenset({"ridge"})
+"""Kinds that predict a return; the others tell classes apart."""

@@ -24,7 +24,7 @@ from atc.config.cost import Cost, missing_costs, refused_market
 from atc.config.evaluation import Calibration, Evaluation
 from atc.config.labels import THREE_CLASSES, Label
 from atc.config.maintenance import Day, Maintenance
-from atc.config.model import Model
+from atc.config.model import REGRESSORS, Model
 from atc.config.protocol import Cpcv, Protocol
 from atc.config.quality import Quality
 from atc.config.refit import Refit
@@ -228,10 +228,6 @@ class Baseline(Slice):
     model: Model
 
 
-# Models that score classes; a model of returns would not be among them.
-_CLASSIFIERS = frozenset({"gbdt", "logistic", "softmax"})
-
-
 class RunConfig(Slice):
     """Everything that one run depends on."""
 
@@ -264,16 +260,7 @@ class RunConfig(Slice):
     @model_validator(mode="after")
     def _fit_together(self) -> Self:
         found = []
-        models = {"model": self.model, "baseline.model": self.baseline.model}
-        wrong = [f"{key}.kind={model.kind}" for key, model in models.items() if model.kind in _CLASSIFIERS]
-        if self.label.kind == "fwd_logret" and wrong:
-            found.append(
-                (
-                    "label.kind",
-                    f"fwd_logret is a return, and {' and '.join(wrong)} can only fit classes; choose "
-                    "label=hold10_oracle or label=hold10_oracle_q14",
-                )
-            )
+        found += self._other_targets()
         if self.label.kind == "fwd_logret" and self.calibration.kind != "none":
             found.append(
                 (
@@ -303,6 +290,30 @@ class RunConfig(Slice):
         if found:
             raise Mismatch(found)
         return self
+
+    def _other_targets(self) -> list[tuple[str, str]]:
+        """Models that predict something else than the label is."""
+        models = {"model": self.model, "baseline.model": self.baseline.model}
+        is_return = self.label.kind == "fwd_logret"
+        wrong = [
+            f"{key}.kind={model.kind}"
+            for key, model in models.items()
+            if (model.kind in REGRESSORS) is not is_return
+        ]
+        if not wrong:
+            return []
+        named = " and ".join(wrong)
+        if is_return:
+            told = (
+                f"fwd_logret is a return, and {named} can only fit classes; choose "
+                "label=hold10_oracle or label=hold10_oracle_q14, or model=ridge with baseline=ridge_13feat"
+            )
+        else:
+            told = (
+                f"{self.label.kind} has classes, and {named} can only predict a return; choose "
+                "label=fwd_logret, with model=ridge and baseline=ridge_13feat, or another model"
+            )
+        return [("label.kind", told)]
 
     def _embargo_too_short(self) -> list[tuple[str, str]]:
         if not isinstance(self.protocol, Cpcv) or self.protocol.embargo_s is None:

@@ -10,8 +10,8 @@ from atc.protocol.dataset import Dataset
 
 
 def class_balance(part: str, rows: Dataset, causes: Sequence[str]) -> dict[str, float | None]:
-    """`<part>/class/HOLD/share` of the labelled ones of `rows`, `<part>/null/share` and
-    `<part>/null/gap/share` of all, a set a head; null without rows.
+    """`<part>/class/HOLD/share` of the labelled ones of `rows`, or of returns `<part>/return/mean_bps` and
+    `std_bps`; `<part>/null/share` and `<part>/null/gap/share` of all, a set a head; null without rows.
 
     `causes`: what the codes of `rows.null_cause` say, from 1 on.
     """
@@ -19,10 +19,14 @@ def class_balance(part: str, rows: Dataset, causes: Sequence[str]) -> dict[str, 
     for number, head in enumerate(rows.heads):
         ending = f"@{head}" if head else ""
         known = ~np.isnan(rows.y[:, number])
-        codes = rows.y[known, number].astype(np.int64)
-        counts = np.bincount(codes, minlength=len(rows.classes))
-        for name, count in zip(rows.classes, counts.tolist(), strict=True):
-            figures[f"{part}/class/{name}/share{ending}"] = _share(count, len(codes))
+        labels = rows.y[known, number]
+        if rows.classes:
+            counts = np.bincount(labels.astype(np.int64), minlength=len(rows.classes))
+            for name, count in zip(rows.classes, counts.tolist(), strict=True):
+                figures[f"{part}/class/{name}/share{ending}"] = _share(count, len(labels))
+        else:
+            figures[f"{part}/return/mean_bps{ending}"] = float(np.mean(labels)) if len(labels) else None
+            figures[f"{part}/return/std_bps{ending}"] = float(np.std(labels)) if len(labels) else None
         figures[f"{part}/null/share{ending}"] = _share(int(np.count_nonzero(~known)), len(known))
         if rows.null_cause is not None:
             by_cause = np.bincount(rows.null_cause[:, number], minlength=len(causes) + 1)[1:]

@@ -20,7 +20,7 @@ from atc.config.labels import (
     MultihorizonUp,
     Tlob,
 )
-from atc.errors import DataError, UsageError
+from atc.errors import DataError
 from atc.features.label_spec import NULL_CAUSES, LabelSpec
 
 Vector = NDArray[np.float64]
@@ -44,10 +44,10 @@ class FittedLabel:
     """
 
     classes: tuple[str, ...]
-    """Names by code."""
+    """Names by code; empty: the label is the return itself."""
     heads: tuple[str, ...]
     cuts: tuple[float, ...]
-    """Ascending, one fewer than classes."""
+    """Ascending, one fewer than classes; none of a return."""
     unit: Literal["bps", "row_spreads"] = "bps"
     """`row_spreads`: multiples of the spread in force at the row."""
     mean_spread_bps: float | None = None
@@ -64,13 +64,19 @@ class FittedLabel:
 
     @property
     def exit_bps(self) -> float:
-        """|uppermost cut|, in bps: the move that pays; the direction AUC looks at rows that move more."""
+        """|uppermost cut|, in bps: the move that pays; the direction AUC looks at rows that move more. Of a
+        return 0: at all that moved.
+        """
+        if not self.cuts:
+            return 0.0
         size = abs(self.cuts[-1])
         return size if self.unit == "bps" else size * (self.mean_spread_bps or 0.0)
 
     @property
     def constants(self) -> Mapping[str, float | list[float] | None]:
         """What was fitted or follows from the config, for records."""
+        if not self.classes:
+            return {}
         if self.unit == "row_spreads":
             return {"cuts_spreads": list(self.cuts), "mean_spread_bps": self.mean_spread_bps}
         cuts: dict[str, float | list[float] | None] = (
@@ -80,8 +86,10 @@ class FittedLabel:
 
     def codes(self, r_bps: Vector, spread_bps: Vector | None = None) -> Vector:
         """Class codes, like `r_bps` (n, heads) or (n,); NaN where it is, or where a spread (n,) that the
-        label needs is.
+        label needs is. Of a return the returns themselves.
         """
+        if not self.classes:
+            return r_bps.copy()
         unit: Vector | float = 1.0
         if self.unit == "row_spreads":
             if spread_bps is None:
@@ -125,7 +133,7 @@ def fit_label(label: Label, train_r_bps: Vector, train_spread_bps: Vector | None
     """The label with its fitted constants.
 
     `train_r_bps` (n, heads) or (n,), `train_spread_bps` (n,): of the training rows, no others. Raises
-    DataError where there is nothing to fit to, UsageError for a label that has no classes.
+    DataError where there is nothing to fit to. A return has no classes and nothing to fit.
     """
     heads = label_spec(label).names
     match label:
@@ -151,10 +159,7 @@ def fit_label(label: Label, train_r_bps: Vector, train_spread_bps: Vector | None
             cuts = (-label.spreads, label.spreads)
             found = FittedLabel(SHORT_FLAT_HOLD, heads, cuts, unit="row_spreads")
         case FwdLogret():
-            raise UsageError(
-                f"label.kind={label.kind} is a return, and model.kind=gbdt, logistic and softmax classify; "
-                "choose label=hold10_oracle or another label of classes"
-            )
+            found = FittedLabel((), heads, ())
     if found.unit == "row_spreads":
         mean = float(np.mean(_known(train_spread_bps, label.kind, "spread to take the mean of")))
         found = replace(found, mean_spread_bps=mean)

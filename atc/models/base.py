@@ -21,6 +21,9 @@ Progress = Callable[[int, int], None]
 Scores = NDArray[np.float64]
 """(n, n_scores)."""
 
+PREDICTED_RETURN = "predicted_bps"
+"""The score of a model of returns."""
+
 Plain = str | int | float | bool | None
 
 CHUNK_ROWS = 65_536
@@ -114,7 +117,8 @@ def fit_model(
 ) -> FitReport:
     """Fit `model`, with every holdout of the process closed meanwhile.
 
-    Raises DataError for an infinite input, for null or single-class labels.
+    Raises DataError for an infinite input, for null or single-class labels, for returns that are all the
+    same.
     """
     if train.features != valid.features:
         raise ValueError("train and valid have different features")
@@ -124,23 +128,33 @@ def fit_model(
             # A row has the label of one head at least; what it lacks of the others is left out of their fits.
             target = block.y[:, head] if len(block.heads) == 1 else block.y[~np.isnan(block.y[:, head]), head]
             of_head = f"{part} of {name}" if name else part
-            _require_codes(target, len(block.classes), of_head)
-            require_two_classes(target, of_head)
+            if block.classes:
+                _require_codes(target, len(block.classes), of_head)
+                require_two_classes(target, of_head)
+            else:
+                _require_returns(target, of_head)
     with fit_in_progress():
         return model.fit(train, valid, seed=seed, progress=progress)
 
 
 def one_head(block: Block, part: str) -> NDArray[np.float64]:
-    """The class codes (n,) of a block with one head; raises DataError for a null or what is no code."""
+    """The class codes, or returns, (n,) of a block with one head; raises DataError for a null or what is no
+    code.
+    """
     if block.y.shape[1] != 1:
         raise ValueError(f"{part}: {block.y.shape[1]} heads, this model has one")
     target: NDArray[np.float64] = block.y[:, 0]
-    _require_codes(target, len(block.classes), part)
+    if block.classes:
+        _require_codes(target, len(block.classes), part)
     return target
 
 
 def class_scores(classes: tuple[str, ...]) -> tuple[str, ...]:
-    """Names of a classifier's score columns: of two classes `p`, the last one's; of more `p_<class>` each."""
+    """Names of a model's score columns: of two classes `p`, the last one's; of more `p_<class>` each; of none
+    the predicted return.
+    """
+    if not classes:
+        return (PREDICTED_RETURN,)
     return ("p",) if len(classes) == 2 else tuple(f"p_{name.lower()}" for name in classes)
 
 
@@ -151,6 +165,20 @@ def _require_codes(target: NDArray[np.float64], classes: int, part: str) -> None
         raise DataError(
             f"{part}: label {target[wrong[0]]} in row {wrong[0]} ({len(wrong):,} such rows), {expected} was "
             "expected"
+        )
+
+
+def _require_returns(target: NDArray[np.float64], part: str) -> None:
+    wrong = np.flatnonzero(~np.isfinite(target))
+    if len(wrong):
+        raise DataError(
+            f"{part}: return {target[wrong[0]]} in row {wrong[0]} ({len(wrong):,} such rows), a finite "
+            "number of bps was expected"
+        )
+    if len(target) == 0 or float(np.ptp(target)) == 0.0:
+        raise DataError(
+            f"{part}: all {len(target):,} returns are {target[0] if len(target) else '(none)'}, so there is "
+            "nothing to learn; choose a longer window or another horizon of the label"
         )
 
 

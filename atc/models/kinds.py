@@ -6,9 +6,12 @@ from atc.config.model import Model as ModelConfig
 from atc.models.gbdt import GbdtModel
 from atc.models.logistic import LogisticModel
 from atc.models.one_head import AnyOneHead
+from atc.models.ridge import RidgeModel
 from atc.models.softmax import SoftmaxModel
 
-_ONE_HEAD: dict[str, type[AnyOneHead]] = {one.kind: one for one in (GbdtModel, LogisticModel, SoftmaxModel)}
+_ONE_HEAD: dict[str, type[AnyOneHead]] = {
+    one.kind: one for one in (GbdtModel, LogisticModel, SoftmaxModel, RidgeModel)
+}
 
 KINDS = tuple(_ONE_HEAD)
 """As configs and manifests name them."""

@@ -9,12 +9,13 @@ import json
 from abc import abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import ClassVar, Generic, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from atc.config.model import Linear
+from atc.config.slices import Slice
 from atc.errors import DataError
 from atc.models.base import FitReport, Progress, Scores, class_scores, curve_rows
 from atc.models.one_head import OneHeadModel, fit_report
@@ -27,6 +28,9 @@ Weights = NDArray[np.float64]
 """(outputs, k + 1) of the standardised inputs, the bias last."""
 
 
+C = TypeVar("C", bound=Slice)
+
+
 @dataclass(frozen=True)
 class LinearState:
     """A fitted linear model."""
@@ -37,7 +41,7 @@ class LinearState:
     score_names: tuple[str, ...]
 
 
-class LinearModel(OneHeadModel[Linear, LinearState]):
+class LinearModel(OneHeadModel[C, LinearState], Generic[C]):
     """Standardised inputs times weights, and what makes scores of the products; a JSON file holds it all."""
 
     file_format: ClassVar[str]
@@ -85,7 +89,7 @@ class LinearModel(OneHeadModel[Linear, LinearState]):
         return (path.name,)
 
     @classmethod
-    def load(cls, config: Linear, path: Path, score_names: tuple[str, ...]) -> Self:
+    def load(cls, config: C, path: Path, score_names: tuple[str, ...]) -> Self:
         """The model of a JSON file; DataError if it is not one."""
         content = json.loads(path.read_text(encoding="utf-8"))
         if content.get("format") != cls.file_format:
@@ -105,7 +109,7 @@ class LinearModel(OneHeadModel[Linear, LinearState]):
         )
 
 
-class LinearClassifier(LinearModel):
+class LinearClassifier(LinearModel[Linear]):
     """A linear model whose weights a solver finds, as the least of an objective."""
 
     no_optimum: ClassVar[str]

@@ -49,7 +49,9 @@ S = TypeVar("S", bound=FittedState)
 
 
 class OneHeadModel(ABC, Generic[C, S]):
-    """A classifier of one head: P(class), a score column a class, or `p`, that of the last of two."""
+    """A model of one head: P(class), a score column a class, or `p`, that of the last of two; or, of a label
+    without classes, the predicted return.
+    """
 
     kind: ClassVar[str]
 
@@ -64,7 +66,9 @@ class OneHeadModel(ABC, Generic[C, S]):
 
     @property
     def score_names(self) -> tuple[str, ...]:
-        """`p`, the probability of the last of two classes; or `p_short`, `p_flat`, `p_hold`."""
+        """`p`, the probability of the last of two classes; or `p_short`, `p_flat`, `p_hold`; or
+        `predicted_bps`.
+        """
         return self._fitted().score_names
 
     def fit(self, train: Block, valid: Block, *, seed: int, progress: Progress | None = None) -> FitReport:
@@ -74,7 +78,7 @@ class OneHeadModel(ABC, Generic[C, S]):
         return report
 
     def predict(self, x: Matrix) -> Scores:
-        """P(class), (n, classes); of two classes that of the last, (n, 1)."""
+        """P(class), (n, classes); of two classes that of the last, of none the return in bps, (n, 1)."""
         state = self._fitted()
         check_width(x, state.features)
         outputs = self._outputs(state, x)
@@ -103,7 +107,7 @@ class OneHeadModel(ABC, Generic[C, S]):
 
     @abstractmethod
     def _outputs(self, state: S, x: Matrix) -> Scores:
-        """(n, classes) probabilities, or (n, 1), that of the last of two."""
+        """(n, classes) probabilities, or (n, 1), that of the last of two or a predicted return."""
 
     def _fitted(self) -> S:
         if self._state is None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from atc.report.verdict import BELOW_POWER, Metrics
+from atc.report.verdict import BELOW_POWER, RANKINGS, Metrics, ranking_of
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-SHOWN = ("train/auc", "valid/auc", "test/auc", "test/direction_auc", "lift/test/auc")
-TITLES = ("train", "valid", "test AUC", "direction", "lift")
+SHOWN = ("train/{0}", "valid/{0}", "test/{0}", "test/direction_auc", "lift/test/{0}")
+"""Of the figure that ranks."""
+TITLES = ("train", "valid", "test {0}", "direction", "lift")
 MOST_ROWS = 10
 """Folds that are shown one by one; of more only the mean and the extremes."""
 _TRAP = (
@@ -34,15 +35,16 @@ def fold_rows(spans: Mapping[str, object], metrics: Metrics) -> list[tuple[str, 
     if not names:
         return []
     heads = _heads(metrics, names[0])
+    shown = [key.format(ranking_of(metrics)) for key in SHOWN]
     one_by_one = heads == [""] and len(names) <= MOST_ROWS
     rows = []
     for name in names if one_by_one else ():
         span = spans[f"fold{name}"]
         days = [str(span.get(end, ""))[:10] if isinstance(span, Mapping) else "" for end in ("from", "to")]
-        figures = [_figure(metrics.get(f"fold/{name}/{key}")) for key in SHOWN]
+        figures = [_figure(metrics.get(f"fold/{name}/{key}")) for key in shown]
         rows.append((name, " … ".join(days), *figures))
     for head in heads:
-        keys = [f"{key}@{head}" if head else key for key in SHOWN]
+        keys = [f"{key}@{head}" if head else key for key in shown]
         if not one_by_one:
             values = [
                 [value for name in names if (value := metrics.get(f"fold/{name}/{key}")) is not None]
@@ -61,7 +63,7 @@ def fold_rows(spans: Mapping[str, object], metrics: Metrics) -> list[tuple[str, 
 
 def _heads(metrics: Metrics, fold: str) -> list[str]:
     """Names of the heads, shortest horizon first; one empty name where there is one head."""
-    start = f"fold/{fold}/test/auc@"
+    start = f"fold/{fold}/test/{ranking_of(metrics)}@"
     found = {key.removeprefix(start) for key in metrics if key.startswith(start)}
     return sorted(found, key=lambda head: (len(head), head)) or [""]
 
@@ -70,7 +72,8 @@ def fold_table(spans: Mapping[str, object], metrics: Metrics) -> Table:
     """The folds under each other; without rows where the protocol has none."""
     from atc.report.table import new_table
 
-    table = new_table("fold", "test rows", right=TITLES)
+    named = RANKINGS[ranking_of(metrics)]
+    table = new_table("fold", "test rows", right=tuple(title.format(named) for title in TITLES))
     for cells in fold_rows(spans, metrics):
         table.add_row(*cells)
     return table
@@ -79,10 +82,13 @@ def fold_table(spans: Mapping[str, object], metrics: Metrics) -> Table:
 def fold_sentences(metrics: Metrics, notes: Sequence[str]) -> list[str]:
     """What comes before any verdict: that the run is a control, and what the gate says of which model."""
     sentences = []
+    ranking = ranking_of(metrics)
+    named = RANKINGS[ranking]
     if metrics.get("warning/random_split"):
         sentences.append(
             "WARNING, a control and no result: random_split judges rows whose neighbours trained the model. "
-            f"Its test AUC, {_by_head(metrics, 'folds/auc', ('/mean',))}, holds what the leak is worth."
+            f"Its test {named}, {_by_head(metrics, f'folds/{ranking}', ('/mean',))}, holds what the leak is "
+            "worth."
         )
     sentences += [note for note in notes if note.startswith("gate ")]
     if metrics.get("gate/verdict") == 0:
@@ -91,8 +97,8 @@ def fold_sentences(metrics: Metrics, notes: Sequence[str]) -> list[str]:
             f"{'; '.join(_fallback(metrics))}; its model is model/fallback.{_traded(metrics)}"
         )
     if metrics.get("paths/count"):
-        told = _by_head(metrics, "paths/auc", ("/min", "/max", "/mean"), "{} … {}, mean {}", "; ")
-        sentences.append(f"{metrics['paths/count']} whole paths through the train window: AUC {told}.")
+        told = _by_head(metrics, f"paths/{ranking}", ("/min", "/max", "/mean"), "{} … {}, mean {}", "; ")
+        sentences.append(f"{metrics['paths/count']} whole paths through the train window: {named} {told}.")
     return [*sentences, *_refit(metrics)]
 
 
@@ -124,7 +130,7 @@ def _refit(metrics: Metrics) -> list[str]:
         ("holdout", ""),
         ("valid", _TRAP),
     ):
-        start = f"lift_of_refit/{split}/auc"
+        start = f"lift_of_refit/{split}/{ranking_of(metrics)}"
         told = [_refit_of(metrics, split, end) for end in _ends(metrics, start, "/lo")]
         if any(told) and not metrics[f"refit/{split}/fits"]:
             return [
@@ -138,15 +144,16 @@ def _refit(metrics: Metrics) -> list[str]:
 
 def _refit_of(metrics: Metrics, split: str, end: str) -> str:
     """What refits gained of one head, whose figures end in `end`; nothing without an interval."""
-    key = f"lift_of_refit/{split}/auc{end}"
+    ranking = ranking_of(metrics)
+    key = f"lift_of_refit/{split}/{ranking}{end}"
     low, high = metrics.get(f"{key}/lo"), metrics.get(f"{key}/hi")
     if low is None or high is None:
         return ""
     better, worse = "young ones rank better", "young ones rank worse"
     verdict = better if low > 0 else worse if high < 0 else "not told apart"
-    named = f"{end[1:]} " if end else ""
+    named = f"{end[1:]} {RANKINGS[ranking]}" if end else RANKINGS[ranking]
     return (
-        f"{metrics[f'refit/{split}/fits']:g} refits through {split}: {named}AUC {metrics[key]:+.4f} "
+        f"{metrics[f'refit/{split}/fits']:g} refits through {split}: {named} {metrics[key]:+.4f} "
         f"({low:+.4f} … {high:+.4f}) against the model that stayed: {verdict}."
         f"{_NO_POWER if low > 0 else ''}"
     )

@@ -6,21 +6,33 @@ from __future__ import annotations
 
 from atc.evaluation.power import Metrics, below_power, reference
 
-__all__ = ["BELOW_POWER", "Metrics", "verdict"]
+__all__ = ["BELOW_POWER", "RANKINGS", "Metrics", "ranking_of", "verdict"]
 
 BELOW_POWER = "†"
 """Marks a claim that is smaller than what the data can be relied upon to show."""
 
+RANKINGS = {"auc": "AUC", "pearson": "Pearson"}
+"""The figures by which models are ranked, and their names: of classes, and of a return."""
+
+
+def ranking_of(metrics: Metrics) -> str:
+    """Which of `RANKINGS` ranks the models of these figures."""
+    named = {key.partition("@")[0] for key in metrics}
+    areas = ("valid/auc", "holdout/auc", "folds/auc/mean")
+    correlations = ("valid/pearson", "holdout/pearson", "folds/pearson/mean")
+    return "auc" if named.intersection(areas) or not named.intersection(correlations) else "pearson"
+
 
 def verdict(metrics: Metrics) -> list[str]:
-    """Sentences on each head with classes: against its baseline, against volatility, on direction. Empty for
-    other tasks.
+    """Sentences on each head: against its baseline, against volatility, on direction. Empty for tasks that
+    rank nothing.
     """
-    areas = [key for key in metrics if key == "holdout/auc" or key.startswith("holdout/auc@")]
+    start = f"holdout/{ranking_of(metrics)}"
+    ranked = [key for key in metrics if key == start or key.startswith(f"{start}@")]
     heads = sorted(
-        {key.partition("/auc")[2].partition("/")[0] for key in areas}, key=lambda at: (len(at), at)
+        {key.removeprefix(start).partition("/")[0] for key in ranked}, key=lambda at: (len(at), at)
     )
-    if areas and all(metrics[f"holdout/auc{at}"] is None for at in heads):
+    if ranked and all(metrics[f"{start}{at}"] is None for at in heads):
         return [
             "The holdout is sealed, or its figures are undefined: nothing tells how the model does there."
         ]
@@ -29,20 +41,37 @@ def verdict(metrics: Metrics) -> list[str]:
 
 def _of_head(metrics: Metrics, at: str) -> list[str]:
     """Sentences on one head; `at`: what follows a figure's name, such as `@300s`."""
-    if metrics[f"holdout/auc{at}"] is None:
-        return ["The AUC is undefined: the holdout's labels are of one class."]
-    if metrics.get(f"holdout/auc{at}/lo") is None:
+    ranking = ranking_of(metrics)
+    if metrics[f"holdout/{ranking}{at}"] is None:
+        one = (
+            "labels are of one class" if ranking == "auc" else "returns, or the predictions, are all the same"
+        )
+        return [f"The {RANKINGS[ranking]} is undefined: the holdout's {one}."]
+    if metrics.get(f"holdout/{ranking}{at}/lo") is None:
         return [
             "No interval: the holdout has too few independent blocks. Each class has to lie in enough of "
             "them. The figures describe these rows and cannot tell skill from luck."
         ]
     return [
-        *_below(metrics, f"holdout/auc{at}"),
-        *_against(metrics, f"lift/holdout/auc{at}", "the baseline"),
-        *_against(metrics, f"lift_over_volatility/holdout/auc{at}", "volatility and time of day alone"),
+        *(_below(metrics, f"holdout/auc{at}") if ranking == "auc" else _correlated(metrics, at)),
+        *_against(metrics, f"lift/holdout/{ranking}{at}", "the baseline"),
+        *_against(metrics, f"lift_over_volatility/holdout/{ranking}{at}", "volatility and time of day alone"),
         *_direction(metrics, f"holdout/direction_auc{at}"),
         *_calls(metrics, at),
     ]
+
+
+def _correlated(metrics: Metrics, at: str) -> list[str]:
+    """Whether a predicted return goes with the return at all; no power is known of it."""
+    low, high = (metrics.get(f"holdout/pearson{at}/{end}") for end in ("lo", "hi"))
+    if low is None or high is None:
+        return []
+    where = "the interval of Pearson's correlation"
+    if low > 0:
+        return [f"It goes with the return: {where} lies above 0."]
+    if high < 0:
+        return [f"It goes against the return: {where} lies below 0."]
+    return [f"It is not shown to know the return: {where} contains 0."]
 
 
 def _against(metrics: Metrics, key: str, whom: str) -> list[str]:

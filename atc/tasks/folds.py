@@ -126,6 +126,12 @@ def gate_of(config: RunConfig, folds: Sequence[FittedFold]) -> GateVerdict:
     """The gate's verdict on the named model; none without walk-forward folds."""
     if not isinstance(config.protocol, WalkForward):
         return NO_GATE
+    if config.label.kind == "fwd_logret":
+        why = (
+            "gate undecided: it compares the AUCs of training and validation rows, and label.kind=fwd_logret "
+            "is a return, which has none; fold/…/train/pearson and valid/pearson stand beside each other"
+        )
+        return replace(NO_GATE, why=why)
     named = f"the named model ({config.model.kind} on {config.features.name})"
     return judge([fold.gap for fold in folds], config.protocol.gate, named)
 

@@ -11,7 +11,7 @@ from atc.tasks.loaded import Loaded
 def heads_of(config: RunConfig, loaded: Loaded) -> tuple[Head, ...]:
     """The heads of the run's label, with what was fitted on the training rows."""
     label = loaded.label
-    width = 1 if len(label.classes) == 2 else len(label.classes)
+    width = len(label.classes) if len(label.classes) > 2 else 1
     return tuple(
         Head(
             name=name,

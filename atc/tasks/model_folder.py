@@ -10,7 +10,7 @@ import numpy as np
 from atc.config.digest import config_digest
 from atc.config.schema import RunConfig
 from atc.evaluation import metrics
-from atc.evaluation.report import MODEL
+from atc.evaluation.report import MODEL, ranking_of
 from atc.features.declarations import feature_schema
 from atc.models.artifact import Provenance, save_model
 from atc.models.profile import reference_profile
@@ -68,12 +68,19 @@ def _save(config: RunConfig, data_digest: str, fitted: Fitted, name: str, folder
 
 
 def _valid_metrics(config: RunConfig, loaded: Loaded, named: FittedModel) -> dict[str, float | None]:
-    """On the internal validation, of each head: AUC of the last class against the rest, and log loss."""
+    """On the internal validation, of each head: AUC of the last class against the rest, and log loss; of a
+    return Pearson's ρ and the mean squared error.
+    """
     valid = loaded.parts.valid
     scores = named.scores(valid)
     found: dict[str, float | None] = {}
     for number, head in enumerate(heads_of(config, loaded)):
         rows = np.flatnonzero(~np.isnan(valid.y[:, number]))
+        if not head.classes:
+            predicted = head.own(scores[rows])
+            found[head.key("pearson")] = ranking_of(head, valid.y[rows, number], predicted)
+            found[head.key("mse")] = float(np.mean((predicted[:, 0] - valid.y[rows, number]) ** 2))
+            continue
         codes, p = valid.y[rows, number].astype(np.int64), head.own(scores[rows])
         found[head.key("auc")] = metrics.auc(codes == len(head.classes) - 1, p[:, -1])
         found[head.key("log_loss")] = float(np.mean(metrics.log_losses(codes, p)))

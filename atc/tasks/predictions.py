@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from atc.evaluation.head import Outcomes
 from atc.evaluation.report import MODEL, Scored
 from atc.features.label_spec import of_head
+from atc.models.base import PREDICTED_RETURN
 from atc.protocol.dataset import Dataset, labelled
 
 Scores = Mapping[str, Scored]
@@ -65,7 +66,11 @@ def _of_part(scores: Scores, part: Literal["valid", "holdout"]) -> dict[str, NDA
 
 
 def score_columns(heads: Sequence[str], classes: Sequence[str]) -> list[str]:
-    """Names of a model's scores, column by column: `p_hold`; `p_short`, `p_flat`, `p_hold`; `p_up_300s`."""
+    """Names of a model's scores, column by column: `p_hold`; `p_short`, `p_flat`, `p_hold`; `p_up_300s`; of a
+    return `predicted_bps`, so that no one takes it for a probability.
+    """
+    if not classes:
+        return [of_head(PREDICTED_RETURN, head) for head in heads]
     scored = classes if len(classes) > 2 else classes[-1:]
     return [of_head(f"p_{name.lower()}", head) for head in heads for name in scored]
 
