@@ -49,7 +49,7 @@ test-rust:
     {{cargo}} test {{rust-tests}}
 
 # every benchmark
-bench: bench-simulate bench-oracle bench-events bench-features bench-bootstrap bench-backtest
+bench: bench-simulate bench-oracle bench-events bench-features bench-bootstrap bench-backtest bench-train
 
 # each structure of the feature engine, and the whole of it, by criterion; words go to it
 bench-rust *words:
@@ -78,6 +78,10 @@ bench-simulate:
 # reading and ingesting events, one core; the table also goes to outputs/bench/events.json
 bench-events:
     uv run python tests/benches/events.py
+
+# models at full size on synthetic rows beside their peers: `just bench-train gbdt --scale 0.1`; to outputs/bench/train.json
+bench-train *words:
+    uv run --group peers python tests/benches/train.py {{words}}
 
 # what CI runs
 ci:
