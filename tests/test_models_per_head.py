@@ -18,7 +18,7 @@ from atc.config.model import Model as ModelConfig
 from atc.models.artifact import load_model, save_model
 from atc.models.base import FitReport, Model, fit_model
 from atc.models.build import build_model
-from atc.models.kinds import KINDS, one_head_class
+from atc.models.kinds import KINDS, NET_KINDS, one_head_class
 from atc.models.per_head import PerHead
 from atc.models.profile import reference_profile
 from atc.protocol.dataset import Block
@@ -129,7 +129,7 @@ def test_one_head_takes_its_weights_as_a_column_too() -> None:
 def test_every_kind_that_a_config_can_name_has_a_class_of_that_kind() -> None:
     configs = get_args(get_args(ModelConfig)[0])
     named = {kind for config in configs for kind in get_args(config.model_fields["kind"].annotation)}
-    assert named == set(KINDS) == {*CONFIGS, *REGRESSORS}
+    assert named == set(KINDS) == {*CONFIGS, *REGRESSORS, *NET_KINDS}
     for config in CONFIGS.values():
         assert one_head_class(config, 2).kind == config.kind
     assert one_head_class(CONFIGS["logistic"], 3).kind == "softmax"

@@ -25,7 +25,7 @@ LABELS = frozenset({"data.name", "features.name", "baseline.features.name"})
 CHECKED_ONLY = frozenset({"data.largest_order"})
 
 # Packages whose arithmetic is in the results.
-_RESULT_PACKAGES = ("lightgbm", "numpy", "polars", "pyarrow")
+_RESULT_PACKAGES = ("lightgbm", "lightning", "numpy", "polars", "pyarrow", "torch")
 
 # Python that reads results but does not make them.
 _NOT_RESULT_CODE = frozenset({"cli", "report", "tracking"})

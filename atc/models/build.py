@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from atc.config.model import Model as ModelConfig
+from atc.config.nets import Net
 from atc.models import average
 from atc.models.base import Model
+from atc.models.kinds import NET_KINDS, net_class
 from atc.models.per_head import PerHead
 from atc.models.seeds import SeedsModel, why_seedless
 
 
-def build_model(config: ModelConfig, seeds: int = 1) -> Model:
+def build_model(config: ModelConfig, seeds: int = 1, *, checkpoint: Path | None = None) -> Model:
     """The unfitted model of `config`; how many heads and classes it has, its training rows say.
 
-    With several `seeds` the mean of as many fits, unless every seed would give the same.
+    With several `seeds` the mean of as many fits, unless every seed would give the same. `checkpoint`: the
+    start of the names of the files from which a net's fit goes on after its process died; None: it does not.
     """
     if seeds > 1 and why_seedless(config) is None:
-        return SeedsModel(config, seeds, build_model)
+        return SeedsModel(config, seeds, partial(build_model, checkpoint=checkpoint))
+    if isinstance(config, Net):
+        return net_class(config.kind)(config, checkpoint=checkpoint)
     return PerHead(config)
 
 
@@ -27,6 +33,7 @@ def load_fitted(directory: Path, told: Mapping[str, Any]) -> Model:
     """The model of files that `save` wrote into `directory`; `told` is its manifest, or its entry in the list
     of members.
     """
-    if told["model_type"] in average.KINDS:
+    kind = told["model_type"]
+    if kind in average.KINDS:
         return average.AverageModel.load(directory, told)
-    return PerHead.load(directory, told)
+    return net_class(kind).load(directory, told) if kind in NET_KINDS else PerHead.load(directory, told)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from atc.config.model import Model as ModelConfig
 from atc.models.gbdt import GbdtModel
 from atc.models.logistic import LogisticModel
+from atc.models.nets.model import AnyNet, MultihorizonModel, SoftmaxMlpModel
 from atc.models.one_head import AnyOneHead
 from atc.models.ridge import RidgeModel
 from atc.models.softmax import SoftmaxModel
@@ -13,7 +14,11 @@ _ONE_HEAD: dict[str, type[AnyOneHead]] = {
     one.kind: one for one in (GbdtModel, LogisticModel, SoftmaxModel, RidgeModel)
 }
 
-KINDS = tuple(_ONE_HEAD)
+_NETS: dict[str, type[AnyNet]] = {one.kind: one for one in (SoftmaxMlpModel, MultihorizonModel)}
+
+NET_KINDS = tuple(_NETS)
+"""Those that fit all heads of a label at once."""
+KINDS = (*_ONE_HEAD, *_NETS)
 """As configs and manifests name them."""
 
 
@@ -21,3 +26,8 @@ def one_head_class(config: ModelConfig, classes: int) -> type[AnyOneHead]:
     """The class of the models of `config` for a head with so many classes."""
     # The logistic regression of more than two classes is the softmax regression.
     return SoftmaxModel if config.kind == "logistic" and classes > 2 else _ONE_HEAD[config.kind]
+
+
+def net_class(kind: str) -> type[AnyNet]:
+    """The class of the nets of a kind."""
+    return _NETS[kind]

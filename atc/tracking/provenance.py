@@ -14,11 +14,15 @@ PACKAGES = (
     "atc",
     "hydra-core",
     "lightgbm",
+    "lightning",
     "numpy",
     "omegaconf",
+    "onnx",
     "polars",
     "pyarrow",
     "pydantic",
+    "safetensors",
+    "torch",
     "wandb",
 )
 

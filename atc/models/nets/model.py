@@ -1,0 +1,336 @@
+"""A net as a `Model`: fitted by the one loop, kept as safetensors, ONNX and JSON. torch is loaded on use."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from atc.config.nets import Multihorizon, Net, SoftmaxMlp
+from atc.errors import DataError
+from atc.models.base import CHUNK_ROWS, FitReport, Progress, Scores, check_width, class_scores
+from atc.models.one_head import fit_report
+from atc.models.softmax import probabilities
+from atc.models.standardise import Standardiser, fit_standardiser
+from atc.protocol.dataset import Block
+from atc.protocol.row_runs import Matrix
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from atc.models.nets.checkpoint import Checkpoint
+    from atc.models.nets.networks import Network
+
+C = TypeVar("C", bound=Net)
+
+
+@dataclass(frozen=True)
+class NetState:
+    """A fitted net."""
+
+    network: Network
+    standardiser: Standardiser
+    features: tuple[str, ...]
+    heads: tuple[str, ...]
+    classes: int
+    score_names: tuple[str, ...]
+
+
+class NetModel(ABC, Generic[C]):
+    """All heads of a label at once, each a classifier; a row counts for those whose label it has."""
+
+    kind: ClassVar[str]
+    file_format: ClassVar[str] = "atc-net-1"
+
+    def __init__(self, config: C, state: NetState | None = None, *, checkpoint: Path | None = None) -> None:
+        """`checkpoint`: the start of the name of the file that a fit writes after each epoch and goes on
+        from, to which its seed is added; None: neither.
+        """
+        self._config = config
+        self._state = state
+        self._checkpoint = checkpoint
+
+    @abstractmethod
+    def _body(self, inputs: int) -> tuple[nn.Module, int]:
+        """What makes features of standardised inputs, (m, inputs) or (m, length, inputs), and their number;
+        its weights are drawn here.
+        """
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Names of the inputs in order."""
+        return self._fitted().features
+
+    @property
+    def score_names(self) -> tuple[str, ...]:
+        """Head after head, with its name at the end: `p_1s`, `p_5s`."""
+        return self._fitted().score_names
+
+    def fit(self, train: Block, valid: Block, *, seed: int, progress: Progress | None = None) -> FitReport:
+        """Fit on `train`, stop when the summed log loss of the heads on `valid` has not improved for
+        `early_stopping` epochs, keep the best epoch.
+
+        Raises DataError for a loss that is not finite, UsageError for a device that is not there.
+        """
+        from atc.models.nets.batches import Batches
+        from atc.models.nets.checkpoint import Checkpoint, Keeper, put_weights
+        from atc.models.nets.loop import run_epochs, torch_as
+        from atc.models.nets.module import NetModule
+
+        config = self._config
+        standardiser = fit_standardiser(train.x, config.clip)
+        with torch_as(config.trainer):
+            state = self._new(standardiser, train, seed)
+        keeper = None
+        if self._checkpoint is not None and config.trainer.checkpoints:
+            path = self._checkpoint.with_name(f"{self._checkpoint.name}-seed{seed}.safetensors")
+            keeper = Keeper(path, self._key(standardiser, train, valid, seed))
+        reached = (keeper.read() if keeper is not None else None) or Checkpoint()
+        if reached.weights:
+            put_weights(state.network, reached.weights)
+        module = NetModule(state.network, config)
+        reached = run_epochs(
+            module,
+            Batches(train, config.batch_size, config.length, seed),
+            Batches(valid, max(1, CHUNK_ROWS // config.length), config.length),
+            state=reached,
+            keeper=keeper,
+            progress=progress,
+        )
+        network = state.network.cpu().eval()
+        put_weights(network, reached.best)
+        self._state = state
+        notes: tuple[str, ...] = ()
+        if reached.best_epoch == config.epochs:
+            notes = (f"{self.kind} still improved on validation at model.epochs={config.epochs}, its last",)
+        return fit_report(
+            train,
+            parameters={**_flat(config.model_dump(mode="json")), "seed": seed},
+            curves=_curves(reached, train.heads),
+            iterations=reached.epoch,
+            best_iteration=reached.best_epoch,
+            importance_kind="input_weight",
+            importance=self._input_weights(network),
+            notes=notes,
+        )
+
+    def predict(self, x: Matrix) -> Scores:
+        """P(class) of each head, (n, classes); of two classes that of the last, (n, 1). On the device that
+        the config names, in float32.
+        """
+        import torch
+
+        from atc.models.nets.batches import batch_shape, read
+        from atc.models.nets.loop import accelerator_of, torch_as
+
+        state, config = self._fitted(), self._config
+        check_width(x, state.features)
+        out = np.empty((len(x), len(state.score_names)))
+        step = scored_rows(config.length)
+        with torch_as(config.trainer), torch.inference_mode():
+            device = accelerator_of(config.trainer)
+            network = state.network.to(device)
+            # Always as many rows at once: how a product is summed may depend on it, and a row's score must
+            # not depend on what it is scored with.
+            rows = torch.zeros(batch_shape(x, step, config.length))
+            for start in range(0, len(x), step):
+                stop = min(start + step, len(x))
+                rows.numpy()[: stop - start] = read(x, start, stop, config.length)
+                logits = network(rows.to(device))[: stop - start]
+                out[start:stop] = _scores(logits.cpu().double().numpy())
+            state.network.to("cpu")
+        return out
+
+    def save(self, directory: Path, stem: str) -> tuple[str, ...]:
+        """Write `<stem>.safetensors` (the weights) and `<stem>.json` (preprocessing, architecture, heads)."""
+        from safetensors.torch import save_file
+
+        from atc.models.nets.checkpoint import weights_of
+
+        state = self._fitted()
+        weights, content = directory / f"{stem}.safetensors", directory / f"{stem}.json"
+        save_file(weights_of(state.network), weights, {"format": self.file_format})
+        described = {
+            "format": self.file_format,
+            "config": self._config.model_dump(mode="json"),
+            "heads": list(state.heads),
+            "classes": state.classes,
+            "scores": list(state.score_names),
+            **state.standardiser.content(state.features),
+        }
+        content.write_text(json.dumps(described, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        return weights.name, content.name
+
+    @classmethod
+    def load(cls, directory: Path, manifest: Mapping[str, Any]) -> Self:
+        """The model of files that `save` wrote and `artifact.load_model` has verified."""
+        from pydantic import TypeAdapter
+        from safetensors.torch import load_file
+
+        from atc.config.model import Model as ModelConfig
+        from atc.models.nets.checkpoint import put_weights
+        from atc.models.nets.loop import torch_as
+
+        config: Any = TypeAdapter(ModelConfig).validate_python(manifest["model_config"])
+        files = {Path(name).suffix: directory / name for name in manifest["model_files"]}
+        content = json.loads(files[".json"].read_text(encoding="utf-8"))
+        if content.get("format") != cls.file_format:
+            raise DataError(
+                f"{files['.json']}: format {content.get('format')!r}, {cls.file_format!r} was expected"
+            )
+        model = cls(config)
+        with torch_as(config.trainer):
+            state = model._network(
+                Standardiser.of_content(content),
+                tuple(item["feature"] for item in content["inputs"]),
+                tuple(content["heads"]),
+                content["classes"],
+                tuple(content["scores"]),
+            )
+        put_weights(state.network, load_file(files[".safetensors"]))
+        state.network.eval()
+        model._state = state
+        return model
+
+    def _new(self, standardiser: Standardiser, train: Block, seed: int) -> NetState:
+        """An unfitted net for these rows, with weights drawn by `seed`."""
+        import torch
+
+        from atc.models.nets.networks import start_at
+
+        torch.manual_seed(seed)
+        names = tuple(
+            f"{score}_{head}" if head else score
+            for head in train.heads
+            for score in class_scores(train.classes)
+        )
+        state = self._network(standardiser, train.features, train.heads, len(train.classes), names)
+        start_at(state.network, _shares(train))
+        return state
+
+    def _network(
+        self,
+        standardiser: Standardiser,
+        features: tuple[str, ...],
+        heads: tuple[str, ...],
+        classes: int,
+        names: tuple[str, ...],
+    ) -> NetState:
+        from atc.models.nets.networks import Network
+
+        body, width = self._body(len(features))
+        network = Network(standardiser, body, width, len(heads), 1 if classes == 2 else classes)
+        return NetState(network, standardiser, features, heads, classes, names)
+
+    def _key(self, standardiser: Standardiser, train: Block, valid: Block, seed: int) -> Mapping[str, Any]:
+        """What a checkpoint has to be of: the same config, rows and versions."""
+        import torch
+
+        rows = hashlib.sha256()
+        for part in (standardiser.mean, standardiser.std, train.y, valid.y):
+            rows.update(np.ascontiguousarray(part).tobytes())
+        if train.weights is not None:
+            rows.update(np.ascontiguousarray(train.weights).tobytes())
+        config = self._config.model_dump(mode="json")
+        for beside in ("profiler", "checkpoints"):
+            del config["trainer"][beside]
+        return {
+            "config": config,
+            "seed": seed,
+            "features": train.features,
+            "heads": train.heads,
+            "classes": train.classes,
+            "rows": rows.hexdigest(),
+            "torch": torch.__version__,
+        }
+
+    @staticmethod
+    def _input_weights(network: Network) -> NDArray[np.float64]:
+        """(k,) the norm of the weights that each input enters by."""
+        first = next(parameter for parameter in network.parameters() if parameter.ndim > 1)
+        return np.asarray(first.detach().double().norm(dim=0).numpy())
+
+    def _fitted(self) -> NetState:
+        if self._state is None:
+            raise RuntimeError("the model is not fitted")
+        return self._state
+
+
+class SoftmaxMlpModel(NetModel[SoftmaxMlp]):
+    """A multilayer perceptron."""
+
+    kind: ClassVar[str] = "softmax_mlp"
+
+    def _body(self, inputs: int) -> tuple[nn.Module, int]:
+        from atc.models.nets.networks import perceptron
+
+        return perceptron(inputs, self._config.hidden)
+
+
+class MultihorizonModel(NetModel[Multihorizon]):
+    """A logistic head a horizon, on the inputs or on a perceptron that they share."""
+
+    kind: ClassVar[str] = "multihorizon"
+
+    def _body(self, inputs: int) -> tuple[nn.Module, int]:
+        from atc.models.nets.networks import perceptron
+
+        return perceptron(inputs, self._config.trunk)
+
+
+AnyNet = NetModel[Any]
+"""A net of whatever kind."""
+
+
+def scored_rows(length: int) -> int:
+    """Rows that are scored at once."""
+    return max(64, 4096 // length)
+
+
+def _scores(logits: NDArray[np.float64]) -> Scores:
+    """(m, columns) of logits (m, heads, outputs)."""
+    if logits.shape[2] == 1:
+        small = np.exp(-np.abs(logits[:, :, 0]))
+        return np.where(logits[:, :, 0] >= 0, 1.0, small) / (1.0 + small)
+    return np.concatenate([probabilities(logits[:, head]) for head in range(logits.shape[1])], axis=1)
+
+
+def _shares(train: Block) -> NDArray[np.float64]:
+    """(heads, classes) of the rows with a label, by weight; a class without rows has half a row's."""
+    found = np.empty((len(train.heads), len(train.classes)))
+    for head, y in enumerate(train.y.T):
+        known = ~np.isnan(y)
+        weights = None
+        if train.weights is not None:
+            weights = (train.weights if train.weights.ndim == 1 else train.weights[:, head])[known]
+        counts = np.bincount(y[known].astype(np.int64), weights=weights, minlength=len(train.classes))
+        total = counts.sum()
+        found[head] = np.maximum(counts / total, 0.5 / np.count_nonzero(known))
+    return found
+
+
+def _curves(state: Checkpoint, heads: tuple[str, ...]) -> dict[str, list[float]]:
+    curves: dict[str, list[float]] = {}
+    for part, epochs in (("train", state.train), ("valid", state.valid)):
+        for number, head in enumerate(heads):
+            name = f"{part}/log_loss@{head}" if head else f"{part}/log_loss"
+            curves[name] = [losses[number] for losses in epochs]
+    return curves
+
+
+def _flat(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Keys of inner tables behind a point, lists as text."""
+    flat: dict[str, Any] = {}
+    for key, value in config.items():
+        if isinstance(value, Mapping):
+            flat |= {f"{key}.{inner}": plain for inner, plain in _flat(value).items()}
+        else:
+            flat[key] = ",".join(map(str, value)) if isinstance(value, list) else value
+    return flat
