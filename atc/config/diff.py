@@ -32,7 +32,6 @@ BY_MEANING = (
     "model",
     "baseline",
     "evaluation",
-    "explain",
     "seed",
     "seeds",
 )

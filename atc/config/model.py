@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from atc.config.nets import Multihorizon, SoftmaxMlp
+from atc.config.nets import Multihorizon, MultihorizonTransformer, SoftmaxMlp
 from atc.config.slices import Count, Float, Int, Share, Slice
 
 
@@ -89,7 +89,10 @@ class Ridge(Slice):
         return 2
 
 
-Model = Annotated[Gbdt | Logistic | Softmax | Ridge | SoftmaxMlp | Multihorizon, Field(discriminator="kind")]
+Model = Annotated[
+    Gbdt | Logistic | Softmax | Ridge | SoftmaxMlp | Multihorizon | MultihorizonTransformer,
+    Field(discriminator="kind"),
+]
 
 REGRESSORS = frozenset({"ridge"})
 """Kinds that predict a return; the others tell classes apart."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from atc.config.slices import Count, Float, Int, Share, Slice
 
@@ -72,3 +72,37 @@ class Multihorizon(Net):
     kind: Literal["multihorizon"]
     trunk: tuple[Width, ...] = ()
     """Widths of the hidden layers that the heads share; none: each head reads the inputs."""
+
+
+class MultihorizonTransformer(Net):
+    """An encoder over the rows of a window, and a logistic head a horizon on the state of its last row."""
+
+    kind: Literal["multihorizon_transformer"]
+    sequence_length: Int = Field(default=128, ge=2, le=4096)
+    """Rows of a window; with `sampling=clock_1s` seconds."""
+    layers: Int = Field(default=4, ge=1, le=64)
+    d_model: Width = 64
+    nhead: Int = Field(default=4, ge=1, le=256)
+    """Attention heads, which share d_model evenly."""
+    dim_feedforward: Width = 256
+    dropout: Float = Field(default=0.1, ge=0, lt=1)
+    epochs: Count = 10
+    learning_rate: Share = 0.001
+    l2: Float = Field(default=0.0, ge=0)
+    batch_size: Int = Field(default=64, ge=1, lt=2**31)
+    early_stopping: Count = 3
+    valid_every: Count = 16
+    """Early stopping looks at every so-manieth validation row: windows of neighbours are nearly the same.
+    Calibration and figures take all of them."""
+    trainer: Trainer = Trainer(gradient_clip=1.0)
+
+    @property
+    def length(self) -> int:
+        """Rows that one score is made of."""
+        return self.sequence_length
+
+    @model_validator(mode="after")
+    def _even_heads(self) -> Self:
+        if self.d_model % self.nhead:
+            raise ValueError(f"nhead={self.nhead} heads cannot share d_model={self.d_model} evenly")
+        return self

@@ -6,6 +6,7 @@ from atc.config.model import Model as ModelConfig
 from atc.models.gbdt import GbdtModel
 from atc.models.logistic import LogisticModel
 from atc.models.nets.model import AnyNet, MultihorizonModel, SoftmaxMlpModel
+from atc.models.nets.sequence_model import MultihorizonTransformerModel
 from atc.models.one_head import AnyOneHead
 from atc.models.ridge import RidgeModel
 from atc.models.softmax import SoftmaxModel
@@ -14,7 +15,9 @@ _ONE_HEAD: dict[str, type[AnyOneHead]] = {
     one.kind: one for one in (GbdtModel, LogisticModel, SoftmaxModel, RidgeModel)
 }
 
-_NETS: dict[str, type[AnyNet]] = {one.kind: one for one in (SoftmaxMlpModel, MultihorizonModel)}
+_NETS: dict[str, type[AnyNet]] = {
+    one.kind: one for one in (SoftmaxMlpModel, MultihorizonModel, MultihorizonTransformerModel)
+}
 
 NET_KINDS = tuple(_NETS)
 """Those that fit all heads of a label at once."""

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from atc.protocol.row_runs import FloatMatrix, RowRuns, Rows, runs_of
+from atc.errors import UsageError
+from atc.protocol.row_runs import FloatMatrix, Matrix, RowRuns, Rows, runs_of
 
 Windows = NDArray[np.float32]
 """(m, length, k) oldest row first, NaN for null."""
@@ -94,3 +95,14 @@ def _picked(whole: Windows, columns: Rows) -> Windows:
     if len(columns) and bool(np.all(np.diff(columns) == 1)):
         return whole[:, :, int(columns[0]) : int(columns[-1]) + 1]
     return whole[:, :, columns]
+
+
+def require_windows(x: Matrix, length: int, reader: str) -> RowWindows:
+    """`x` with its windows of `length` rows; raises UsageError where it has none, or others, for `reader`."""
+    if isinstance(x, RowWindows) and x.length == length:
+        return x
+    found = f"windows of {x.length} rows" if isinstance(x, RowWindows) else "single rows"
+    raise UsageError(
+        f"{reader} reads windows of {length} rows, and was given {found}: give it the rows of one symbol as "
+        f"RowWindows.ending_at(matrix, window_ends(times, {length}, …), {length})"
+    )

@@ -51,6 +51,8 @@ class Loaded:
     """Every row of the train span, where the protocol has folds inside it or the model is refitted."""
     folds: tuple[Fold, ...]
     """Positions in `train_range`; none for a protocol without folds."""
+    without_window: int = 0
+    """Rows that were left out as no whole window ends there; of models that read sequences."""
 
 
 def load_rows(market: MarketData, config: RunConfig, desk: Desk) -> Loaded:
@@ -60,6 +62,7 @@ def load_rows(market: MarketData, config: RunConfig, desk: Desk) -> Loaded:
     from atc.labels.definitions import fit_label, label_spec, why_null
     from atc.tasks.market_data import run_columns
     from atc.tasks.rows import read_rows
+    from atc.tasks.windowed_rows import with_whole_windows
 
     days, spans = market.days, market.spans
     columns = run_columns(config)
@@ -73,6 +76,8 @@ def load_rows(market: MarketData, config: RunConfig, desk: Desk) -> Loaded:
                 f"{config.data.name}: no rows at all from {len(days)} business days: sampling.kind="
                 f"{config.sampling.kind} makes a row of events that these data do not have"
             )
+        read = len(rows.x)
+        rows = with_whole_windows(rows, market, config)
         causes = why_null(config.label, rows.r_bps, rows.spread_bps, rows.null_cause)
         parts_of = split(
             rows.t0,
@@ -116,6 +121,7 @@ def load_rows(market: MarketData, config: RunConfig, desk: Desk) -> Loaded:
             holdout_windows=partial(disjoint_windows, dataset.t0[parts_of.holdout]),
             train_range=train_range,
             folds=folds,
+            without_window=read - dataset.n_rows,
         )
 
 

@@ -260,11 +260,14 @@ def run_columns(config: RunConfig) -> tuple[str, ...]:
 
 
 def look_back_ns(config: RunConfig) -> int:
-    """`max_lookback` of the columns of a run, ns: how far back of a row an event can still show in it."""
+    """`max_lookback` of the columns of a run and, where a model reads windows, the time of one, ns: how far
+    back of a row an event can still show in what is made of it.
+    """
     from atc.features.engine_spec import max_lookback_ns
+    from atc.tasks.windowed_rows import window_ns
 
     schemas = [schema.name for schema in schemas_of(run_columns(config))]
-    return max_lookback_ns(config.features.engine, schemas)
+    return max_lookback_ns(config.features.engine, schemas) + window_ns(config)
 
 
 def _shown(bar: BarHandle) -> Callable[[Tally], None]:

@@ -13,7 +13,6 @@ from atc.models.calibration import calibrated
 from atc.protocol.dataset import Block
 from atc.protocol.plan import warnings_of
 from atc.tasks.base import Desk, Outcome
-from atc.tasks.explaining import explained
 from atc.tasks.fitting import Fitted
 from atc.tasks.folds import described_folds, figures_of, fold_notes
 from atc.tasks.heads import heads_of
@@ -24,6 +23,7 @@ from atc.tasks.refitting import REFIT, ageing, refitted
 from atc.tasks.seeds import seed_spread
 from atc.tasks.tables import Places, further_figures
 from atc.tasks.trading import learn_policies, trades_of
+from atc.tasks.windowed_rows import window_notes
 
 
 def outcome_of(config: RunConfig, market: MarketData, loaded: Loaded, fitted: Fitted, desk: Desk) -> Outcome:
@@ -32,7 +32,6 @@ def outcome_of(config: RunConfig, market: MarketData, loaded: Loaded, fitted: Fi
     # Before the holdout opens, which stays closed meanwhile.
     young = refitted(config, loaded, fitted, split="valid", rows=loaded.train_range, desk=desk)
     policies = learn_policies(config, market, loaded, heads, fitted, young, desk)
-    why = explained(config, loaded, heads, fitted, desk)
     with desk.stage("evaluate"):
         train = loaded.parts.train
         sealed = loaded.parts.holdout
@@ -84,7 +83,7 @@ def outcome_of(config: RunConfig, market: MarketData, loaded: Loaded, fitted: Fi
             **{f"warning/{name}": 1 for name in warnings},
         },
         predictions=predictions_of(decided),
-        tables={**further.tables, **why.tables, "age": aged.table},
+        tables={**further.tables, "age": aged.table},
         series=further.series,
         spans={**described_folds(fitted.folds), **loaded.described},
         notes=(
@@ -92,13 +91,13 @@ def outcome_of(config: RunConfig, market: MarketData, loaded: Loaded, fitted: Fi
             *fitted.notes,
             *([fitted.gate.why] if fitted.gate.why else []),
             *row_notes(loaded),
+            *window_notes(config, loaded.without_window),
             *described(fitted.power),
             *fold_notes(config, fitted.folds),
             *aged.notes,
             *_fit_notes(fitted),
             *report.notes,
             *further.notes,
-            *why.notes,
         ),
         curves={name: one.report.curves for name, one in fitted.by_name.items() if one.report.curves},
         importance=[

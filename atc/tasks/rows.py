@@ -14,6 +14,7 @@ from atc.errors import DataError
 from atc.features.day_file import Damaged, FileManifest, not_to_be_used, read_footer, read_table
 from atc.features.declarations import schemas
 from atc.features.label_spec import of_head
+from atc.protocol.row_runs import Matrix, RowRuns
 
 if TYPE_CHECKING:
     import polars as pl
@@ -28,8 +29,8 @@ class LabelledRows:
 
     keys: pl.DataFrame
     """`symbol`, `ts_recv`, `ev_seq`, `ts_close`."""
-    x: NDArray[np.float32]
-    """(n, k), NaN for null."""
+    x: Matrix
+    """(n, k), NaN for null; where sequences are read, the last rows of their windows."""
     r_bps: NDArray[np.float64]
     """(n, heads) forward return, NaN for null."""
     t0: NDArray[np.int64]
@@ -47,7 +48,7 @@ class LabelledRows:
         return replace(
             self,
             keys=self.keys[rows],
-            x=self.x[rows],
+            x=self.x.rows(rows) if isinstance(self.x, RowRuns) else self.x[rows],
             r_bps=self.r_bps[rows],
             t0=self.t0[rows],
             t1=self.t1[rows],

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from atc.protocol.dataset import Block
 from atc.protocol.row_runs import Matrix
-from atc.protocol.row_windows import RowWindows
+from atc.protocol.row_windows import require_windows
 
 BLOCKS_PER_BATCH = 64
 
@@ -29,9 +29,7 @@ def read(x: Matrix, start: int, stop: int, length: int) -> NDArray[np.float32]:
     """Rows [start, stop) of `x`, (m, k); with a length above 1 the windows that end there, (m, length, k)."""
     if length == 1:
         return x[start:stop]
-    if not isinstance(x, RowWindows) or x.length != length:
-        raise ValueError(f"a net of {length} rows reads windows of as many, not {type(x).__name__}")
-    return x.windows(slice(start, stop))
+    return require_windows(x, length, "the net").windows(slice(start, stop))
 
 
 def batch_shape(x: Matrix, rows: int, length: int) -> tuple[int, ...]:
@@ -79,6 +77,8 @@ class Batches:
 
     def _batch(self, spans: NDArray[np.int64]) -> Batch:
         block = self.block
+        if self.length > 1:
+            return self._gathered(spans)
         rows = int((spans[:, 1] - spans[:, 0]).sum())
         x = np.empty(batch_shape(block.x, rows, self.length), dtype=np.float32)
         y = np.empty((rows, len(block.heads)), dtype=np.float32)
@@ -91,6 +91,17 @@ class Batches:
             if block.weights is not None:
                 weights[here] = block.weights[start:stop].reshape(stop - start, -1)
             at = here.stop
+        return torch.from_numpy(x), torch.from_numpy(y), torch.from_numpy(weights)
+
+    def _gathered(self, spans: NDArray[np.int64]) -> Batch:
+        """The windows of the rows in one go: batches of windows are small, and their blocks hold few rows."""
+        block, counts = self.block, spans[:, 1] - spans[:, 0]
+        rows = np.arange(counts.sum()) + np.repeat(spans[:, 0] - (np.cumsum(counts) - counts), counts)
+        x = require_windows(block.x, self.length, "the net").windows(rows)
+        y = block.y[rows].astype(np.float32)
+        weights = np.ones_like(y)
+        if block.weights is not None:
+            weights[:] = block.weights[rows].reshape(len(rows), -1)
         return torch.from_numpy(x), torch.from_numpy(y), torch.from_numpy(weights)
 
 

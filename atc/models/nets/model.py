@@ -63,6 +63,10 @@ class NetModel(ABC, Generic[C]):
         its weights are drawn here.
         """
 
+    def _stopping(self, valid: Block) -> Block:
+        """The rows of `valid` that decide when to stop."""
+        return valid
+
     @property
     def features(self) -> tuple[str, ...]:
         """Names of the inputs in order."""
@@ -99,7 +103,7 @@ class NetModel(ABC, Generic[C]):
         reached = run_epochs(
             module,
             Batches(train, config.batch_size, config.length, seed),
-            Batches(valid, max(1, CHUNK_ROWS // config.length), config.length),
+            Batches(self._stopping(valid), max(1, CHUNK_ROWS // config.length), config.length),
             state=reached,
             keeper=keeper,
             progress=progress,

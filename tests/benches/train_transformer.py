@@ -1,0 +1,138 @@
+"""The transformer through the runner's path, against the same network in a hand-written loop of torch.
+
+8 M rows × 24, windows of 128; both see the same windows, 200,000 of them with `--scale 1`. On two cores that
+takes about ten minutes a case: an epoch on all 8 M is for a GPU. A quarter of the rows shows whether the
+memory grows with them. What the first batches cost (imports, thread pools, kernels) comes before the clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from features_table import FeatureTable, Goal
+from numpy.typing import NDArray
+from train import Case, Clock, Found
+from train_rows import SyntheticRows
+
+LENGTH, COLUMNS = 128, 24
+ROWS, FEW_ROWS = 8_000_000, 2_000_000
+SEQUENCES = 200_000
+"""Of `ROWS`; in proportion of fewer."""
+THREADS = 2
+RUNNER, LOOP, FEW = "runner", "torch loop", "runner, a quarter of the rows"
+
+
+def cases() -> list[Case]:
+    """The runner's fit, the hand-written loop, and the fit with a quarter of the rows behind the windows."""
+    return [Case(RUNNER, ROWS, COLUMNS), Case(LOOP, ROWS, COLUMNS), Case(FEW, FEW_ROWS, COLUMNS)]
+
+
+def run(case: str, data: SyntheticRows, clock: Clock) -> dict[str, float]:
+    """Samples a second of an epoch."""
+    # The memory of FEW is to be compared at the same number of steps.
+    sequences = max(256, round(SEQUENCES * data.rows / (FEW_ROWS if case == FEW else ROWS)))
+    ends = np.linspace(LENGTH - 1, data.rows - 1, sequences).astype(np.int64)
+    done = _loop(data, ends, clock) if case == LOOP else _runner(data, ends, clock)
+    return {"sequences": float(sequences), "loss": done}
+
+
+def tabulate(table: FeatureTable, found: Mapping[str, Found]) -> None:
+    """Samples a second, beside the loop's, and the memory at both sizes."""
+    per_second = {name: one.figures["sequences"] / one.seconds for name, one in found.items()}
+    for name, one in found.items():
+        count, rows = f"{one.figures['sequences']:,.0f}", f"{one.rows:,}"
+        title = f"transformer, {name}: {count} sequences of {rows} × {COLUMNS}"
+        against, ratio, goal = "", None, None
+        if name == RUNNER and LOOP in found:
+            against = f"torch loop: {per_second[LOOP]:,.0f}"
+            ratio, goal = per_second[RUNNER] / per_second[LOOP], Goal(0.9)
+        table.add(title, per_second[name], "sequences/s", against=against, ratio=ratio, goal=goal)
+        table.add(f"… peak anonymous memory, {one.before_mib:,.0f} MiB of it before", one.peak_mib, "MiB")
+    if RUNNER in found and FEW in found:
+        grown = found[RUNNER].peak_mib / found[FEW].peak_mib
+        name = f"… memory at {found[RUNNER].rows:,} rows by that at {found[FEW].rows:,}"
+        table.add(name, grown, "×", goal=Goal(0.95, upper=1.05))
+
+
+def _block(data: SyntheticRows, ends: NDArray[np.int64]) -> Any:
+    from atc.protocol.dataset import Block
+    from atc.protocol.row_windows import RowWindows
+
+    up = (data.r_bps[ends] > 0).astype(np.float64)
+    return Block(
+        x=RowWindows.ending_at(data.x, ends, LENGTH),
+        y=np.repeat(up[:, None], 4, axis=1),
+        features=data.features,
+        heads=("1s", "5s", "30s", "300s"),
+    )
+
+
+def _config() -> Any:
+    from atc.config.nets import MultihorizonTransformer, Trainer
+
+    trainer = Trainer(num_threads=THREADS, accelerator="cpu", checkpoints=False)
+    return MultihorizonTransformer(kind="multihorizon_transformer", epochs=1, trainer=trainer)
+
+
+def _runner(data: SyntheticRows, ends: NDArray[np.int64], clock: Clock) -> float:
+    """The fit itself: standardiser, Lightning, validation on as few rows as it takes."""
+    from atc.models.base import fit_model
+    from atc.models.build import build_model
+
+    config = _config()
+    warm = _block(data, ends[:256])
+    fit_model(build_model(config), warm, warm, seed=1)
+    model, train = build_model(config), _block(data, ends)
+    with clock():
+        report = fit_model(model, train, warm, seed=1)
+    return next(iter(report.curves.values()))[-1]
+
+
+def _loop(data: SyntheticRows, ends: NDArray[np.int64], clock: Clock) -> float:
+    """As one writes it: the same network and optimiser, windows gathered by index, no framework."""
+    import torch
+    from torch import nn
+
+    from atc.models.nets.networks import Network
+    from atc.models.nets.transformer import WindowEncoder
+    from atc.models.standardise import fit_standardiser
+
+    config = _config()
+    torch.set_num_threads(THREADS)
+    torch.manual_seed(1)
+    encoder = WindowEncoder(
+        COLUMNS,
+        LENGTH,
+        d_model=config.d_model,
+        heads=config.nhead,
+        layers=config.layers,
+        dim_feedforward=config.dim_feedforward,
+        dropout=config.dropout,
+    )
+
+    def epoch(net: nn.Module, optimiser: torch.optim.Optimizer, some: NDArray[np.int64]) -> float:
+        order = np.random.default_rng(1).permutation(len(some))
+        back = np.arange(1 - LENGTH, 1)
+        total = torch.zeros(())
+        for start in range(0, len(some), config.batch_size):
+            at = some[order[start : start + config.batch_size]]
+            x = torch.from_numpy(data.x[at[:, None] + back])
+            up = torch.from_numpy((data.r_bps[at] > 0).astype(np.float32))
+            y = up[:, None].expand(-1, 4)
+            optimiser.zero_grad()
+            loss = nn.functional.binary_cross_entropy_with_logits(net(x)[:, :, 0], y)
+            loss.backward()
+            nn.utils.clip_grad_norm_(net.parameters(), config.trainer.gradient_clip)
+            optimiser.step()
+            total += loss.detach()
+        return float(total) * config.batch_size / len(some)
+
+    standardiser = fit_standardiser(data.x[ends[:4096]], config.clip)
+    net = Network(standardiser, encoder, config.d_model, 4, 1).train()
+    optimiser = torch.optim.Adam(net.parameters(), lr=config.learning_rate)
+    epoch(net, optimiser, ends[:256])
+    with clock():
+        fit_standardiser(data.x[ends], config.clip)
+        return epoch(net, optimiser, ends)

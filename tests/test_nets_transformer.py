@@ -1,0 +1,180 @@
+"""The transformer: torch's own encoder, windows in the order of their rows, and what only an order tells."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
+from test_models_artifact import PROVENANCE
+from torch import nn
+
+from atc.config.model import Logistic
+from atc.config.nets import MultihorizonTransformer, Trainer
+from atc.errors import UsageError
+from atc.models.artifact import load_model, save_model
+from atc.models.base import fit_model
+from atc.models.build import build_model
+from atc.models.nets.transformer import EncoderLayer, WindowEncoder
+from atc.models.profile import reference_profile
+from atc.protocol.dataset import Block
+from atc.protocol.row_windows import RowWindows
+
+LENGTH = 12
+SMALL = MultihorizonTransformer(
+    kind="multihorizon_transformer",
+    sequence_length=LENGTH,
+    layers=2,
+    d_model=16,
+    nhead=2,
+    dim_feedforward=32,
+    dropout=0.0,
+    epochs=12,
+    learning_rate=0.005,
+    batch_size=64,
+    trainer=Trainer(num_threads=1),
+)
+FEATURES = ("a", "b", "noise")
+
+
+def torchs_own(layer: EncoderLayer, d_model: int, heads: int, wide: int) -> nn.TransformerEncoderLayer:
+    """The same weights in torch's layer."""
+    own = nn.TransformerEncoderLayer(d_model, heads, wide, 0.0, batch_first=True, norm_first=True)
+    attention = own.self_attn
+    with torch.no_grad():
+        attention.in_proj_weight.copy_(torch.cat([layer.query.weight, layer.key_value.weight]))
+        attention.in_proj_bias.copy_(torch.cat([layer.query.bias, layer.key_value.bias]))
+        for ours, theirs in (
+            (layer.out, attention.out_proj),
+            (layer.widen, own.linear1),
+            (layer.narrow, own.linear2),
+            (layer.norm_attention, own.norm1),
+            (layer.norm_feedforward, own.norm2),
+        ):
+            theirs.weight.copy_(ours.weight)
+            theirs.bias.copy_(ours.bias)
+    return own.eval()
+
+
+def test_the_encoder_is_torchs_own_read_out_at_the_last_row() -> None:
+    torch.manual_seed(0)
+    sizes: dict[str, Any] = {"d_model": 64, "heads": 4, "layers": 4, "dim_feedforward": 256}
+    encoder = WindowEncoder(24, 128, **sizes, dropout=0.1).eval()
+    for parameter in encoder.parameters():
+        nn.init.normal_(parameter, std=0.1)
+    x = torch.randn(3, 128, 24)
+    with torch.no_grad():
+        z = encoder.embed(x) + encoder.position.weight
+        for layer in encoder.layers:
+            assert isinstance(layer, EncoderLayer)
+            z = torchs_own(layer, 64, 4, 256)(z)
+        expected = encoder.norm(z[:, -1])
+        torch.testing.assert_close(encoder(x), expected, rtol=1e-4, atol=1e-4)
+    # 4 layers of 64, 4 heads of them, 256 wide: the size that SPEC 4 asks for.
+    assert (
+        sum(parameter.numel() for parameter in encoder.parameters())
+        == 4 * 49_984 + 24 * 64 + 64 + 128 * 64 + 128
+    )
+
+
+def windows_of(n: int, seed: int, y_of: Any) -> Block:
+    """Spikes of a and b at random rows, and noise; `y_of` says the codes of the windows, (m, heads)."""
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal((n, 3)).astype(np.float32) * np.float32(0.1)
+    spikes = rng.random((n, 2)) < 0.15
+    x[:, :2] += spikes.astype(np.float32)
+    ends = np.arange(60, n)
+    y = y_of(spikes, ends)
+    return Block(x=RowWindows.ending_at(x, ends, LENGTH), y=y, features=FEATURES, heads=("near", "far"))
+
+
+def came_last(spikes: NDArray[np.bool_], ends: NDArray[np.int64], shift: int = 0) -> NDArray[np.float64]:
+    """1 where the last spike before `ends` − `shift`, and not at it, was one of a, 0 where one of b; NaN
+    where both or neither.
+    """
+    found = np.full(len(ends), np.nan)
+    for back in range(LENGTH - 1, 0, -1):
+        a, b = (spikes[ends - shift - back, column] for column in (0, 1))
+        found = np.where(a & b, np.nan, np.where(a, 1.0, np.where(b, 0.0, found)))
+    return found
+
+
+def order(spikes: NDArray[np.bool_], ends: NDArray[np.int64]) -> NDArray[np.float64]:
+    """`near`: whose spike came last within the window; `far`: the same of the rows before the window."""
+    return np.column_stack([came_last(spikes, ends), came_last(spikes, ends, shift=LENGTH)])
+
+
+@pytest.fixture(scope="module")
+def blocks() -> tuple[Block, Block]:
+    return windows_of(5000, 0, order), windows_of(2500, 1, order)
+
+
+def areas(scores: NDArray[np.float64], y: NDArray[np.float64]) -> list[float]:
+    known = ~np.isnan(y)
+    return [
+        float(roc_auc_score(y[known[:, head], head], scores[known[:, head], head]))
+        for head in range(y.shape[1])
+    ]
+
+
+@pytest.fixture(scope="module")
+def fitted(blocks: tuple[Block, Block]) -> tuple[Any, Any]:
+    model = build_model(SMALL)
+    return model, fit_model(model, *blocks, seed=1)
+
+
+def test_an_order_of_ticks_is_recovered_and_a_row_model_misses_it(
+    fitted: tuple[Any, Any], blocks: tuple[Block, Block]
+) -> None:
+    train, valid = blocks
+    near, far = areas(fitted[0].predict(valid.x), valid.y)
+    assert near > 0.95
+    # What lies before the window cannot be represented, whatever the fit.
+    assert abs(far - 0.5) < 0.06
+    row_model = build_model(Logistic(kind="logistic"))
+    fit_model(row_model, train, valid, seed=1)
+    assert max(abs(area - 0.5) for area in areas(row_model.predict(valid.x), valid.y)) < 0.06
+
+
+def test_a_row_depends_on_its_window_alone(fitted: tuple[Any, Any], blocks: tuple[Block, Block]) -> None:
+    model, x = fitted[0], blocks[1].x
+    assert isinstance(x, RowWindows)
+    whole = model.predict(x)
+    some = np.random.default_rng(3).permutation(len(x))[:700]
+    np.testing.assert_allclose(model.predict(x.rows(some)), whole[some], atol=1e-6)
+    with pytest.raises(UsageError, match="windows"):
+        model.predict(x[:])
+
+
+def test_the_same_seed_gives_the_same_weights(blocks: tuple[Block, Block]) -> None:
+    short = SMALL.model_copy(update={"epochs": 1, "dropout": 0.1})
+    found = []
+    for seed in (1, 1, 2):
+        model = build_model(short)
+        fit_model(model, *blocks, seed=seed)
+        found.append(model.predict(blocks[1].x))
+    np.testing.assert_array_equal(found[0], found[1])
+    assert not np.array_equal(found[0], found[2])
+
+
+def test_saved_and_loaded_it_scores_the_same(
+    fitted: tuple[Any, Any], blocks: tuple[Block, Block], tmp_path: Path
+) -> None:
+    model, report = fitted
+    x = blocks[1].x
+    assert isinstance(x, RowWindows)
+    save_model(
+        model,
+        tmp_path,
+        config=SMALL,
+        provenance=PROVENANCE,
+        report=report,
+        valid_metrics={},
+        profile=reference_profile(x, FEATURES),
+    )
+    expected = model.predict(x)
+    np.testing.assert_array_equal(load_model(tmp_path, features=FEATURES).model.predict(x), expected)
