@@ -133,7 +133,8 @@ def test_nothing_depends_on_blas_threads_or_on_the_batch_that_a_row_is_in() -> N
 def test_chunks_leave_no_seam(monkeypatch: pytest.MonkeyPatch) -> None:
     train, valid = blocks(1000)
     whole, _ = fitted(Logistic(kind="logistic"), train, valid)
-    monkeypatch.setattr("atc.models.standardise.CHUNK_ROWS", 77)
+    monkeypatch.setattr("atc.models.row_chunks.CHUNK_ROWS", 77)
+    monkeypatch.setattr("atc.models.row_chunks.TASK_ROWS", 154)
     parts, _ = fitted(Logistic(kind="logistic"), train, valid)
     np.testing.assert_allclose(parts.coefficients, whole.coefficients, rtol=0, atol=1e-9)
 

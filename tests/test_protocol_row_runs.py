@@ -110,7 +110,7 @@ def test_models_are_the_same_as_on_a_copy(
 def test_no_float_matrix_is_copied(config: ModelConfig, picked: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """All that Python holds during a fit is less than a third of the rows that are fitted."""
     # A chunk and the rows of the curves are of fixed size: small ones show what grows with the rows.
-    for module in ("base", "standardise", "lightgbm_rows", "gbdt"):
+    for module in ("base", "row_chunks", "lightgbm_rows", "gbdt"):
         monkeypatch.setattr(f"atc.models.{module}.CHUNK_ROWS", 2048)
     monkeypatch.setattr("atc.models.base.CURVE_ROWS", 2000)
     n = 200_000

@@ -41,15 +41,16 @@ class Linear(Slice):
     """A linear model of class probabilities on standardised inputs."""
 
     kind: Literal["logistic", "softmax"]
-    solver: Literal["newton", "adam"] = "newton"
+    solver: Literal["newton", "adam", "sgd"] = "newton"
+    """newton goes to the optimum; adam and sgd are optimisers of the plan's schedule of epochs."""
     l2: Float = Field(default=1e-4, ge=0)
     """λ of λ/2·‖w‖² on the mean loss, bias excluded."""
     epochs: Count = 40
-    """Of `adam`, like learning_rate and batch_size."""
+    """Of `adam` and `sgd`, like learning_rate and batch_size."""
     learning_rate: Share = 0.05
     batch_size: Int = Field(default=65_536, ge=1, lt=2**31)
     tol: Float = Field(default=1e-8, gt=0)
-    """Of `newton`: stop when the largest gradient entry is below it."""
+    """A largest gradient entry that is no optimum's; `newton` stops below it."""
     max_iter: Count = 50
     clip: Float = Field(default=10.0, gt=0)
     """Standardised inputs are clipped to ±clip."""
@@ -71,7 +72,7 @@ class Softmax(Linear):
 
     kind: Literal["softmax"]
     epochs: Count = 60
-    """Of `adam`, like learning_rate and batch_size."""
+    """Of `adam` and `sgd`, like learning_rate and batch_size."""
 
 
 class Ridge(Slice):

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atc.errors import DataError
+from atc.models.row_chunks import over_tasks
 from atc.protocol.dataset import Block, require_two_classes
 from atc.protocol.row_runs import Matrix
 from atc.protocol.sealed_holdout import fit_in_progress
@@ -186,12 +187,17 @@ def refuse_infinite(x: Matrix, features: tuple[str, ...], part: str) -> None:
     """Raise DataError that names each column of `x` (n, k) with an infinite value."""
     counts = np.zeros(x.shape[1], dtype=np.int64)
     first = np.full(x.shape[1], -1, dtype=np.int64)
-    for start in range(0, len(x), CHUNK_ROWS):
-        infinite = np.isinf(x[start : start + CHUNK_ROWS])
+
+    def work(rows: slice) -> tuple[int, NDArray[np.bool_] | None]:
+        infinite = np.isinf(x[rows])
+        return rows.start, infinite if infinite.any() else None
+
+    for start, infinite in over_tasks(len(x), work, task_rows=CHUNK_ROWS):
+        if infinite is None:
+            continue
         found = np.count_nonzero(infinite, axis=0)
         fresh = (counts == 0) & (found > 0)
-        if fresh.any():
-            first[fresh] = start + np.argmax(infinite[:, fresh], axis=0)
+        first[fresh] = start + np.argmax(infinite[:, fresh], axis=0)
         counts += found
     if counts.any():
         listed = ", ".join(

@@ -19,7 +19,8 @@ from atc.config.slices import Slice
 from atc.errors import DataError
 from atc.models.base import FitReport, Progress, Scores, class_scores, curve_rows
 from atc.models.one_head import OneHeadModel, fit_report
-from atc.models.solvers import Problem, adam, newton
+from atc.models.row_chunks import over_tasks
+from atc.models.solvers import SOLVERS, Problem
 from atc.models.standardise import Standardiser, Vector, fit_standardiser
 from atc.protocol.dataset import Block
 from atc.protocol.row_runs import Matrix
@@ -117,9 +118,9 @@ class LinearClassifier(LinearModel[Linear]):
 
     @abstractmethod
     def _problem(
-        self, standardiser: Standardiser, train: Block, codes: NDArray[np.float64], weights: Vector
+        self, standardiser: Standardiser, train: Block, codes: NDArray[np.float64], weights: Vector | None
     ) -> Problem:
-        """What is minimised: `codes` (n,) of the classes of `train`, `weights` (n,) of sum 1."""
+        """What is minimised: `codes` (n,) of the classes of `train`, `weights` (n,) of sum 1, or None."""
 
     @staticmethod
     @abstractmethod
@@ -135,15 +136,18 @@ class LinearClassifier(LinearModel[Linear]):
         seed: int,
         progress: Progress | None,
     ) -> tuple[LinearState, FitReport]:
-        """Minimise the objective on `train`; `valid` is only scored, for the curves. `seed` orders adam's
-        batches.
+        """Minimise the objective on `train`; rows of `valid` are only scored, for the curves. `seed` orders
+        the batches of the solvers with batches.
         """
         config, width = self._config, len(train.features) + 1
         standardiser = fit_standardiser(train.x, config.clip)
-        raw = np.ones(train.n_rows) if train.weights is None else train.weights
-        problem = self._problem(standardiser, train, codes[0], raw / raw.sum())
-        sample = curve_rows(train.n_rows)
-        shown = (("train", train.x[sample], codes[0][sample]), ("valid", valid.x, codes[1]))
+        weights = None if train.weights is None else train.weights / train.weights.sum()
+        problem = self._problem(standardiser, train, codes[0], weights)
+        samples = curve_rows(train.n_rows), curve_rows(valid.n_rows)
+        shown = tuple(
+            (part, block.x[rows], of[rows])
+            for part, block, of, rows in zip(("train", "valid"), (train, valid), codes, samples, strict=True)
+        )
         curves: dict[str, list[float]] = {}
 
         def watch(theta: Vector, step: int, steps: int) -> None:
@@ -154,8 +158,7 @@ class LinearClassifier(LinearModel[Linear]):
             if progress is not None:
                 progress(step, steps)
 
-        solve = newton if config.solver == "newton" else adam
-        theta, end, steps = solve(problem, seed, watch)
+        theta, end, steps = SOLVERS[config.solver](problem, seed, watch)
         norm = float(np.max(np.abs(end.gradient)))
         if not np.isfinite(end.value) or not np.isfinite(theta).all():
             raise DataError(
@@ -163,12 +166,8 @@ class LinearClassifier(LinearModel[Linear]):
                 "lower model.learning_rate or raise model.l2"
             )
         converged = norm <= config.tol
-        stopped = (
-            f"{self.kind} stopped after {steps} iterations with gradient {norm:.2e}, {config.tol:.0e} asked; "
-            f"{self.no_optimum}"
-        )
-        weights = theta.reshape(-1, width)
-        state = LinearState(standardiser, weights, train.features, class_scores(train.classes))
+        found = theta.reshape(-1, width)
+        state = LinearState(standardiser, found, train.features, class_scores(train.classes))
         return state, fit_report(
             train,
             parameters={**config.model_dump(), "seed": seed, "objective": end.value},
@@ -178,16 +177,34 @@ class LinearClassifier(LinearModel[Linear]):
             converged=converged,
             gradient_norm=norm,
             importance_kind="abs_weight",
-            importance=np.abs(weights[:, :-1]).max(axis=0),
-            notes=() if converged or config.solver == "adam" else (stopped,),
+            importance=np.abs(found[:, :-1]).max(axis=0),
+            active=standardiser.active,
+            notes=() if converged else (self._not_converged(steps, norm),),
+        )
+
+    def _not_converged(self, steps: int, norm: float) -> str:
+        config = self._config
+        if config.solver == "newton":
+            return (
+                f"{self.kind} stopped after {steps} iterations with gradient {norm:.2e}, {config.tol:.0e} "
+                f"asked; {self.no_optimum}"
+            )
+        return (
+            f"{self.kind}: not converged after {steps} epochs of {config.solver}, gradient {norm:.2e}; "
+            "model.solver=newton goes to the optimum"
         )
 
 
 def margins_of(standardiser: Standardiser, x: Matrix, weights: Weights) -> NDArray[np.float64]:
     """(n, outputs) bias + z·w of each row."""
     out = np.empty((len(x), len(weights)))
-    for rows, z in standardiser.chunks(x):
-        for output, row in enumerate(weights):
-            # einsum and not BLAS, whose sums can depend on where in a batch a row stands.
-            out[rows, output] = np.einsum("ij,j->i", z, row[:-1]) + row[-1]
+
+    def work(rows: slice) -> None:
+        for chunk, z in standardiser.chunks(x, rows):
+            for output, row in enumerate(weights):
+                # einsum and not BLAS, whose sums can depend on where in a batch a row stands.
+                out[chunk, output] = np.einsum("ij,j->i", z, row[:-1]) + row[-1]
+
+    for _ in over_tasks(len(x), work):
+        pass
     return out

@@ -12,7 +12,8 @@ from atc.config.model import Linear
 from atc.models.base import Scores
 from atc.models.linear import LinearClassifier
 from atc.models.ranking import auc
-from atc.models.solvers import Objective, gram
+from atc.models.row_chunks import add_gram, column_sums, room_of, summed
+from atc.models.solvers import Objective, shares_of, weights_of
 from atc.models.standardise import Standardiser, Vector
 from atc.protocol.dataset import Block
 from atc.protocol.row_runs import Matrix
@@ -26,8 +27,8 @@ class _Problem:
     standardiser: Standardiser
     x: Matrix
     y: Vector
-    weights: Vector
-    """(n,), of sum 1."""
+    weights: Vector | None
+    """(n,), of sum 1; None: all the same."""
 
     @property
     def n_rows(self) -> int:
@@ -43,32 +44,47 @@ class _Problem:
     def start(self) -> Vector:
         """(k + 1,) the bias of the base rate."""
         theta = np.zeros(self.x.shape[1] + 1)
-        base = float(np.sum(self.weights * self.y))
+        base = float(np.mean(self.y) if self.weights is None else np.sum(self.weights * self.y))
         theta[-1] = np.log(base / (1.0 - base))
         return theta
 
     def at(self, theta: Vector, *, curvature: bool) -> Objective:
         """The objective at `theta` (k + 1,), the bias last, in one pass over the rows."""
         k = self.x.shape[1]
+
+        def work(rows: slice) -> tuple[Vector, ...]:
+            value, gradient = np.zeros(()), np.zeros(k + 1)
+            hessian = np.zeros((k + 1, k + 1) if curvature else (0, 0))
+            room = room_of(rows, k)
+            for chunk, z in self.standardiser.chunks(self.x, rows):
+                y, weights = self.y[chunk], weights_of(self.weights, chunk, self.n_rows)
+                margin = np.einsum("ij,j->i", z, theta[:-1]) + theta[-1]
+                # Of the smaller of both odds, which cannot overflow.
+                odds = np.exp(-np.abs(margin))
+                p = np.where(margin >= 0.0, 1.0, odds) / (1.0 + odds)
+                value += np.sum(weights * (np.maximum(margin, 0.0) + np.log1p(odds) - y * margin))
+                error = weights * (p - y)
+                gradient[:-1] += column_sums(z, error)
+                gradient[-1] += error.sum()
+                if curvature:
+                    add_gram(hessian, z, weights * (odds / (1.0 + odds) ** 2), room[: len(z)])
+            return value, gradient, hessian
+
+        value, gradient, hessian = summed(self.n_rows, work)
         penalised = np.append(theta[:-1], 0.0)
-        value = 0.5 * self.config.l2 * float(np.sum(penalised**2))
-        gradient = self.config.l2 * penalised
-        hessian = np.diag(np.append(np.full(k, self.config.l2), 0.0)) if curvature else None
-        for rows, z in self.standardiser.chunks(self.x):
-            y, weights = self.y[rows], self.weights[rows]
-            a = np.concatenate([z, np.ones((len(z), 1))], axis=1)
-            margin = np.einsum("ij,j->i", a, theta)
-            p = _sigmoid(margin)
-            value += float(np.sum(weights * (np.logaddexp(0.0, margin) - y * margin)))
-            gradient += np.einsum("ij,i->j", a, weights * (p - y))
-            if hessian is not None:
-                hessian += gram(a, weights * p * (1.0 - p))
-        return Objective(value, gradient, hessian)
+        if curvature:
+            hessian[np.arange(k), np.arange(k)] += self.config.l2
+        return Objective(
+            float(value) + 0.5 * self.config.l2 * float(np.sum(penalised**2)),
+            gradient + self.config.l2 * penalised,
+            hessian if curvature else None,
+        )
 
     def batch(self, rows: NDArray[np.int64]) -> _Problem:
         """The same problem on some of the rows, as if they were all."""
-        weights = self.weights[rows]
-        return _Problem(self.config, self.standardiser, self.x[rows], self.y[rows], weights / weights.sum())
+        return _Problem(
+            self.config, self.standardiser, self.x[rows], self.y[rows], shares_of(self.weights, rows)
+        )
 
 
 class LogisticModel(LinearClassifier):
@@ -83,7 +99,7 @@ class LogisticModel(LinearClassifier):
     no_optimum: ClassVar[str] = "with model.l2=0 separable classes have no optimum"
 
     def _problem(
-        self, standardiser: Standardiser, train: Block, codes: NDArray[np.float64], weights: Vector
+        self, standardiser: Standardiser, train: Block, codes: NDArray[np.float64], weights: Vector | None
     ) -> _Problem:
         return _Problem(self._config, standardiser, train.x, codes, weights)
 

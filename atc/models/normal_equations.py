@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from atc.models.solvers import gram
+from atc.models.row_chunks import column_sums, gram, summed
 from atc.models.standardise import Standardiser, Vector
 from atc.protocol.row_runs import Matrix
 
@@ -61,25 +61,39 @@ class Solved:
     """Share of the target's spread in the rows of the sums that is explained."""
 
 
-def moments(standardiser: Standardiser, x: Matrix, y: Vector, weights: Vector) -> Moments:
-    """The moments of the rows of `x` (n, k), `y` (n,) and `weights` (n,), positive."""
-    k = x.shape[1]
-    total = float(np.sum(weights))
-    centre = float(np.sum(weights * y)) / total
-    sums = np.zeros((k + 2, k + 2))
-    for rows, z in standardiser.chunks(x):
-        a = np.concatenate([z, (y[rows] - centre)[:, None], np.ones((len(z), 1))], axis=1)
-        sums += gram(a, weights[rows])
-    means = sums[:-1, -1] / total
-    # The means are small beside the spread, so that this difference loses no digits.
-    about = sums[:-1, :-1] - total * np.outer(means, means)
+def moments(standardiser: Standardiser, x: Matrix, y: Vector, weights: Vector | None) -> Moments:
+    """The moments of the rows of `x` (n, k), `y` (n,) and `weights` (n,), positive; None: 1 for each."""
+    n, k = len(y), x.shape[1]
+    total = float(n if weights is None else np.sum(weights))
+    centre = float(np.mean(y) if weights is None else np.sum(weights * y) / total)
+
+    def work(rows: slice) -> tuple[NDArray[np.float64], ...]:
+        squares, sums, cross = np.zeros((k, k)), np.zeros(k), np.zeros(k)
+        of_target = np.zeros(2)
+        for chunk, z in standardiser.chunks(x, rows):
+            target, root = y[chunk] - centre, None
+            if weights is not None:
+                root = np.sqrt(weights[chunk])
+                np.multiply(z, root[:, None], out=z)
+                target *= root
+            squares += gram(z)
+            # The ones of the mean are weighted like the rest.
+            ones = np.ones(len(z)) if root is None else root
+            sums += column_sums(z, ones)
+            cross += column_sums(z, target)
+            of_target += ones @ target, target @ target
+        return squares, sums, cross, of_target
+
+    squares, sums, cross, of_target = summed(n, work)
+    mean_inputs, mean_target = sums / total, float(of_target[0]) / total
+    # The means are small beside the spread, so that these differences lose no digits.
     return Moments(
         weight=total,
-        mean_inputs=means[:-1],
-        mean_target=centre + float(means[-1]),
-        inputs=(about[:-1, :-1] + about[:-1, :-1].T) / 2.0,
-        cross=about[:-1, -1],
-        target=float(about[-1, -1]),
+        mean_inputs=mean_inputs,
+        mean_target=centre + mean_target,
+        inputs=squares - total * np.outer(mean_inputs, mean_inputs),
+        cross=cross - total * mean_inputs * mean_target,
+        target=float(of_target[1]) - total * mean_target**2,
     )
 
 

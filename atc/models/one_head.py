@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from itertools import compress
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 
@@ -129,12 +130,17 @@ def fit_report(
     importance_kind: str,
     importance: NDArray[np.float64],
     splits: NDArray[np.int64] | None = None,
+    active: NDArray[np.bool_] | None = None,
     converged: bool | None = None,
     gradient_norm: float | None = None,
     notes: tuple[str, ...] = (),
 ) -> FitReport:
-    """The report of a fit on `train`; `importance` (k,) and `splits` (k,) of its inputs in order."""
-    null, constant = degenerate_columns(train.x, train.features)
+    """The report of a fit on `train`; `importance` (k,) and `splits` (k,) of its inputs in order.
+
+    `active` (k,): inputs that are known to have two values or more; None: nothing is known.
+    """
+    seen = train if active is None else train.select([*compress(train.features, ~active)])
+    null, constant = degenerate_columns(seen.x, seen.features)
     order = np.argsort(-importance, kind="stable")
     return FitReport(
         parameters=parameters,

@@ -48,8 +48,7 @@ class RidgeModel(LinearModel[Ridge]):
         del valid
         config, returns = self._config, codes[0]
         standardiser = fit_standardiser(train.x, config.clip)
-        weights = np.ones(train.n_rows) if train.weights is None else train.weights
-        found = moments(standardiser, train.x, returns, weights)
+        found = moments(standardiser, train.x, returns, train.weights)
         solved = solve(found, config.alpha, standardiser.active)
         if progress is not None:
             progress(1, 1)
@@ -77,6 +76,7 @@ class RidgeModel(LinearModel[Ridge]):
             gradient_norm=solved.gradient_norm,
             importance_kind="abs_weight",
             importance=np.abs(solved.weights),
+            active=standardiser.active,
             notes=_notes(solved, train.features, config.alpha),
         )
 

@@ -1,6 +1,7 @@
 """Solvers of linear models: one objective, given by value, gradient and Hessian at a point.
 
-`newton` goes to the optimum and says whether it got there; `adam` is the plan's schedule of epochs.
+`newton` goes to the optimum; `sgd` and `adam` are the plan's schedule of epochs, by the optimiser that they
+are named after. The gradient at the end says whether the optimum was reached, whoever went there.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from numpy.typing import NDArray
 from atc.config.model import Linear
 from atc.models.standardise import Vector
 
-_GRAM_ROWS = 64
+START_ROWS = 500_000
+"""Of a sample whose optimum `newton` begins with where there are four times as many rows."""
 
 _ADAM_BETA1, _ADAM_BETA2, _ADAM_EPSILON = 0.9, 0.999, 1e-8
 
@@ -67,24 +69,28 @@ Watch = Callable[[Vector, int, int], None]
 """Of a solver: parameters, iterations done, iterations at most."""
 
 
-def gram(a: NDArray[np.float64], weights: Vector) -> NDArray[np.float64]:
-    """Σ weightᵢ aᵢaᵢᵀ, (k, k), the same to the last bit whatever the number of BLAS threads.
+def weights_of(weights: Vector | None, rows: slice, n_rows: int) -> Vector:
+    """The weights of some of `n_rows` rows; the same share for each where there are none."""
+    return np.full(rows.stop - rows.start, 1.0 / n_rows) if weights is None else weights[rows]
 
-    Products of so few rows stay below the size from which a BLAS shares one out, and their sum is NumPy's.
-    """
-    n, k = a.shape
-    whole = n - n % _GRAM_ROWS
-    blocks = a[:whole].reshape(-1, _GRAM_ROWS, k)
-    scaled = blocks * weights[:whole].reshape(-1, _GRAM_ROWS, 1)
-    tail = (a[whole:] * weights[whole:, None]).T @ a[whole:]
-    return np.asarray(np.matmul(scaled.transpose(0, 2, 1), blocks).sum(axis=0) + tail)
+
+def shares_of(weights: Vector | None, rows: NDArray[np.int64]) -> Vector | None:
+    """The weights of some of the rows, of sum 1."""
+    if weights is None:
+        return None
+    chosen = weights[rows]
+    return np.asarray(chosen / chosen.sum())
 
 
 def newton(problem: Problem, seed: int, watch: Watch) -> tuple[Vector, Objective, int]:
-    """Full-batch Newton with step halving, from the base rates. One pass over the rows an iteration."""
+    """Full-batch Newton with step halving, from the base rates. One pass over the rows an iteration.
+
+    Of many rows it begins at the optimum of every so-manieth one, which is nearer than the base rates by all
+    but the last steps.
+    """
     del seed  # nothing is drawn
     config = problem.config
-    free, theta = problem.free, problem.start
+    free, theta = problem.free, _begin(problem)
     here = problem.at(theta, curvature=True)
     step = 0
     while step < config.max_iter and float(np.max(np.abs(here.gradient))) > config.tol:
@@ -107,24 +113,60 @@ def newton(problem: Problem, seed: int, watch: Watch) -> tuple[Vector, Objective
     return theta, here, step
 
 
+def _begin(problem: Problem) -> Vector:
+    n = problem.n_rows
+    if n < 4 * START_ROWS:
+        return problem.start
+    sample = problem.batch(np.arange(0, n, n // START_ROWS, dtype=np.int64))
+    if not np.isfinite(sample.start).all():
+        return problem.start  # a class is so rare that the sample lacks it
+    theta, end, _ = newton(sample, 0, lambda *_: None)
+    return theta if float(np.max(np.abs(end.gradient))) <= problem.config.tol else problem.start
+
+
+def sgd(problem: Problem, seed: int, watch: Watch) -> tuple[Vector, Objective, int]:
+    """Plain stochastic gradient descent over shuffled batches, from zero, at a constant rate."""
+    rate = problem.config.learning_rate
+    return _epochs(problem, seed, watch, lambda slope, _: rate * slope)
+
+
 def adam(problem: Problem, seed: int, watch: Watch) -> tuple[Vector, Objective, int]:
-    """Adam over shuffled batches, from zero, at a constant rate: the plan's 40 epochs."""
+    """Adam (Kingma and Ba, 2015) over shuffled batches, from zero, at a constant rate."""
+    size = len(problem.free)
+    first, second = np.zeros(size), np.zeros(size)
+
+    def move(slope: Vector, updates: int) -> Vector:
+        first[:] = _ADAM_BETA1 * first + (1 - _ADAM_BETA1) * slope
+        second[:] = _ADAM_BETA2 * second + (1 - _ADAM_BETA2) * slope**2
+        rate = problem.config.learning_rate / (1 - _ADAM_BETA1**updates)
+        return np.asarray(rate * first / (np.sqrt(second / (1 - _ADAM_BETA2**updates)) + _ADAM_EPSILON))
+
+    return _epochs(problem, seed, watch, move)
+
+
+def _epochs(
+    problem: Problem, seed: int, watch: Watch, move: Callable[[Vector, int], Vector]
+) -> tuple[Vector, Objective, int]:
+    """The plan's epochs: `move` makes the step of a gradient and the number of the update, from 1 on."""
     config = problem.config
     rng = np.random.default_rng(seed)
     n = problem.n_rows
     theta = np.zeros(len(problem.free))
-    first, second = np.zeros_like(theta), np.zeros_like(theta)
     updates = 0
     for epoch in range(1, config.epochs + 1):
         order = rng.permutation(n)
         for start in range(0, n, config.batch_size):
             # Sorted, the same batch is read from the matrix in one direction.
             rows = np.sort(order[start : start + config.batch_size])
-            slope = problem.batch(rows).at(theta, curvature=False).gradient
             updates += 1
-            first = _ADAM_BETA1 * first + (1 - _ADAM_BETA1) * slope
-            second = _ADAM_BETA2 * second + (1 - _ADAM_BETA2) * slope**2
-            rate = config.learning_rate / (1 - _ADAM_BETA1**updates)
-            theta = theta - rate * first / (np.sqrt(second / (1 - _ADAM_BETA2**updates)) + _ADAM_EPSILON)
+            theta = theta - move(problem.batch(rows).at(theta, curvature=False).gradient, updates)
         watch(theta, epoch, config.epochs)
     return theta, problem.at(theta, curvature=False), config.epochs
+
+
+SOLVERS: dict[str, Callable[[Problem, int, Watch], tuple[Vector, Objective, int]]] = {
+    "newton": newton,
+    "adam": adam,
+    "sgd": sgd,
+}
+"""As configs name them."""

@@ -9,10 +9,15 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from atc.models.base import CHUNK_ROWS
+from atc.models.row_chunks import chunks_of, room_of, summed
 from atc.protocol.row_runs import FloatMatrix, Matrix
 
 Vector = NDArray[np.float64]
+
+_SAMPLE_ROWS = 4_096
+_FAR = 100.0
+"""Squared distance of centre and mean, in variances, that costs two digits: from there a pass is made again."""
+_MOST_PASSES = 3
 
 
 @dataclass(frozen=True)
@@ -46,41 +51,84 @@ class Standardiser:
 
     def apply(self, x: FloatMatrix) -> NDArray[np.float64]:
         """`x` (n, k) standardised, float64; for chunks of a matrix, as it copies."""
-        scale = np.where(self.active, self.std, 1.0)
-        z = (x - self.mean) / scale
-        np.nan_to_num(z, copy=False, nan=0.0)
-        z[:, ~self.active] = 0.0
-        return np.clip(z, -self.clip, self.clip, out=z)
+        out = np.empty(x.shape)
+        self._into(np.asarray(x), out)
+        return out
 
-    def chunks(self, x: Matrix) -> Iterator[tuple[slice, NDArray[np.float64]]]:
-        """Standardised chunks of `x` with the rows that each is of."""
-        for start in range(0, len(x), CHUNK_ROWS):
-            rows = slice(start, min(start + CHUNK_ROWS, len(x)))
-            yield rows, self.apply(x[rows])
+    def chunks(self, x: Matrix, rows: slice) -> Iterator[tuple[slice, NDArray[np.float64]]]:
+        """Standardised chunks of some `rows` of `x` with the rows that each is of; a chunk is written over by
+        the next.
+        """
+        room = room_of(rows, x.shape[1])
+        for chunk in chunks_of(rows):
+            z = room[: chunk.stop - chunk.start]
+            self._into(x[chunk], z)
+            yield chunk, z
+
+    def _into(self, x: FloatMatrix, out: NDArray[np.float64]) -> None:
+        active = self.active
+        np.copyto(out, x)
+        out -= self.mean
+        out /= np.where(active, self.std, 1.0)
+        null = np.isnan(x)
+        if null.any():
+            np.copyto(out, 0.0, where=null)
+        if not active.all():
+            out[:, ~active] = 0.0
+        np.clip(out, -self.clip, self.clip, out=out)
 
 
 def fit_standardiser(x: Matrix, clip: float) -> Standardiser:
-    """Mean and standard deviation of the non-null values of each column of `x` (n, k), in two passes of
-    float64.
+    """Mean and standard deviation of the non-null values of each column of `x` (n, k), in a pass of float64.
 
-    The second pass measures deviations from the mean, so a large offset costs no digits.
+    Deviations are measured from a centre that a sample gives, so a large offset costs no digits; where the
+    sample missed the mean by far, a second pass measures from there. A centre is a float32 number, from which
+    a constant column deviates by exactly 0.
     """
+    centre = _centre(x)
+    for _ in range(_MOST_PASSES):
+        count, off, spread = _moments(x, centre)
+        mean = centre + off
+        near = off**2 <= _FAR * spread
+        if near.all():
+            break
+        centre = np.where(near, centre, mean).astype(np.float32).astype(np.float64)
+    known = count > 0
+    return Standardiser(np.where(known, mean, 0.0), np.sqrt(np.where(known, spread, 0.0)), clip)
+
+
+def _centre(x: Matrix) -> Vector:
+    """(k,) means of a sample of rows, as float32 has them; 0 where they are null."""
+    sample = x[np.linspace(0, max(len(x) - 1, 0), min(len(x), _SAMPLE_ROWS)).astype(np.int64)]
+    known = ~np.isnan(sample)
+    total = np.where(known, sample, 0.0).sum(axis=0, dtype=np.float64)
+    count = known.sum(axis=0)
+    mean = np.divide(total, count, out=np.zeros(x.shape[1]), where=count > 0)
+    return np.asarray(mean.astype(np.float32).astype(np.float64))
+
+
+def _moments(x: Matrix, centre: Vector) -> tuple[Vector, Vector, Vector]:
+    """(k,) each: how many values are not null, the mean less `centre`, the variance with divisor n."""
     k = x.shape[1]
-    count, total = np.zeros(k), np.zeros(k)
-    low, high = np.full(k, np.inf), np.full(k, -np.inf)
-    for start in range(0, len(x), CHUNK_ROWS):
-        chunk = x[start : start + CHUNK_ROWS].astype(np.float64)
-        known = ~np.isnan(chunk)
-        count += known.sum(axis=0)
-        total += np.where(known, chunk, 0.0).sum(axis=0)
-        low = np.fmin(low, np.fmin.reduce(chunk, axis=0))
-        high = np.fmax(high, np.fmax.reduce(chunk, axis=0))
-    mean = np.divide(total, count, out=np.zeros(k), where=count > 0)
-    squares = np.zeros(k)
-    for start in range(0, len(x), CHUNK_ROWS):
-        deviation = x[start : start + CHUNK_ROWS].astype(np.float64) - mean
-        squares += np.where(np.isnan(deviation), 0.0, deviation**2).sum(axis=0)
-    std = np.sqrt(np.divide(squares, count, out=np.zeros(k), where=count > 0))
-    # A constant column has rounding in place of spread; only its range says so exactly.
-    std[~(high > low)] = 0.0
-    return Standardiser(mean=mean, std=std, clip=clip)
+
+    def work(rows: slice) -> tuple[Vector, Vector, Vector]:
+        count, total, squares = np.zeros(k), np.zeros(k), np.zeros(k)
+        room = room_of(rows, k)
+        for chunk in chunks_of(rows):
+            d = room[: chunk.stop - chunk.start]
+            part = x[chunk]
+            np.copyto(d, part)
+            d -= centre
+            null = np.isnan(part)
+            count += len(d)
+            if null.any():
+                count -= np.count_nonzero(null, axis=0)
+                np.copyto(d, 0.0, where=null)
+            total += np.einsum("ij->j", d)
+            squares += np.einsum("ij,ij->j", d, d)
+        return count, total, squares
+
+    count, total, squares = summed(len(x), work)
+    off, about = (np.divide(one, count, out=np.zeros(k), where=count > 0) for one in (total, squares))
+    # Of a constant column both are exactly 0.
+    return count, off, np.maximum(about - off**2, 0.0)
