@@ -16,7 +16,7 @@ Vector = NDArray[np.float64]
 
 _SAMPLE_ROWS = 4_096
 _FAR = 100.0
-"""Squared distance of centre and mean, in variances, that costs two digits: from there a pass is made again."""
+"""Squared distance of centre and mean, in variances: two digits are lost there, and a pass is made again."""
 _MOST_PASSES = 3
 
 
