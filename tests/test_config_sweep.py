@@ -79,8 +79,8 @@ def test_what_decides_nothing_is_named_key_by_key() -> None:
     config = Composer().job([]).config.model_dump(mode="json")
     assert set(config) - {"paths", "quality", "tracking", "runtime", "name"} == {
         *("seed", "seeds", "data", "window", "sampling", "features", "label", "model", "thinning", "weights"),
-        "baseline",
-        *("calibration", "protocol", "refit", "evaluation", "policy", "execution", "cost", "backtest"),
+        *("baseline", "calibration", "protocol", "refit", "evaluation", "explain", "policy", "execution"),
+        *("cost", "backtest"),
     }
     assert {key.partition(".")[0] for key in HARMLESS} == {"seed", "data", "model", "baseline", "protocol"}
 

@@ -32,6 +32,7 @@ BY_MEANING = (
     "model",
     "baseline",
     "evaluation",
+    "explain",
     "seed",
     "seeds",
 )

@@ -22,6 +22,7 @@ from pydantic import (
 
 from atc.config.cost import Cost, missing_costs, refused_market
 from atc.config.evaluation import Calibration, Evaluation
+from atc.config.explain import Explain
 from atc.config.labels import THREE_CLASSES, Label
 from atc.config.maintenance import Day, Maintenance
 from atc.config.model import REGRESSORS, Model
@@ -248,6 +249,7 @@ class RunConfig(Slice):
     protocol: Protocol
     refit: Refit
     evaluation: Evaluation
+    explain: Explain = Explain()
     policy: Policy
     execution: Execution
     cost: Cost

@@ -145,6 +145,7 @@ def on_stream(config: RunConfig, facts: InstrumentFacts, events: Path, outputs: 
             "data": data,
             "paths": paths,
             "evaluation": config.evaluation.model_copy(update=evaluation),
+            "explain": config.explain.model_copy(update={"enabled": False}),
             "backtest": config.backtest.model_copy(update=backtest),
             "protocol": config.protocol.model_copy(update=protocol),
         }

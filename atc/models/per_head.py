@@ -33,6 +33,11 @@ class PerHead:
         return self._config.kind
 
     @property
+    def models(self) -> tuple[AnyOneHead, ...]:
+        """The fitted model of each head, in order."""
+        return tuple(self._models.values())
+
+    @property
     def features(self) -> tuple[str, ...]:
         """Names of the inputs in order."""
         return self._first.features

@@ -13,6 +13,7 @@ from atc.models.calibration import calibrated
 from atc.protocol.dataset import Block
 from atc.protocol.plan import warnings_of
 from atc.tasks.base import Desk, Outcome
+from atc.tasks.explaining import explained
 from atc.tasks.fitting import Fitted
 from atc.tasks.folds import described_folds, figures_of, fold_notes
 from atc.tasks.heads import heads_of
@@ -32,6 +33,7 @@ def outcome_of(config: RunConfig, market: MarketData, loaded: Loaded, fitted: Fi
     # Before the holdout opens, which stays closed meanwhile.
     young = refitted(config, loaded, fitted, split="valid", rows=loaded.train_range, desk=desk)
     policies = learn_policies(config, market, loaded, heads, fitted, young, desk)
+    why = explained(config, loaded, heads, fitted, desk)
     with desk.stage("evaluate"):
         train = loaded.parts.train
         sealed = loaded.parts.holdout
@@ -83,7 +85,7 @@ def outcome_of(config: RunConfig, market: MarketData, loaded: Loaded, fitted: Fi
             **{f"warning/{name}": 1 for name in warnings},
         },
         predictions=predictions_of(decided),
-        tables={**further.tables, "age": aged.table},
+        tables={**further.tables, **why.tables, "age": aged.table},
         series=further.series,
         spans={**described_folds(fitted.folds), **loaded.described},
         notes=(
@@ -98,6 +100,7 @@ def outcome_of(config: RunConfig, market: MarketData, loaded: Loaded, fitted: Fi
             *_fit_notes(fitted),
             *report.notes,
             *further.notes,
+            *why.notes,
         ),
         curves={name: one.report.curves for name, one in fitted.by_name.items() if one.report.curves},
         importance=[

@@ -1,0 +1,1 @@
+"""What a fitted model has learned, asked of the model alone: it is given rows and says numbers."""
