@@ -57,7 +57,12 @@ def run(config: RunConfig) -> Path:
                     path.write_text(json.dumps(data.quality, indent=1) + "\n", encoding="utf-8")
                 look = looks_of(record, config.paths.events_dir)
                 judge = judged_of(record, config.paths.events_dir, _say)
-                make(config, task, record, Desk(record.stage, progress.bar, _say, look, judge))
+                make(
+                    config,
+                    task,
+                    record,
+                    Desk(record.stage, progress.bar, _say, look, judge, record.checkpoints),
+                )
     print_summary(record.folder)
     return record.folder
 

@@ -20,6 +20,8 @@ from atc.errors import DataError, UsageError
 from atc.models.artifact import load_model, save_model
 from atc.models.base import FitReport, Model, fit_model
 from atc.models.build import build_model
+from atc.models.checks import BringsChecks
+from atc.models.nets.export import onnx_scores
 from atc.models.nets.module import weighted_losses
 from atc.models.profile import reference_profile
 from atc.models.standardise import fit_standardiser
@@ -227,6 +229,16 @@ def test_the_files_are_the_model(
         train.features,
     )
     assert loaded.predict(valid.x).tobytes() == model.predict(valid.x).tobytes()
+    (graph,) = folder.glob("*.onnx")
+    x = np.ascontiguousarray(valid.x)
+    assert np.isnan(x).any()
+    np.testing.assert_allclose(onnx_scores(graph, x), model.predict(x), rtol=0, atol=1e-6)
+    assert isinstance(loaded, BringsChecks)
+    assert [check.passed for check in loaded.own_checks(folder, x)] == [True]
+    again = tmp_path / "again"
+    again.mkdir()
+    for name in loaded.save(again, graph.stem):
+        assert (again / name).read_bytes() == (folder / name).read_bytes()
     for path in list(folder.iterdir()):
         content = path.read_bytes()
         path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
@@ -234,6 +246,17 @@ def test_the_files_are_the_model(
             load_model(folder)
         path.write_bytes(content)
     load_model(folder)
+
+
+def test_a_graph_that_scores_otherwise_is_not_saved(
+    mlp: tuple[Model, FitReport], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from atc.models.nets import export
+
+    scores = export.onnx_scores
+    monkeypatch.setattr(export, "onnx_scores", lambda path, x: scores(path, x) + 2e-6)
+    with pytest.raises(DataError, match=r"mlp\.onnx: onnxruntime's scores differ .* by 2\..e-06, 1e-06 is"):
+        mlp[0].save(tmp_path, "mlp")
 
 
 def test_nothing_is_printed(

@@ -76,6 +76,12 @@ class Desk:
     """Enters on which time validation and folds judge; without a ledger nothing is entered, and none of the
     figures is kept as a run either.
     """
+    checkpoints: Path | None = None
+    """Folder where fits keep what the next attempt at the run goes on from; None: they keep nothing."""
+
+    def checkpoint(self, fit: str) -> Path | None:
+        """The start of the names of the files of one fit, such as `fold 3 model`."""
+        return None if self.checkpoints is None else self.checkpoints / fit.replace(" ", "-")
 
 
 Curves = Mapping[str, Sequence[float]]

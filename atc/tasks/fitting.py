@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -97,7 +98,14 @@ def fit_all(config: RunConfig, loaded: Loaded, desk: Desk) -> Fitted:
     def fit(plan: Plan) -> FittedModel:
         stage_name = "fit" if plan.name == MODEL else f"fit {plan.name}"
         with desk.stage(stage_name), desk.bar(stage_name, None, "iterations") as bar:
-            return fit_one(config, plan, loaded.parts.train, loaded.parts.valid, progress=bar.update)
+            return fit_one(
+                config,
+                plan,
+                loaded.parts.train,
+                loaded.parts.valid,
+                progress=bar.update,
+                checkpoint=desk.checkpoint(stage_name),
+            )
 
     with fit_in_progress():
         # First the pilot of the power, which is stated before the named model is fitted anywhere.
@@ -112,12 +120,18 @@ def fit_all(config: RunConfig, loaded: Loaded, desk: Desk) -> Fitted:
 
 
 def fit_one(
-    config: RunConfig, plan: Plan, train: Block, valid: Block, progress: Progress | None = None
+    config: RunConfig,
+    plan: Plan,
+    train: Block,
+    valid: Block,
+    progress: Progress | None = None,
+    checkpoint: Path | None = None,
 ) -> FittedModel:
     """The model of `plan` on its columns of these rows, calibrated on `valid` if the run calibrates; the
-    named model as often as the run has seeds.
+    named model as often as the run has seeds. `checkpoint`: see `build_model`.
     """
-    model = build_model(plan.config, config.seeds.count if plan.name == MODEL else 1)
+    seeds = config.seeds.count if plan.name == MODEL else 1
+    model = build_model(plan.config, seeds, checkpoint=checkpoint)
     seen = valid.select(plan.columns)
     report = fit_model(model, train.select(plan.columns), seen, seed=config.seed, progress=progress)
     return FittedModel(model, report, plan.config, calibration_of(config, model, seen))

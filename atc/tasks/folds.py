@@ -61,14 +61,14 @@ def fit_folds(config: RunConfig, loaded: Loaded, desk: Desk) -> tuple[FittedFold
         for number, fold in enumerate(loaded.folds):
             bar.update(number, detail=f"fold {fold.name}: {len(fold.train):,} rows")
             try:
-                fitted.append(_fit_fold(config, loaded, loaded.train_range, fold))
+                fitted.append(_fit_fold(config, loaded, loaded.train_range, fold, desk))
             except DataError as error:
                 raise DataError(f"fold {fold.name}: {error}") from error
         bar.update(len(loaded.folds))
     return tuple(fitted)
 
 
-def _fit_fold(config: RunConfig, loaded: Loaded, rows: Dataset, fold: Fold) -> FittedFold:
+def _fit_fold(config: RunConfig, loaded: Loaded, rows: Dataset, fold: Fold, desk: Desk) -> FittedFold:
     from atc.labels.definitions import fit_label
     from atc.tasks.fitting import fit_one, plans_of
 
@@ -81,7 +81,8 @@ def _fit_fold(config: RunConfig, loaded: Loaded, rows: Dataset, fold: Fold) -> F
     scores: dict[str, dict[str, NDArray[np.float64]]] = {}
     before: dict[str, dict[str, NDArray[np.float64]]] = {}
     for plan in plans_of(config):
-        one = fit_one(config, plan, train, valid)
+        checkpoint = desk.checkpoint(f"fold{fold.name} {plan.name}")
+        one = fit_one(config, plan, train, valid, checkpoint=checkpoint)
         parts = {"train": train, "valid": valid, "test": test}
         before[plan.name] = {part: one.raw_scores(block) for part, block in parts.items()}
         scores[plan.name] = {

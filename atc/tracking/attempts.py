@@ -3,6 +3,7 @@
 - An attempt works in the run's own folder, but in `attempts/<n>/` while a finished run lies there; it takes
   that one's place only when it has finished itself, and the earlier one moves to `attempts/<m>/` whole.
 - What did not finish is moved to `attempts/<n>/`, log and all, before the next attempt begins.
+- Checkpoints of fits belong to the run: the next attempt takes those of one that did not finish over.
 - Moving an attempt in or out is a few renames of folders, with the new one ready beside the run under a
   hidden name; a process killed between them leaves that name, and the next call carries the move through.
 """
@@ -18,6 +19,7 @@ from atc.tracking import durable
 from atc.tracking.metrics_file import read_metrics
 from atc.tracking.run_files import (
     ATTEMPTS,
+    CHECKPOINTS,
     FINISHED,
     INTERRUPTED,
     METRICS,
@@ -60,6 +62,7 @@ class Attempts:
             self.carry_through()
             number = self._next_number(None)
         folder.mkdir(parents=True, exist_ok=True)
+        self._take_checkpoints_over(folder)
         return folder, number
 
     def compare_with_finished(self, metrics: Mapping[str, int | float | None]) -> Manifest:
@@ -127,6 +130,12 @@ class Attempts:
                 "message": f"its process ended without closing it; found by the next attempt at {now()}",
             }
             write_manifest(folder, manifest)
+
+    def _take_checkpoints_over(self, folder: Path) -> None:
+        """An attempt that finished has none left."""
+        dead = sorted(self._kept.glob(f"*/{CHECKPOINTS}"), key=lambda path: _number(path.parent.name))
+        if dead and not (folder / CHECKPOINTS).exists():
+            dead[-1].rename(folder / CHECKPOINTS)
 
     def _next_number(self, top: Manifest | None) -> int:
         return max(_highest(self._kept), _number(top.get("attempt")) if top else 0) + 1

@@ -1,6 +1,7 @@
 """The local record of a run, `outputs/runs/<name>-<id12>/`: the source of truth about it.
 
     config.yaml  manifest.json  metrics.json  predictions.parquet  model/  log.txt  attempts/
+    checkpoints/ (until it has finished)
 
 `manifest.json` says `running`, `finished`, `failed` or `interrupted`, and `finished` only after all else is
 on disk.
@@ -32,6 +33,7 @@ from atc.tracking.lock import RunLock
 from atc.tracking.metrics_file import metrics_bytes, read_metrics
 from atc.tracking.prelude import Prelude
 from atc.tracking.run_files import (
+    CHECKPOINTS,
     CONFIG,
     FAILED,
     FINISHED,
@@ -245,6 +247,11 @@ class RunRecord:
         """log.txt of this attempt, or of the finished run."""
         return self.folder / LOG
 
+    @property
+    def checkpoints(self) -> Path:
+        """Where fits keep what the next attempt goes on from, should this one die; gone when it finishes."""
+        return self.folder / CHECKPOINTS
+
     def stage(self, name: str) -> AbstractContextManager[Stage]:
         """Times the body as a stage; see `Stages.stage`. The manifest shows it as soon as it has ended."""
         return self._stages.stage(name)
@@ -346,6 +353,7 @@ class RunRecord:
         if self._log is not None:
             self._log.sync()
         if status == FINISHED:
+            durable.remove(self.checkpoints)
             self.manifest["files"] = list_files(self.folder)
             durable.sync_folder(self.folder)
         self.manifest.pop("pid", None)

@@ -11,7 +11,7 @@ from pathlib import Path
 from atc.errors import DataError, UsageError
 from atc.tracking import durable
 
-CONFIG, MANIFEST, METRICS, PREDICTIONS, MODEL, LOG, ATTEMPTS = (
+CONFIG, MANIFEST, METRICS, PREDICTIONS, MODEL, LOG, ATTEMPTS, CHECKPOINTS = (
     "config.yaml",
     "manifest.json",
     "metrics.json",
@@ -19,6 +19,7 @@ CONFIG, MANIFEST, METRICS, PREDICTIONS, MODEL, LOG, ATTEMPTS = (
     "model",
     "log.txt",
     "attempts",
+    "checkpoints",
 )
 QUALITY = "quality.json"
 RUNNING, FINISHED, FAILED, INTERRUPTED = "running", "finished", "failed", "interrupted"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
@@ -16,11 +16,13 @@ from numpy.typing import NDArray
 from atc.config.nets import Multihorizon, Net, SoftmaxMlp
 from atc.errors import DataError
 from atc.models.base import CHUNK_ROWS, FitReport, Progress, Scores, check_width, class_scores
+from atc.models.checks import Check
 from atc.models.one_head import fit_report
 from atc.models.softmax import probabilities
 from atc.models.standardise import Standardiser, fit_standardiser
 from atc.protocol.dataset import Block
-from atc.protocol.row_runs import Matrix
+from atc.protocol.row_runs import FloatMatrix, Matrix
+from atc.protocol.row_windows import RowWindows
 
 if TYPE_CHECKING:
     from torch import nn
@@ -153,13 +155,26 @@ class NetModel(ABC, Generic[C]):
         return out
 
     def save(self, directory: Path, stem: str) -> tuple[str, ...]:
-        """Write `<stem>.safetensors` (the weights) and `<stem>.json` (preprocessing, architecture, heads)."""
+        """Write `<stem>.safetensors` (the weights), `<stem>.onnx` (all of it, from raw inputs to scores) and
+        `<stem>.json` (preprocessing, architecture, heads).
+
+        Raises DataError where onnxruntime does not give the scores of this model.
+        """
         from safetensors.torch import save_file
 
         from atc.models.nets.checkpoint import weights_of
+        from atc.models.nets.export import TOLERANCE, onnx_bytes
 
         state = self._fitted()
-        weights, content = directory / f"{stem}.safetensors", directory / f"{stem}.json"
+        weights, graph, content = (directory / f"{stem}.{end}" for end in ("safetensors", "onnx", "json"))
+        length = self._config.length
+        graph.write_bytes(onnx_bytes(state.network, length, state.features, state.score_names))
+        apart = self._apart(graph, _few_rows(state.standardiser, length + 31))
+        if not apart <= TOLERANCE:
+            raise DataError(
+                f"{graph}: onnxruntime's scores differ from the model's by {apart:.1e}, {TOLERANCE:.0e} is "
+                "allowed; the model is not saved"
+            )
         save_file(weights_of(state.network), weights, {"format": self.file_format})
         described = {
             "format": self.file_format,
@@ -170,7 +185,32 @@ class NetModel(ABC, Generic[C]):
             **state.standardiser.content(state.features),
         }
         content.write_text(json.dumps(described, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-        return weights.name, content.name
+        return weights.name, graph.name, content.name
+
+    def own_checks(self, directory: Path, sample: FloatMatrix) -> Iterable[Check]:
+        """Whether the ONNX file gives the scores of the weights."""
+        from atc.models.nets.export import TOLERANCE
+
+        (graph,) = sorted(directory.glob("*.onnx"))
+        apart = self._apart(graph, sample)
+        said = (
+            f"{graph.name} by onnxruntime: scores within {apart:.1e} of the model's, {TOLERANCE:.0e} allowed"
+        )
+        yield Check("onnx", apart <= TOLERANCE, said)
+
+    def _apart(self, graph: Path, rows: FloatMatrix) -> float:
+        """The largest difference between the scores of the ONNX file and those of this model, on the rows, or
+        the windows that end at them.
+        """
+        from atc.models.nets.batches import read
+        from atc.models.nets.export import onnx_scores
+
+        length = self._config.length
+        x: Matrix = rows
+        if length > 1:
+            x = RowWindows.ending_at(rows, np.arange(length - 1, len(rows)), length)
+        given = np.ascontiguousarray(read(x, 0, len(x), length))
+        return float(np.abs(onnx_scores(graph, given) - self.predict(x)).max())
 
     @classmethod
     def load(cls, directory: Path, manifest: Mapping[str, Any]) -> Self:
@@ -296,6 +336,15 @@ AnyNet = NetModel[Any]
 def scored_rows(length: int) -> int:
     """Rows that are scored at once."""
     return max(64, 4096 // length)
+
+
+def _few_rows(standardiser: Standardiser, rows: int) -> FloatMatrix:
+    """Some rows (rows, k) about where training's were, beyond the clip and null among them."""
+    z = np.random.default_rng(0).normal(0.0, 3.0, (rows, len(standardiser.mean)))
+    z[np.arange(rows) % 7 == 0] *= 10.0
+    x = (standardiser.mean + z * np.where(standardiser.active, standardiser.std, 1.0)).astype(np.float32)
+    x[np.arange(rows) % 5 == 0, ::2] = np.nan
+    return x
 
 
 def _scores(logits: NDArray[np.float64]) -> Scores:

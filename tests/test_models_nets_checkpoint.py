@@ -1,0 +1,152 @@
+"""A fit of a net that is killed goes on to the same result, and no checkpoint is taken for another's."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fit_net import CONFIG, SEED, scores
+from made_records import fill, make, manifest_of, opened
+from planted_heads import blocks, three_classes
+from safetensors import safe_open
+
+from atc.config.nets import Net
+from atc.errors import DataError
+from atc.models.base import FitReport, fit_model
+from atc.models.build import build_model
+
+SCRIPT = Path(__file__).with_name("fit_net.py")
+PATIENCE_S = 120.0
+STEPS = 5
+"""An epoch of the 2 400 rows."""
+
+
+@pytest.fixture(scope="module")
+def undisturbed() -> bytes:
+    return scores(None)
+
+
+@pytest.fixture
+def processes() -> Iterator[list[subprocess.Popen[str]]]:
+    """Whatever a test starts here is ended with it."""
+    started: list[subprocess.Popen[str]] = []
+    yield started
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def start(*arguments: object) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, str(SCRIPT), *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(SCRIPT.parent.parent)},
+    )
+
+
+def epochs_in(path: Path) -> int:
+    import json
+
+    if not path.exists():
+        return 0
+    with safe_open(path, framework="np") as file:
+        return int(json.loads(file.metadata()["state"])["epoch"])
+
+
+def test_kill_9_in_the_middle_of_an_epoch_changes_no_bit(
+    tmp_path: Path, undisturbed: bytes, processes: list[subprocess.Popen[str]]
+) -> None:
+    file, out = tmp_path / f"fit-seed{SEED}.safetensors", tmp_path / "scores"
+    for epochs in (2, 5):  # killed twice, the second time after it went on once
+        processes.append(start(tmp_path / "fit", out, epochs * STEPS + 3))
+        deadline = time.monotonic() + PATIENCE_S
+        while epochs_in(file) < epochs:
+            assert processes[-1].poll() is None, processes[-1].communicate()
+            assert time.monotonic() < deadline, "no checkpoint came"
+            time.sleep(0.01)
+        processes[-1].kill()
+        processes[-1].wait()
+        assert epochs_in(file) == epochs
+        assert not out.exists()
+    last = start(tmp_path / "fit", out)
+    processes.append(last)
+    said, error = last.communicate(timeout=PATIENCE_S)
+    assert (last.returncode, said, error) == (0, "", "")
+    assert out.read_bytes() == undisturbed
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def report_of(checkpoint: Path, config: Net = CONFIG, seed: int = SEED) -> tuple[FitReport, int]:
+    """Of a fit, and the steps that it took."""
+    steps: list[int] = []
+    model = build_model(config, checkpoint=checkpoint)  # type: ignore[arg-type]  # a Net is one of them
+    report = fit_model(
+        model, *blocks(three_classes(3000)), seed=seed, progress=lambda done, of: steps.append(done)
+    )
+    return report, len(steps)
+
+
+def test_a_fit_that_was_done_is_not_done_again(tmp_path: Path) -> None:
+    one, steps = report_of(tmp_path / "fit")
+    again, none = report_of(tmp_path / "fit")
+    assert (steps, none) == (one.iterations * STEPS, 0)
+    assert again.curves == one.curves
+    assert again.best_iteration == one.best_iteration
+
+
+@pytest.mark.parametrize("change", ["seed", "learning_rate", "hidden"])
+def test_a_checkpoint_of_another_fit_is_left_alone(
+    change: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING)
+    first, _ = report_of(tmp_path / "fit")
+    if change == "seed":
+        other, steps = report_of(tmp_path / "fit", seed=SEED + 1)
+        assert len(list(tmp_path.iterdir())) == 2
+    else:
+        value = {"learning_rate": 0.02, "hidden": (8,)}[change]
+        other, steps = report_of(tmp_path / "fit", CONFIG.model_copy(update={change: value}))
+        assert "is of another fit; this one begins anew" in caplog.text
+    assert steps == other.iterations * STEPS
+    assert other.curves != first.curves
+
+
+def test_a_damaged_checkpoint_is_refused_by_name(tmp_path: Path) -> None:
+    report_of(tmp_path / "fit")
+    (file,) = tmp_path.iterdir()
+    whole = file.read_bytes()
+    for damaged in (whole[:-1] + bytes([whole[-1] ^ 1]), whole[: len(whole) // 2], b""):
+        file.write_bytes(damaged)
+        with pytest.raises(DataError, match=rf"{file.name} is a damaged checkpoint.*begins anew"):
+            report_of(tmp_path / "fit")
+
+
+def test_without_checkpoints_none_is_written(tmp_path: Path) -> None:
+    trainer = CONFIG.trainer.model_copy(update={"checkpoints": False})
+    report_of(tmp_path / "fit", CONFIG.model_copy(update={"trainer": trainer, "epochs": 1}))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_next_attempt_takes_the_checkpoints_over(tmp_path: Path) -> None:
+    """A run that failed keeps them in its folder; the next one has them, and no finished one."""
+    for number in (1, 2):
+        with pytest.raises(OSError, match="disk"), opened(tmp_path) as record:
+            kept = record.checkpoints / "fit-seed1.safetensors"
+            assert kept.exists() is (number > 1)
+            kept.parent.mkdir(exist_ok=True)
+            kept.write_bytes(b"epoch")
+            raise OSError("disk")
+    with opened(tmp_path) as record:
+        assert (record.checkpoints / "fit-seed1.safetensors").read_bytes() == b"epoch"
+        fill(record)
+    assert list(tmp_path.rglob("checkpoints")) == []
+    assert "checkpoints" not in str(manifest_of(record.folder)["files"])
+    assert make(tmp_path, force=True).finished
