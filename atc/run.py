@@ -57,12 +57,8 @@ def run(config: RunConfig) -> Path:
                     path.write_text(json.dumps(data.quality, indent=1) + "\n", encoding="utf-8")
                 look = looks_of(record, config.paths.events_dir)
                 judge = judged_of(record, config.paths.events_dir, _say)
-                make(
-                    config,
-                    task,
-                    record,
-                    Desk(record.stage, progress.bar, _say, look, judge, record.checkpoints),
-                )
+                desk = Desk(record.stage, progress.bar, _say, look, judge, record.checkpoints)
+                make(config, task, record, desk)
     print_summary(record.folder)
     return record.folder
 

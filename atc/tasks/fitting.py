@@ -124,6 +124,7 @@ def fit_one(
     plan: Plan,
     train: Block,
     valid: Block,
+    *,
     progress: Progress | None = None,
     checkpoint: Path | None = None,
 ) -> FittedModel:
