@@ -26,8 +26,10 @@ def other_rows(change: Callable[[LabelledRows, Sequence[str]], LabelledRows]) ->
     def plant(patch: Patch) -> None:
         read_rows = rows_module.read_rows
 
-        def planted(symbol: str, features: Any, labels: Any, columns: Sequence[str], *heads: Any) -> Any:
-            return change(read_rows(symbol, features, labels, columns, *heads), columns)
+        def planted(
+            symbol: str, features: Any, labels: Any, columns: Sequence[str], *heads: Any, **named: Any
+        ) -> Any:
+            return change(read_rows(symbol, features, labels, columns, *heads, **named), columns)
 
         patch.setattr(rows_module, "read_rows", planted)
 

@@ -70,8 +70,8 @@ def cut_by(part: str) -> Plant:
         fit_label, read_rows = definitions.fit_label, rows_module.read_rows
         read: list[Any] = []
 
-        def remember(*arguments: Any) -> Any:
-            read.append(read_rows(*arguments))
+        def remember(*arguments: Any, **named: Any) -> Any:
+            read.append(read_rows(*arguments, **named))
             return read[-1]
 
         def planted(label: Any, train_r_bps: Any, train_spread_bps: Any = None) -> Any:

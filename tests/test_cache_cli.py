@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+import socket
 import subprocess
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -21,6 +24,8 @@ from atc.features import declarations
 from atc.features.compute import KEYS
 from atc.features.day_file import manifest_of, packed, read_footer
 from atc.features.day_lock import LOCKS, day_lock
+from atc.features.matrix_cache import shared_matrix
+from atc.features.matrix_file import MatrixDay, MatrixPlan
 
 DAYS = 3
 SMALL = ["data.days=3", *SETTINGS[1:]]
@@ -288,3 +293,37 @@ def test_a_run_finds_what_was_built_for_it(settings: list[str], tmp_path: Path) 
     assert [schema.name for schema in declarations.schemas_of(run_columns(config))] == ["core", "ticker"]
     said = build(*settings, "features=ticker24", "--to", "2025-01-06")
     assert re.match(r"core-\d+\+ticker-\d+ of ", said)
+
+
+def test_matrices_are_told_and_go_with_the_features_they_are_made_of(settings: list[str]) -> None:
+    build(*settings, "--schema", "core")
+    files = files_of(settings)
+    source = Path(next(word.split("=")[1] for word in settings if word.startswith("paths.outputs"))) / "cache"
+    folder = source / "matrices" / files[0].parents[2].parent.name / files[0].parents[2].name
+    days = [
+        MatrixDay(date.fromisoformat(file.parent.name[5:]), read_footer(file).rows, {"core": file.stem})
+        for file in files
+    ]
+    plan = MatrixPlan(("spread_bps",), tuple(days))
+    shared_matrix(folder, plan, lambda: (np.zeros((day.rows, 1), dtype=np.float32) for day in days))
+    rows = sum(day.rows for day in days)
+    told = run("status", *settings, "--schema", "core")
+    assert re.search(rf"{plan.key}  2025-01-06  2025-01-08 +3 +{rows:,} +1 +0\.\d", told)
+    assert "0 files" in run("prune", *settings)
+
+    part = folder / f".{plan.key}@{socket.gethostname()}@999999999@00000000.part"
+    part.write_bytes(b"half")
+    assert "left by a killed process" in run("prune", *settings, "--yes")
+    assert not part.exists()
+    whole = (folder / f"{plan.key}.npy").read_bytes()
+    (folder / f"{plan.key}.npy").write_bytes(whole[:-1])
+    assert "not whole" in run("status", *settings, "--schema", "core")
+    assert re.search(r"matrices +1 .* damaged: not whole", run("prune", *settings))
+    (folder / f"{plan.key}.npy").write_bytes(whole)
+    assert "0 files" in run("prune", *settings)
+    with day_lock(folder / LOCKS / plan.key):
+        files[1].unlink()
+        assert "its features are gone" in run("prune", *settings, "--yes", "--schema", "matrices")
+        assert (folder / f"{plan.key}.npy").exists()  # it is being built
+    run("prune", *settings, "--yes", "--schema", "matrices")
+    assert not list(folder.glob("*.npy"))

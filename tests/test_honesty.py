@@ -107,8 +107,8 @@ def test_the_holdout_decides_nothing(
     words = (*TWENTY_DAYS, *label)
     read = rows_module.read_rows
 
-    def spoiled(*arguments: Any) -> Any:
-        rows = read(*arguments)
+    def spoiled(*arguments: Any, **named: Any) -> Any:
+        rows = read(*arguments, **named)
         if spoiling:
             held = rows.t0 >= holdout_start
             rng = np.random.default_rng(1)

@@ -83,8 +83,8 @@ def test_a_score_knows_nothing_that_comes_later(
     middle = int(honest["t0"].mean())
     read = rows_module.read_rows
 
-    def spoiled(*arguments: Any) -> Any:
-        rows = read(*arguments)
+    def spoiled(*arguments: Any, **named: Any) -> Any:
+        rows = read(*arguments, **named)
         later = np.flatnonzero(rows.t0 >= middle)
         rng = np.random.default_rng(1)
         rows.x[later] = rng.normal(size=(len(later), rows.x.shape[1]))

@@ -159,8 +159,9 @@ def status(
     settings.
     """
     from atc.events.filed import events_there
+    from atc.features.inventory import cached_matrices
     from atc.features.state import schema_states
-    from atc.report.feature_cache import column_lines, file_lines, missing_lines, state_lines
+    from atc.report.feature_cache import column_lines, file_lines, matrix_lines, missing_lines, state_lines
 
     config, _ = _composed(settings)
     source = _source(config, *events_there(config))
@@ -169,6 +170,7 @@ def status(
     span = f"{days[0]} to {days[-1]}, {len(days)} business days" if days else "no events yet"
     typer.echo(f"{source.data.venue}/{source.data.symbol}, sampling {config.sampling.kind}: {span}")
     lines = [*state_lines(states), *missing_lines(states)]
+    lines += matrix_lines([*cached_matrices(source.cache_root, source.data.venue, source.data.symbol)])
     lines += file_lines(states) if files else []
     lines += column_lines(states) if columns else []
     for line in lines:
@@ -240,7 +242,11 @@ def prune(
     *,
     schema: Annotated[
         list[str] | None,
-        typer.Option("--schema", metavar="NAME", help="This schema alone, or `labels`; may be given again."),
+        typer.Option(
+            "--schema",
+            metavar="NAME",
+            help="This schema alone, or `labels` or `matrices`; may be given again.",
+        ),
     ] = None,
     everything: Annotated[
         bool, typer.Option("--all", help="Of every instrument in the cache, not of `data` alone.")
@@ -261,6 +267,7 @@ def prune(
     from atc.events.filed import events_there
     from atc.features.declarations import schemas
     from atc.features.inventory import Judge, instruments
+    from atc.features.matrix_cache import MATRICES
     from atc.features.pruning import removals, remove
     from atc.features.state import expected_files
     from atc.report.feature_cache import removal_lines
@@ -269,7 +276,7 @@ def prune(
         raise UsageError(
             "--others asks what these settings need, which are of one instrument; leave --all out"
         )
-    known = [*(each.name for each in schemas()), "labels"]
+    known = [*(each.name for each in schemas()), "labels", MATRICES]
     for name in schema or []:
         if name not in known:
             raise UsageError(f"--schema {name}: {nearest(name, known)}")

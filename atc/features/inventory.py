@@ -13,6 +13,8 @@ from atc.features import declarations
 from atc.features.day_file import Damaged, FileManifest, read_footer
 from atc.features.day_job import FEATURES, LABELS, Reads
 from atc.features.keys import LAYOUT, events_digest, label_code, python_digest
+from atc.features.matrix_cache import MATRICES
+from atc.features.matrix_file import ENDING, MatrixPlan, read_matrix
 from atc.features.source import instrument_folder
 
 DAMAGED = "damaged"
@@ -49,7 +51,7 @@ def instruments(cache_root: Path) -> list[tuple[str, str]]:
     """(venue, symbol) of everything that has files."""
     found = {
         (folder.parent.name.removeprefix("venue="), folder.name.removeprefix("symbol="))
-        for kind in (FEATURES, LABELS)
+        for kind in (FEATURES, LABELS, MATRICES)
         for folder in (cache_root / kind).glob("venue=*/symbol=*")
     }
     return sorted(found)
@@ -68,11 +70,45 @@ def cached_files(cache_root: Path, venue: str, symbol: str) -> Iterator[CachedFi
             yield CachedFile(path, None, str(why))
 
 
+@dataclass(frozen=True)
+class CachedMatrix:
+    """One matrix of the cache."""
+
+    path: Path
+    plan: MatrixPlan | None
+    """None: damaged."""
+    damage: str = ""
+
+    def made_of(self, cache_root: Path, venue: str, symbol: str) -> list[Path]:
+        """The feature files that its rows were copied from."""
+        folder = instrument_folder(cache_root, FEATURES, venue, symbol)
+        return [
+            folder / f"schema={schema}" / f"date={day.day}" / f"{key}.parquet"
+            for day in (self.plan.days if self.plan else ())
+            for schema, key in day.files.items()
+        ]
+
+
+def cached_matrices(cache_root: Path, venue: str, symbol: str) -> Iterator[CachedMatrix]:
+    """Every matrix of an instrument; their values are not read."""
+    for path in sorted(instrument_folder(cache_root, MATRICES, venue, symbol).glob(f"*{ENDING}")):
+        try:
+            yield CachedMatrix(path, read_matrix(path).plan)
+        except FileNotFoundError:
+            continue  # pruned meanwhile
+        except Damaged as why:
+            yield CachedMatrix(path, None, str(why))
+
+
 def half_written(cache_root: Path, venue: str, symbol: str) -> list[Path]:
     """Temporary files of an instrument, of living processes too."""
     return [
         part
-        for kind, pattern in ((FEATURES, "schema=*/date=*/.*.part"), (LABELS, "date=*/.*.part"))
+        for kind, pattern in (
+            (FEATURES, "schema=*/date=*/.*.part"),
+            (LABELS, "date=*/.*.part"),
+            (MATRICES, ".*.part"),
+        )
         for part in instrument_folder(cache_root, kind, venue, symbol).glob(pattern)
     ]
 

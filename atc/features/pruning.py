@@ -10,7 +10,9 @@ from pathlib import Path
 from atc.features.day_file import Damaged, is_abandoned, read_footer, size_of
 from atc.features.day_job import LABELS
 from atc.features.day_lock import LOCKS, DayIsLocked, day_lock
-from atc.features.inventory import DAMAGED, Judge, cached_files, half_written
+from atc.features.inventory import DAMAGED, Judge, cached_files, cached_matrices, half_written
+from atc.features.matrix_cache import MATRICES
+from atc.features.matrix_file import ENDING, read_matrix
 
 
 @dataclass(frozen=True)
@@ -40,12 +42,22 @@ def removals(
     `keep`: every other file goes too, stale or not. `schemas`: only of these.
     """
     found = []
+    going: set[Path] = set()
     for file in cached_files(cache_root, judge.venue, judge.symbol):
         reason = judge.why_stale(file)
         if reason is None and keep is not None and file.path not in keep and file.schema != LABELS:
             reason = "other settings"
-        if reason is not None and (not schemas or file.schema in schemas):
-            found.append(Removal(file.path, size_of(file.path), reason))
+        if reason is not None:
+            going.add(file.path)
+            if not schemas or file.schema in schemas:
+                found.append(Removal(file.path, size_of(file.path), reason))
+    for matrix in cached_matrices(cache_root, judge.venue, judge.symbol):
+        reason = f"{DAMAGED}: {matrix.damage}" if matrix.plan is None else None
+        files = matrix.made_of(cache_root, judge.venue, judge.symbol)
+        if any(file in going or not file.exists() for file in files):
+            reason = "its features are gone, or go with this"
+        if reason is not None and (not schemas or MATRICES in schemas):
+            found.append(Removal(matrix.path, size_of(matrix.path), reason))
     for part in half_written(cache_root, judge.venue, judge.symbol):
         if is_abandoned(part):
             found.append(Removal(part, size_of(part), "left by a killed process"))
@@ -75,8 +87,11 @@ def remove(files: Iterable[Removal]) -> Pruned:
 
 
 def _lock_of(path: Path) -> Path:
-    """The lock of the day that a cached file belongs to."""
+    """The lock of the day that a cached file belongs to, or of a matrix."""
     day = path.parent
+    if not day.name.startswith("date="):
+        # A matrix, or `.<key>@host@process@….part` of one.
+        return day / LOCKS / path.stem.removeprefix(".").partition("@")[0]
     above = day.parent
     instrument = above.parent if above.name.startswith("schema=") else above
     return instrument / LOCKS / day.name.removeprefix("date=")
@@ -84,7 +99,10 @@ def _lock_of(path: Path) -> Path:
 
 def _is_whole(path: Path) -> bool:
     try:
-        read_footer(path)
+        if path.suffix == ENDING:
+            read_matrix(path)
+        else:
+            read_footer(path)
     except (Damaged, FileNotFoundError):
         return False
     return True

@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
+from pathlib import Path
 
 from atc.features.column_statistics import QUANTILES
+from atc.features.day_file import size_of
+from atc.features.day_job import LABELS
+from atc.features.inventory import CachedMatrix
+from atc.features.matrix_cache import MATRICES
 from atc.features.pruning import Removal
 from atc.features.state import SchemaState
 from atc.report.aligned import aligned
@@ -90,8 +95,7 @@ def removal_lines(removals: Sequence[Removal]) -> list[str]:
     """By folder and reason: files and size."""
     found: dict[tuple[str, str], list[Removal]] = defaultdict(list)
     for removal in removals:
-        above = removal.path.parent.parent
-        what = above.name.removeprefix("schema=") if above.name.startswith("schema=") else "labels"
+        what = _what(removal.path)
         found[what, removal.reason].append(removal)
     rows = [("what", "files", "MB", "why")]
     rows += [
@@ -99,6 +103,30 @@ def removal_lines(removals: Sequence[Removal]) -> list[str]:
         for (what, reason), files in sorted(found.items())
     ]
     return aligned(rows, left=(0, 3))
+
+
+def _what(path: Path) -> str:
+    """The schema, `labels` or `matrices`."""
+    above = path.parent.parent
+    if above.name.startswith("schema="):
+        return above.name.removeprefix("schema=")
+    return LABELS if path.parent.name.startswith("date=") else MATRICES
+
+
+def matrix_lines(matrices: Sequence[CachedMatrix]) -> list[str]:
+    """One line a matrix: what it holds, and what it weighs."""
+    if not matrices:
+        return []
+    rows = [("matrix", "from", "to", "days", "rows", "columns", "MB", "")]
+    for matrix in matrices:
+        size = f"{size_of(matrix.path) / 1e6:,.1f}"
+        if matrix.plan is None:
+            rows.append((matrix.path.stem, _DASH, _DASH, _DASH, _DASH, _DASH, size, matrix.damage))
+            continue
+        days, (count, columns) = matrix.plan.days, matrix.plan.shape
+        first, last = (str(each.day) for each in (days[0], days[-1]))
+        rows.append((matrix.path.stem, first, last, f"{len(days):,}", f"{count:,}", f"{columns}", size, ""))
+    return [line.rstrip() for line in aligned(rows, left=(0, 1, 2, 7))]
 
 
 def _spans(missing: Sequence[date], built: Sequence[date]) -> str:

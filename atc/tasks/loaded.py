@@ -59,6 +59,7 @@ def load_rows(market: MarketData, config: RunConfig, desk: Desk) -> Loaded:
     """Rows with the columns of all models, labels, and the holdout behind its seal."""
     from atc.evaluation.blocks import disjoint_windows
     from atc.events.business_day import days_of
+    from atc.features.matrix_cache import MATRICES
     from atc.labels.definitions import fit_label, label_spec, why_null
     from atc.tasks.market_data import run_columns
     from atc.tasks.rows import read_rows
@@ -69,7 +70,12 @@ def load_rows(market: MarketData, config: RunConfig, desk: Desk) -> Loaded:
     features, labels = market.build(days, columns, desk)
     with desk.stage("dataset"):
         rows = read_rows(
-            config.data.symbol, features.files, labels.files, columns, label_spec(config.label).names
+            config.data.symbol,
+            features.files,
+            labels.files,
+            columns,
+            label_spec(config.label).names,
+            matrices=market.source.folder(MATRICES),
         )
         if len(rows.x) == 0:
             raise DataError(

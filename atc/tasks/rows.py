@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +16,8 @@ from atc.errors import DataError
 from atc.features.day_file import Damaged, FileManifest, not_to_be_used, read_footer, read_table
 from atc.features.declarations import schemas
 from atc.features.label_spec import of_head
+from atc.features.matrix_cache import shared_matrix
+from atc.features.matrix_file import MatrixDay, MatrixPlan, in_memory
 from atc.protocol.row_runs import Matrix, RowRuns
 
 if TYPE_CHECKING:
@@ -30,7 +34,8 @@ class LabelledRows:
     keys: pl.DataFrame
     """`symbol`, `ts_recv`, `ev_seq`, `ts_close`."""
     x: Matrix
-    """(n, k), NaN for null; where sequences are read, the last rows of their windows."""
+    """(n, k), NaN for null; memory-mapped where it is kept; where sequences are read, the last rows of their
+    windows."""
     r_bps: NDArray[np.float64]
     """(n, heads) forward return, NaN for null."""
     t0: NDArray[np.int64]
@@ -63,11 +68,14 @@ def read_rows(
     labels: Sequence[Path],
     columns: Sequence[str],
     heads: tuple[str, ...] = ("",),
+    *,
+    matrices: Path | None = None,
 ) -> LabelledRows:
     """The rows of matching feature and label files, `columns` as a float32 matrix filled day by day.
 
     `features`: of each day the files by schema, which together hold `columns`; `heads`: names of the labels
-    of a row. Nothing but the matrix, the labels and the keys is held for more than one day. Raises DataError
+    of a row; `matrices`: where the matrix is kept for every run that reads the same rows, None: in memory.
+    Nothing but the labels, the keys and a matrix in memory is held for more than one day. Raises DataError
     for a file that is damaged, gone, or not of the same rows as the others of its day.
     """
     import polars as pl
@@ -77,29 +85,29 @@ def read_rows(
         for files, label_file in zip(features, labels, strict=True)
     ]
     total = sum(counts)
-    x = np.empty((total, len(columns)), dtype=np.float32)
+    plan = MatrixPlan(
+        tuple(columns),
+        tuple(
+            MatrixDay(_day_of(label_file), count, {schema: file.stem for schema, file in files.items()})
+            for count, files, label_file in zip(counts, features, labels, strict=True)
+        ),
+    )
+    days = partial(_matrix_days, plan, features)
+    if matrices is None or total * len(columns) == 0:
+        x = in_memory(plan, days())
+    else:
+        x = shared_matrix(matrices, plan, days)
     shape = (total, len(heads))
     r_bps, t1 = np.empty(shape, dtype=np.float64), np.empty(shape, dtype=np.int64)
     null_cause = np.empty(shape, dtype=np.uint8)
     t0, spread_bps = np.empty(total, dtype=np.int64), np.empty(total, dtype=np.float64)
     keys: list[pl.DataFrame] = []
     start = 0
-    places = {name: number for number, name in enumerate(columns)}
-    of_schema = {schema.name: [name for name in schema.columns if name in places] for schema in schemas()}
     for count, files, label_file in zip(counts, features, labels, strict=True):
         stop = start + count
-        day_keys: pl.DataFrame | None = None
-        for schema, file in files.items():
-            # All files of a day repeat the keys.
-            own = [] if day_keys is not None else list(KEYS)
-            table = _read(file, [*own, *of_schema[schema]])
-            for name in of_schema[schema]:
-                x[start:stop, places[name]] = table[name].to_numpy()
-            if day_keys is None:
-                found = pl.from_arrow(table.select(own))
-                assert isinstance(found, pl.DataFrame)
-                day_keys = found
-        assert day_keys is not None
+        # All files of a day repeat the keys.
+        day_keys = pl.from_arrow(_read(next(iter(files.values())), KEYS))
+        assert isinstance(day_keys, pl.DataFrame)
         label = _read(label_file)
         t0[start:stop] = label["t0"].to_numpy()
         spread_bps[start:stop] = label["spread_bps"].to_numpy()
@@ -124,6 +132,24 @@ def read_rows(
         null_cause=null_cause,
         heads=heads,
     )
+
+
+def _matrix_days(plan: MatrixPlan, features: Sequence[Mapping[str, Path]]) -> Iterator[NDArray[np.float32]]:
+    """The rows (n, k) of each day, from the cached files of its schemas."""
+    places = {name: number for number, name in enumerate(plan.columns)}
+    of_schema = {schema.name: [name for name in schema.columns if name in places] for schema in schemas()}
+    for day, files in zip(plan.days, features, strict=True):
+        x = np.empty((day.rows, len(plan.columns)), dtype=np.float32)
+        for schema, file in files.items():
+            if of_schema[schema]:
+                table = _read(file, of_schema[schema])
+                for name in of_schema[schema]:
+                    x[:, places[name]] = table[name].to_numpy()
+        yield x
+
+
+def _day_of(file: Path) -> date:
+    return date.fromisoformat(file.parent.name.removeprefix("date="))
 
 
 def _rows_in_common(features: Sequence[Path], labels: Path) -> int:
