@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from atc.config.schema import RunConfig
     from atc.tasks.base import Task
     from atc.tracking.record import RunRecord
+    from atc.tracking.wandb_sink import WandbSink
 
 
 def run(config: RunConfig) -> Path:
@@ -103,7 +104,23 @@ def make(config: RunConfig, task: Task[Any, Any], record: RunRecord, desk: Any) 
     if outcome.importance:
         columns = list(outcome.importance[0])
         sink.importance(columns, [[row[column] for column in columns] for row in outcome.importance])
+    for name in outcome.explained:
+        sink.table(f"explain/{name}", outcome.tables[name].columns, outcome.tables[name].iter_rows())
+    if config.explain.pictures:
+        draw_explained(record, sink, desk)
     record.finish(outcome.metrics)
+
+
+def draw_explained(record: RunRecord, sink: WandbSink, desk: Any) -> None:
+    """What the model uses, and how, as pictures in the record and in W&B."""
+    from atc.report.explain_picture import pictures_of
+
+    with desk.stage("pictures"):
+        for name, draw in pictures_of(record.folder):
+            file = f"{name}.png"
+            with record.writing(file) as path:
+                draw(record.folder, path)
+            sink.picture(f"explain/{name}", record.folder / file)
 
 
 if __name__ == "__main__":

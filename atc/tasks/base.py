@@ -119,6 +119,8 @@ class Outcome:
     """Rows of the importance table."""
     tables: Mapping[str, pl.DataFrame] = field(default_factory=dict)
     """Further tables by name; each becomes `<name>.parquet` in the run folder."""
+    explained: tuple[str, ...] = ()
+    """Those of `tables` that say why the model scores as it does; the tracker gets them too."""
     series: Mapping[str, Series] = field(default_factory=dict)
     """By name: what the tracker draws; some thousand points at most."""
 

@@ -13,7 +13,7 @@ from atc.models.calibration import calibrated
 from atc.protocol.dataset import Block
 from atc.protocol.plan import warnings_of
 from atc.tasks.base import Desk, Outcome
-from atc.tasks.explaining import explained
+from atc.tasks.explaining import SHAP, explained
 from atc.tasks.fitting import Fitted
 from atc.tasks.folds import described_folds, figures_of, fold_notes
 from atc.tasks.heads import heads_of
@@ -86,6 +86,7 @@ def outcome_of(config: RunConfig, market: MarketData, loaded: Loaded, fitted: Fi
         },
         predictions=predictions_of(decided),
         tables={**further.tables, **why.tables, "age": aged.table},
+        explained=tuple(name for name in why.tables if name != SHAP),
         series=further.series,
         spans={**described_folds(fitted.folds), **loaded.described},
         notes=(

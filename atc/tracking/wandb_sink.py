@@ -107,13 +107,27 @@ class WandbSink:
 
     def importance(self, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         """Logs the table `importance`, one row an input, such as columns feature, gain, splits."""
+        self.table("importance", columns, rows)
+
+    def table(self, name: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+        """Logs the table `name`."""
 
         def log(run: Run) -> None:
             import wandb
 
-            run.log({"importance": wandb.Table(columns=list(columns), data=[list(row) for row in rows])})
+            run.log({name: wandb.Table(columns=list(columns), data=[list(row) for row in rows])})
 
-        self._guarded("importance", self._with_run(log))
+        self._guarded(name, self._with_run(log))
+
+    def picture(self, name: str, file: Path) -> None:
+        """Logs the PNG `file` as the image `name`."""
+
+        def log(run: Run) -> None:
+            import wandb
+
+            run.log({name: wandb.Image(str(file))})
+
+        self._guarded(name, self._with_run(log))
 
     def close(self, folder: Path, metrics: Mapping[str, int | float | None] | None, exit_code: int) -> None:
         """Gives W&B the metrics as summary and the record in `folder` as artifacts, and finishes with
