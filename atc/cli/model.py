@@ -133,8 +133,9 @@ def _days_rows(
 ) -> Iterator[InputRows]:
     from atc.events.filed import filed_events
     from atc.features.day_cache import feature_days
+    from atc.models.window_length import window_length
     from atc.report.progress import Progress
-    from atc.tasks.cached_rows import input_rows, source_of
+    from atc.tasks.cached_rows import input_rows, keyed_from, source_of
 
     if run is None:
         raise UsageError(
@@ -148,10 +149,14 @@ def _days_rows(
         raise UsageError(
             f"no business day of {run.config.data.name} from {begin} to {end}; there are {len(source.days)}"
         )
-    columns = loaded.model.features
-    with progress.bar("features", len(days), "days") as bar:
-        feature_days(source, days, columns, watch=lambda tally: bar.update(tally.done, detail=tally.detail))
-    return input_rows(source, run.config.data.symbol, days, columns)
+    columns, length = loaded.model.features, window_length(loaded.model)
+    # The windows of the first rows begin on the day before.
+    earlier = [day for day in source.days if day < days[0]][-1:] if length > 1 else []
+    read = [*earlier, *days]
+    with progress.bar("features", len(read), "days") as bar:
+        feature_days(source, read, columns, watch=lambda tally: bar.update(tally.done, detail=tally.detail))
+    found = input_rows(source, run.config.data.symbol, read, columns, length)
+    return keyed_from(found, source.span(days[0])[0])
 
 
 def _date(option: str, text: str) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, Self
 
@@ -18,8 +18,9 @@ from atc.config.model import Model as ModelConfig
 from atc.errors import DataError
 from atc.models.base import FitReport, Model, Progress, Scores, check_width
 from atc.models.calibration import Calibration, calibrated, load_calibration, save_calibration
+from atc.models.checks import BringsChecks, Check
 from atc.protocol.dataset import Block
-from atc.protocol.row_runs import Matrix, columns_of
+from atc.protocol.row_runs import FloatMatrix, Matrix, columns_of
 
 MEMBERS_FILE = "members.json"
 FORMAT = "atc-members-1"
@@ -95,6 +96,16 @@ class AverageModel:
         """The members' scores (n, n_scores) of inputs `x` (n, k), one after the other."""
         for member in self.members:
             yield member.scores(x, self._features)
+
+    def own_checks(self, directory: Path, sample: FloatMatrix) -> Iterator[Check]:
+        """What its members check of their own folders, `sample` (n, k) with their columns."""
+        position = {name: place for place, name in enumerate(self._features)}
+        for member in self.members:
+            if isinstance(member.model, BringsChecks):
+                columns = [position[name] for name in member.model.features]
+                own = np.ascontiguousarray(sample[:, columns])
+                for check in member.model.own_checks(directory / member.name, own):
+                    yield replace(check, name=f"{member.name} {check.name}")
 
     def save(self, directory: Path, stem: str) -> tuple[str, ...]:
         """Write `members.json` and each member's files in a folder of its name."""

@@ -4,20 +4,24 @@ asked about.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from atc.errors import DataError
+from atc.events.stretches import stretch_starts
 from atc.features.day_file import Damaged, not_to_be_used, read_table
 from atc.features.declarations import schemas_of
 from atc.features.source import Source
 from atc.features.state import expected_files
-from atc.protocol.row_runs import FloatMatrix
+from atc.protocol.row_runs import FloatMatrix, Matrix, rows_of
+from atc.protocol.row_windows import RowWindows
+from atc.protocol.sequences import window_ends
 from atc.tasks.rows import KEYS
 
 if TYPE_CHECKING:
@@ -31,8 +35,8 @@ class InputRows:
 
     keys: pl.DataFrame
     """`symbol`, `ts_recv`, `ev_seq`, `ts_close`, as far as they are known."""
-    x: FloatMatrix
-    """(n, k) float32, NaN for null."""
+    x: Matrix
+    """(n, k) float32, NaN for null; of a model of windows their last rows, with the windows."""
 
 
 def source_of(config: RunConfig, filed: tuple[Catalog, InstrumentFacts]) -> Source:
@@ -47,10 +51,52 @@ def cached_days(source: Source, days: Sequence[date], columns: Sequence[str]) ->
     return [day for day in days if all(file.exists() for file in expected_files(source, [day], wanted))]
 
 
+def with_day_before(source: Source, days: Sequence[date], columns: Sequence[str]) -> list[date]:
+    """`days`, and before them the day on which the windows of their first rows begin, if it is in the
+    cache.
+    """
+    earlier = [day for day in source.days if days and day < days[0]][-1:]
+    return [*cached_days(source, earlier, columns), *days]
+
+
 def input_rows(
+    source: Source, symbol: str, days: Sequence[date], columns: Sequence[str], length: int = 1
+) -> Iterator[InputRows]:
+    """The rows of each of `days`, which are in the cache; of a model that reads `length` rows those at which
+    a whole window ends. Raises DataError for a file that is damaged.
+    """
+    each = _day_rows(source, symbol, days, columns)
+    return each if length == 1 else _whole_windows(source, each, length)
+
+
+def keyed_from(days: Iterable[InputRows], start_ns: int) -> Iterator[InputRows]:
+    """The rows of `days` from `start_ns` on."""
+    for day in days:
+        rows = np.flatnonzero(day.keys["ts_recv"].to_numpy() >= start_ns)
+        if len(rows):
+            yield InputRows(day.keys[rows], rows_of(day.x, rows))
+
+
+def _whole_windows(source: Source, days: Iterable[InputRows], length: int) -> Iterator[InputRows]:
+    """The ends of windows, day by day, each day with the last rows of the one before it."""
+    before: tuple[NDArray[np.int64], FloatMatrix] | None = None
+    facts, max_gap_ns = source.data, round(source.sampling.max_gap_s * 1e9)
+    for day in days:
+        ts, x = day.keys["ts_recv"].to_numpy(), day.x[:]
+        if before is not None:
+            ts, x = np.concatenate([before[0], ts]), np.concatenate([before[1], x])
+        old = len(ts) - len(day.keys)
+        before = ts[1 - length :], x[1 - length :]
+        span = (int(ts[0]), int(ts[-1]) + 1)
+        begins = stretch_starts(source.catalog, facts.venue, facts.symbol, span, max_gap_ns=max_gap_ns)
+        ends = window_ends(ts, length, max_gap_ns=max_gap_ns, resets_ns=begins.tolist())
+        ends = ends[ends >= old]
+        yield InputRows(day.keys[ends - old], RowWindows.ending_at(x, ends, length))
+
+
+def _day_rows(
     source: Source, symbol: str, days: Sequence[date], columns: Sequence[str]
 ) -> Iterator[InputRows]:
-    """The rows of each of `days`, which are in the cache. Raises DataError for a file that is damaged."""
     for day in days:
         keys: pl.DataFrame | None = None
         x = np.empty((0, len(columns)), dtype=np.float32)

@@ -14,6 +14,7 @@ from atc.errors import DataError, UsageError
 from atc.models.artifact import LoadedModel
 from atc.models.base import CHUNK_ROWS, refuse_infinite
 from atc.models.manifest import require_features, require_schema
+from atc.models.window_length import window_length
 from atc.protocol.dataset import KEY_COLUMNS
 from atc.tasks.cached_rows import InputRows
 
@@ -35,6 +36,12 @@ def file_rows(loaded: LoadedModel, folder: Path, file: Path, *, by_name: bool) -
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    length = window_length(loaded.model)
+    if length > 1:
+        raise UsageError(
+            f"--rows {file}: the model reads the {length} rows up to each, and a file does not say where the "
+            "market paused between them; use --from with its run"
+        )
     try:
         parquet = pq.ParquetFile(file)
     except FileNotFoundError:

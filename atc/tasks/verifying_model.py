@@ -15,10 +15,13 @@ from atc.evaluation.report import MODEL
 from atc.features.declarations import feature_schema, known_columns
 from atc.models.artifact import LoadedModel, load_model
 from atc.models.calibration import CALIBRATION_FILE
-from atc.models.checks import BringsChecks, Check, sample_rows
+from atc.models.checks import SAMPLE_ROWS, BringsChecks, Check, sample_rows
 from atc.models.manifest import check_files, read_manifest, require_schema
 from atc.models.profile import PROFILE_FILE
-from atc.tasks.cached_rows import InputRows, cached_days, input_rows, source_of
+from atc.models.window_length import window_length
+from atc.protocol.row_runs import rows_of
+from atc.protocol.row_windows import RowWindows
+from atc.tasks.cached_rows import InputRows, cached_days, input_rows, source_of, with_day_before
 
 if TYPE_CHECKING:
     from atc.opened_run import OpenedRun
@@ -97,9 +100,12 @@ def _loads(folder: Path, into: list[LoadedModel]) -> str:
 
 def _scores(loaded: LoadedModel) -> Check:
     """Whether it scores rows such as training had, and a row by itself alone."""
-    x = sample_rows(loaded.profile)
+    length = window_length(loaded.model)
+    rows = sample_rows(loaded.profile, SAMPLE_ROWS + length - 1)
+    # Of a model of windows those that end at each row but the first ones.
+    x = rows if length == 1 else RowWindows.ending_at(rows, np.arange(length - 1, len(rows)), length)
     scores = loaded.scores(x)
-    alone = np.concatenate([loaded.scores(x[i : i + 1]) for i in range(8)])
+    alone = np.concatenate([loaded.scores(rows_of(x, np.array([i]))) for i in range(8)])
     if not np.isfinite(scores).all():
         bad = int(np.count_nonzero(~np.isfinite(scores).all(axis=1)))
         return Check("scores", False, f"{bad} of {len(x)} rows made from the profile have no finite score")
@@ -130,9 +136,11 @@ class _Compared:
 
     def take(self, predicted: pl.DataFrame, some: InputRows, loaded: LoadedModel, columns: list[str]) -> None:
         """Scores the rows of a day that were predicted."""
-        placed = some.keys.with_row_index("place").join(predicted, on=["ts_recv", "ev_seq"], how="inner")
+        placed = some.keys.with_row_index("place").join(
+            predicted, on=["ts_recv", "ev_seq"], how="inner", maintain_order="left"
+        )
         expected = placed.select(columns).to_numpy()
-        scores = loaded.scores(some.x[placed["place"].to_numpy()])
+        scores = loaded.scores(rows_of(some.x, placed["place"].to_numpy().astype(np.int64)))
         self.days, self.rows = self.days + 1, self.rows + len(placed)
         if len(placed):
             apart = np.abs(scores - expected).max(axis=1)
@@ -161,9 +169,11 @@ def same_predictions(loaded: LoadedModel, run: OpenedRun) -> Check:
         facts = source.data
         first, last = (int(times.to_numpy()[place]) for place in (0, -1))
         days = source.catalog.days_within(facts.venue, facts.symbol, first, last + 1)
-        there = cached_days(source, days, loaded.model.features)
+        features, length = loaded.model.features, window_length(loaded.model)
+        there = cached_days(source, days, features)
+        read = with_day_before(source, there, features) if length > 1 else there
         compared = _Compared()
-        for some in input_rows(source, run.config.data.symbol, there, loaded.model.features):
+        for some in input_rows(source, run.config.data.symbol, read, features, length):
             compared.take(predicted, some, loaded, columns)
     except AtcError as error:
         return Check("predictions", False, str(error))

@@ -70,6 +70,11 @@ class NetModel(ABC, Generic[C]):
         return valid
 
     @property
+    def length(self) -> int:
+        """Rows that one score is made of."""
+        return int(self._config.length)
+
+    @property
     def features(self) -> tuple[str, ...]:
         """Names of the inputs in order."""
         return self._fitted().features
