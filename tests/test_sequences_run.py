@@ -7,13 +7,18 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from typer.testing import CliRunner
 
 import atc
+from atc.cli import application
 from atc.config.problems import ConfigError
+from atc.errors import UsageError
 from atc.models.artifact import load_model
 from atc.opened_run import OpenedRun
 from atc.run import run
 from atc.tasks.market_data import look_back_ns
+from atc.tasks.scoring import file_rows
+from atc.tasks.verifying_model import verify_model
 
 SECOND = 1_000_000_000
 DAYS = (
@@ -112,3 +117,26 @@ def test_the_embargo_counts_the_window() -> None:
 def test_heads_share_the_width_evenly() -> None:
     with pytest.raises(ConfigError, match="nhead=3 heads cannot share d_model=64"):
         atc.compose(["+experiment=multihorizon_transformer_24feat", "model.nhead=3"])
+
+
+def test_the_stored_transformer_scores_as_in_its_run(windows: OpenedRun, tmp_path: Path) -> None:
+    checks = {check.name: check for check in verify_model(windows.folder / "model", windows)}
+    assert all(check.passed for check in checks.values()), checks
+    held = windows.predictions.filter(split="holdout")
+    assert checks["predictions"].said.startswith(f"{windows.predictions.height:,} of")
+    out = tmp_path / "scores.parquet"
+    day = str(windows.config.data.start_date.replace(day=11))  # type: ignore[union-attr]
+    words = ["model", "score", str(windows.folder), "--from", day, "--out", str(out)]
+    assert CliRunner().invoke(application(), words).exit_code == 0
+    scores = pl.read_parquet(out)
+    assert scores.select(held.columns[:4]).equals(held.select(held.columns[:4]))
+    assert scores["p_up_300s"].equals(held["p_up_300s"])
+    held.write_parquet(tmp_path / "rows.parquet")
+    with pytest.raises(UsageError, match="the 20 rows up to each"):
+        file_rows(windows.model, windows.folder, tmp_path / "rows.parquet", by_name=True)
+
+
+def test_the_transformer_is_explained_by_permuting_paths(windows: OpenedRun) -> None:
+    found = pl.read_parquet(windows.folder / "importance.parquet")
+    assert found.height == 24 * 2
+    assert not (windows.folder / "dependence.parquet").exists()  # an input is a path, not a value
