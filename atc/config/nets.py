@@ -26,8 +26,8 @@ class Trainer(Slice):
     """Fixed: the sums of a matrix product depend on it."""
     checkpoints: bool = True
     """Write one after each epoch, which the next attempt of a run that died goes on from."""
-    profiler: Literal["none", "simple", "advanced"] = "none"
-    """Its table goes to the run's log."""
+    profiler: Literal["none", "simple"] = "none"
+    """The table of what the steps cost goes to the run's log."""
 
 
 class Net(Slice):

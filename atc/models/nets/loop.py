@@ -16,7 +16,7 @@ import torch
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.pytorch import Callback, LightningModule
 from lightning.pytorch import Trainer as LightningTrainer
-from lightning.pytorch.profilers import AdvancedProfiler, Profiler, SimpleProfiler
+from lightning.pytorch.profilers import SimpleProfiler
 
 from atc.config.nets import Net
 from atc.config.nets import Trainer as TrainerConfig
@@ -134,7 +134,7 @@ def run_epochs(
     trainer_config = config.trainer
     watch = Watch(config, train, state, keeper, progress)
     with quiet(), torch_as(trainer_config):
-        profiler = _profiler(trainer_config)
+        profiler = SimpleProfiler() if trainer_config.profiler == "simple" else None
         trainer = LightningTrainer(
             accelerator=accelerator_of(trainer_config),
             devices=1,
@@ -155,7 +155,7 @@ def run_epochs(
         module.optimiser_state = state.optimiser
         with _interrupts_as_python_has_them():
             trainer.fit(module, train_dataloaders=_InOrderOf(train, state), val_dataloaders=valid)
-        if isinstance(profiler, SimpleProfiler | AdvancedProfiler):
+        if profiler is not None:
             _log.info("profile of %s\n%s", config.kind, profiler.summary())
     return state
 
@@ -253,12 +253,6 @@ def _interrupts_as_python_has_them() -> Iterator[None]:
     finally:
         if before is not None:
             signal.signal(signal.SIGINT, before)
-
-
-def _profiler(config: TrainerConfig) -> Profiler | None:
-    if config.profiler == "none":
-        return None
-    return SimpleProfiler() if config.profiler == "simple" else AdvancedProfiler()
 
 
 def _net(module: LightningModule) -> NetModule:
