@@ -19,6 +19,7 @@ from atc.errors import UsageError
 from atc.models.artifact import load_model, save_model
 from atc.models.base import fit_model
 from atc.models.build import build_model
+from atc.models.nets.export import onnx_scores
 from atc.models.nets.transformer import EncoderLayer, WindowEncoder
 from atc.models.profile import reference_profile
 from atc.protocol.dataset import Block
@@ -161,7 +162,7 @@ def test_the_same_seed_gives_the_same_weights(blocks: tuple[Block, Block]) -> No
     assert not np.array_equal(found[0], found[2])
 
 
-def test_saved_and_loaded_it_scores_the_same(
+def test_saved_loaded_and_by_onnxruntime_it_scores_the_same(
     fitted: tuple[Any, Any], blocks: tuple[Block, Block], tmp_path: Path
 ) -> None:
     model, report = fitted
@@ -178,3 +179,15 @@ def test_saved_and_loaded_it_scores_the_same(
     )
     expected = model.predict(x)
     np.testing.assert_array_equal(load_model(tmp_path, features=FEATURES).model.predict(x), expected)
+    (file,) = tmp_path.glob("*.onnx")
+    windows = x.windows(slice(0, 300))
+    windows[7, :, 0] = np.nan
+    found = onnx_scores(file, windows)
+    np.testing.assert_allclose(found, model.predict(alone(windows)), atol=1e-6)
+    assert not np.allclose(found[7], expected[7], atol=1e-4)
+
+
+def alone(windows: NDArray[np.float32]) -> RowWindows:
+    """These windows, one after the other in a matrix of their own."""
+    m, length, k = windows.shape
+    return RowWindows.ending_at(windows.reshape(m * length, k), np.arange(1, m + 1) * length - 1, length)
