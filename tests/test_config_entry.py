@@ -237,7 +237,7 @@ def test_from_a_subfolder_and_from_elsewhere(project: Path, tmp_path_factory: py
     globbed = probe("-m", "+experiment=glob(*_13feat)", f"paths.outputs={elsewhere}", cwd=elsewhere)
     assert globbed.returncode == 0, globbed.stderr
     assert [line.split()[1] for line in globbed.stdout.splitlines()] == [
-        *("gbdt_13feat", "linear_13feat", "logistic_13feat")
+        *("gbdt_13feat", "linear_13feat", "logistic_13feat", "softmax_13feat")
     ]
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -13,9 +15,10 @@ from threadpoolctl import threadpool_limits
 
 from atc.config.model import Logistic
 from atc.errors import DataError
-from atc.models import base
+from atc.models import base, row_chunks
 from atc.models.base import FitReport, fit_model
 from atc.models.logistic import LogisticModel
+from atc.models.row_chunks import over_tasks
 from atc.models.standardise import fit_standardiser
 from atc.protocol.dataset import Block
 
@@ -128,6 +131,104 @@ def test_nothing_depends_on_blas_threads_or_on_the_batch_that_a_row_is_in() -> N
     assert results[0] == results[1]
     one_by_one = np.concatenate([model.predict(row[None]) for row in valid.x[:50]])
     assert one_by_one.tobytes() == model.predict(valid.x)[:50].tobytes()
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_sums_do_not_depend_on_the_number_of_threads(monkeypatch: pytest.MonkeyPatch, weighted: bool) -> None:
+    monkeypatch.setattr("atc.models.row_chunks.TASK_ROWS", 300)
+    monkeypatch.setattr("atc.models.row_chunks.CHUNK_ROWS", 100)
+    train, valid = blocks(3001)
+    if weighted:
+        train = replace(train, weights=np.random.default_rng(2).uniform(0.1, 3.0, train.n_rows))
+    results = []
+    for threads in (1, 2, 7):
+        monkeypatch.setattr("atc.models.row_chunks.threads", lambda number=threads: number)
+        model, _ = fitted(Logistic(kind="logistic"), train, valid)
+        results.append((model.coefficients.tobytes(), model.predict(valid.x).tobytes()))
+    assert len(set(results)) == 1
+
+
+def test_an_error_in_a_thread_is_the_errors_of_the_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("atc.models.row_chunks.threads", lambda: 2)
+
+    def work(rows: slice) -> int:
+        if rows.start == 20:
+            raise DataError("row 20")
+        return rows.start
+
+    assert list(over_tasks(35, lambda rows: rows.start, task_rows=10)) == [0, 10, 20, 30]
+    with pytest.raises(DataError, match="row 20"):
+        list(over_tasks(35, work, task_rows=10))
+
+
+def test_workers_of_a_sweep_take_no_more_threads_than_they_are_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    assert row_chunks.threads() == 1
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    assert row_chunks.threads() >= 1
+
+
+def test_many_rows_begin_at_the_optimum_of_a_sample(monkeypatch: pytest.MonkeyPatch) -> None:
+    train, valid = blocks()
+    plain, from_base = fitted(Logistic(kind="logistic"), train, valid)
+    monkeypatch.setattr("atc.models.solvers.START_ROWS", 500)
+    model, report = fitted(Logistic(kind="logistic"), train, valid)
+    np.testing.assert_allclose(model.coefficients, plain.coefficients, rtol=0, atol=1e-7)
+    assert report.converged is True
+    assert report.iterations < from_base.iterations
+    # A sample without one of the classes has no optimum.
+    rare = np.zeros(train.n_rows)
+    rare[1::400] = 1.0
+    model, report = fitted(Logistic(kind="logistic"), replace(train, y=rare[:, None]), valid)
+    assert report.converged is True
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd"])
+def test_epochs_that_end_before_the_optimum_say_so(solver: Literal["adam", "sgd"]) -> None:
+    train, valid = blocks(1000)
+    _, report = fitted(Logistic(kind="logistic", solver=solver, epochs=3, batch_size=128), train, valid)
+    assert report.converged is False
+    assert report.gradient_norm is not None and report.gradient_norm > 1e-8
+    (note,) = report.notes
+    assert note.startswith(f"logistic: not converged after 3 epochs of {solver}, gradient ")
+    assert "model.solver=newton" in note
+
+
+def test_sgd_is_the_loop_written_out() -> None:
+    train, valid = blocks(1200)
+    model, report = fitted(
+        Logistic(kind="logistic", solver="sgd", l2=0.01, epochs=4, batch_size=256), train, valid, seed=5
+    )
+    z, y = np.column_stack([standardised(train), np.ones(train.n_rows)]), train.y[:, 0]
+    rng, theta = np.random.default_rng(5), np.zeros(z.shape[1])
+    for _ in range(4):
+        order = rng.permutation(train.n_rows)
+        for start in range(0, train.n_rows, 256):
+            rows = order[start : start + 256]
+            error = 1.0 / (1.0 + np.exp(-z[rows] @ theta)) - y[rows]
+            slope = z[rows].T @ error / len(rows) + 0.01 * np.append(theta[:-1], 0.0)
+            theta = theta - 0.05 * slope
+    np.testing.assert_allclose(model.coefficients, theta, rtol=0, atol=1e-12)
+    assert report.iterations == 4
+
+
+def test_a_centre_far_from_the_mean_costs_no_digits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A column that the sample finds null, and one whose level the sample does not know."""
+    monkeypatch.setattr("atc.models.standardise._SAMPLE_ROWS", 2)
+    rng = np.random.default_rng(4)
+    x = rng.standard_normal((3000, 4)).astype(np.float32)
+    x[:, 0] += 3e5
+    x[[0, -1], 0] = np.nan
+    x[:, 1] = x[:, 1] * 1e-3 - 7e2
+    x[[0, -1], 1] = 9e2
+    x[1:-1, 2] = 0.1
+    x[[0, -1], 2] = np.nan
+    x[:, 3] = np.float32(1 / 3)
+    found = fit_standardiser(x, 10.0)
+    known = np.ma.masked_invalid(x.astype(np.float64))
+    np.testing.assert_allclose(found.mean, known.mean(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(found.std[:2], known.std(axis=0)[:2], rtol=1e-9)
+    assert found.std[2:].tolist() == [0.0, 0.0]
 
 
 def test_chunks_leave_no_seam(monkeypatch: pytest.MonkeyPatch) -> None:

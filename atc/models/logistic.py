@@ -41,10 +41,19 @@ class _Problem:
         return np.append(self.standardiser.active, True)
 
     @property
+    def complete(self) -> bool:
+        """Whether both classes have rows."""
+        return 0.0 < self._base < 1.0
+
+    @property
+    def _base(self) -> float:
+        return float(np.mean(self.y) if self.weights is None else np.sum(self.weights * self.y))
+
+    @property
     def start(self) -> Vector:
         """(k + 1,) the bias of the base rate."""
         theta = np.zeros(self.x.shape[1] + 1)
-        base = float(np.mean(self.y) if self.weights is None else np.sum(self.weights * self.y))
+        base = self._base
         theta[-1] = np.log(base / (1.0 - base))
         return theta
 

@@ -46,6 +46,11 @@ class _Problem:
         return np.tile(np.append(self.standardiser.active, True), self.classes)
 
     @property
+    def complete(self) -> bool:
+        """Whether every class has rows."""
+        return bool((np.bincount(self.codes, minlength=self.classes) > 0).all())
+
+    @property
     def start(self) -> Vector:
         """(classes·(k + 1),) the biases of the base rates; a class without rows begins at half a row."""
         theta = np.zeros((self.classes, self.x.shape[1] + 1))

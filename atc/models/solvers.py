@@ -52,6 +52,11 @@ class Problem(Protocol):
         ...
 
     @property
+    def complete(self) -> bool:
+        """Whether every class has rows."""
+        ...
+
+    @property
     def start(self) -> Vector:
         """(parameters,) those of the base rates."""
         ...
@@ -118,8 +123,8 @@ def _begin(problem: Problem) -> Vector:
     if n < 4 * START_ROWS:
         return problem.start
     sample = problem.batch(np.arange(0, n, n // START_ROWS, dtype=np.int64))
-    if not np.isfinite(sample.start).all():
-        return problem.start  # a class is so rare that the sample lacks it
+    if not sample.complete:
+        return problem.start  # a class so rare that the sample lacks it would be sent to infinity
     theta, end, _ = newton(sample, 0, lambda *_: None)
     return theta if float(np.max(np.abs(end.gradient))) <= problem.config.tol else problem.start
 
