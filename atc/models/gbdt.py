@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -27,6 +27,7 @@ from atc.models.base import (
 from atc.models.lightgbm_bins import edges_of
 from atc.models.lightgbm_rows import lightgbm_rows
 from atc.models.one_head import OneHeadModel, fit_report
+from atc.models.ranking import auc
 from atc.protocol.dataset import Block
 from atc.protocol.row_runs import Matrix, RowRuns
 
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     import lightgbm
 
 MODEL_FILE = "model.txt"
+RANKED_ROWS = 20_000
+"""Rows of a set, evenly spaced, that its curve of AUC is drawn from."""
 
 # LightGBM's derives six seeds from `seed`; they are spelled out so that the record holds what was used.
 _SEEDS = (
@@ -50,12 +53,11 @@ _SEEDS = (
 def parameters(config: Gbdt, seed: int, classes: int = 2) -> dict[str, Plain | list[str]]:
     """LightGBM's parameters for `config` and a label of so many classes.
 
-    The loss comes first among the metrics, and decides when to stop: it is the objective itself, it is
-    smoother than a rank statistic on overlapping labels, and it keeps the probabilities honest, which
-    thresholds and the Brier score read. The AUC is drawn beside it where there are two classes.
+    The loss decides when to stop: it is the objective itself, it is smoother than a rank statistic on
+    overlapping labels, and it keeps the probabilities honest, which thresholds and the Brier score read.
     """
     objective: dict[str, Plain | list[str]] = (
-        {"objective": "binary", "metric": ["binary_logloss", "auc"]}
+        {"objective": "binary", "metric": ["binary_logloss"]}
         if classes == 2
         else {"objective": "multiclass", "num_class": classes, "metric": ["multi_logloss"]}
     )
@@ -70,6 +72,9 @@ def parameters(config: Gbdt, seed: int, classes: int = 2) -> dict[str, Plain | l
         "bagging_fraction": config.bagging_fraction,
         "bagging_freq": config.bagging_freq,
         "max_bin": config.max_bin,
+        "use_quantized_grad": config.use_quantized_grad,
+        # Leaves get the values of the exact gradients, so that rounding decides about splits alone.
+        "quant_train_renew_leaf": config.use_quantized_grad,
         "num_threads": config.num_threads,
         "deterministic": True,
         "force_col_wise": config.histogram == "col",
@@ -140,6 +145,9 @@ class GbdtModel(OneHeadModel[Gbdt, _State]):
         chosen = parameters(config, seed, len(train.classes))
         sample = curve_rows(train.n_rows)
         train_bins = binned(train, chosen)
+        valid_bins = binned(valid, chosen, like=train_bins)
+        sample_bins = binned(train, chosen, rows=sample, like=train_bins)
+        ranked = _Ranked(((valid_bins, valid.y[:, 0]), (sample_bins, train.y[sample, 0])))
         curves: dict[str, list[float]] = {}
 
         def watch(env: lightgbm.callback.CallbackEnv) -> None:
@@ -155,12 +163,10 @@ class GbdtModel(OneHeadModel[Gbdt, _State]):
             chosen,
             train_bins,
             num_boost_round=config.n_estimators,
-            valid_sets=[
-                binned(valid, chosen, like=train_bins),
-                binned(train, chosen, rows=sample, like=train_bins),
-            ],
+            valid_sets=[valid_bins, sample_bins],
             # LightGBM never stops by a set of this name.
             valid_names=["valid", "training"],
+            feval=ranked if len(train.classes) == 2 else None,
             callbacks=[
                 watch,
                 lightgbm.early_stopping(config.early_stopping, first_metric_only=True, verbose=False),
@@ -254,6 +260,25 @@ class GbdtModel(OneHeadModel[Gbdt, _State]):
             except lightgbm.basic.LightGBMError as error:
                 raise DataError(f"{path}: LightGBM cannot read it: {error}") from None
         return cls(config, state)
+
+
+class _Ranked:
+    """The AUC of some rows of each set after each tree, drawn beside the loss.
+
+    LightGBM's own sorts every row of a set after each tree: on a tenth of 46 M rows about as much work as a
+    tenth of a tree, for a curve that nothing depends on.
+    """
+
+    def __init__(self, sets: Sequence[tuple[lightgbm.Dataset, NDArray[np.float64]]]) -> None:
+        self._sets = []
+        for rows, y in sets:
+            some = np.arange(0, len(y), -(-len(y) // RANKED_ROWS))
+            self._sets.append((rows, some, y[some] == 1.0))
+
+    def __call__(self, scores: NDArray[np.float64], of: lightgbm.Dataset) -> tuple[str, float, bool]:
+        some, positive = next((some, positive) for rows, some, positive in self._sets if rows is of)
+        found = auc(positive, scores[some])
+        return "auc", float("nan") if found is None else found, True
 
 
 def _parsed(text: str, num_threads: int, score_names: tuple[str, ...]) -> _State:

@@ -127,10 +127,13 @@ def _of_head(block: Block, number: int) -> Block:
     y, weights = block.y[:, number], block.weights
     if weights is not None and weights.ndim == 2:
         weights = weights[:, number]
-    rows = np.flatnonzero(~np.isnan(y))
+    known = ~np.isnan(y)
+    if known.all():
+        return replace(block, y=block.y[:, number : number + 1], weights=weights, heads=("",))
+    rows = np.flatnonzero(known)
     return replace(
         block,
-        x=block.x if len(rows) == len(y) else rows_of(block.x, rows),
+        x=rows_of(block.x, rows),
         y=y[rows, None],
         weights=None if weights is None else weights[rows],
         heads=("",),
