@@ -244,6 +244,29 @@ def test_several_heads_and_a_linear_model(outputs: Path) -> None:
     assert [note.split()[1].rstrip(":") for note in notes] == heads
 
 
+def test_a_return_has_a_correlation_to_lose(outputs: Path) -> None:
+    words = ("+experiment=linear_36feat", *WORDS[1:8], "runtime.progress=off", *WORDS[-3:])
+    made = atc.open_run(run(atc.compose([*words, f"paths.outputs={outputs}"])))
+    found = table(made, "importance")
+    assert "auc_drop" not in found.columns and found["pearson_drop"].null_count() == 0
+    assert found["pearson_drop"].max() > 0
+    (note,) = [one for one in made.manifest["notes"] if one.startswith("inputs: ")]  # type: ignore[attr-defined]
+    assert "the Pearson's ρ falls most without" in note
+    assert table(made, "interactions")["strength"].max() < 1e-9
+
+
+def test_three_classes(outputs: Path) -> None:
+    words = (*WORDS, "label=hold10_3class", "policy=class", "baseline=softmax_13feat", "explain.shap_rows=60")
+    made = atc.open_run(run(atc.compose([*words, f"paths.outputs={outputs}"])))
+    found = table(made, "importance")
+    assert found["auc_drop"].max() > 0
+    shap = table(made, "shap")
+    assert shap.height == 60
+    contributions = shap.select(pl.col("^shap_.*$")).to_numpy().sum(axis=1)
+    assert shap["base"].to_numpy() + contributions == pytest.approx(shap["margin"].to_numpy())
+    assert table(made, "dependence").height > 0
+
+
 def test_the_holdout_is_closed_meanwhile(outputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     question_of: Callable[..., Any] = explaining.question_of
 

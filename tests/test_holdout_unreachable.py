@@ -250,6 +250,9 @@ def test_nothing_that_is_fitted_or_chosen_depends_on_its_values(
     assert honest.predictions.filter(pl.col("split") != "holdout").equals(
         other.predictions.filter(pl.col("split") != "holdout")
     )
+    for name in ("importance", "importance_groups", "shap", "dependence", "interactions"):
+        explained = [pl.read_parquet(one.folder / f"{name}.parquet") for one in (honest, other)]
+        assert explained[0].equals(explained[1]), name
     for file in sorted((honest.folder / "model").rglob("*")):
         mine, theirs = (one / file.relative_to(honest.folder) for one in (honest.folder, other.folder))
         if file.name == "manifest.json":

@@ -33,7 +33,7 @@ class Question:
     """Its scores, calibrated where the run calibrates."""
     of_heads: tuple[HeadRows, ...]
     draws: tuple[Resampling, ...]
-    blocks: str
+    """Of the blocks of each head's rows."""
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -53,6 +53,7 @@ class Question:
 
 
 def question_of(config: RunConfig, loaded: Loaded, heads: Sequence[Head], named: FittedModel) -> Question:
+    """`named` on evenly spaced rows of those that validation's figures are made of."""
     explain = config.explain
     judged = np.flatnonzero(loaded.valid_judged)
     most = explain.window_rows if isinstance(loaded.parts.valid.x, RowWindows) else explain.rows
@@ -62,7 +63,6 @@ def question_of(config: RunConfig, loaded: Loaded, heads: Sequence[Head], named:
     rows = loaded.valid.take(judged[chosen])
     of_heads = tuple(HeadRows.of(Outcomes.of(rows), head, number) for number, head in enumerate(heads))
     resampled = config.evaluation.model_copy(update={"resamples": explain.resamples})
-    drawn = [draws_of(one, resampled, config.seed) for one in of_heads]
 
     def score(values: Values) -> Matrix:
         raw = named.model.predict(matrix_of(values))
@@ -75,8 +75,7 @@ def question_of(config: RunConfig, loaded: Loaded, heads: Sequence[Head], named:
         rows=rows,
         asked=Asked(score, values_of(valid.x, chosen), named.model.features),
         of_heads=of_heads,
-        draws=tuple(draws for draws, _, _ in drawn),
-        blocks=drawn[0][2],
+        draws=tuple(draws_of(one, resampled, config.seed)[0] for one in of_heads),
     )
 
 

@@ -55,11 +55,13 @@ def importance_tables(question: Question, desk: Desk) -> tuple[pl.DataFrame, pl.
                     {"head": known.rows.head.name, **facts, **_cells(known.rows.head, known.lost(instead))}
                 )
             bar.update(number + 1)
-    report = {item.feature: item for item in question.named.report.importance}
+    told = {item.feature: (item.value, item.splits) for item in question.named.report.importance}
+    # A model that is made of fitted ones has none of its own.
+    fit = [told.get(name, (None, None)) for name in features]
     own = [
         pl.DataFrame(rows, schema_overrides=_SCHEMA).with_columns(
-            pl.Series("fit_importance", [report[name].value for name in features], dtype=pl.Float64),
-            pl.Series("splits", [report[name].splits for name in features], dtype=pl.Int64),
+            pl.Series("fit_importance", [value for value, _ in fit], dtype=pl.Float64),
+            pl.Series("splits", [splits for _, splits in fit], dtype=pl.Int64),
         )
         for rows in singles
     ]
