@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 import atc
+from atc.config.nets import Net
 from atc.config.schema import RunConfig
 from atc.features.declarations import feature_schema
 from atc.features.sets import set_columns
@@ -32,18 +33,11 @@ from atc.protocol.row_windows import RowWindows
 ROWS = 20_000
 FEW = ("model.epochs=1", "model.early_stopping=1", "model.trainer.checkpoints=false")
 GROWN = ("model.min_child_samples=20", "model.early_stopping=500")
-EXPERIMENTS: dict[str, tuple[str, ...]] = {
-    "linear_13feat": (),
-    "linear_36feat": (),
-    "logistic_13feat": (),
-    "logistic_36feat": (),
-    "hold10_softmax_36feat": (),
-    "gbdt_36feat": GROWN,
-    "hold10_softmax_mlp_36feat": FEW,
-    "multihorizon_ticker_24feat": (),
-    "multihorizon_full_36feat": FEW,
-    "multihorizon_transformer_24feat": FEW,
-}
+EXPERIMENTS = (
+    *("linear_13feat", "linear_36feat", "logistic_13feat", "logistic_36feat", "hold10_softmax_36feat"),
+    *("gbdt_36feat", "hold10_softmax_mlp_36feat", "multihorizon_ticker_24feat", "multihorizon_full_36feat"),
+    "multihorizon_transformer_24feat",
+)
 HEADS = {"multihorizon_up": ("1s", "5s", "30s", "300s")}
 CLASSES = {"hold10_3class": ("SHORT", "FLAT", "HOLD"), "fwd_logret": ()}
 
@@ -72,8 +66,10 @@ def made_up(config: RunConfig) -> tuple[Block, Block]:
     return part(0, ROWS - 2000), part(ROWS - 2000, ROWS)
 
 
-def saved(name: str, words: tuple[str, ...], folder: Path) -> Path:
+def saved(name: str, folder: Path) -> Path:
     """The folder of the model of an experiment."""
+    kind = atc.compose([f"+experiment={name}"]).model
+    words = FEW if isinstance(kind, Net) else GROWN if kind.kind == "gbdt" else ()
     config = atc.compose([f"+experiment={name}", *words])
     train, valid = made_up(config)
     model = build_model(config.model)
@@ -110,7 +106,7 @@ def lines(names: list[str]) -> Iterator[str]:
     yield "|---|---|--:|--:|--:|--:|--:|"
     with tempfile.TemporaryDirectory() as root:
         for name in names:
-            folder = saved(name, EXPERIMENTS[name], Path(root) / name)
+            folder = saved(name, Path(root) / name)
             sizes = {
                 file.relative_to(folder): file.stat().st_size for file in folder.rglob("*") if file.is_file()
             }
