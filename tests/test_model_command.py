@@ -315,3 +315,20 @@ def test_rows_made_from_a_profile_are_like_training(made: OpenedRun) -> None:
             assert np.nanmean(column) == pytest.approx(item["mean"], abs=0.05 * item["std"])
             assert np.nanstd(column) == pytest.approx(item["std"], rel=0.05)
     assert pa.array(x[1]).type == pa.float32()
+
+
+def test_seeds_and_a_fallback_verify_each_in_its_folder(tmp_path: Path) -> None:
+    words = (
+        *(*WORDS, "seeds.count=2", "protocol=walk_forward", "protocol.folds=2", "explain=none"),
+        *("protocol.gate.max_gap=0.0001", "protocol.gate.max_half_width=0.9"),
+    )
+    made = atc.open_run(run(atc.compose([*words, f"paths.outputs={tmp_path}"])))
+    done = model("verify", made.folder, "--json", tmp_path / "verify.json")
+    assert done.exit_code == 0, done.output
+    told = json.loads((tmp_path / "verify.json").read_text())
+    assert [Path(one["folder"]).name for one in told] == ["model", "fallback"]
+    for one in told:
+        checks = {check["name"]: check["said"] for check in one["checks"]}
+        assert "largest difference" in checks["predictions"]
+    shown = model("show", made.folder).output
+    assert "seed1/model.txt" in shown and "logistic, fallback of its run" in shown
