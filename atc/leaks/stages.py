@@ -22,6 +22,7 @@ from atc.leaks.tick_run import TickRun
 from atc.models.average import AverageModel
 from atc.models.gbdt import GbdtModel
 from atc.models.linear import LinearModel
+from atc.models.nets.model import AnyNet, NetModel
 from atc.models.one_head import AnyOneHead
 from atc.models.per_head import PerHead
 from atc.protocol.dataset import Block
@@ -117,10 +118,10 @@ def label_threshold_facts(run: TickRun) -> list[Facts]:
 
 
 def scaler_facts(run: TickRun) -> list[Facts]:
-    """Means and standard deviations of linear models."""
+    """Means and standard deviations of linear models and nets."""
     facts = []
     for name, model, train in _models(run):
-        if isinstance(model, LinearModel):
+        if isinstance(model, LinearModel | NetModel):
             scaler = model.standardiser
             frame = pl.DataFrame({"column": list(train.features), "mean": scaler.mean, "std": scaler.std})
             facts.append(_constants(name, ("column",), frame, run.train_known_ns))
@@ -160,7 +161,9 @@ def model_facts(run: TickRun) -> list[Facts]:
     for name, model, train in _models(run):
         parts = dict(_parts(model, train.features))
         frame = pl.DataFrame({"part": list(parts), "value": list(parts.values())})
-        known = np.full(len(frame), run.train_known_ns, dtype=np.int64)
+        # Of a net the weights of the epoch that validation says is the best.
+        chosen_ns = run.valid_known_ns if isinstance(model, NetModel) else run.train_known_ns
+        known = np.full(len(frame), chosen_ns, dtype=np.int64)
         count = pl.DataFrame({"name": ["parts"], "value": [len(parts)]})
         facts += [
             Facts(name, ("part",), frame, known, lasting=False),
@@ -258,8 +261,8 @@ def _orders(run: TickRun) -> pl.DataFrame | None:
     return None if orders is None else orders.filter(pl.col("strategy").is_in(_HONEST))
 
 
-def _models(run: TickRun) -> Iterator[tuple[str, AnyOneHead, Block]]:
-    """Every fitted model of one head, with the training rows that it saw."""
+def _models(run: TickRun) -> Iterator[tuple[str, AnyOneHead | AnyNet, Block]]:
+    """Every fitted model, those of heads each by itself, with the training rows that it saw."""
     for name, fitted in run.fitted.by_name.items():
         train = run.loaded.parts.train.select(fitted.model.features)
         for own, one in (
@@ -267,12 +270,15 @@ def _models(run: TickRun) -> Iterator[tuple[str, AnyOneHead, Block]]:
             if isinstance(fitted.model, AverageModel)
             else [(name, fitted.model)]
         ):
+            if isinstance(one, NetModel):
+                yield own, one, train.select(one.features)
+                continue
             assert isinstance(one, PerHead)
             for head, model, rows in one.of_heads(train.select(one.features)):
                 yield f"{own}@{head}" if head else own, model, rows
 
 
-def _parts(model: AnyOneHead, features: Sequence[str]) -> Iterator[tuple[str, str]]:
+def _parts(model: AnyOneHead | AnyNet, features: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Names of what a model consists of, and its bits."""
     if isinstance(model, GbdtModel):
         for tree in re.split(r"\n(?=Tree=)", model.text.partition("\nend of trees")[0])[1:]:
@@ -282,6 +288,9 @@ def _parts(model: AnyOneHead, features: Sequence[str]) -> Iterator[tuple[str, st
         for number, row in enumerate(weights.tolist()):
             for name, weight in zip((*features, "bias"), row, strict=True):
                 yield f"{name} of output {number}", float(weight).hex()
+    elif isinstance(model, NetModel):
+        for name, values in model.weights.items():
+            yield name, hashlib.sha256(values.tobytes()).hexdigest()[:16]
 
 
 def _ranges(model: GbdtModel) -> list[str]:

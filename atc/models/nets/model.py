@@ -85,6 +85,18 @@ class NetModel(ABC, Generic[C]):
         """Head after head, with its name at the end: `p_1s`, `p_5s`."""
         return self._fitted().score_names
 
+    @property
+    def standardiser(self) -> Standardiser:
+        """What the inputs are standardised with."""
+        return self._fitted().standardiser
+
+    @property
+    def weights(self) -> dict[str, NDArray[np.float32]]:
+        """Every parameter by its name in the safetensors file."""
+        from atc.models.nets.checkpoint import weights_of
+
+        return {name: value.numpy() for name, value in weights_of(self._fitted().network).items()}
+
     def fit(self, train: Block, valid: Block, *, seed: int, progress: Progress | None = None) -> FitReport:
         """Fit on `train`, stop when the summed log loss of the heads on `valid` has not improved for
         `early_stopping` epochs, keep the best epoch.
