@@ -170,15 +170,19 @@ def test_what_may_not_repeat_can_be_allowed(rows: dict[str, tuple[Block, Block]]
 
 def test_ctrl_c_is_an_interrupt_and_stays_one(rows: dict[str, tuple[Block, Block]]) -> None:
     """Lightning alone would end the process with code 1 and leave Ctrl-C without effect."""
-    before = signal.getsignal(signal.SIGINT)
+    # What started this process may have had it ignore Ctrl-C.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def stop(done: int, of: int) -> None:
         if done == 3:
             signal.raise_signal(signal.SIGINT)
 
-    with pytest.raises(KeyboardInterrupt):
-        fit_model(build_model(MLP), *rows["softmax_mlp"], seed=SEED, progress=stop)
-    assert signal.getsignal(signal.SIGINT) is before
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            fit_model(build_model(MLP), *rows["softmax_mlp"], seed=SEED, progress=stop)
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_an_epoch_has_each_row_once_in_batches_of_nearly_equal_size(

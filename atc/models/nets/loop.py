@@ -19,11 +19,11 @@ from lightning.pytorch import Trainer as LightningTrainer
 from lightning.pytorch.profilers import SimpleProfiler
 
 from atc.config.nets import Net
-from atc.config.nets import Trainer as TrainerConfig
-from atc.errors import DataError, UsageError
+from atc.errors import DataError
 from atc.models.base import Progress
 from atc.models.nets.batches import Batch, Batches
 from atc.models.nets.checkpoint import Checkpoint, Keeper, weights_of
+from atc.models.nets.device import accelerator_of, torch_as
 from atc.models.nets.module import NetModule
 
 _log = logging.getLogger(__name__)
@@ -173,43 +173,6 @@ class _InOrderOf:
     def __iter__(self) -> Iterator[Batch]:
         # Not before the first batch is asked for, as Lightning asks for an iterator ahead of the epoch.
         yield from self.batches.of_epoch(self.state.epoch)
-
-
-def accelerator_of(config: TrainerConfig) -> str:
-    """Lightning's name of the device that `config` asks for. Raises UsageError where it is not there."""
-    cuda, apple = torch.cuda.is_available(), torch.backends.mps.is_available()
-    wanted = config.accelerator
-    if wanted == "auto":
-        wanted = "gpu" if cuda else "mps" if apple else "cpu"
-    if (wanted == "gpu" and not cuda) or (wanted == "mps" and not apple):
-        there = "gpu" if cuda else "mps" if apple else "none"
-        raise UsageError(
-            f"model.trainer.accelerator={wanted} is not on this machine (found: {there}); choose auto or cpu"
-        )
-    if wanted != "gpu" and config.precision == "16-mixed":
-        raise UsageError(
-            f"model.trainer.precision=16-mixed needs a GPU, and this fit is on {wanted}; choose 32-true or "
-            "bf16-mixed"
-        )
-    return "cuda" if wanted == "gpu" else wanted
-
-
-@contextmanager
-def torch_as(config: TrainerConfig) -> Iterator[None]:
-    """Threads and random numbers of torch for the body; what the process had before comes back."""
-    threads = torch.get_num_threads()
-    strict, warn_only = (
-        torch.are_deterministic_algorithms_enabled(),
-        torch.is_deterministic_algorithms_warn_only_enabled(),
-    )
-    gpus = [torch.cuda.current_device()] if torch.cuda.is_available() else []
-    torch.set_num_threads(config.num_threads)
-    try:
-        with torch.random.fork_rng(gpus):
-            yield
-    finally:
-        torch.set_num_threads(threads)
-        torch.use_deterministic_algorithms(strict, warn_only=warn_only)
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from abc import ABC, abstractmethod
@@ -18,8 +17,9 @@ from atc.config.nets import Multihorizon, Net, SoftmaxMlp
 from atc.errors import DataError
 from atc.models.base import CHUNK_ROWS, FitReport, Progress, Scores, check_width, class_scores
 from atc.models.checks import Check
+from atc.models.nets.scores import base_shares, few_rows, scores_of
+from atc.models.nets.told import curves, fit_key, flat
 from atc.models.one_head import fit_report
-from atc.models.softmax import probabilities
 from atc.models.standardise import Standardiser, fit_standardiser
 from atc.protocol.dataset import Block
 from atc.protocol.row_runs import FloatMatrix, Matrix
@@ -28,7 +28,6 @@ from atc.protocol.row_windows import RowWindows
 if TYPE_CHECKING:
     from torch import nn
 
-    from atc.models.nets.checkpoint import Checkpoint
     from atc.models.nets.networks import Network
 
 C = TypeVar("C", bound=Net)
@@ -106,7 +105,8 @@ class NetModel(ABC, Generic[C]):
         _before_torch()
         from atc.models.nets.batches import Batches
         from atc.models.nets.checkpoint import Checkpoint, Keeper, put_weights
-        from atc.models.nets.loop import run_epochs, torch_as
+        from atc.models.nets.device import torch_as
+        from atc.models.nets.loop import run_epochs
         from atc.models.nets.module import NetModule
 
         config = self._config
@@ -116,7 +116,7 @@ class NetModel(ABC, Generic[C]):
         keeper = None
         if self._checkpoint is not None and config.trainer.checkpoints:
             path = self._checkpoint.with_name(f"{self._checkpoint.name}-seed{seed}.safetensors")
-            keeper = Keeper(path, self._key(standardiser, train, valid, seed))
+            keeper = Keeper(path, fit_key(config, standardiser, train, valid, seed))
         reached = (keeper.read() if keeper is not None else None) or Checkpoint()
         if reached.weights:
             put_weights(state.network, reached.weights)
@@ -137,8 +137,8 @@ class NetModel(ABC, Generic[C]):
             notes = (f"{self.kind} still improved on validation at model.epochs={config.epochs}, its last",)
         return fit_report(
             train,
-            parameters={**_flat(config.model_dump(mode="json")), "seed": seed},
-            curves=_curves(reached, train.heads),
+            parameters={**flat(config.model_dump(mode="json")), "seed": seed},
+            curves=curves(reached, train.heads),
             iterations=reached.epoch,
             best_iteration=reached.best_epoch,
             importance_kind="input_weight",
@@ -153,7 +153,7 @@ class NetModel(ABC, Generic[C]):
         import torch
 
         from atc.models.nets.batches import batch_shape, read
-        from atc.models.nets.loop import accelerator_of, torch_as
+        from atc.models.nets.device import accelerator_of, torch_as
 
         state, config = self._fitted(), self._config
         check_width(x, state.features)
@@ -169,7 +169,7 @@ class NetModel(ABC, Generic[C]):
                 stop = min(start + step, len(x))
                 rows.numpy()[: stop - start] = read(x, start, stop, config.length)
                 logits = network(rows.to(device))[: stop - start]
-                out[start:stop] = _scores(logits.cpu().double().numpy())
+                out[start:stop] = scores_of(logits.cpu().double().numpy())
             state.network.to("cpu")
         return out
 
@@ -179,7 +179,7 @@ class NetModel(ABC, Generic[C]):
 
         Raises DataError where onnxruntime does not give the scores of this model.
         """
-        from safetensors.torch import save_file
+        from safetensors.torch import save
 
         from atc.models.nets.checkpoint import weights_of
         from atc.models.nets.export import TOLERANCE, onnx_bytes
@@ -188,13 +188,13 @@ class NetModel(ABC, Generic[C]):
         weights, graph, content = (directory / f"{stem}.{end}" for end in ("safetensors", "onnx", "json"))
         length = self._config.length
         graph.write_bytes(onnx_bytes(state.network, length, state.features, state.score_names))
-        apart = self._apart(graph, _few_rows(state.standardiser, length + 31))
+        apart = self._apart(graph, few_rows(state.standardiser, length + 31))
         if not apart <= TOLERANCE:
             raise DataError(
                 f"{graph}: onnxruntime's scores differ from the model's by {apart:.1e}, {TOLERANCE:.0e} is "
                 "allowed; the model is not saved"
             )
-        save_file(weights_of(state.network), weights, {"format": self.file_format})
+        weights.write_bytes(save(weights_of(state.network), {"format": self.file_format}))
         described = {
             "format": self.file_format,
             "config": self._config.model_dump(mode="json"),
@@ -240,7 +240,7 @@ class NetModel(ABC, Generic[C]):
 
         from atc.config.model import Model as ModelConfig
         from atc.models.nets.checkpoint import put_weights
-        from atc.models.nets.loop import torch_as
+        from atc.models.nets.device import torch_as
 
         config: Any = TypeAdapter(ModelConfig).validate_python(manifest["model_config"])
         files = {Path(name).suffix: directory / name for name in manifest["model_files"]}
@@ -276,7 +276,7 @@ class NetModel(ABC, Generic[C]):
             for score in class_scores(train.classes)
         )
         state = self._network(standardiser, train.features, train.heads, len(train.classes), names)
-        start_at(state.network, _shares(train))
+        start_at(state.network, base_shares(train))
         return state
 
     def _network(
@@ -292,28 +292,6 @@ class NetModel(ABC, Generic[C]):
         body, width = self._body(len(features))
         network = Network(standardiser, body, width, len(heads), 1 if classes == 2 else classes)
         return NetState(network, standardiser, features, heads, classes, names)
-
-    def _key(self, standardiser: Standardiser, train: Block, valid: Block, seed: int) -> Mapping[str, Any]:
-        """What a checkpoint has to be of: the same config, rows and versions."""
-        import torch
-
-        rows = hashlib.sha256()
-        for part in (standardiser.mean, standardiser.std, train.y, valid.y):
-            rows.update(np.ascontiguousarray(part).tobytes())
-        if train.weights is not None:
-            rows.update(np.ascontiguousarray(train.weights).tobytes())
-        config = self._config.model_dump(mode="json")
-        for beside in ("profiler", "checkpoints"):
-            del config["trainer"][beside]
-        return {
-            "config": config,
-            "seed": seed,
-            "features": train.features,
-            "heads": train.heads,
-            "classes": train.classes,
-            "rows": rows.hexdigest(),
-            "torch": torch.__version__,
-        }
 
     @staticmethod
     def _input_weights(network: Network) -> NDArray[np.float64]:
@@ -364,54 +342,3 @@ def _before_torch() -> None:
 def scored_rows(length: int) -> int:
     """Rows that are scored at once."""
     return max(64, 4096 // length)
-
-
-def _few_rows(standardiser: Standardiser, rows: int) -> FloatMatrix:
-    """Some rows (rows, k) about where training's were, beyond the clip and null among them."""
-    z = np.random.default_rng(0).normal(0.0, 3.0, (rows, len(standardiser.mean)))
-    z[np.arange(rows) % 7 == 0] *= 10.0
-    x = (standardiser.mean + z * np.where(standardiser.active, standardiser.std, 1.0)).astype(np.float32)
-    x[np.arange(rows) % 5 == 0, ::2] = np.nan
-    return x
-
-
-def _scores(logits: NDArray[np.float64]) -> Scores:
-    """(m, columns) of logits (m, heads, outputs)."""
-    if logits.shape[2] == 1:
-        small = np.exp(-np.abs(logits[:, :, 0]))
-        return np.where(logits[:, :, 0] >= 0, 1.0, small) / (1.0 + small)
-    return np.concatenate([probabilities(logits[:, head]) for head in range(logits.shape[1])], axis=1)
-
-
-def _shares(train: Block) -> NDArray[np.float64]:
-    """(heads, classes) of the rows with a label, by weight; a class without rows has half a row's."""
-    found = np.empty((len(train.heads), len(train.classes)))
-    for head, y in enumerate(train.y.T):
-        known = ~np.isnan(y)
-        weights = None
-        if train.weights is not None:
-            weights = (train.weights if train.weights.ndim == 1 else train.weights[:, head])[known]
-        counts = np.bincount(y[known].astype(np.int64), weights=weights, minlength=len(train.classes))
-        total = counts.sum()
-        found[head] = np.maximum(counts / total, 0.5 / np.count_nonzero(known))
-    return found
-
-
-def _curves(state: Checkpoint, heads: tuple[str, ...]) -> dict[str, list[float]]:
-    curves: dict[str, list[float]] = {}
-    for part, epochs in (("train", state.train), ("valid", state.valid)):
-        for number, head in enumerate(heads):
-            name = f"{part}/log_loss@{head}" if head else f"{part}/log_loss"
-            curves[name] = [losses[number] for losses in epochs]
-    return curves
-
-
-def _flat(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Keys of inner tables behind a point, lists as text."""
-    flat: dict[str, Any] = {}
-    for key, value in config.items():
-        if isinstance(value, Mapping):
-            flat |= {f"{key}.{inner}": plain for inner, plain in _flat(value).items()}
-        else:
-            flat[key] = ",".join(map(str, value)) if isinstance(value, list) else value
-    return flat
