@@ -25,6 +25,7 @@ from atc.models.base import (
     one_head,
 )
 from atc.models.lightgbm_bins import edges_of
+from atc.models.lightgbm_kept import kept_bins
 from atc.models.lightgbm_rows import lightgbm_rows
 from atc.models.one_head import OneHeadModel, fit_report
 from atc.models.ranking import auc
@@ -144,7 +145,7 @@ class GbdtModel(OneHeadModel[Gbdt, _State]):
             )
         chosen = parameters(config, seed, len(train.classes))
         sample = curve_rows(train.n_rows)
-        train_bins = binned(train, chosen)
+        train_bins = kept_bins(train, chosen, binned(train, chosen))
         valid_bins = binned(valid, chosen, like=train_bins)
         sample_bins = binned(train, chosen, rows=sample, like=train_bins)
         ranked = _Ranked(((valid_bins, valid.y[:, 0]), (sample_bins, train.y[sample, 0])))

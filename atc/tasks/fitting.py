@@ -19,6 +19,7 @@ from atc.features.sets import set_columns
 from atc.models.base import FitReport, Model, Progress, fit_model
 from atc.models.build import build_model
 from atc.models.calibration import Calibration, calibrated, fit_calibration
+from atc.models.lightgbm_kept import bins_kept_in
 from atc.protocol.dataset import Block, Dataset
 from atc.protocol.gate import REJECTED, GateVerdict
 from atc.protocol.sealed_holdout import fit_in_progress
@@ -113,7 +114,9 @@ def fit_all(config: RunConfig, loaded: Loaded, desk: Desk) -> Fitted:
         power = state_power(config, loaded, compared[BASELINE], compared[VOLATILITY], desk)
         folds = fit_folds(config, loaded, desk)
         gate = gate_of(config, folds)
-        fitted = {MODEL: fit(model), **compared}
+        # Not those of folds and refits: each has rows of its own, which no other job bins.
+        with bins_kept_in(config.paths.outputs_dir / "cache" / "bins"):
+            fitted = {MODEL: fit(model), **compared}
         if gate.verdict == REJECTED and isinstance(config.protocol, WalkForward):
             fitted[FALLBACK] = fit(Plan(FALLBACK, config.protocol.gate.fallback, model.columns))
     return Fitted(fitted, loaded, power, folds, gate)

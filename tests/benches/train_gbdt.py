@@ -1,4 +1,4 @@
-"""Trees at full size: ATC's `model=gbdt`, LightGBM with SPEC 4 and nothing else, xgboost's `hist`."""
+"""Trees at full size: ATC's `model=gbdt_fast`, LightGBM with SPEC 4 and nothing else, xgboost's `hist`."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _atc(data: SyntheticRows, trees: int, clock: Clock) -> dict[str, float]:
     from atc.models.build import build_model
     from atc.protocol.dataset import Block
 
-    words = ["+experiment=gbdt_36feat", f"model.n_estimators={trees}", f"model.early_stopping={trees}"]
+    words = ["model=gbdt_fast", f"model.n_estimators={trees}", f"model.early_stopping={trees}"]
     model = build_model(atc.compose(words).model)
     held = data.held_out()
     valid = Block(x=held.x, y=held.y[:, None], features=held.features)

@@ -1,0 +1,126 @@
+"""Binned rows that a sweep keeps: the same trees as without them, and no damaged file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from planted_rows import planted_rows
+
+from atc.config.model import Gbdt
+from atc.models import lightgbm_kept
+from atc.models.base import fit_model
+from atc.models.gbdt import GbdtModel
+from atc.models.lightgbm_kept import bins_kept_in
+from atc.protocol.dataset import Block
+
+CONFIG = Gbdt(kind="gbdt", n_estimators=12, min_child_samples=40, num_leaves=15, num_threads=1)
+
+
+@pytest.fixture
+def blocks(monkeypatch: pytest.MonkeyPatch) -> tuple[Block, Block]:
+    monkeypatch.setattr(lightgbm_kept, "LEAST_VALUES", 1000)
+    data = planted_rows(3000)
+    known = np.flatnonzero(~np.isnan(data.r_bps[:, 0]))
+    return data.block(known[:2300]), data.block(known[2400:])
+
+
+def grown(blocks: tuple[Block, Block], folder: Path | None, *, seed: int = 1, **other: object) -> str:
+    model = GbdtModel(CONFIG.model_copy(update=other))
+    if folder is None:
+        fit_model(model, *blocks, seed=seed)
+    else:
+        with bins_kept_in(folder):
+            fit_model(model, *blocks, seed=seed)
+    return model.text.partition("\nparameters:")[0]
+
+
+@pytest.fixture
+def constructed(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+    """A 1 for each time that training rows are kept, so were binned."""
+    log: list[int] = []
+    keep = lightgbm_kept._keep
+    monkeypatch.setattr(lightgbm_kept, "_keep", lambda *given: (log.append(1), keep(*given)))
+    yield log
+
+
+def test_a_sweep_bins_once_and_grows_the_same_trees(
+    blocks: tuple[Block, Block], tmp_path: Path, constructed: list[int]
+) -> None:
+    for other in ({}, {"num_leaves": 7}, {"learning_rate": 0.2, "bagging_fraction": 0.5}, {"max_depth": 3}):
+        assert grown(blocks, tmp_path, **other) == grown(blocks, None, **other)
+    assert constructed == [1]
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize("change", ["rows", "weights", "features", "max_bin", "min_child_samples", "seed"])
+def test_what_is_binned_otherwise_has_a_file_of_its_own(
+    blocks: tuple[Block, Block], tmp_path: Path, constructed: list[int], change: str
+) -> None:
+    grown(blocks, tmp_path)
+    train, valid = blocks
+    other: dict[str, object] = {}
+    if change == "rows":
+        x = train.x[:].copy()
+        x[7, 2] += 1.0
+        train = replace(train, x=x)
+    elif change == "weights":
+        train = replace(train, weights=np.linspace(0.5, 1.5, train.n_rows))
+    elif change == "features":
+        order = train.features[::-1]
+        train, valid = train.select(order), valid.select(order)
+    elif change == "seed":
+        other["seed"] = 2
+    else:
+        other[change] = 50
+    assert grown((train, valid), tmp_path, **other) == grown((train, valid), None, **other)
+    assert constructed == [1, 1]
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_labels_are_not_those_of_the_file(blocks: tuple[Block, Block], tmp_path: Path) -> None:
+    train, valid = blocks
+    grown(blocks, tmp_path)
+    turned = replace(train, y=1.0 - train.y), replace(valid, y=1.0 - valid.y)
+    assert grown(turned, tmp_path) == grown(turned, None) != grown(blocks, None)
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_damaged_file_is_noticed_and_made_anew(
+    blocks: tuple[Block, Block], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    expected = grown(blocks, tmp_path)
+    (file,) = tmp_path.iterdir()
+    good = file.read_bytes()
+    for wrong in (good[:-100], good[:900] + bytes([good[900] ^ 4]) + good[901:], b""):
+        file.write_bytes(wrong)
+        caplog.clear()
+        assert grown(blocks, tmp_path) == expected
+        assert "it is not what was written" in caplog.text
+        assert file.read_bytes() == good
+
+
+def test_the_latest_stay_and_a_full_disk_costs_no_run(
+    blocks: tuple[Block, Block],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(lightgbm_kept, "MOST_FILES", 2)
+    for bins in (20, 30, 40):
+        grown(blocks, tmp_path, max_bin=bins)
+    assert len(list(tmp_path.iterdir())) == 2
+    full = tmp_path / "full"
+    monkeypatch.setattr(lightgbm_kept.shutil, "disk_usage", lambda _: type("Room", (), {"free": 10}))
+    assert grown(blocks, full) == grown(blocks, None)
+    assert list(full.iterdir()) == []
+    assert "binned rows are not kept" in caplog.text
+
+
+def test_few_rows_are_binned_anew(blocks: tuple[Block, Block], tmp_path: Path) -> None:
+    lightgbm_kept.LEAST_VALUES = 10**9  # the fixture's patch puts it back
+    grown(blocks, tmp_path)
+    assert list(tmp_path.iterdir()) == []
