@@ -292,6 +292,15 @@ def test_without_the_cache_nothing_is_claimed(copied: Path, tmp_path: Path) -> N
     assert "nothing to compare with" in said
 
 
+def test_a_config_of_another_version_is_no_failure_of_the_model(copied: Path, tmp_path: Path) -> None:
+    config = copied / "config.yaml"
+    config.write_text(config.read_text() + "unheard_of: 1\n")
+    refiled(copied, "config.yaml")
+    code, found, said = results(copied, tmp_path)
+    assert (code, found["predictions"]) == (0, None)
+    assert "does not fit the schema of this version" in said
+
+
 def test_a_kind_brings_a_check_of_its_own(
     made: OpenedRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

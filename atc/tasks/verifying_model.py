@@ -24,6 +24,7 @@ from atc.protocol.row_windows import RowWindows
 from atc.tasks.cached_rows import InputRows, cached_days, input_rows, source_of, with_day_before
 
 if TYPE_CHECKING:
+    from atc.config.schema import RunConfig
     from atc.opened_run import OpenedRun
 
 SCORES_WITHIN = 1e-6
@@ -128,8 +129,14 @@ def _of_run(folder: Path, manifest: Mapping[str, Any], run: OpenedRun) -> Check:
 
 @dataclass
 class _Compared:
+    """Scores of the run beside scores of the stored model."""
+
+    expected: int
+    """Rows that the run scored."""
+    days: int
+    """Business days that they lie in."""
     rows: int = 0
-    days: int = 0
+    cached_days: int = 0
     largest: float = 0.0
     at: int = 0
     """ts_recv of the row of `largest`, ns."""
@@ -139,58 +146,67 @@ class _Compared:
         placed = some.keys.with_row_index("place").join(
             predicted, on=["ts_recv", "ev_seq"], how="inner", maintain_order="left"
         )
-        expected = placed.select(columns).to_numpy()
-        scores = loaded.scores(rows_of(some.x, placed["place"].to_numpy().astype(np.int64)))
-        self.days, self.rows = self.days + 1, self.rows + len(placed)
+        self.rows += len(placed)
         if len(placed):
-            apart = np.abs(scores - expected).max(axis=1)
+            scores = loaded.scores(rows_of(some.x, placed["place"].to_numpy().astype(np.int64)))
+            apart = np.abs(scores - placed.select(columns).to_numpy()).max(axis=1)
             apart = np.where(np.isnan(apart), np.inf, apart)
             worst = int(np.argmax(apart))
             if apart[worst] > self.largest:
                 self.largest, self.at = float(apart[worst]), int(placed["ts_recv"][worst])
 
+    def check(self) -> Check:
+        """What came out."""
+        told = f"{self.rows:,} of {self.expected:,} rows of the run scored again from the feature cache"
+        if self.cached_days == 0:
+            passed, told = (
+                None,
+                "no inputs of the run's rows are in the feature cache: nothing to compare with",
+            )
+        elif self.cached_days == self.days and self.rows < self.expected:
+            passed, told = False, f"{told}; the others are not among the rows of the cached days"
+        elif self.largest > SCORES_WITHIN:
+            passed, told = (
+                False,
+                f"{told}; they differ by up to {self.largest:.3g} (at ts_recv {self.at}), and "
+                f"{SCORES_WITHIN:g} was expected at most",
+            )
+        else:
+            passed, told = True, f"{told}; largest difference {self.largest:.1g}"
+        return Check("predictions", passed, told)
+
 
 def same_predictions(loaded: LoadedModel, run: OpenedRun) -> Check:
     """Whether the model gives predictions.parquet of its run again, on the rows that the feature cache holds;
-    None where it holds none of them.
+    None where it holds none of them, or the run's config is of another version.
     """
+    try:
+        config = run.config
+    except DataError as error:
+        return Check("predictions", None, f"where its rows lie is not known: {error}".splitlines()[0])
+    try:
+        return _compared(loaded, run, config).check()
+    except AtcError as error:
+        return Check("predictions", False, str(error))
+
+
+def _compared(loaded: LoadedModel, run: OpenedRun, config: RunConfig) -> _Compared:
     from atc.events.filed import events_there
 
     role = str(loaded.manifest["role"])
     columns = [name if role == MODEL else f"{role}_{name}" for name in loaded.score_columns]
-    try:
-        missing = [name for name in columns if name not in run.predictions.columns]
-        if missing:
-            return Check("predictions", False, f"predictions.parquet has no column {', '.join(missing)}")
-        predicted = run.predictions.filter(pl.col("split").is_in(_JUDGED_SPLITS))
-        predicted = predicted.select("ts_recv", "ev_seq", *columns)
-        source = source_of(run.config, events_there(run.config))
-        times = predicted["ts_recv"]
-        facts = source.data
-        first, last = (int(times.to_numpy()[place]) for place in (0, -1))
-        days = source.catalog.days_within(facts.venue, facts.symbol, first, last + 1)
-        features, length = loaded.model.features, window_length(loaded.model)
-        there = cached_days(source, days, features)
-        read = with_day_before(source, there, features) if length > 1 else there
-        compared = _Compared()
-        for some in input_rows(source, run.config.data.symbol, read, features, length):
-            compared.take(predicted, some, loaded, columns)
-    except AtcError as error:
-        return Check("predictions", False, str(error))
-    if not there:
-        return Check(
-            "predictions",
-            None,
-            f"no inputs of its rows are under {source.cache_root}: nothing to compare with",
-        )
-    told = f"{compared.rows:,} of {len(predicted):,} rows of the run scored again from the feature cache"
-    if len(there) == len(days) and compared.rows < len(predicted):
-        return Check("predictions", False, f"{told}; the others are not among the rows of the cached days")
-    if compared.largest > SCORES_WITHIN:
-        return Check(
-            "predictions",
-            False,
-            f"{told}; they differ by up to {compared.largest:.3g} (at ts_recv {compared.at}), and "
-            f"{SCORES_WITHIN:g} was expected at most",
-        )
-    return Check("predictions", True, f"{told}; largest difference {compared.largest:.1g}")
+    missing = [name for name in columns if name not in run.predictions.columns]
+    if missing:
+        raise DataError(f"predictions.parquet has no column {', '.join(missing)}")
+    predicted = run.predictions.filter(pl.col("split").is_in(_JUDGED_SPLITS))
+    predicted = predicted.select("ts_recv", "ev_seq", *columns)
+    source = source_of(config, events_there(config))
+    first, last = (int(predicted["ts_recv"].to_numpy()[place]) for place in (0, -1))
+    days = source.catalog.days_within(source.data.venue, source.data.symbol, first, last + 1)
+    features, length = loaded.model.features, window_length(loaded.model)
+    there = cached_days(source, days, features)
+    read = with_day_before(source, there, features) if length > 1 else there
+    compared = _Compared(len(predicted), len(days), cached_days=len(there))
+    for some in input_rows(source, config.data.symbol, read, features, length):
+        compared.take(predicted, some, loaded, columns)
+    return compared
