@@ -1,8 +1,8 @@
 """Linear models at full size: ridge beside a NumPy pass over the same rows; logistic and softmax by Newton
 beside the plan's epochs, whose loss they have to reach.
 
-The epochs are timed on a fiftieth of the rows, where Newton is timed once more: an epoch reads every row once,
-so its time grows as the rows do.
+The epochs are timed on a fiftieth of the rows, where Newton is timed once more: an epoch reads every row
+once, so its time grows as the rows do.
 """
 
 from __future__ import annotations
