@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atc.errors import DataError
-from atc.models.row_chunks import over_tasks
+from atc.models.row_chunks import extremes, over_tasks
 from atc.protocol.dataset import Block, require_two_classes
 from atc.protocol.row_runs import Matrix
 from atc.protocol.sealed_holdout import fit_in_progress
@@ -224,12 +224,7 @@ def degenerate_columns(x: Matrix, features: tuple[str, ...]) -> tuple[tuple[str,
     """Names of the columns of `x` that are null throughout, and of those with one single value besides
     nulls.
     """
-    low = np.full(x.shape[1], np.inf, dtype=np.float32)
-    high = np.full(x.shape[1], -np.inf, dtype=np.float32)
-    for start in range(0, len(x), CHUNK_ROWS):
-        chunk = x[start : start + CHUNK_ROWS]
-        np.fmin(low, np.fmin.reduce(chunk, axis=0), out=low)
-        np.fmax(high, np.fmax.reduce(chunk, axis=0), out=high)
+    _, low, high = extremes(x)
     null = low > high
     return (
         tuple(name for name, is_null in zip(features, null, strict=True) if is_null),

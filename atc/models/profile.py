@@ -10,6 +10,7 @@ from typing import TypedDict
 import numpy as np
 
 from atc.errors import DataError
+from atc.models.row_chunks import extremes
 from atc.models.standardise import fit_standardiser
 from atc.protocol.row_runs import Matrix
 
@@ -58,25 +59,23 @@ def read_profile(directory: Path, features: Sequence[str]) -> Profile:
 def reference_profile(x: Matrix, features: tuple[str, ...]) -> Profile:
     """The profile of the training matrix `x` (n, k); n ≥ 1. Shares, moments and extremes are of all rows."""
     moments = fit_standardiser(x, clip=np.inf)
-    step = -(-len(x) // QUANTILE_ROWS)
+    count, low, high = extremes(x)
+    sampled = x[np.arange(0, len(x), -(-len(x) // QUANTILE_ROWS), dtype=np.int64)]
     inputs: list[InputProfile] = []
     for i, name in enumerate(features):
-        column = x[:, i]
-        known = column[~np.isnan(column)]
-        sampled = column[::step]
-        levels = sampled[~np.isnan(sampled)].astype(np.float64)
-        empty = len(known) == 0
+        levels = sampled[~np.isnan(sampled[:, i]), i].astype(np.float64)
+        empty = count[i] == 0
         inputs.append(
             {
                 "feature": name,
-                "null_share": 1.0 - len(known) / len(column),
+                "null_share": 1.0 - int(count[i]) / len(x),
                 "mean": None if empty else float(moments.mean[i]),
                 "std": None if empty else float(moments.std[i]),
-                "min": None if empty else float(known.min()),
-                "max": None if empty else float(known.max()),
+                "min": None if empty else float(low[i]),
+                "max": None if empty else float(high[i]),
                 "quantiles": None
                 if len(levels) == 0
                 else dict(zip(map(str, QUANTILES), np.quantile(levels, QUANTILES).tolist(), strict=True)),
             }
         )
-    return {"rows": len(x), "quantile_rows": len(x[::step]), "inputs": inputs}
+    return {"rows": len(x), "quantile_rows": len(sampled), "inputs": inputs}

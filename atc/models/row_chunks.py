@@ -14,6 +14,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from atc.protocol.row_runs import Matrix
+
 CHUNK_ROWS = 2_048
 """Rows that are held in float64 at once by a thread: 36 columns of them are 0.6 MB."""
 TASK_ROWS = 16 * CHUNK_ROWS
@@ -97,3 +99,35 @@ def summed(
             for so_far, part in zip(total, parts, strict=True):
                 np.add(so_far, part, out=so_far)
     return total
+
+
+def extremes(x: Matrix) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.float32]]:
+    """(k,) each of the columns of `x` (n, k): values that are not null, the least and the largest of them; of
+    a column that is null throughout inf and −inf.
+    """
+    k = x.shape[1]
+
+    def work(rows: slice) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.float32]]:
+        count = np.zeros(k, dtype=np.int64)
+        low, high = _nothing(k)
+        for chunk in chunks_of(rows):
+            part = x[chunk]
+            null = np.isnan(part)
+            count += len(part)
+            if null.any():
+                count -= np.count_nonzero(null, axis=0)
+            np.fmin(low, np.fmin.reduce(part, axis=0), out=low)
+            np.fmax(high, np.fmax.reduce(part, axis=0), out=high)
+        return count, low, high
+
+    count = np.zeros(k, dtype=np.int64)
+    low, high = _nothing(k)
+    for counted, least, most in over_tasks(len(x), work):
+        count += counted
+        np.fmin(low, least, out=low)
+        np.fmax(high, most, out=high)
+    return count, low, high
+
+
+def _nothing(k: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    return np.full(k, np.inf, dtype=np.float32), np.full(k, -np.inf, dtype=np.float32)
