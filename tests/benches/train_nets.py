@@ -2,7 +2,7 @@
 
 46 M × 36 mapped float32 rows, batches of 65 536, three classes. Both read shuffled blocks of rows that lie
 side by side, standardise them and take a step of Adam; they take turns, so that what else the machine does
-meets both. What the first batches cost (imports, thread pools, kernels) comes before the clock. The passes of
+meets both, and with threads that sleep while they wait. What the first batches cost (imports, thread pools, kernels) comes before the clock. The passes of
 a fit besides its epochs (scaler, infinite values, constant columns) stand in a row of their own.
 """
 
@@ -36,6 +36,9 @@ def cases() -> list[Case]:
 
 def run(case: str, data: SyntheticRows, clock: Clock) -> dict[str, float]:
     """Seconds of the epochs of each; of the fit, of its epoch."""
+    from atc.models.nets.model import before_torch
+
+    before_torch()
     import torch
 
     torch.set_num_threads(THREADS)

@@ -102,7 +102,7 @@ class NetModel(ABC, Generic[C]):
 
         Raises DataError for a loss that is not finite, UsageError for a device that is not there.
         """
-        _before_torch()
+        before_torch()
         from atc.models.nets.batches import Batches
         from atc.models.nets.checkpoint import Checkpoint, Keeper, put_weights
         from atc.models.nets.device import torch_as
@@ -234,7 +234,7 @@ class NetModel(ABC, Generic[C]):
     @classmethod
     def load(cls, directory: Path, manifest: Mapping[str, Any]) -> Self:
         """The model of files that `save` wrote and `artifact.load_model` has verified."""
-        _before_torch()
+        before_torch()
         from pydantic import TypeAdapter
         from safetensors.torch import load_file
 
@@ -331,7 +331,7 @@ AnyNet = NetModel[Any]
 """A net of whatever kind."""
 
 
-def _before_torch() -> None:
+def before_torch() -> None:
     """A thread of torch that waits for another must not keep the core that the other needs: beside other
     work twenty epochs took 11.6 s with threads that spin and 0.9 s with threads that sleep. torch reads it
     once, when it is loaded; what the user has set stays.
