@@ -2,8 +2,9 @@
 
 46 M × 36 mapped float32 rows, batches of 65 536, three classes. Both read shuffled blocks of rows that lie
 side by side, standardise them and take a step of Adam; they take turns, so that what else the machine does
-meets both, and with threads that sleep while they wait. What the first batches cost (imports, thread pools, kernels) comes before the clock. The passes of
-a fit besides its epochs (scaler, infinite values, constant columns) stand in a row of their own.
+meets both, and with threads that sleep while they wait, as in a run. What the first batches cost (imports,
+thread pools, kernels) comes before the clock. The passes of a fit besides its epochs (scaler, infinite
+values, constant columns) stand in a row of their own.
 """
 
 from __future__ import annotations
