@@ -47,7 +47,7 @@ def run(config: RunConfig) -> Path:
         record = RunRecord.open(
             config.paths.outputs_dir,
             config.name,
-            RunIdentity(run_id=run_id(**parts), **parts),
+            RunIdentity(run_id=run_id(**parts, members=data.members_digest), **parts),
             config.model_dump(mode="json"),
             force=config.runtime.force,
             prelude=prelude,

@@ -59,10 +59,11 @@ def every_option() -> list[str]:
 
 
 def words_of(choice: str) -> list[str]:
-    """`choice` as a run takes it: no backtest without known costs, and models of its own for a return."""
+    """`choice` as a run takes it: no backtest without known costs, models for a return, members of a mean."""
     if choice in RETURNS:
         return list(RETURNS)
-    return [choice, "backtest=none"] if choice == NO_COSTS else [choice]
+    further = {NO_COSTS: ["backtest=none"], "model=ensemble": ["model.runs=[one,other]"]}
+    return [choice, *further.get(choice, [])]
 
 
 def test_the_groups_hold_what_the_issue_names(composer: Composer) -> None:

@@ -47,9 +47,17 @@ def config_digest(config: RunConfig) -> str:
 
 
 def run_id(
-    *, config_digest: str, data_digest: str, feature_schema: str, label_schema: str, code_digest: str
+    *,
+    config_digest: str,
+    data_digest: str,
+    feature_schema: str,
+    label_schema: str,
+    code_digest: str,
+    members: str = "",
 ) -> str:
-    """Identity of a run: equal exactly when config, data, feature and label schema, and code are."""
+    """Identity of a run: equal exactly when config, data, feature and label schema, and code are, and of an
+    ensemble its members, of which `members` is the digest.
+    """
     return _digest(
         {
             "config": config_digest,
@@ -57,6 +65,7 @@ def run_id(
             "features": feature_schema,
             "labels": label_schema,
             "code": code_digest,
+            **({"members": members} if members else {}),
         }
     )
 

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from atc.config.ensemble import Ensemble
 from atc.config.nets import Multihorizon, MultihorizonTransformer, SoftmaxMlp
 from atc.config.slices import Count, Float, Int, Share, Slice
 
@@ -94,7 +95,7 @@ class Ridge(Slice):
 
 
 Model = Annotated[
-    Gbdt | Logistic | Softmax | Ridge | SoftmaxMlp | Multihorizon | MultihorizonTransformer,
+    Gbdt | Logistic | Softmax | Ridge | SoftmaxMlp | Multihorizon | MultihorizonTransformer | Ensemble,
     Field(discriminator="kind"),
 ]
 

@@ -279,7 +279,8 @@ class RunConfig(Slice):
                     "features.engine.… instead, which the baseline follows",
                 )
             )
-        found += self._embargo_too_short()
+        found += self._nothing_to_fit()
+        found += [] if self.model.kind == "ensemble" else self._embargo_too_short()
         if self.refit.kind == "daily_update" and self.model.kind != "gbdt":
             found.append(
                 (
@@ -300,7 +301,7 @@ class RunConfig(Slice):
         wrong = [
             f"{key}.kind={model.kind}"
             for key, model in models.items()
-            if (model.kind in REGRESSORS) is not is_return
+            if model.kind != "ensemble" and (model.kind in REGRESSORS) is not is_return
         ]
         if not wrong:
             return []
@@ -316,6 +317,24 @@ class RunConfig(Slice):
                 "label=fwd_logret, with model=ridge and baseline=ridge_13feat, or another model"
             )
         return [("label.kind", told)]
+
+    def _nothing_to_fit(self) -> list[tuple[str, str]]:
+        """What an ensemble of finished models cannot do."""
+        found = []
+        if self.baseline.model.kind == "ensemble":
+            found.append(("baseline.model.kind", "the baseline is fitted; an ensemble is not"))
+        if self.model.kind != "ensemble":
+            return found
+        given = "its members come fitted on the whole train window, so"
+        if self.protocol.kind != "sealed_holdout":
+            told = f"{self.protocol.kind} fits in folds, and {given} they know every test block; set "
+            found.append(("protocol.kind", f"{told}protocol=sealed_holdout"))
+        if self.refit.kind != "never":
+            found.append(("refit.kind", f"{given} nothing is fitted anew; set refit=never"))
+        if self.seeds.count > 1:
+            told = "no seed fits it; run its members with seeds.count, and set 1 here"
+            found.append(("seeds.count", f"{given} {told}"))
+        return found
 
     def _embargo_too_short(self) -> list[tuple[str, str]]:
         if not isinstance(self.protocol, Cpcv) or self.protocol.embargo_s is None:

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from atc.config.ensemble import Ensemble
 from atc.config.model import Model as ModelConfig
 from atc.config.nets import Net
 from atc.models import average
@@ -22,6 +23,8 @@ def build_model(config: ModelConfig, seeds: int = 1, *, checkpoint: Path | None 
     With several `seeds` the mean of as many fits, unless every seed would give the same. `checkpoint`: the
     start of the names of the files from which a net's fit goes on after its process died; None: it does not.
     """
+    if isinstance(config, Ensemble):
+        raise TypeError("an ensemble is gathered from finished runs, not built and fitted")
     if seeds > 1 and why_seedless(config) is None:
         return SeedsModel(config, seeds, partial(build_model, checkpoint=checkpoint))
     if isinstance(config, Net):

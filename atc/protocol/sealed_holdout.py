@@ -76,7 +76,7 @@ def split(
         raise ValueError(f"row {row}: the label ends at {t1[row]}, before it begins at {t0[row]}")
 
     start, end = spans.train
-    valid_start = end - round((end - start) * Fraction(str(valid_fraction)))
+    valid_start = valid_start_of(spans.train, valid_fraction)
 
     def within(first: int, last: int) -> Rows:
         return np.flatnonzero((t0 >= first) & (t0 < last))
@@ -107,6 +107,12 @@ def split(
     )
     _require_rows(result, min_rows)
     return result
+
+
+def valid_start_of(train: tuple[int, int], valid_fraction: float) -> int:
+    """The instant, ns, from which on the last `valid_fraction` of the time of the `train` span lies."""
+    start, end = train
+    return end - round((end - start) * Fraction(str(valid_fraction)))
 
 
 def _require_rows(result: Split, min_rows: int) -> None:

@@ -14,7 +14,7 @@ from atc.report.fold_lines import fold_sentences, fold_table
 from atc.report.holdout_tables import holdout_tables
 from atc.report.label_lines import class_table, label_words
 from atc.report.oracle_lines import oracle_lines
-from atc.report.seed_lines import seed_lines
+from atc.report.spread_lines import spread_table
 from atc.report.table import DASH, new_table
 from atc.report.verdict import Metrics, verdict
 from atc.tracking.metrics_file import read_metrics
@@ -82,7 +82,7 @@ def print_tables(
         class_table(metrics),
         fold_table(_part(manifest, "spans"), metrics),
         *holdout_tables(config, metrics, known),
-        seed_lines(metrics),
+        spread_table(metrics),
         _other_figures(metrics),
         *backtest_tables(config, metrics),
         _stages(manifest),
@@ -106,7 +106,7 @@ def _facts(folder: Path, config: Mapping[str, object], manifest: Manifest) -> Ta
     table = new_table()
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
-    data, label, model = (_part(config, name) for name in ("data", "label", "model"))
+    data, label = _part(config, "data"), _part(config, "label")
     baseline = _part(config, "baseline")
     data_words = [*dict.fromkeys((_word(data, "kind"), _word(data, "venue"), _word(data, "symbol")))]
     if data.get("kind") == "simulated":
@@ -116,8 +116,7 @@ def _facts(folder: Path, config: Mapping[str, object], manifest: Manifest) -> Ta
     table.add_row("data", f"{_word(data, 'name')}: {' '.join(word for word in data_words if word)}")
     table.add_row(
         "model",
-        f"{_word(model, 'kind')} on {_word(_part(config, 'features'), 'name')}, a row a "
-        f"{_word(_part(config, 'sampling'), 'kind')}",
+        f"{_model_words(config)}, a row a {_word(_part(config, 'sampling'), 'kind')}",
     )
     table.add_row(
         "baseline",
@@ -125,6 +124,17 @@ def _facts(folder: Path, config: Mapping[str, object], manifest: Manifest) -> Ta
     )
     table.add_row("label", label_words(label))
     return table
+
+
+def _model_words(config: Mapping[str, object]) -> str:
+    """The named model and its inputs, or what it is the mean of."""
+    model = _part(config, "model")
+    runs = model.get("runs")
+    if isinstance(runs, list):
+        return f"{_word(model, 'kind')} of {', '.join(map(str, runs))}"
+    count = _part(config, "seeds").get("count", 1)
+    seeds = f", mean of {count} seeds," if count != 1 else ""
+    return f"{_word(model, 'kind')}{seeds} on {_word(_part(config, 'features'), 'name')}"
 
 
 def _spans(manifest: Manifest, metrics: Metrics) -> Table:

@@ -30,6 +30,8 @@ class DataIdentity:
     label_schema: str
     quality: Mapping[str, object] = field(default_factory=dict, compare=False)
     """What the data are worth, for quality.json; no part of the id."""
+    members_digest: str = ""
+    """Of the finished runs that an ensemble is made of; empty for a model that is fitted."""
 
 
 class StageHandle(Protocol):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from atc.config.ensemble import Ensemble
 from atc.config.model import Model as ModelConfig
 from atc.config.protocol import WalkForward
 from atc.config.schema import RunConfig
@@ -25,6 +26,7 @@ from atc.protocol.gate import REJECTED, GateVerdict
 from atc.protocol.sealed_holdout import fit_in_progress
 from atc.tasks.base import Desk
 from atc.tasks.loaded import Loaded
+from atc.tasks.market_data import model_columns
 from atc.tasks.power import state_power
 
 if TYPE_CHECKING:
@@ -81,7 +83,7 @@ def plans_of(config: RunConfig) -> tuple[Plan, ...]:
     """The named model, the baseline and volatility alone."""
     # Volatility alone goes through the baseline's kind of model, so that only the inputs differ.
     return (
-        Plan(MODEL, config.model, set_columns(config.features)),
+        Plan(MODEL, config.model, model_columns(config)),
         Plan(BASELINE, config.baseline.model, set_columns(config.baseline.features)),
         Plan(VOLATILITY, config.baseline.model, VOLATILITY_FEATURES),
     )
@@ -93,6 +95,7 @@ def fit_all(config: RunConfig, loaded: Loaded, desk: Desk) -> Fitted:
     meanwhile.
     """
     from atc.tasks.folds import fit_folds, gate_of
+    from atc.tasks.gathering import gathered
 
     model, baseline, volatility = plans_of(config)
 
@@ -114,9 +117,14 @@ def fit_all(config: RunConfig, loaded: Loaded, desk: Desk) -> Fitted:
         power = state_power(config, loaded, compared[BASELINE], compared[VOLATILITY], desk)
         folds = fit_folds(config, loaded, desk)
         gate = gate_of(config, folds)
-        # Not those of folds and refits: each has rows of its own, which no other job bins.
-        with bins_kept_in(config.paths.outputs_dir / "cache" / "bins"):
-            fitted = {MODEL: fit(model), **compared}
+        if isinstance(config.model, Ensemble):
+            with desk.stage("members"):
+                named = gathered(config, model, loaded)
+        else:
+            # Not those of folds and refits: each has rows of its own, which no other job bins.
+            with bins_kept_in(config.paths.outputs_dir / "cache" / "bins"):
+                named = fit(model)
+        fitted = {MODEL: named, **compared}
         if gate.verdict == REJECTED and isinstance(config.protocol, WalkForward):
             fitted[FALLBACK] = fit(Plan(FALLBACK, config.protocol.gate.fallback, model.columns))
     return Fitted(fitted, loaded, power, folds, gate)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from atc.config.ensemble import Ensemble
 from atc.config.schema import InstrumentFacts, RecordedData, RunConfig, SimulatedData
 from atc.errors import DataError
 from atc.evaluation.report import VOLATILITY_FEATURES
@@ -43,20 +44,16 @@ class MarketData:
         Raises DataError where the filed events are of another instrument than the config says.
         """
         from atc.events.instrument import different_facts, instrument_of
-        from atc.features.day_cache import days_read
-        from atc.labels.definitions import label_spec
+        from atc.tasks.member_runs import members_digest
 
         with desk.stage("events") as stage:
             stage.cached = self._ensure_events(desk)
         # A protocol that does not fit the window is refused before anything is built.
         _ = self.planned_folds
         self._demand_costs()
-        facts, source = self.facts, self.source
-        read = {
-            day
-            for span_days in (self.days_of(self.spans.train), self.days_of(self.spans.holdout))
-            for day in days_read(source, span_days, run_columns(self._config), label_spec(self._config.label))
-        }
+        facts = self.facts
+        members = members_digest(self._config, self)
+        read = self._days_read()
         filed = self.catalog.instrument(facts.venue, facts.symbol, sorted(read))
         wrong = different_facts(filed, instrument_of(facts))
         if wrong:
@@ -66,7 +63,24 @@ class MarketData:
             )
         self.digest = self.catalog.content_digest(facts.venue, facts.symbol, read)
         quality = self._demand_quality(sorted(read), desk)
-        return DataIdentity(self.digest, feature_schema(run_columns(self._config)), label_schema(), quality)
+        schema = feature_schema(run_columns(self._config))
+        return DataIdentity(self.digest, schema, label_schema(), quality, members)
+
+    def read_digest(self) -> str:
+        """Of the filed events that the rows depend on."""
+        return self.catalog.content_digest(self.facts.venue, self.facts.symbol, self._days_read())
+
+    def _days_read(self) -> set[date]:
+        """Business days whose events the rows of the window depend on."""
+        from atc.features.day_cache import days_read
+        from atc.labels.definitions import label_spec
+
+        config = self._config
+        return {
+            day
+            for span_days in (self.days_of(self.spans.train), self.days_of(self.spans.holdout))
+            for day in days_read(self.source, span_days, run_columns(config), label_spec(config.label))
+        }
 
     def _demand_costs(self) -> None:
         """Raises UsageError where a backtest would have to assume what a day of the window costs."""
@@ -246,7 +260,7 @@ def run_columns(config: RunConfig) -> tuple[str, ...]:
     """Columns that a run reads: the model's first, then what only the baseline, volatility alone and the
     regimes and the policy need.
     """
-    own = set_columns(config.features)
+    own = model_columns(config)
     regimes = config.evaluation.regimes
     gate = () if config.policy.gate is None or not config.backtest.enabled else (config.policy.gate,)
     others = (
@@ -257,6 +271,13 @@ def run_columns(config: RunConfig) -> tuple[str, ...]:
         *gate,
     )
     return own + tuple(dict.fromkeys(name for name in others if name not in own))
+
+
+def model_columns(config: RunConfig) -> tuple[str, ...]:
+    """The inputs of the named model; of an ensemble those of all its members."""
+    from atc.tasks.member_runs import member_columns
+
+    return member_columns(config) if isinstance(config.model, Ensemble) else set_columns(config.features)
 
 
 def look_back_ns(config: RunConfig) -> int:

@@ -12,6 +12,7 @@ from atc.evaluation.report import MODEL, Scored, evaluate
 from atc.models.calibration import calibrated
 from atc.protocol.dataset import Block
 from atc.protocol.plan import warnings_of
+from atc.tasks.averaged import averaged
 from atc.tasks.base import Desk, Outcome
 from atc.tasks.explaining import SHAP, explained
 from atc.tasks.fitting import Fitted
@@ -21,7 +22,6 @@ from atc.tasks.loaded import Loaded, balance_of, row_notes
 from atc.tasks.market_data import MarketData
 from atc.tasks.predictions import Decided, Judged, predictions_of
 from atc.tasks.refitting import REFIT, ageing, refitted
-from atc.tasks.seeds import seed_spread
 from atc.tasks.tables import Places, further_figures
 from atc.tasks.trading import learn_policies, trades_of
 from atc.tasks.windowed_rows import window_notes
@@ -53,7 +53,7 @@ def outcome_of(config: RunConfig, market: MarketData, loaded: Loaded, fitted: Fi
             seed=config.seed,
         )
         further = further_figures(config, heads, train=train, places=places, scores=scores, raw=raw)
-        further = further.plus(seed_spread(config, loaded, fitted.by_name[MODEL], heads, places))
+        further = further.plus(averaged(config, loaded, fitted.by_name[MODEL], heads, places))
         of_folds = figures_of(config, loaded, fitted.folds)
     by_named = scores[MODEL]
     judged = {"valid": (places.valid, by_named.valid, young)}

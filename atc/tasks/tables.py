@@ -17,9 +17,9 @@ from atc.evaluation.head import Head, HeadRows
 from atc.evaluation.regimes import RegimeCuts, fit_regimes, regimes
 from atc.evaluation.reliability import CALIBRATED, calibration_figures, reliability_table
 from atc.evaluation.report import MODEL, Metrics, Scored, draws_of
-from atc.features.sets import set_columns
 from atc.protocol.dataset import Block, Dataset
 from atc.tasks.base import Series
+from atc.tasks.market_data import model_columns
 from atc.tasks.predictions import Judged
 
 _MOMENTS = ("before", "after")
@@ -205,7 +205,7 @@ def _calibration_key(head: Head, split: str, figure: str, moment: str) -> str:
 def _adversarial(config: RunConfig, train: Block, places: Places) -> Further:
     if places.holdout is None:
         return Further({"adversarial/auc": None})
-    inputs = set_columns(config.features)
+    inputs = model_columns(config)
     told = tell_apart(
         train.select(inputs).x,
         places.holdout.rows.select(inputs).x,

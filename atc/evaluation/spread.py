@@ -1,4 +1,4 @@
-"""How far the figures of single seeds lie apart."""
+"""How far the figures of the models that are averaged lie apart: of single seeds, or of members."""
 
 from __future__ import annotations
 
@@ -15,42 +15,49 @@ from atc.evaluation.lift import Resampling
 from atc.evaluation.report import Matrix, Metrics, bandwidth_ns
 
 SPREAD = ("mean", "sd", "min", "max")
-"""Of a figure over seeds; sd with divisor n − 1."""
+"""Of a figure over single models; sd with divisor n − 1."""
 
-SCHEMA = {"seed": pl.Int64, "head": pl.String, "split": pl.String, "figure": pl.String, "value": pl.Float64}
+SCHEMA = {
+    "member": pl.String,
+    "head": pl.String,
+    "split": pl.String,
+    "figure": pl.String,
+    "value": pl.Float64,
+}
 
 
-def seed_table(
+def single_table(
     heads: Sequence[Head],
     outcomes: Mapping[str, Outcomes],
-    scores: Mapping[int, Mapping[str, Matrix]],
+    scores: Mapping[str, Mapping[str, Matrix]],
     config: Evaluation,
 ) -> pl.DataFrame:
-    """Every headline figure of each seed alone, with columns as in `SCHEMA`.
+    """Every headline figure of each model alone, with columns as in `SCHEMA`.
 
-    `outcomes`, by split: what happened, validation's among them. `scores`, by seed and split: what the fit
-    with this seed says of the same rows, (n, columns).
+    `outcomes`, by split: what happened, validation's among them. `scores`, by model and split: what it says
+    of the same rows, (n, columns).
     """
-    rows: list[tuple[int, str, str, str, float | None]] = []
+    rows: list[tuple[str, str, str, str, float | None]] = []
     for number, head in enumerate(heads):
         chosen = HeadRows.of(outcomes["valid"], head, number)
         shares = class_shares(chosen.codes, len(head.classes)) if head.classes else np.zeros(0)
         for split, happened in outcomes.items():
             judged = HeadRows.of(happened, head, number)
             undrawn = Resampling(np.zeros(len(judged.y), dtype=np.int64), None, 0.0)
-            for seed, by_split in scores.items():
+            for member, by_split in scores.items():
                 found = headline(
                     judged, judged.scores(by_split[split]), shares, undrawn, bandwidth_ns(head, config)
                 )
                 rows += [
-                    (seed, head.name, split, figure, sample.value) for figure, sample in found.samples.items()
+                    (member, head.name, split, figure, sample.value)
+                    for figure, sample in found.samples.items()
                 ]
     return pl.DataFrame(rows, schema=SCHEMA, orient="row")
 
 
-def spread_figures(heads: Sequence[Head], table: pl.DataFrame) -> Metrics:
-    """`seeds/<split>/<figure>/<mean, sd, min, max>` of the seeds in `table`; null for a split that is not in
-    it, and where a seed has no figure.
+def spread_figures(start: str, heads: Sequence[Head], table: pl.DataFrame) -> Metrics:
+    """`<start>/<split>/<figure>/<mean, sd, min, max>` of the models in `table`; null for a split that is not
+    in it, and where a model has no figure.
     """
     by_figure = {
         key: values["value"].to_numpy()
@@ -61,7 +68,7 @@ def spread_figures(heads: Sequence[Head], table: pl.DataFrame) -> Metrics:
         for split in ("valid", "holdout"):
             for figure in figure_names(head)[0]:
                 values = by_figure.get((head.name, split, figure))
-                key = head.key(f"seeds/{split}/{figure}")
+                key = head.key(f"{start}/{split}/{figure}")
                 spread = (None,) * len(SPREAD) if values is None else _spread(values)
                 figures |= {f"{key}/{name}": value for name, value in zip(SPREAD, spread, strict=True)}
     return figures
