@@ -209,6 +209,22 @@ def test_a_run_that_failed_or_is_damaged_is_refused(
         made(outputs, "model=ensemble", f"model.runs=[{line.name},{folder}]")
 
 
+NET = (
+    *("name=net", "model=softmax_mlp", "features=legacy13", "model.hidden=[4]", "model.epochs=1"),
+    *("model.batch_size=4096", "model.trainer.accelerator=cpu", "model.trainer.num_threads=1"),
+)
+
+
+def test_architectures_are_averaged(outputs: Path, trees: OpenedRun) -> None:
+    net = made(outputs, *NET)
+    both = made(outputs, "name=nets", "model=ensemble", f"model.runs=[net,{trees.folder.name}]")
+    said = [one.predictions["p_hold"].to_numpy() for one in (net, trees)]
+    np.testing.assert_allclose(both.predictions["p_hold"].to_numpy(), np.mean(said, axis=0), rtol=1e-13)
+    assert {path.suffix for path in (both.folder / "model" / net.folder.name).iterdir()} == {
+        *(".safetensors", ".onnx", ".json")
+    }
+
+
 def test_names_that_are_not_clear_are_refused(outputs: Path, trees: OpenedRun, both: OpenedRun) -> None:
     def refused(*runs: str) -> str:
         with pytest.raises(UsageError) as failure:

@@ -279,6 +279,7 @@ class RunConfig(Slice):
                     "features.engine.… instead, which the baseline follows",
                 )
             )
+        found += self._wrong_class_weights()
         found += self._nothing_to_fit()
         found += [] if self.model.kind == "ensemble" else self._embargo_too_short()
         if self.refit.kind == "daily_update" and self.model.kind != "gbdt":
@@ -317,6 +318,21 @@ class RunConfig(Slice):
                 "label=fwd_logret, with model=ridge and baseline=ridge_13feat, or another model"
             )
         return [("label.kind", told)]
+
+    def _wrong_class_weights(self) -> list[tuple[str, str]]:
+        """Weights of classes that the label does not have."""
+        asked = self.weights.classes
+        if asked == "none":
+            return []
+        if self.label.kind == "fwd_logret":
+            return [("weights.classes", "label fwd_logret is a return and has no classes; set none")]
+        classes = 3 if self.label.kind in THREE_CLASSES else 2
+        if asked != "balanced" and len(asked) != classes:
+            told = (
+                f"{len(asked)} weights, and label {self.label.kind} has {classes} classes; give one a class"
+            )
+            return [("weights.classes", told)]
+        return []
 
     def _nothing_to_fit(self) -> list[tuple[str, str]]:
         """What an ensemble of finished models cannot do."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from atc.config.slices import Slice
+from pydantic import Field
+
+from atc.config.slices import Float, Slice
 
 
 class Weights(Slice):
@@ -12,3 +14,10 @@ class Weights(Slice):
 
     kind: Literal["none", "uniqueness"]
     """none: all the same; uniqueness: by how much of a row's label no other label shares."""
+    classes: (
+        Literal["none", "balanced"]
+        | Annotated[tuple[Annotated[Float, Field(gt=0)], ...], Field(min_length=2)]
+    ) = "none"
+    """What a row of a class counts, times the above. balanced: so much that all classes weigh the same; or a
+    number a class in the order of their codes, FLAT before HOLD, such as [2,1].
+    """

@@ -28,6 +28,7 @@ from atc.tasks.base import Desk
 from atc.tasks.loaded import Loaded
 from atc.tasks.market_data import model_columns
 from atc.tasks.power import state_power
+from atc.tasks.training_rows import by_class
 
 if TYPE_CHECKING:
     from atc.tasks.folds import FittedFold
@@ -145,7 +146,8 @@ def fit_one(
     seeds = config.seeds.count if plan.name == MODEL else 1
     model = build_model(plan.config, seeds, checkpoint=checkpoint)
     seen = valid.select(plan.columns)
-    report = fit_model(model, train.select(plan.columns), seen, seed=config.seed, progress=progress)
+    weighed, watched = by_class(config, train.select(plan.columns), seen)
+    report = fit_model(model, weighed, watched, seed=config.seed, progress=progress)
     return FittedModel(model, report, plan.config, calibration_of(config, model, seen))
 
 

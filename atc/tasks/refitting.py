@@ -26,7 +26,7 @@ from atc.tasks.base import Desk
 from atc.tasks.fitting import Fitted, FittedModel, calibration_of, fit_one, plans_of
 from atc.tasks.loaded import Loaded
 from atc.tasks.predictions import Judged
-from atc.tasks.training_rows import training_rows
+from atc.tasks.training_rows import by_class, training_rows
 
 REFIT = "refit"
 """What the scores of the models on the way are called."""
@@ -111,7 +111,8 @@ def _newer(config: RunConfig, model: FittedModel, rows: Dataset, update: Update)
         selected = not _calibrates(config) or _enough(config, valid, least=MIN_ROWS)
         if not isinstance(model.model, PerHead | SeedsModel) or not _enough(config, train) or not selected:
             return None
-        grown = model.model.grown(train.select(plan.columns), trees=config.refit.trees, seed=config.seed)
+        more, _ = by_class(config, train.select(plan.columns), valid.select(plan.columns))
+        grown = model.model.grown(more, trees=config.refit.trees, seed=config.seed)
         # Further trees make other probabilities: the calibration of those before would mend what is gone.
         calibration = calibration_of(config, grown, valid.select(plan.columns))
         return FittedModel(grown, model.report, model.config, calibration)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from atc.config.schema import RunConfig
 from atc.config.thinning import AllRows, EveryK
+from atc.protocol.class_weights import balanced, class_weighted, given
 from atc.protocol.dataset import Block, Dataset
 from atc.protocol.row_runs import Rows
 
@@ -35,6 +36,48 @@ def training_rows(config: RunConfig, dataset: Dataset, rows: Rows) -> TrainingRo
         block=block if weights is None else replace(block, weights=weights),
         figures={"train/rows_before_thinning": len(rows), **own},
     )
+
+
+def by_class(config: RunConfig, train: Block, valid: Block) -> tuple[Block, Block]:
+    """`train` with its rows weighed by their class as the run asks, and `valid` likewise for the loss by
+    which a fit stops; classes are counted on `train` alone.
+    """
+    factors = class_factors(config, train)
+    if factors is None:
+        return train, valid
+    return class_weighted(train, factors), class_weighted(valid, factors)
+
+
+def class_factors(config: RunConfig, train: Block) -> NDArray[np.float64] | None:
+    """(heads, classes) what a row of `train` counts by its class; None where all count the same."""
+    asked = config.weights.classes
+    if asked == "none":
+        return None
+    return balanced(train) if asked == "balanced" else given(train, asked)
+
+
+def class_notes(config: RunConfig, train: Block) -> list[str]:
+    """What the classes count, and what it does to probabilities."""
+    factors = class_factors(config, train)
+    if factors is None:
+        return []
+    asked = config.weights.classes
+    told = "; ".join(
+        (f"{head}: " if head else "")
+        + ", ".join(f"{name} counts {value:.3g}" for name, value in zip(train.classes, of_head, strict=True))
+        for head, of_head in zip(train.heads, factors, strict=True)
+    )
+    name = asked if isinstance(asked, str) else f"[{','.join(f'{one:g}' for one in asked)}]"
+    raw = (
+        "the probabilities are of rows weighed so, and not of the market's; calibration=isotonic maps them "
+        "back, a temperature cannot move them all one way"
+    )
+    told_of = {
+        "none": raw,
+        "temperature": raw,
+        "isotonic": "the fits' probabilities are of rows weighed so, and calibration maps them back",
+    }
+    return [f"weights.classes={name}: a training row of {told}; {told_of[config.calibration.kind]}"]
 
 
 def _thinned(config: RunConfig, dataset: Dataset, rows: Rows) -> Rows:

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from atc.config.ensemble import Ensemble
 from atc.config.nets import Net
 from atc.config.schema import RunConfig
 from atc.errors import DataError
 from atc.protocol.row_windows import RowWindows
 from atc.protocol.sequences import window_ends
+from atc.tasks.member_runs import member_runs
 
 if TYPE_CHECKING:
     from atc.tasks.market_data import MarketData
@@ -22,7 +24,9 @@ SECOND_NS = 1_000_000_000
 
 def window_rows(config: RunConfig) -> int:
     """Rows that the longest window of the run's models has; 1 where none reads sequences."""
-    models = (config.model, config.baseline.model)
+    models = [config.model, config.baseline.model]
+    if isinstance(config.model, Ensemble):
+        models += [member.run.config.model for member in member_runs(config)]
     return max((model.length for model in models if isinstance(model, Net)), default=1)
 
 

@@ -36,9 +36,9 @@ class NetModule(LightningModule):
         return (total / weight.clamp_min(torch.finfo(weight.dtype).tiny)).sum()
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Adds up the losses of a batch; rows count the same."""
+        """Adds up the losses of a batch; rows count the same, unless classes are weighed."""
         del batch_idx
-        self.valid_sums.add(*weighted_losses(self.network(batch[0]), batch[1], torch.ones_like(batch[2])))
+        self.valid_sums.add(*weighted_losses(self.network(batch[0]), batch[1], batch[2]))
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Its `weight_decay` adds λw to the gradient, which is the gradient of λ/2·‖w‖²."""
