@@ -98,7 +98,8 @@ def test_validate_all_skips_an_option_that_needs_others_and_says_why() -> None:
     assert "skip  cost=unknown\n" in result.output
     assert "skip  model=ridge\n" in result.output
     assert "skip  baseline=ridge_13feat\n" in result.output
-    assert result.output.count("skip  ") == 4
+    assert "skip  model=ensemble\n" in result.output
+    assert result.output.count("skip  ") == 5
 
 
 def test_an_experiment_whose_values_do_not_fit_together_fails(project: ProjectRoot) -> None:

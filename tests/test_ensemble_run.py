@@ -247,6 +247,7 @@ def test_what_an_ensemble_cannot_do_is_said_before_anything_runs() -> None:
         (("refit=expanding",), r"refit\.kind"),
         (("seeds.count=2",), r"seeds\.count"),
         (("model.runs=[a]",), "at least two"),
+        (("model.runs=[]",), r"model\.runs.*names none"),
         (("model.runs=[a,a]",), "named twice"),
         (("model.weights=[1]",), "1 of them for 2 runs"),
         (("model.weights=[1,0]",), "greater than 0"),

@@ -15,7 +15,7 @@ class Ensemble(Slice):
     kind: Literal["ensemble"]
     runs: tuple[Text, ...] = ()
     """A run each: its folder, its name under `<paths.outputs>/runs`, the start of its run id, or the name of
-    an experiment of which one finished run fits.
+    an experiment of which one finished run fits. Empty: not said yet, which no run takes.
     """
     weights: tuple[Annotated[Float, Field(gt=0)], ...] | None = None
     """One a run, in their order, divided by their sum; null: all the same."""
@@ -33,12 +33,8 @@ class Ensemble(Slice):
 
     @model_validator(mode="after")
     def _a_weight_a_run(self) -> Self:
-        if len(self.runs) < 2:
-            found = f"found {len(self.runs)}" if self.runs else "found none"
-            raise ValueError(
-                f"runs: {found}, at least two finished runs are averaged; give them as "
-                "'model.runs=[gbdt_36feat-0123456789ab,logistic_36feat]'"
-            )
+        if len(self.runs) == 1:
+            raise ValueError(f"runs: only {self.runs[0]!r}, at least two finished runs are averaged")
         if len(set(self.runs)) < len(self.runs):
             twice = next(run for run in self.runs if self.runs.count(run) > 1)
             raise ValueError(f"runs: {twice!r} is named twice; give it a larger weight instead")

@@ -341,6 +341,9 @@ class RunConfig(Slice):
             found.append(("baseline.model.kind", "the baseline is fitted; an ensemble is not"))
         if self.model.kind != "ensemble":
             return found
+        if not self.model.runs:
+            told = "names none; at least two finished runs are averaged, such as "
+            found.append(("model.runs", f"{told}model.runs=[gbdt_36feat-0123456789ab,logistic_36feat]"))
         given = "its members come fitted on the whole train window, so"
         if self.protocol.kind != "sealed_holdout":
             told = f"{self.protocol.kind} fits in folds, and {given} they know every test block; set "
