@@ -27,7 +27,7 @@ from atc.config.root import ROOT_VARIABLE
 from atc.config.schema import RunConfig
 from atc.config.storage import unusable
 from atc.config.sweep import expand
-from atc.errors import AtcError, UsageError
+from atc.errors import AtcError, DataError, UsageError
 
 Run = Callable[[RunConfig], object]
 
@@ -105,6 +105,11 @@ class _JobFailed(BaseException):
 
 def _in_words(failure: Exception, config: RunConfig) -> Exception:
     """`failure`, as a message where it is of a folder or disk that the user can mend."""
+    if isinstance(failure, MemoryError):
+        return DataError(
+            f"not enough memory ({failure or 'none left'}): a shorter window.train_…, thinning=every_k or "
+            "fewer features take less; what was finished before is untouched, and the same command goes on"
+        )
     return (isinstance(failure, OSError) and unusable(failure, config.paths)) or failure
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atc.errors import DataError
+from atc.models.out_of_memory import ran_out, too_large
 from atc.models.row_chunks import extremes, over_tasks
 from atc.protocol.dataset import Block, require_two_classes
 from atc.protocol.row_runs import Matrix
@@ -119,7 +120,7 @@ def fit_model(
     """Fit `model`, with every holdout of the process closed meanwhile.
 
     Raises DataError for an infinite input, for null or single-class labels, for returns that are all the
-    same.
+    same, and where the memory is not enough.
     """
     if train.features != valid.features:
         raise ValueError("train and valid have different features")
@@ -135,7 +136,12 @@ def fit_model(
             else:
                 _require_returns(target, of_head)
     with fit_in_progress():
-        return model.fit(train, valid, seed=seed, progress=progress)
+        try:
+            return model.fit(train, valid, seed=seed, progress=progress)
+        except Exception as error:
+            if ran_out(error):
+                raise too_large(model.kind, train) from error
+            raise
 
 
 def one_head(block: Block, part: str) -> NDArray[np.float64]:

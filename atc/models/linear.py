@@ -127,6 +127,15 @@ class LinearClassifier(LinearModel[Linear]):
     def _watched(margins: NDArray[np.float64], codes: NDArray[np.float64]) -> dict[str, float]:
         """The figures of the curves, of products (n, outputs) and what happened (n,)."""
 
+    def _require_finite(self, theta: Vector, loss: float | None, steps: int) -> None:
+        """Raises DataError where weights, or the loss if it is known, are no numbers."""
+        if np.isfinite(theta).all() and (loss is None or np.isfinite(loss)):
+            return
+        raise DataError(
+            f"{self.kind} ({self._config.solver}) diverged: the loss is {loss or 'not finite'} after {steps} "
+            f"iterations; lower model.learning_rate={self._config.learning_rate:g}"
+        )
+
     def _fit(
         self,
         train: Block,
@@ -151,6 +160,7 @@ class LinearClassifier(LinearModel[Linear]):
         curves: dict[str, list[float]] = {}
 
         def watch(theta: Vector, step: int, steps: int) -> None:
+            self._require_finite(theta, None, step)
             for part, x, happened in shown:
                 margins = margins_of(standardiser, x, theta.reshape(-1, width))
                 for figure, value in self._watched(margins, happened).items():
@@ -158,13 +168,10 @@ class LinearClassifier(LinearModel[Linear]):
             if progress is not None:
                 progress(step, steps)
 
-        theta, end, steps = SOLVERS[config.solver](problem, seed, watch)
+        with np.errstate(over="ignore", invalid="ignore"):  # what diverges is told in words below
+            theta, end, steps = SOLVERS[config.solver](problem, seed, watch)
         norm = float(np.max(np.abs(end.gradient)))
-        if not np.isfinite(end.value) or not np.isfinite(theta).all():
-            raise DataError(
-                f"{self.kind} ({config.solver}) diverged: the loss is {end.value} after {steps} iterations; "
-                "lower model.learning_rate or raise model.l2"
-            )
+        self._require_finite(theta, end.value, steps)
         converged = norm <= config.tol
         found = theta.reshape(-1, width)
         state = LinearState(standardiser, found, train.features, class_scores(train.classes))

@@ -144,8 +144,30 @@ def _matrix_days(plan: MatrixPlan, features: Sequence[Mapping[str, Path]]) -> It
             if of_schema[schema]:
                 table = _read(file, of_schema[schema])
                 for name in of_schema[schema]:
-                    x[:, places[name]] = table[name].to_numpy()
+                    values = table[name].to_numpy()
+                    _require_finite_or_null(file, name, values, table[name].null_count)
+                    x[:, places[name]] = values
         yield x
+
+
+def _require_finite_or_null(file: Path, name: str, values: NDArray[np.generic], nulls: int) -> None:
+    """Raises DataError where a value (n,) of a column is infinite, or is NaN beside the `nulls`, which are
+    NaN here too: in a matrix nobody could tell them apart.
+    """
+    finite = np.isfinite(values)
+    if np.count_nonzero(~finite) == nulls and not np.isinf(values).any():
+        return
+    infinite = np.flatnonzero(np.isinf(values))
+    what = (
+        f"an infinite value in row {infinite[0]} ({len(infinite):,} such rows)"
+        if len(infinite)
+        else f"{np.count_nonzero(np.isnan(values)) - nulls:,} values that are NaN and not null, the first "
+        f"NaN in row {int(np.argmax(np.isnan(values)))}"
+    )
+    raise DataError(
+        f"{file}: column {name} has {what}; a feature is a finite number or null: `atc features verify` says "
+        "whether the file is as it was built, and without it the next run builds the day anew"
+    )
 
 
 def _day_of(file: Path) -> date:
