@@ -72,7 +72,7 @@ def test_composition_equals_hydras_own(overrides: list[str]) -> None:
         ("+sweep=baseline", "sweep", "did you mean 'baselines'?"),
         ("model=gbtd", "model", "did you mean 'gbdt'?"),
         ("+model=gbdt", "model", "write model=gbdt without the +"),
-        ("model=null", "model", "valid: ensemble, gbdt, logistic"),
+        ("model=null", "model", "valid: ensemble, gbdt, gbdt_fast"),
         ("~model", "model", "needs a value"),
         ("window=dem", "window", "did you mean 'demo'?"),
         ("features=plan_36", "features", "did you mean 'plan36'?"),
