@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 import atc
-from atc.config.schema import SimulatedData
+from atc.config.data import SimulatedData
 from atc.events.catalog import Catalog
 from atc.events.simulate import ensure_simulated, located
 from atc.features.day_cache import Features, Source, feature_days

@@ -7,7 +7,8 @@ from functools import lru_cache
 from pathlib import Path
 
 import atc
-from atc.config.schema import RunConfig, SimulatedData
+from atc.config.data import SimulatedData
+from atc.config.schema import RunConfig
 from atc.events.catalog import Catalog
 from atc.events.simulate import ensure_simulated, located
 from atc.leaks.localise import Effort, Localiser, Report

@@ -18,8 +18,8 @@ from reference.events import Event, Spec
 
 import atc
 from atc import _rust
+from atc.config.data import SimulatedData
 from atc.config.maintenance import maintenance_windows
-from atc.config.schema import SimulatedData
 from atc.events.adapters import Asked
 from atc.events.business_day import DAY_NS, day_start_ns
 from atc.events.ingest import ingest

@@ -23,7 +23,8 @@ from atc.backtest.statistics import mean_interval
 from atc.backtest.tables import equity_series, tables_of
 from atc.backtest.theta import Learned, grid, learn, least_long, metrics_of
 from atc.config.compose import compose
-from atc.config.schema import RunConfig, SimulatedData
+from atc.config.data import SimulatedData
+from atc.config.schema import RunConfig
 from atc.config.trading import Backtest, ThresholdPolicy
 from atc.errors import DataError
 from atc.evaluation.bootstrap import multiplicities, percentile_interval

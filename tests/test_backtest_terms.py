@@ -15,8 +15,8 @@ from atc.backtest.statistics import mean_interval, sharpe
 from atc.backtest.units import Units
 from atc.config.compose import compose
 from atc.config.cost import Carry, Cost, Fees
+from atc.config.data import InstrumentFacts
 from atc.config.maintenance import WeeklyMaintenance
-from atc.config.schema import InstrumentFacts
 from atc.errors import UsageError
 from atc.evaluation.blocks import Blocks, blocks_of
 from atc.events.business_day import DAY_NS, day_start_ns, days_of

@@ -37,7 +37,7 @@ from atc.backtest.waterfall import (
 from atc.backtest.waterfall_tables import waterfall_figures, waterfall_table
 from atc.config.compose import compose
 from atc.config.cost import Carry, Cost, Fees
-from atc.config.schema import InstrumentFacts, SimulatedData
+from atc.config.data import InstrumentFacts, SimulatedData
 from atc.config.trading import Backtest, Execution, ThresholdPolicy
 from atc.events.business_day import day_start_ns
 from atc.events.catalog import Catalog

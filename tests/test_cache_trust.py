@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 
 import atc
 from atc.cli import application
-from atc.config.schema import SimulatedData
+from atc.config.data import SimulatedData
 from atc.errors import DataError, UsageError
 from atc.events import catalog as catalog_module
 from atc.events.catalog import Catalog

@@ -12,9 +12,10 @@ import yaml
 from pydantic import ValidationError
 
 from atc.config.compose import Composer, compose
+from atc.config.data import CanonicalData, RecordedData, SimulatedData
 from atc.config.maintenance import SingleMaintenance, WeeklyMaintenance, maintenance_windows
 from atc.config.model import Gbdt
-from atc.config.schema import CanonicalData, RecordedData, RunConfig, SimulatedData
+from atc.config.schema import RunConfig
 from atc.config.window import DatesWindow
 
 GROUPS = (

@@ -17,7 +17,7 @@ from recordings import BINANCE_RAW, needs
 
 import atc
 from atc import _rust
-from atc.config.schema import RecordedData, SimulatedData
+from atc.config.data import RecordedData, SimulatedData
 from atc.config.surroundings import Paths
 from atc.errors import DataError
 from atc.events.catalog import Catalog

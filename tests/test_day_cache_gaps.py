@@ -14,7 +14,7 @@ from test_day_cache import LABEL, days_of, joined, one_stream
 
 import atc
 from atc._rust import Simulator
-from atc.config.schema import SimulatedData
+from atc.config.data import SimulatedData
 from atc.events.catalog import Catalog
 from atc.events.instrument import instrument_of
 from atc.events.schema import Kind, schema_of

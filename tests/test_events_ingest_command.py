@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from binance_session import SESSION, SYMBOL, T0, S, seen, trade, written
 
-from atc.config.schema import RecordedData
+from atc.config.data import RecordedData
 from atc.config.surroundings import Paths
 from atc.errors import AtcError, DataError, UsageError
 from atc.events.adapters import adapters

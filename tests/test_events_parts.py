@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 import atc
-from atc.config.schema import SimulatedData
+from atc.config.data import SimulatedData
 from atc.errors import DataError
 from atc.events import parts
 from atc.events.catalog import Catalog

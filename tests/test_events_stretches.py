@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import atc
-from atc.config.schema import SimulatedData
+from atc.config.data import SimulatedData
 from atc.events.catalog import Catalog
 from atc.events.reader import read_events
 from atc.events.schema import ControlKind, Flag, Kind

@@ -24,7 +24,8 @@ from streams import FAST, SAMPLINGS, SPECS, TASTES, events_of, keyframed_stream,
 
 import atc
 from atc import _rust
-from atc.config.schema import RunConfig, SimulatedData
+from atc.config.data import SimulatedData
+from atc.config.schema import RunConfig
 from atc.errors import DataError, UsageError
 from atc.events.business_day import DAY_NS, day_start_ns
 from atc.events.event import BookEvent, ControlEvent, Event, TickerEvent, TradeEvent, single_events

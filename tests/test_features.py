@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import atc
-from atc.config.schema import Features
+from atc.config.features import Features
 from atc.errors import UsageError
 from atc.features.declarations import declarations, known_columns, schemas_of
 from atc.features.engine_spec import max_lookback_ns, warm_up_ns

@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 import atc
 from atc._rust import replay_top
 from atc.cli import application
-from atc.config.schema import SimulatedData
+from atc.config.data import SimulatedData
 from atc.errors import DataError, UsageError
 from atc.events.adapters import Asked
 from atc.events.business_day import day_of

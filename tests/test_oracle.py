@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from atc import _rust
 from atc.cli import application
 from atc.config.compose import compose
-from atc.config.schema import SimulatedData
+from atc.config.data import SimulatedData
 from atc.errors import DataError, UsageError
 from atc.evaluation.metrics import auc
 from atc.evaluation.oracle import (

@@ -17,8 +17,8 @@ import pytest
 from recordings import BINANCE_RAW, needs
 
 import atc
+from atc.config.data import SimulatedData
 from atc.config.quality import Quality
-from atc.config.schema import SimulatedData
 from atc.errors import DataError
 from atc.events.catalog import Catalog, Manifest, manifests_dir
 from atc.events.instrument import instrument_of

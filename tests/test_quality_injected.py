@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 import atc
 from atc.cli import application
-from atc.config.schema import InstrumentFacts, SimulatedData
+from atc.config.data import InstrumentFacts, SimulatedData
 from atc.events.business_day import day_start_ns
 from atc.events.catalog import Catalog
 from atc.events.instrument import instrument_of

@@ -12,7 +12,7 @@ from recordings import BINANCE_RAW, ROOT, needs
 
 from atc._rust import replay_top
 from atc.config.compose import compose
-from atc.config.schema import RecordedData
+from atc.config.data import RecordedData
 from atc.config.surroundings import Paths
 from atc.events.book import Book
 from atc.events.ingest import ensure_ingested

@@ -12,7 +12,7 @@ import pytest
 
 from atc._rust import Simulator, simulator_params
 from atc.config.compose import compose
-from atc.config.schema import SimulatedData
+from atc.config.data import SimulatedData
 from atc.errors import UsageError
 from atc.events.business_day import DAY_NS, day_start_ns
 from atc.events.catalog import Catalog

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from atc.cli import application
 from atc.config.compose import compose
-from atc.config.schema import SimulatedData
+from atc.config.data import SimulatedData
 from atc.errors import UsageError
 from atc.events.catalog import Catalog
 from atc.events.simulate import ensure_simulated, located
@@ -66,7 +66,7 @@ def test_wrong_settings_are_named(arguments: list[str], named: str, tmp_path: Pa
 def test_a_killed_simulation_leaves_nothing_and_the_next_one_is_whole(tmp_path: Path) -> None:
     data = SimulatedData.model_validate({**compose(["data=demo"]).data.model_dump(), "days": 3})
     program = (
-        "import sys; from pathlib import Path; from atc.config.schema import SimulatedData\n"
+        "import sys; from pathlib import Path; from atc.config.data import SimulatedData\n"
         "from atc.events.simulate import ensure_simulated\n"
         "data = SimulatedData.model_validate_json(sys.argv[1])\n"
         "def wait(days): print(days, flush=True), sys.stdin.read(1)\n"

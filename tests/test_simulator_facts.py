@@ -9,7 +9,7 @@ import pytest
 
 from atc._rust import Simulator
 from atc.config.compose import compose
-from atc.config.schema import SimulatedData
+from atc.config.data import SimulatedData
 from atc.events.schema import Flag, MsgKind
 from atc.events.simulate import simulator_params
 

@@ -12,7 +12,7 @@ import pytest
 
 from atc._rust import Simulator
 from atc.config.compose import Composer, compose
-from atc.config.schema import SimulatedData
+from atc.config.data import SimulatedData
 from atc.events.business_day import DAY_NS, day_start_ns
 from atc.events.catalog import Catalog, read_manifests
 from atc.events.quality.figures import figures_of

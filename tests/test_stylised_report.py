@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from atc.cli import application
 from atc.config.compose import compose
-from atc.config.schema import RecordedData
+from atc.config.data import RecordedData
 from atc.errors import DataError, UsageError
 from atc.events.business_day import day_start_ns
 from atc.events.catalog import Catalog

@@ -11,7 +11,7 @@ import pytest
 from recordings import BINANCE_RAW, needs
 
 import atc
-from atc.config.schema import SimulatedData
+from atc.config.data import SimulatedData
 from atc.errors import DataError
 from atc.events.catalog import Catalog
 from atc.events.instrument import instrument_of

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from atc.config.compose import compose
-from atc.config.schema import SimulatedData
+from atc.config.data import SimulatedData
 from atc.config.trading import Waterfall
 from atc.errors import UsageError
 from atc.events.business_day import day_start_ns

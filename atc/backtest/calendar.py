@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from atc.config.data import InstrumentFacts
 from atc.config.maintenance import maintenance_windows
-from atc.config.schema import InstrumentFacts
 from atc.events.business_day import DAY_NS, day_of, day_start_ns
 
 SECOND_NS = 1_000_000_000

@@ -7,7 +7,7 @@ from datetime import date
 from fractions import Fraction
 
 from atc.config.cost import Carry, Cost, missing_costs
-from atc.config.schema import InstrumentFacts
+from atc.config.data import InstrumentFacts
 from atc.errors import UsageError
 from atc.events.business_day import DAY_NS, day_of
 

@@ -17,7 +17,7 @@ from atc.backtest.calendar import SECOND_NS, calendar_of
 from atc.backtest.costs import bps_e6, carry_terms, taker_fees
 from atc.backtest.units import LARGEST_LOTS, UNLIMITED_LOTS, Units
 from atc.config.cost import Cost
-from atc.config.schema import InstrumentFacts
+from atc.config.data import InstrumentFacts
 from atc.config.trading import Execution
 from atc.errors import DataError
 from atc.events.catalog import Catalog, FileEntry

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from atc.backtest.engine import ORACLE_PATH, Span, Traded
 from atc.backtest.holdout import ALWAYS_HOLD, FLAT, STRATEGY, Walked
 from atc.backtest.statistics import mean_interval, sharpe
+from atc.config.data import InstrumentFacts
 from atc.config.evaluation import Evaluation
-from atc.config.schema import InstrumentFacts
 from atc.evaluation.blocks import Blocks, blocks_of
 from atc.events.business_day import DAY_NS, days_of
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 
-from atc.config.schema import InstrumentFacts
+from atc.config.data import InstrumentFacts
 from atc.errors import UsageError
 
 UNLIMITED_LOTS = 1 << 62

@@ -13,7 +13,7 @@ from atc.errors import UsageError, nearest
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from atc.config.schema import InstrumentFacts
+    from atc.config.data import InstrumentFacts
     from atc.events.quality.day import DayQuality
 
 _PLACES = 5

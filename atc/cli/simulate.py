@@ -10,7 +10,7 @@ import typer
 from atc.errors import UsageError, nearest
 
 if TYPE_CHECKING:
-    from atc.config.schema import SimulatedData
+    from atc.config.data import SimulatedData
     from atc.config.surroundings import Paths
 
 KEYS = ("scenario", "days", "seed", "rate", "start_date")
@@ -122,7 +122,7 @@ def _data(settings: list[str]) -> tuple[SimulatedData, Paths]:
     from pydantic import ValidationError
 
     from atc.config.compose import compose
-    from atc.config.schema import SimulatedData
+    from atc.config.data import SimulatedData
 
     given: dict[str, str] = {}
     for setting in settings:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from atc.config.schema import InstrumentFacts, RecordedData, RunConfig, SimulatedData
+from atc.config.data import InstrumentFacts, RecordedData, SimulatedData
+from atc.config.schema import RunConfig
 from atc.events.catalog import Catalog
 
 if TYPE_CHECKING:

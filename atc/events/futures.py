@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from atc.config.schema import SimulatedData
+from atc.config.data import SimulatedData
 
 FILE = "futures"
 _log = logging.getLogger(__name__)

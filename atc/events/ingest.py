@@ -22,7 +22,7 @@ from atc.events.writer import IngestSession, ingest_id
 
 if TYPE_CHECKING:
     from atc._rust import IngestReader
-    from atc.config.schema import RecordedData
+    from atc.config.data import RecordedData
     from atc.config.surroundings import Paths
 
 _FIRST_DAY = date(1970, 1, 1)

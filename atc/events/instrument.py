@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from atc.config.schema import InstrumentFacts
+    from atc.config.data import InstrumentFacts
 
 
 class WrongFact(ValueError):

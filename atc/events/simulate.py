@@ -17,8 +17,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from atc.config.data import SimulatedData
 from atc.config.maintenance import maintenance_windows
-from atc.config.schema import SimulatedData
 from atc.errors import UsageError
 from atc.events.business_day import DAY_NS, day_start_ns
 from atc.events.instrument import instrument_of

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
+from atc.config.data import InstrumentFacts
+from atc.config.features import FeatureEngine, Sampling
 from atc.config.maintenance import maintenance_windows
-from atc.config.schema import FeatureEngine, InstrumentFacts, Sampling
 from atc.errors import UsageError
 from atc.events.schema import KEYFRAME_NS
 

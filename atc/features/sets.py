@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from atc.config.schema import Features
+from atc.config.features import Features
 from atc.errors import UsageError, nearest
 from atc.features.declarations import declarations, known_columns, known_families
 

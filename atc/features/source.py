@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from atc.config.schema import FeatureEngine, InstrumentFacts, Sampling
+from atc.config.data import InstrumentFacts
+from atc.config.features import FeatureEngine, Sampling
 from atc.events.business_day import DAY_NS, day_start_ns
 from atc.events.catalog import Catalog
 

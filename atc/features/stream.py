@@ -216,7 +216,7 @@ class FeatureStream:
 
 def _simulated_span(config: RunConfig) -> tuple[int, int] | None:
     """From the first to the last day of simulated data; None for other data."""
-    from atc.config.schema import SimulatedData
+    from atc.config.data import SimulatedData
     from atc.events.business_day import DAY_NS, day_start_ns
 
     data = config.data

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from atc.config.schema import InstrumentFacts, RunConfig
+from atc.config.data import InstrumentFacts
+from atc.config.schema import RunConfig
 from atc.errors import DataError
 from atc.leaks import report as words
 from atc.leaks.localise import Effort, Finding, Localiser, changed

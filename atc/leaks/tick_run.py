@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from atc.config.data import CanonicalData, InstrumentFacts
 from atc.config.protocol import WalkForward
-from atc.config.schema import CanonicalData, InstrumentFacts, RunConfig
+from atc.config.schema import RunConfig
 from atc.config.surroundings import Paths
 from atc.labels.definitions import why_null
 from atc.protocol.dataset import latest

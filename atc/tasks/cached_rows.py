@@ -25,7 +25,8 @@ from atc.protocol.sequences import window_ends
 from atc.tasks.rows import KEYS
 
 if TYPE_CHECKING:
-    from atc.config.schema import InstrumentFacts, RunConfig
+    from atc.config.data import InstrumentFacts
+    from atc.config.schema import RunConfig
     from atc.events.catalog import Catalog
 
 

@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from atc.config.data import SimulatedData
 from atc.config.labels import Hold10Oracle, Hold10OracleQ14, Hold10OracleSpread
-from atc.config.schema import RunConfig, SimulatedData
+from atc.config.schema import RunConfig
 from atc.errors import DataError, UsageError
 from atc.evaluation import oracle
 from atc.evaluation.oracle import Jackknifed, OracleAuc

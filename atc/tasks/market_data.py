@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from atc.config.data import InstrumentFacts, RecordedData, SimulatedData
 from atc.config.ensemble import Ensemble
-from atc.config.schema import InstrumentFacts, RecordedData, RunConfig, SimulatedData
+from atc.config.schema import RunConfig
 from atc.errors import DataError
 from atc.evaluation.report import VOLATILITY_FEATURES
 from atc.features.declarations import feature_schema, label_schema, schemas_of

@@ -25,8 +25,9 @@ from atc.backtest.validation import TABLE, validation_equity
 from atc.backtest.waterfall import Plan, plan_of
 from atc.backtest.waterfall import Scored as Ranked
 from atc.backtest.waterfall_tables import waterfall_figures, waterfall_table
+from atc.config.data import SimulatedData
 from atc.config.refit import Never
-from atc.config.schema import RunConfig, SimulatedData
+from atc.config.schema import RunConfig
 from atc.evaluation.head import Head
 from atc.evaluation.report import MODEL
 from atc.protocol.sealed_holdout import fit_in_progress

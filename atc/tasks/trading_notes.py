@@ -5,7 +5,8 @@ from __future__ import annotations
 from atc.backtest.engine import ORACLE_PATH
 from atc.backtest.holdout import Walked
 from atc.config.cost import other_market
-from atc.config.schema import InstrumentFacts, RunConfig
+from atc.config.data import InstrumentFacts
+from atc.config.schema import RunConfig
 
 
 def oracle_notes(config: RunConfig, walked: Walked) -> list[str]:

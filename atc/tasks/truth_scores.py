@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from atc.config.schema import SimulatedData
+from atc.config.data import SimulatedData
 from atc.config.trading import Waterfall
 from atc.events.futures import futures_of
 

@@ -30,7 +30,7 @@ from rich.table import Table
 
 import atc
 from atc import _rust
-from atc.config.schema import SimulatedData
+from atc.config.data import SimulatedData
 from atc.events.adapters import Asked
 from atc.events.catalog import Catalog
 from atc.events.export.hftbacktest import export_hftbacktest

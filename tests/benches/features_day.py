@@ -15,7 +15,8 @@ import pyarrow as pa
 
 import atc
 from atc import _rust
-from atc.config.schema import RunConfig, SimulatedData
+from atc.config.data import SimulatedData
+from atc.config.schema import RunConfig
 from atc.errors import UsageError
 from atc.events.business_day import DAY_NS, day_start_ns
 from atc.events.catalog import Catalog

@@ -34,7 +34,7 @@ ROWS = 20_000
 FEW = ("model.epochs=1", "model.early_stopping=1", "model.trainer.checkpoints=false")
 GROWN = ("model.min_child_samples=20", "model.early_stopping=500")
 EXPERIMENTS = (
-    *("linear_13feat", "linear_36feat", "logistic_13feat", "logistic_36feat", "hold10_softmax_36feat"),
+    *("linear_13feat", "linear_36feat", "logistic_13feat", "logistic_36feat", "softmax_36feat"),
     *("gbdt_36feat", "hold10_softmax_mlp_36feat", "multihorizon_ticker_24feat", "multihorizon_full_36feat"),
     "multihorizon_transformer_24feat",
 )

@@ -21,7 +21,7 @@ from rich.console import Console
 
 import atc
 from atc import _rust
-from atc.config.schema import SimulatedData
+from atc.config.data import SimulatedData
 from atc.evaluation import oracle
 from atc.events.simulate import simulator_params
 

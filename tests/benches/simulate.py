@@ -23,7 +23,7 @@ from features_table import FeatureTable, Goal
 import atc
 from atc import _rust
 from atc.config.compose import Composer
-from atc.config.schema import SimulatedData
+from atc.config.data import SimulatedData
 from atc.events.simulate import ensure_simulated, simulator_params
 
 RUNS = 3

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 import atc
-from atc.config.schema import SimulatedData
+from atc.config.data import SimulatedData
 from atc.events.event import Event, single_events
 from atc.events.reader import read_events
 from atc.events.simulate import ensure_simulated, located

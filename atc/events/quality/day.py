@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
+from atc.config.data import InstrumentFacts
 from atc.config.maintenance import maintenance_windows
-from atc.config.schema import InstrumentFacts
 from atc.events.business_day import DAY_NS, day_start_ns
 from atc.events.catalog import Catalog
 from atc.events.quality.figures import Figures, figures_of, ingest_figures

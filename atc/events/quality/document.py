@@ -7,7 +7,7 @@ from dataclasses import asdict
 from datetime import date
 from typing import Any
 
-from atc.config.schema import InstrumentFacts
+from atc.config.data import InstrumentFacts
 from atc.events.quality.day import DayQuality, Place
 from atc.events.quality.severity import MISSING_DAYS, Severity, rules_document, worst
 

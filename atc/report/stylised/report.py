@@ -11,7 +11,7 @@ from atc.errors import DataError, UsageError
 from atc.report.progress import Progress
 
 if TYPE_CHECKING:
-    from atc.config.schema import Data, SimulatedData
+    from atc.config.data import Data, SimulatedData
     from atc.config.surroundings import Paths
     from atc.events.catalog import Catalog
     from atc.report.stylised.bands import Verdict
@@ -102,7 +102,7 @@ def stylised_report(
 def _recorded(name: str, paths: Paths) -> tuple[Data, Catalog]:
     """The data of a config, and its events alone: others of the symbol are another recording."""
     from atc.config.compose import compose
-    from atc.config.schema import RecordedData
+    from atc.config.data import RecordedData
     from atc.events.catalog import Catalog
     from atc.events.ingest import ensure_ingested
 
