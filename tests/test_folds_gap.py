@@ -13,6 +13,7 @@ from sklearn.metrics import roc_auc_score
 import atc
 from atc.labels.definitions import fit_label
 from atc.protocol.fold import Fold, FoldSpans, rows_of_fold
+from atc.tasks.base import Desk
 from atc.tasks.fitting import plans_of
 from atc.tasks.folds import FittedFold, fit_folds
 from atc.tasks.loaded import Loaded
@@ -64,8 +65,7 @@ def fitted(kind: str) -> FittedFold:
         train_range=rows,
         folds=(fold,),
     )
-    desk: Any = type("Desk", (), {"stage": _Silent(), "bar": _Silent()})()
-    (found,) = fit_folds(config, loaded, desk)
+    (found,) = fit_folds(config, loaded, Desk(_Silent(), _Silent()))
     return found
 
 
