@@ -21,7 +21,8 @@ from atc.tracking.record import RunRecord
 from atc.tracking.run_files import read_manifest
 from atc.tracking.wandb_sink import Mode, WandbSink
 
-CURVES = {"train/auc": [0.6, 0.65, 0.7], "valid/auc": [0.58, 0.6, None]}
+# One that is not defined at the end, and one of a head that stopped after a step.
+CURVES = {"train/auc": [0.6, 0.65, 0.7], "valid/auc": [0.58, 0.6, None], "valid/auc@1s": [0.55]}
 EQUITY = {"strategy": [0.0, -120.5, 3000.25], "alpha": [0.0, 10.0, -2.0]}
 IMPORTANCE = [("ob_imbalance_top1", 812.5, 40), ("spread_bps", 31.25, 7)]
 
@@ -155,6 +156,7 @@ def test_the_offline_file_holds_what_the_local_record_holds(
     assert [line["model/iteration"] for line in steps] == [1, 2, 3]
     assert [line["model/train/auc"] for line in steps] == CURVES["train/auc"]
     assert [line.get("model/valid/auc") for line in steps] == CURVES["valid/auc"]
+    assert [line.get("model/valid/auc@1s") for line in steps] == [0.55, None, None]
 
     drawn = [line for line in history if "backtest_curve/day" in line]
     assert [line["backtest_curve/day"] for line in drawn] == [0.0, 0.5, 1.0]

@@ -80,11 +80,12 @@ class WandbSink:
     def curves(self, prefix: str, columns: Mapping[str, Sequence[float | None]]) -> None:
         """Logs one line an iteration under `<prefix>/<column>`, against `<prefix>/iteration` counted from 1.
 
-        columns: equally long sequences, such as `train/auc` and `valid/auc`; what is null or not finite is
-        left out.
+        columns: such as `train/auc` and `valid/auc`, or those of heads, of which some stop earlier than
+        others; what is null or not finite is left out.
         """
         longest = max(map(len, columns.values()), default=0)
-        self.series(prefix, "iteration", range(1, longest + 1), columns)
+        filled = {name: [*values, *[None] * (longest - len(values))] for name, values in columns.items()}
+        self.series(prefix, "iteration", range(1, longest + 1), filled)
 
     def series(
         self, prefix: str, axis: str, at: Sequence[float], columns: Mapping[str, Sequence[float | None]]
