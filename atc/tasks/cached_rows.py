@@ -7,22 +7,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from atc.errors import DataError
 from atc.events.stretches import stretch_starts
-from atc.features.day_file import Damaged, not_to_be_used, read_table
 from atc.features.declarations import schemas_of
 from atc.features.source import Source
 from atc.features.state import expected_files
 from atc.protocol.row_runs import FloatMatrix, Matrix, rows_of
 from atc.protocol.row_windows import RowWindows
 from atc.protocol.sequences import window_ends
-from atc.tasks.rows import KEYS
+from atc.tasks.rows import KEYS, day_inputs, day_keys, rows_in_common
 
 if TYPE_CHECKING:
     from atc.config.data import InstrumentFacts
@@ -99,22 +98,9 @@ def _day_rows(
     source: Source, symbol: str, days: Sequence[date], columns: Sequence[str]
 ) -> Iterator[InputRows]:
     for day in days:
-        keys: pl.DataFrame | None = None
-        x = np.empty((0, len(columns)), dtype=np.float32)
+        files: dict[str, Path] = {}
         for schema in schemas_of(columns):
-            (file,) = expected_files(source, [day], [schema])
-            own = [name for name in schema.columns if name in columns]
-            try:
-                table = read_table(file, [*KEYS, *own])
-            except (Damaged, FileNotFoundError) as why:
-                raise DataError(not_to_be_used(file, why)) from why
-            found = pl.from_arrow(table.select(list(KEYS)))
-            assert isinstance(found, pl.DataFrame)
-            if keys is None:
-                keys, x = found, np.empty((len(found), len(columns)), dtype=np.float32)
-            elif not keys.equals(found):
-                raise DataError(f"{file}: its rows are not those of the other files of {day}: remove it")
-            for name in own:
-                x[:, columns.index(name)] = table[name].to_numpy()
-        assert keys is not None  # a model has inputs
-        yield InputRows(keys.select(pl.lit(symbol).alias("symbol"), *KEYS), x)
+            (files[schema.name],) = expected_files(source, [day], [schema])
+        rows = rows_in_common([*files.values()]).rows
+        keys = day_keys(next(iter(files.values()))).select(pl.lit(symbol).alias("symbol"), *KEYS)
+        yield InputRows(keys, day_inputs(files, columns, rows))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 
 from atc.errors import DataError
 from atc.features.day_file import Damaged, FileManifest, not_to_be_used, read_footer, read_table
-from atc.features.declarations import schemas
+from atc.features.declarations import schemas_of
 from atc.features.label_spec import of_head
 from atc.features.matrix_cache import shared_matrix
 from atc.features.matrix_file import MatrixDay, MatrixPlan, in_memory
@@ -81,7 +80,7 @@ def read_rows(
     import polars as pl
 
     counts = [
-        _rows_in_common([*files.values()], label_file)
+        _labelled_rows([*files.values()], label_file)
         for files, label_file in zip(features, labels, strict=True)
     ]
     total = sum(counts)
@@ -92,7 +91,11 @@ def read_rows(
             for count, files, label_file in zip(counts, features, labels, strict=True)
         ),
     )
-    days = partial(_matrix_days, plan, features)
+
+    def days() -> Iterator[NDArray[np.float32]]:
+        for files, count in zip(features, counts, strict=True):
+            yield day_inputs(files, columns, count)
+
     if matrices is None or total * len(columns) == 0:
         x = in_memory(plan, days())
     else:
@@ -105,9 +108,6 @@ def read_rows(
     start = 0
     for count, files, label_file in zip(counts, features, labels, strict=True):
         stop = start + count
-        # All files of a day repeat the keys.
-        day_keys = pl.from_arrow(_read(next(iter(files.values())), KEYS))
-        assert isinstance(day_keys, pl.DataFrame)
         label = _read(label_file)
         t0[start:stop] = label["t0"].to_numpy()
         spread_bps[start:stop] = label["spread_bps"].to_numpy()
@@ -115,7 +115,7 @@ def read_rows(
             r_bps[start:stop, place] = label[of_head("r_bps", head)].to_numpy()
             t1[start:stop, place] = label[of_head("t1", head)].to_numpy()
             null_cause[start:stop, place] = label[of_head("null_cause", head)].to_numpy()
-        keys.append(day_keys)
+        keys.append(day_keys(next(iter(files.values()))))
         start = stop
     all_keys = (
         pl.concat(keys)
@@ -134,20 +134,39 @@ def read_rows(
     )
 
 
-def _matrix_days(plan: MatrixPlan, features: Sequence[Mapping[str, Path]]) -> Iterator[NDArray[np.float32]]:
-    """The rows (n, k) of each day, from the cached files of its schemas."""
-    places = {name: number for number, name in enumerate(plan.columns)}
-    of_schema = {schema.name: [name for name in schema.columns if name in places] for schema in schemas()}
-    for day, files in zip(plan.days, features, strict=True):
-        x = np.empty((day.rows, len(plan.columns)), dtype=np.float32)
-        for schema, file in files.items():
-            if of_schema[schema]:
-                table = _read(file, of_schema[schema])
-                for name in of_schema[schema]:
-                    values = table[name].to_numpy()
-                    _require_finite_or_null(file, name, values, table[name].null_count)
-                    x[:, places[name]] = values
-        yield x
+def day_inputs(files: Mapping[str, Path], columns: Sequence[str], rows: int) -> NDArray[np.float32]:
+    """(rows, k) the `columns` of one day, from its cached `files` by schema. Raises DataError for a file that
+    is damaged or gone, and for a value that is neither finite nor null.
+    """
+    places = {name: number for number, name in enumerate(columns)}
+    x = np.empty((rows, len(columns)), dtype=np.float32)
+    for schema in schemas_of(columns):
+        file = files[schema.name]
+        own = [name for name in schema.columns if name in places]
+        table = _read(file, own)
+        for name in own:
+            values = table[name].to_numpy()
+            _require_finite_or_null(file, name, values, table[name].null_count)
+            x[:, places[name]] = values
+    return x
+
+
+def day_keys(file: Path) -> pl.DataFrame:
+    """`ts_recv`, `ev_seq`, `ts_close` of the rows of a cached file; all files of a day repeat them."""
+    import polars as pl
+
+    found = pl.from_arrow(_read(file, KEYS))
+    assert isinstance(found, pl.DataFrame)
+    return found
+
+
+def rows_in_common(features: Sequence[Path]) -> FileManifest:
+    """The first of the files of a day, which have to be of the same rows. Raises DataError."""
+    first = _manifest(features[0])
+    for file in features[1:]:
+        if _manifest(file).row_digest != first.row_digest:
+            raise DataError(_other_rows(file, features[0]))
+    return first
 
 
 def _require_finite_or_null(file: Path, name: str, values: NDArray[np.generic], nulls: int) -> None:
@@ -174,13 +193,9 @@ def _day_of(file: Path) -> date:
     return date.fromisoformat(file.parent.name.removeprefix("date="))
 
 
-def _rows_in_common(features: Sequence[Path], labels: Path) -> int:
+def _labelled_rows(features: Sequence[Path], labels: Path) -> int:
     """How many rows the files of a day have, which have to be the same ones. Raises DataError."""
-    first = _manifest(features[0])
-    for file in features[1:]:
-        if _manifest(file).row_digest != first.row_digest:
-            raise DataError(_other_rows(file, features[0]))
-    of_labels = _manifest(labels)
+    first, of_labels = rows_in_common(features), _manifest(labels)
     if of_labels.inputs["rows"] != first.row_digest or of_labels.rows != first.rows:
         raise DataError(_other_rows(labels, features[0]))
     return first.rows
