@@ -78,7 +78,7 @@ def learnt_once_open(learned: Callable[[Patch, Any, Any, Learn], Any]) -> Plant:
             scores, policies, desk = further
             policy = policies[MODEL]
             number, span = trading._traded_head(config, heads), loaded.spans.holdout
-            own, rows = heads[number].own(scores[MODEL]), len(loaded.split.holdout_decisions)
+            own, rows = heads[number].own(scores[MODEL]), loaded.split.holdout_decisions
             late = trading._decisions(config, places.holdout, own, span, rows)
 
             def learn(decisions: Any) -> Any:

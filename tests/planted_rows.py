@@ -60,7 +60,6 @@ def planted_rows(
         r_bps=r_bps[:, None],
         t0=t0,
         t1=(t0 + horizon)[:, None],
-        days=t0.astype("datetime64[ns]").astype("datetime64[D]"),
     )
 
 

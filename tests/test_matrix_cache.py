@@ -19,7 +19,7 @@ import pytest
 from numpy.typing import NDArray
 
 from atc.errors import DataError
-from atc.features import matrix_cache
+from atc.features import matrix_cache, shared_file
 from atc.features.day_file import Damaged
 from atc.features.day_lock import LOCKS, day_lock
 from atc.features.matrix_cache import shared_matrix
@@ -222,7 +222,7 @@ def test_one_that_is_built_elsewhere_is_waited_for(
         if len(slept) == 3:
             lock.__exit__(None, None, None)
 
-    monkeypatch.setattr(matrix_cache.time, "sleep", sleep)
+    monkeypatch.setattr(shared_file.time, "sleep", sleep)
     np.testing.assert_array_equal(built(tmp_path, plan), expected(plan))
     assert len(slept) == 3
     assert caplog.text.count("waiting for it") == 1

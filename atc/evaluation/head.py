@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from atc.evaluation.blocks import disjoint_rows
 from atc.models.ranking import Ranked, rank
-from atc.protocol.dataset import Dataset
+from atc.protocol.dataset import Dataset, Labels
 
 Vector = NDArray[np.float64]
 
@@ -54,7 +54,7 @@ class Head:
 class Outcomes:
     """What happened in a set of rows; no inputs."""
 
-    y: NDArray[np.float64]
+    y: Labels
     """(n, heads) codes or returns; NaN for null."""
     r_bps: NDArray[np.float64]
     """(n, heads) forward return."""
@@ -88,7 +88,7 @@ class HeadRows:
         return cls(
             head=head,
             rows=rows,
-            y=outcomes.y[rows, number],
+            y=outcomes.y[rows, number].astype(np.float64),
             r_bps=outcomes.r_bps[rows, number],
             t0=outcomes.t0[rows],
             days=outcomes.days[rows],

@@ -19,6 +19,7 @@ from atc.evaluation.precision_recall import average_precision_sample
 from atc.evaluation.rank_bins import mid_ranks
 from atc.evaluation.transactions import p_transaction
 from atc.models.ranking import Ranked, rank
+from atc.protocol.dataset import Labels
 
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
@@ -63,7 +64,7 @@ def headline(
     return _of_return(rows, scores[:, 0], draws, bandwidth_ns)
 
 
-def trivial_headline(rows: HeadRows, train_y: Vector, draws: Resampling) -> Headline:
+def trivial_headline(rows: HeadRows, train_y: Labels, draws: Resampling) -> Headline:
     """The figures of who knows nothing but the labels `train_y` (m,) of training: the shares of the classes
     as probabilities and the last class (HOLD) as the call; or the mean return.
     """

@@ -16,6 +16,7 @@ from atc.evaluation.head import Head, HeadRows, Outcomes
 from atc.evaluation.headline import Headline, figure_names, headline, mean_of, trivial_headline
 from atc.evaluation.lift import Estimate, Resampling, Sample, drawn_blocks
 from atc.evaluation.notes import notes_on_data, notes_on_figures
+from atc.protocol.dataset import Labels
 
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
@@ -57,10 +58,10 @@ class _Fitted:
     """The training rows that have the label of a head, of which nothing is known but that."""
 
     rows: NDArray[np.int64]
-    y: Vector
+    y: Labels
 
     @classmethod
-    def of(cls, y: Vector) -> _Fitted:
+    def of(cls, y: Labels) -> _Fitted:
         rows = np.flatnonzero(~np.isnan(y))
         return cls(rows, y[rows])
 
@@ -76,7 +77,7 @@ class EvaluationReport:
 def evaluate(
     *,
     heads: Sequence[Head],
-    train_y: Matrix,
+    train_y: Labels,
     valid: Outcomes,
     holdout: Outcomes | None,
     scores: Mapping[str, Scored],
@@ -160,17 +161,17 @@ def _before_the_holdout(
     return figures
 
 
-def ranking_of(head: Head, y: Vector, scores: Matrix) -> float | None:
+def ranking_of(head: Head, y: Labels, scores: Matrix) -> float | None:
     """The AUC (of three classes the mean one against the rest; of a return Pearson's ρ) of the head's own
     `scores` (n, classes) or (n, 1): what train, valid and test are compared by.
     """
     return ranking_sample(head, y, scores, Resampling(np.zeros(len(y), dtype=np.int64), None, 0.0)).value
 
 
-def ranking_sample(head: Head, y: Vector, scores: Matrix, draws: Resampling) -> Sample:
+def ranking_sample(head: Head, y: Labels, scores: Matrix, draws: Resampling) -> Sample:
     """As `ranking_of`, on each resample too."""
     if not head.classes:
-        return pearson(draws, scores[:, 0], y)
+        return pearson(draws, scores[:, 0], np.asarray(y, dtype=np.float64))
     judged = [1] if len(head.classes) == 2 else range(len(head.classes))
     return mean_of([draws.auc(y == one, scores[:, one]) for one in judged])
 
@@ -202,7 +203,7 @@ def _on_holdout(
     rows: HeadRows,
     scores: Mapping[str, Scored],
     *,
-    train_y: Vector,
+    train_y: Labels,
     shares: Vector,
     config: Evaluation,
     seed: int,

@@ -9,12 +9,13 @@ from functools import cached_property
 from pathlib import Path
 
 from atc.events.catalog import Catalog
-from atc.features import declarations
+from atc.features import declarations, matrix_file, row_file
 from atc.features.day_file import Damaged, FileManifest, read_footer
 from atc.features.day_job import FEATURES, LABELS, Reads
 from atc.features.keys import LAYOUT, events_digest, label_code, python_digest
 from atc.features.matrix_cache import MATRICES
-from atc.features.matrix_file import ENDING, MatrixPlan, read_matrix
+from atc.features.matrix_file import MatrixPlan, read_matrix
+from atc.features.row_file import RowPlan, read_row_file
 from atc.features.source import instrument_folder
 
 DAMAGED = "damaged"
@@ -72,32 +73,48 @@ def cached_files(cache_root: Path, venue: str, symbol: str) -> Iterator[CachedFi
 
 @dataclass(frozen=True)
 class CachedMatrix:
-    """One matrix of the cache."""
+    """One matrix of the cache, or what else is known of rows."""
 
     path: Path
-    plan: MatrixPlan | None
+    plan: MatrixPlan | RowPlan | None
     """None: damaged."""
     damage: str = ""
 
+    @property
+    def made_of_what(self) -> str:
+        """`features` or `labels`."""
+        return LABELS if self.path.suffix == row_file.ENDING else FEATURES
+
     def made_of(self, cache_root: Path, venue: str, symbol: str) -> list[Path]:
-        """The feature files that its rows were copied from."""
-        folder = instrument_folder(cache_root, FEATURES, venue, symbol)
+        """The cached files that its rows were copied from."""
+        folder = instrument_folder(cache_root, self.made_of_what, venue, symbol)
         return [
-            folder / f"schema={schema}" / f"date={day.day}" / f"{key}.parquet"
+            (folder if schema == LABELS else folder / f"schema={schema}")
+            / f"date={day.day}"
+            / f"{key}.parquet"
             for day in (self.plan.days if self.plan else ())
             for schema, key in day.files.items()
         ]
 
 
 def cached_matrices(cache_root: Path, venue: str, symbol: str) -> Iterator[CachedMatrix]:
-    """Every matrix of an instrument; their values are not read."""
-    for path in sorted(instrument_folder(cache_root, MATRICES, venue, symbol).glob(f"*{ENDING}")):
-        try:
-            yield CachedMatrix(path, read_matrix(path).plan)
-        except FileNotFoundError:
-            continue  # pruned meanwhile
-        except Damaged as why:
-            yield CachedMatrix(path, None, str(why))
+    """Every matrix of an instrument, then what else is known of its rows; their values are not read."""
+    folder = instrument_folder(cache_root, MATRICES, venue, symbol)
+    for ending in (matrix_file.ENDING, row_file.ENDING):
+        for path in sorted(folder.glob(f"*{ending}")):
+            try:
+                yield CachedMatrix(path, plan_of(path))
+            except FileNotFoundError:
+                continue  # pruned meanwhile
+            except Damaged as why:
+                yield CachedMatrix(path, None, str(why))
+
+
+def plan_of(path: Path) -> MatrixPlan | RowPlan:
+    """What a matrix, or a file of what else is known of rows, says of itself. Raises FileNotFoundError, and
+    Damaged for one that is not whole.
+    """
+    return read_row_file(path).plan if path.suffix == row_file.ENDING else read_matrix(path).plan
 
 
 def half_written(cache_root: Path, venue: str, symbol: str) -> list[Path]:

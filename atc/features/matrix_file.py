@@ -24,11 +24,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atc.features.day_file import Damaged
+from atc.features.file_end import packed_end, read_end
 
 FORMAT = 1
 ENDING = ".npy"
-_END = struct.Struct("<QI12s")
-"""Bytes of the manifest, its CRC-32, and a mark that the file is whole."""
 _MARK = b"atc-matrix-1"
 
 
@@ -53,9 +52,7 @@ class MatrixPlan:
     @cached_property
     def key(self) -> str:
         """Digest of all that decides the values; the name of the file."""
-        days = [[str(each.day), each.rows, sorted(each.files.items())] for each in self.days]
-        content = json.dumps([FORMAT, self.columns, days]).encode()
-        return hashlib.sha256(content).hexdigest()[:24]
+        return key_of(FORMAT, self.columns, self.days)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -69,6 +66,13 @@ class MatrixPlan:
         return rows * columns * 4
 
 
+def key_of(format_number: int, columns: Any, days: Iterable[MatrixDay]) -> str:
+    """The name of a file of `days` in that format."""
+    told = [[str(each.day), each.rows, sorted(each.files.items())] for each in days]
+    content = json.dumps([format_number, columns, told]).encode()
+    return hashlib.sha256(content).hexdigest()[:24]
+
+
 def write_matrix(part: Path, plan: MatrixPlan, values: Iterable[NDArray[np.float32]]) -> None:
     """Write the matrix of `plan` to `part`; `values` (rows, k) of each day. Raises OSError, of a full disk
     before a value is written where the file system can tell.
@@ -76,24 +80,29 @@ def write_matrix(part: Path, plan: MatrixPlan, values: Iterable[NDArray[np.float
     checksums = []
     with part.open("wb") as file:
         file.write(_header(plan))
-        _reserve(file, file.tell() + plan.bytes)
+        reserve(file, file.tell() + plan.bytes)
         for day, rows in zip(plan.days, values, strict=True):
             if rows.shape != (day.rows, len(plan.columns)) or rows.dtype != np.float32:
                 raise ValueError(f"{day.day}: {rows.dtype} {rows.shape}, {day.rows} rows were expected")
-            content = _bytes(np.ascontiguousarray(rows))
+            content = bytes_of(np.ascontiguousarray(rows))
             file.write(content)
             checksums.append(zlib.crc32(content))
-        manifest = _packed(plan, checksums)
-        file.write(manifest)
-        file.write(_END.pack(len(manifest), zlib.crc32(manifest), _MARK))
+        days = [
+            each | {"crc32": checksum}
+            for each, checksum in zip(days_content(plan.days), checksums, strict=True)
+        ]
+        file.write(packed_end({"columns": plan.columns, "days": days}, _MARK))
 
 
-def _bytes(rows: NDArray[np.float32]) -> memoryview:
-    """The values of C-contiguous `rows`, where they lie."""
-    return rows.reshape(-1).view(np.uint8).data
+def bytes_of(values: np.ndarray[Any, Any]) -> memoryview:
+    """The values of a C-contiguous array, where they lie."""
+    return values.reshape(-1).view(np.uint8).data
 
 
-def _reserve(file: IO[bytes], size: int) -> None:
+def reserve(file: IO[bytes], size: int) -> None:
+    """Takes `size` bytes of the disk for `file`. Raises OSError of a full one, where the file system can
+    tell.
+    """
     file.flush()
     try:
         os.posix_fallocate(file.fileno(), 0, size)
@@ -111,12 +120,14 @@ def _header(plan: MatrixPlan) -> bytes:
     return found.getvalue()
 
 
-def _packed(plan: MatrixPlan, checksums: Iterable[int]) -> bytes:
-    days = [
-        {"day": str(each.day), "rows": each.rows, "files": dict(each.files), "crc32": checksum}
-        for each, checksum in zip(plan.days, checksums, strict=True)
-    ]
-    return json.dumps({"columns": plan.columns, "days": days}).encode()
+def days_content(days: Iterable[MatrixDay]) -> list[dict[str, Any]]:
+    """`days`, for a manifest."""
+    return [{"day": str(each.day), "rows": each.rows, "files": dict(each.files)} for each in days]
+
+
+def days_of_content(content: Iterable[Mapping[str, Any]]) -> tuple[MatrixDay, ...]:
+    """The inverse of `days_content`. Raises KeyError, TypeError or ValueError for other content."""
+    return tuple(MatrixDay(date.fromisoformat(each["day"]), each["rows"], each["files"]) for each in content)
 
 
 @dataclass(frozen=True)
@@ -143,7 +154,7 @@ class MatrixFile:
         )
         start = 0
         for day, checksum in zip(self.plan.days, self.checksums, strict=True):
-            if zlib.crc32(_bytes(mapped[start : start + day.rows])) != checksum:
+            if zlib.crc32(bytes_of(mapped[start : start + day.rows])) != checksum:
                 raise Damaged(f"the rows of {day.day} are not those that were written")
             start += day.rows
         return mapped
@@ -163,28 +174,16 @@ def read_matrix(path: Path) -> MatrixFile:
 
 
 def _read(path: Path, file: IO[bytes]) -> MatrixFile:
-    size = file.seek(0, os.SEEK_END)
-    file.seek(max(0, size - _END.size))
-    length, checksum, mark = _END.unpack(file.read())
-    if mark != _MARK:
-        raise ValueError("its end is missing")
-    file.seek(size - _END.size - length)
-    manifest = file.read(length)
-    if zlib.crc32(manifest) != checksum:
-        raise ValueError("its manifest is not what was written")
-    content: dict[str, Any] = json.loads(manifest)
-    days = tuple(
-        MatrixDay(date.fromisoformat(each["day"]), each["rows"], each["files"]) for each in content["days"]
-    )
-    plan = MatrixPlan(tuple(content["columns"]), days)
+    content, before = read_end(file, _MARK)
+    plan = MatrixPlan(tuple(content["columns"]), days_of_content(content["days"]))
     if plan.key != path.stem:
         raise ValueError(f"its manifest has the key {plan.key}")
     header = _header(plan)
     file.seek(0)
     if file.read(len(header)) != header:
         raise ValueError(f"it does not begin as a matrix of {plan.shape[0]:,} rows does")
-    if size != len(header) + plan.bytes + length + _END.size:
-        raise ValueError(f"{size} bytes are not those of {plan.shape[0]:,} rows")
+    if before != len(header) + plan.bytes:
+        raise ValueError(f"{before} bytes are not those of {plan.shape[0]:,} rows")
     return MatrixFile(path, plan, tuple(each["crc32"] for each in content["days"]), len(header))
 
 

@@ -10,9 +10,8 @@ from pathlib import Path
 from atc.features.day_file import Damaged, is_abandoned, read_footer, size_of
 from atc.features.day_job import LABELS
 from atc.features.day_lock import LOCKS, DayIsLocked, day_lock
-from atc.features.inventory import DAMAGED, Judge, cached_files, cached_matrices, half_written
+from atc.features.inventory import DAMAGED, Judge, cached_files, cached_matrices, half_written, plan_of
 from atc.features.matrix_cache import MATRICES
-from atc.features.matrix_file import ENDING, read_matrix
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,7 @@ def removals(
         reason = f"{DAMAGED}: {matrix.damage}" if matrix.plan is None else None
         files = matrix.made_of(cache_root, judge.venue, judge.symbol)
         if any(file in going or not file.exists() for file in files):
-            reason = "its features are gone, or go with this"
+            reason = f"its {matrix.made_of_what} are gone, or go with this"
         if reason is not None and (not schemas or MATRICES in schemas):
             found.append(Removal(matrix.path, size_of(matrix.path), reason))
     for part in half_written(cache_root, judge.venue, judge.symbol):
@@ -99,10 +98,10 @@ def _lock_of(path: Path) -> Path:
 
 def _is_whole(path: Path) -> bool:
     try:
-        if path.suffix == ENDING:
-            read_matrix(path)
-        else:
+        if path.parent.name.startswith("date="):
             read_footer(path)
+        else:
+            plan_of(path)
     except (Damaged, FileNotFoundError):
         return False
     return True

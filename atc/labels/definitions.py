@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,9 @@ from atc.errors import DataError
 from atc.features.label_spec import NULL_CAUSES, LabelSpec
 
 Vector = NDArray[np.float64]
+
+CHUNK_ROWS = 1 << 18
+"""Rows whose classes are made at once: what they are made with needs no memory of all rows' length."""
 
 FLAT_HOLD = ("FLAT", "HOLD")
 SHORT_FLAT_HOLD = ("SHORT", "FLAT", "HOLD")
@@ -84,17 +87,24 @@ class FittedLabel:
         )
         return cuts if self.mean_spread_bps is None else cuts | {"mean_spread_bps": self.mean_spread_bps}
 
-    def codes(self, r_bps: Vector, spread_bps: Vector | None = None) -> Vector:
-        """Class codes, like `r_bps` (n, heads) or (n,); NaN where it is, or where a spread (n,) that the
-        label needs is. Of a return the returns themselves.
+    def codes(self, r_bps: Vector, spread_bps: Vector | None = None) -> NDArray[np.floating[Any]]:
+        """Class codes, float32, like `r_bps` (n, heads) or (n,); NaN where it is, or where a spread (n,) that
+        the label needs is. Of a return `r_bps` itself.
         """
         if not self.classes:
-            return r_bps.copy()
-        unit: Vector | float = 1.0
-        if self.unit == "row_spreads":
-            if spread_bps is None:
-                raise ValueError("a threshold in spreads of the row needs the rows' spreads")
-            unit = spread_bps if r_bps.ndim == 1 else spread_bps[:, None]
+            return r_bps
+        if self.unit == "row_spreads" and spread_bps is None:
+            raise ValueError("a threshold in spreads of the row needs the rows' spreads")
+        found = np.empty(r_bps.shape, dtype=np.float32)
+        for start in range(0, len(r_bps), CHUNK_ROWS):
+            rows = slice(start, start + CHUNK_ROWS)
+            unit: Vector | float = 1.0
+            if self.unit == "row_spreads" and spread_bps is not None:
+                unit = spread_bps[rows] if r_bps.ndim == 1 else spread_bps[rows, None]
+            found[rows] = self._codes(r_bps[rows], unit)
+        return found
+
+    def _codes(self, r_bps: Vector, unit: Vector | float) -> Vector:
         codes = np.zeros_like(r_bps)
         for cut in self.cuts:
             codes += r_bps > cut * unit
@@ -121,12 +131,15 @@ def why_null(
     """(n, heads) 0 where `label` gives the rows' returns (n, heads) and spreads (n,) a class, else the place
     in `nulls_of`: known before anything is fitted. `null_cause` (n, heads): the labeller's.
     """
-    own = np.zeros(r_bps.shape, dtype=np.bool_)
     if label.of_row_spread:
-        own = np.repeat(np.isnan(spread_bps)[:, None], r_bps.shape[1], axis=1)
+        own = np.isnan(spread_bps)[:, None]
     elif isinstance(label, MultihorizonUp) and label.unchanged is None:
         own = r_bps == 0.0
-    return np.where((null_cause == 0) & own, len(NULL_CAUSES) + 1, null_cause).astype(np.uint8)
+    else:
+        return null_cause
+    found = null_cause.copy()
+    found[(null_cause == 0) & own] = len(NULL_CAUSES) + 1
+    return found
 
 
 def fit_label(label: Label, train_r_bps: Vector, train_spread_bps: Vector | None = None) -> FittedLabel:
@@ -166,6 +179,25 @@ def fit_label(label: Label, train_r_bps: Vector, train_spread_bps: Vector | None
         if not label.of_row_spread:
             found = replace(found, cuts=tuple(cut * mean for cut in found.cuts), unit="bps")
     return found
+
+
+def fit_label_to(
+    label: Label, r_bps: Vector, spread_bps: Vector | None, train: slice | NDArray[np.int64]
+) -> FittedLabel:
+    """`fit_label` to the rows `train` of returns (n, heads) and spreads (n,), copied only for a label that
+    learns of them.
+    """
+    some = train if _learns(label) else slice(0)
+    return fit_label(label, r_bps[some], None if spread_bps is None else spread_bps[some])
+
+
+def _learns(label: Label) -> bool:
+    """Whether a constant of `label` is made of training rows."""
+    match label:
+        case Hold10OracleQ14() | Hold10OracleSpread() | Hold103ClassSpread() | Tlob():
+            return True
+        case Hold10Oracle() | Hold103Class() | MultihorizonUp() | FwdLogret():
+            return False
 
 
 def _three_classes(label: Hold103Class, heads: tuple[str, ...]) -> FittedLabel:

@@ -8,6 +8,8 @@ its average uniqueness, and the sum over all labels is how long the time is that
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -39,14 +41,14 @@ def average_uniqueness(t0: Instants, t1: Instants) -> Vector:
     return np.asarray((shared[end] - shared[begin]) / (t1 - t0))
 
 
-def uniqueness_weights(y: Vector, t0: Instants, t1: Instants) -> tuple[Vector, Vector]:
+def uniqueness_weights(y: NDArray[np.floating[Any]], t0: Instants, t1: Instants) -> tuple[Vector, Vector]:
     """Weights (n, heads) of mean 1 over the rows that have a head's label, and how many labels of their own
     the rows of each head are worth, (heads,).
 
     `y` (n, heads), NaN for null, `t0` (n,) and `t1` (n, heads), ns: of the rows that are fitted, no others. A
     row without the label gets 1, which nobody reads.
     """
-    weights, own = np.ones_like(y), np.zeros(y.shape[1])
+    weights, own = np.ones(y.shape), np.zeros(y.shape[1])
     for head in range(y.shape[1]):
         rows = np.flatnonzero(~np.isnan(y[:, head]))
         if len(rows) == 0:

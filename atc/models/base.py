@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from atc.errors import DataError
 from atc.models.out_of_memory import ran_out, too_large
 from atc.models.row_chunks import extremes, over_tasks
-from atc.protocol.dataset import Block, require_two_classes
+from atc.protocol.dataset import Block, Labels, require_two_classes
 from atc.protocol.row_runs import Matrix
 from atc.protocol.sealed_holdout import fit_in_progress
 
@@ -144,13 +144,13 @@ def fit_model(
             raise
 
 
-def one_head(block: Block, part: str) -> NDArray[np.float64]:
+def one_head(block: Block, part: str) -> Labels:
     """The class codes, or returns, (n,) of a block with one head; raises DataError for a null or what is no
     code.
     """
     if block.y.shape[1] != 1:
         raise ValueError(f"{part}: {block.y.shape[1]} heads, this model has one")
-    target: NDArray[np.float64] = block.y[:, 0]
+    target: Labels = block.y[:, 0]
     if block.classes:
         _require_codes(target, len(block.classes), part)
     return target
@@ -165,7 +165,7 @@ def class_scores(classes: tuple[str, ...]) -> tuple[str, ...]:
     return ("p",) if len(classes) == 2 else tuple(f"p_{name.lower()}" for name in classes)
 
 
-def _require_codes(target: NDArray[np.float64], classes: int, part: str) -> None:
+def _require_codes(target: Labels, classes: int, part: str) -> None:
     wrong = np.flatnonzero(~np.isin(target, np.arange(classes)))
     if len(wrong):
         expected = f"{', '.join(map(str, range(classes - 1)))} or {classes - 1}"
@@ -175,7 +175,7 @@ def _require_codes(target: NDArray[np.float64], classes: int, part: str) -> None
         )
 
 
-def _require_returns(target: NDArray[np.float64], part: str) -> None:
+def _require_returns(target: Labels, part: str) -> None:
     wrong = np.flatnonzero(~np.isfinite(target))
     if len(wrong):
         raise DataError(

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atc.errors import DataError
+from atc.protocol.dataset import Labels
 
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
@@ -107,7 +108,7 @@ class Isotonic:
         }
 
 
-def fit_calibration(kind: str, scores: Matrix, y: Matrix) -> Calibration | None:
+def fit_calibration(kind: str, scores: Matrix, y: Labels) -> Calibration | None:
     """The calibration of `kind` for raw `scores` (n, columns) of rows with labels `y` (n, heads), NaN for
     null; None for `none`.
 
@@ -152,7 +153,7 @@ class _Targets:
     classes: bool
 
 
-def _targets(scores: Matrix, y: Matrix) -> _Targets:
+def _targets(scores: Matrix, y: Labels) -> _Targets:
     columns, heads = scores.shape[1], y.shape[1]
     if heads not in (1, columns):
         raise ValueError(f"{columns} score columns and {heads} heads: one a head, or one a class of one head")

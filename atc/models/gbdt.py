@@ -29,7 +29,7 @@ from atc.models.lightgbm_kept import kept_bins
 from atc.models.lightgbm_rows import lightgbm_rows
 from atc.models.one_head import OneHeadModel, fit_report
 from atc.models.ranking import auc
-from atc.protocol.dataset import Block
+from atc.protocol.dataset import Block, Labels
 from atc.protocol.row_runs import Matrix, RowRuns
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ class GbdtModel(OneHeadModel[Gbdt, _State]):
         self,
         train: Block,
         valid: Block,
-        codes: tuple[NDArray[np.float64], NDArray[np.float64]],
+        codes: tuple[Labels, Labels],
         *,
         seed: int,
         progress: Progress | None,
@@ -270,7 +270,7 @@ class _Ranked:
     tenth of a tree, for a curve that nothing depends on.
     """
 
-    def __init__(self, sets: Sequence[tuple[lightgbm.Dataset, NDArray[np.float64]]]) -> None:
+    def __init__(self, sets: Sequence[tuple[lightgbm.Dataset, Labels]]) -> None:
         self._sets = []
         for rows, y in sets:
             some = np.arange(0, len(y), -(-len(y) // RANKED_ROWS))

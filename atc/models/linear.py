@@ -22,7 +22,7 @@ from atc.models.one_head import OneHeadModel, fit_report
 from atc.models.row_chunks import over_tasks
 from atc.models.solvers import SOLVERS, Problem
 from atc.models.standardise import Standardiser, Vector, fit_standardiser
-from atc.protocol.dataset import Block
+from atc.protocol.dataset import Block, Labels
 from atc.protocol.row_runs import Matrix
 
 Weights = NDArray[np.float64]
@@ -118,13 +118,13 @@ class LinearClassifier(LinearModel[Linear]):
 
     @abstractmethod
     def _problem(
-        self, standardiser: Standardiser, train: Block, codes: NDArray[np.float64], weights: Vector | None
+        self, standardiser: Standardiser, train: Block, codes: Labels, weights: Vector | None
     ) -> Problem:
         """What is minimised: `codes` (n,) of the classes of `train`, `weights` (n,) of sum 1, or None."""
 
     @staticmethod
     @abstractmethod
-    def _watched(margins: NDArray[np.float64], codes: NDArray[np.float64]) -> dict[str, float]:
+    def _watched(margins: NDArray[np.float64], codes: Labels) -> dict[str, float]:
         """The figures of the curves, of products (n, outputs) and what happened (n,)."""
 
     def _require_finite(self, theta: Vector, loss: float | None, steps: int) -> None:
@@ -140,7 +140,7 @@ class LinearClassifier(LinearModel[Linear]):
         self,
         train: Block,
         valid: Block,
-        codes: tuple[NDArray[np.float64], NDArray[np.float64]],
+        codes: tuple[Labels, Labels],
         *,
         seed: int,
         progress: Progress | None,

@@ -15,7 +15,7 @@ from atc.models.ranking import auc
 from atc.models.row_chunks import add_gram, column_sums, room_of, summed
 from atc.models.solvers import Objective, shares_of, weights_of
 from atc.models.standardise import Standardiser, Vector
-from atc.protocol.dataset import Block
+from atc.protocol.dataset import Block, Labels
 from atc.protocol.row_runs import Matrix
 
 
@@ -26,7 +26,7 @@ class _Problem:
     config: Linear
     standardiser: Standardiser
     x: Matrix
-    y: Vector
+    y: Labels
     weights: Vector | None
     """(n,), of sum 1; None: all the same."""
 
@@ -47,7 +47,9 @@ class _Problem:
 
     @property
     def _base(self) -> float:
-        return float(np.mean(self.y) if self.weights is None else np.sum(self.weights * self.y))
+        # In float64: float32 counts to 16.7 million.
+        mean = np.mean(self.y, dtype=np.float64) if self.weights is None else np.sum(self.weights * self.y)
+        return float(mean)
 
     @property
     def start(self) -> Vector:
@@ -108,7 +110,7 @@ class LogisticModel(LinearClassifier):
     no_optimum: ClassVar[str] = "with model.l2=0 separable classes have no optimum"
 
     def _problem(
-        self, standardiser: Standardiser, train: Block, codes: NDArray[np.float64], weights: Vector | None
+        self, standardiser: Standardiser, train: Block, codes: Labels, weights: Vector | None
     ) -> _Problem:
         return _Problem(self._config, standardiser, train.x, codes, weights)
 
@@ -117,7 +119,7 @@ class LogisticModel(LinearClassifier):
         return _sigmoid(margins)
 
     @staticmethod
-    def _watched(margins: NDArray[np.float64], codes: NDArray[np.float64]) -> dict[str, float]:
+    def _watched(margins: NDArray[np.float64], codes: Labels) -> dict[str, float]:
         margin = margins[:, 0]
         figures = {"log_loss": float(np.mean(np.logaddexp(0.0, margin) - codes * margin))}
         area = auc(codes == 1.0, margin)

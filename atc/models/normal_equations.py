@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from atc.models.row_chunks import column_sums, gram, summed
 from atc.models.standardise import Standardiser, Vector
+from atc.protocol.dataset import Labels
 from atc.protocol.row_runs import Matrix
 
 RANK_TOLERANCE = 1e-12
@@ -61,17 +62,17 @@ class Solved:
     """Share of the target's spread in the rows of the sums that is explained."""
 
 
-def moments(standardiser: Standardiser, x: Matrix, y: Vector, weights: Vector | None) -> Moments:
+def moments(standardiser: Standardiser, x: Matrix, y: Labels, weights: Vector | None) -> Moments:
     """The moments of the rows of `x` (n, k), `y` (n,) and `weights` (n,), positive; None: 1 for each."""
     n, k = len(y), x.shape[1]
     total = float(n if weights is None else np.sum(weights))
-    centre = float(np.mean(y) if weights is None else np.sum(weights * y) / total)
+    centre = float(np.mean(y, dtype=np.float64) if weights is None else np.sum(weights * y) / total)
 
     def work(rows: slice) -> tuple[NDArray[np.float64], ...]:
         squares, sums, cross = np.zeros((k, k)), np.zeros(k), np.zeros(k)
         of_target = np.zeros(2)
         for chunk, z in standardiser.chunks(x, rows):
-            target, root = y[chunk] - centre, None
+            target, root = np.asarray(y[chunk] - centre, dtype=np.float64), None
             if weights is not None:
                 root = np.sqrt(weights[chunk])
                 np.multiply(z, root[:, None], out=z)

@@ -27,7 +27,7 @@ from atc.models.base import (
     degenerate_columns,
     one_head,
 )
-from atc.protocol.dataset import Block
+from atc.protocol.dataset import Block, Labels
 from atc.protocol.row_runs import Matrix
 
 
@@ -99,7 +99,7 @@ class OneHeadModel(ABC, Generic[C, S]):
         self,
         train: Block,
         valid: Block,
-        codes: tuple[NDArray[np.float64], NDArray[np.float64]],
+        codes: tuple[Labels, Labels],
         *,
         seed: int,
         progress: Progress | None,

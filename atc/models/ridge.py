@@ -15,7 +15,7 @@ from atc.models.linear import LinearModel, LinearState
 from atc.models.normal_equations import Solved, moments, solve
 from atc.models.one_head import fit_report
 from atc.models.standardise import fit_standardiser
-from atc.protocol.dataset import Block
+from atc.protocol.dataset import Block, Labels
 
 GRADIENT_TOLERANCE = 1e-8
 """Of the mean squared error's gradient, in standard deviations of the target: a solve that leaves more has
@@ -39,7 +39,7 @@ class RidgeModel(LinearModel[Ridge]):
         self,
         train: Block,
         valid: Block,
-        codes: tuple[NDArray[np.float64], NDArray[np.float64]],
+        codes: tuple[Labels, Labels],
         *,
         seed: int,
         progress: Progress | None,

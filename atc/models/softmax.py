@@ -18,7 +18,7 @@ from atc.models.linear import LinearClassifier
 from atc.models.row_chunks import add_gram, column_sums, room_of, summed
 from atc.models.solvers import Objective, shares_of, weights_of
 from atc.models.standardise import Standardiser, Vector
-from atc.protocol.dataset import Block
+from atc.protocol.dataset import Block, Labels
 from atc.protocol.row_runs import Matrix
 
 
@@ -138,7 +138,7 @@ class SoftmaxModel(LinearClassifier):
     no_optimum: ClassVar[str] = "a class without rows or, with model.l2=0, separable classes have no optimum"
 
     def _problem(
-        self, standardiser: Standardiser, train: Block, codes: NDArray[np.float64], weights: Vector | None
+        self, standardiser: Standardiser, train: Block, codes: Labels, weights: Vector | None
     ) -> _Problem:
         classes = len(train.classes)
         return _Problem(self._config, standardiser, train.x, codes.astype(np.int8), classes, weights)
@@ -148,7 +148,7 @@ class SoftmaxModel(LinearClassifier):
         return probabilities(margins)
 
     @staticmethod
-    def _watched(margins: NDArray[np.float64], codes: NDArray[np.float64]) -> dict[str, float]:
+    def _watched(margins: NDArray[np.float64], codes: Labels) -> dict[str, float]:
         p = probabilities(margins)[np.arange(len(codes)), codes.astype(np.int64)]
         return {"log_loss": float(np.mean(-np.log(np.maximum(p, np.finfo(np.float64).tiny))))}
 

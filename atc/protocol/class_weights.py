@@ -38,7 +38,7 @@ def class_weighted(block: Block, factors: Matrix) -> Block:
     """`block` with each row's weight times the factor (heads, classes) of its class, of mean 1 over the rows
     that have a head's label; a row without the label gets 1, which nobody reads.
     """
-    weights = np.ones_like(block.y)
+    weights = np.ones(block.y.shape)
     before = _weights(block)
     for head in range(len(block.heads)):
         known = np.flatnonzero(~np.isnan(block.y[:, head]))
@@ -49,5 +49,5 @@ def class_weighted(block: Block, factors: Matrix) -> Block:
 
 def _weights(block: Block) -> Matrix:
     if block.weights is None:
-        return np.ones_like(block.y)
+        return np.ones(block.y.shape)
     return np.broadcast_to(block.weights.reshape(block.n_rows, -1), block.y.shape)

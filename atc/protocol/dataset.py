@@ -11,9 +11,15 @@ import polars as pl
 from numpy.typing import NDArray
 
 from atc.errors import DataError, UsageError, nearest
-from atc.protocol.row_runs import Matrix, RowRuns, Rows, columns_of, one_matrix, rows_of
+from atc.events.business_day import days_of
+from atc.protocol.row_runs import Matrix, RowRuns, Rows, columns_of, places_of, rows_of
 
+CHUNK_ROWS = 1 << 18
+"""Rows that are looked at at once where what is made of them would need memory of all rows' length."""
 KEY_COLUMNS = ("symbol", "ts_recv", "ev_seq", "ts_close")
+
+Labels = NDArray[np.floating[Any]]
+"""(n, heads) NaN for null: codes of classes as float32, which holds them exactly, returns as float64."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +28,7 @@ class Block:
 
     x: Matrix
     """(n, k) float32, NaN for null; a matrix, or runs of rows of one."""
-    y: NDArray[np.float64]
+    y: Labels
     """(n, heads)."""
     features: tuple[str, ...]
     """Names of the k columns, in order."""
@@ -68,7 +74,7 @@ class Dataset:
     """(n, k) float32, NaN for null; may be memory-mapped; where sequences are read, the last rows of their
     windows."""
     features: tuple[str, ...]
-    y: NDArray[np.float64]
+    y: Labels
     """(n, heads); NaN for null."""
     r_bps: NDArray[np.float64]
     """(n, heads) return that the label of the head is made of, bps; NaN for null."""
@@ -76,8 +82,6 @@ class Dataset:
     """(n,) ns: the labels' first instant."""
     t1: NDArray[np.int64]
     """(n, heads) ns: their last instants, included."""
-    days: NDArray[np.datetime64]
-    """(n,) business day of t0, unit D."""
     heads: tuple[str, ...] = ("",)
     """Names of the heads, suffixes of columns and keys: a horizon such as `300s`; empty for the only one."""
     classes: tuple[str, ...] = ("0", "1")
@@ -86,6 +90,10 @@ class Dataset:
     """(n,) in force at the row, NaN for null; for labels whose threshold is one."""
     null_cause: NDArray[np.uint8] | None = None
     """(n, heads) why y is null: 0, or the place in `atc.labels.definitions.nulls_of`, from 1 on."""
+    day_cut_utc_s: int = 0
+    """When a business day begins, s after 00:00 UTC."""
+    tz_offset_s: int = 0
+    """What local time, which names it, is ahead of UTC, s."""
 
     def __post_init__(self) -> None:
         _check_matrix(self.x, self.features)
@@ -99,11 +107,7 @@ class Dataset:
                     f"{name} has shape {table.shape}, ({n}, {len(self.heads)}) was expected: {n} rows of the "
                     f"heads {', '.join(map(repr, self.heads))}"
                 )
-        columns: dict[str, pl.DataFrame | NDArray[Any]] = {
-            "keys": self.keys,
-            "t0": self.t0,
-            "days": self.days,
-        }
+        columns: dict[str, pl.DataFrame | NDArray[Any]] = {"keys": self.keys, "t0": self.t0}
         if self.spread_bps is not None:
             columns["spread_bps"] = self.spread_bps
         if self.null_cause is not None:
@@ -118,32 +122,46 @@ class Dataset:
         return len(self.x)
 
     @property
+    def days(self) -> NDArray[np.datetime64]:
+        """(n,) business day of t0, unit D; made anew at each call."""
+        return days_of(self.t0, self.day_cut_utc_s, self.tz_offset_s)
+
+    def days_among(self, rows: Rows) -> int:
+        """On how many business days the rows of these positions lie."""
+        found: set[np.datetime64] = set()
+        for start in range(0, len(rows), CHUNK_ROWS):
+            t0 = self.t0[rows[start : start + CHUNK_ROWS]]
+            found.update(np.unique(days_of(t0, self.day_cut_utc_s, self.tz_offset_s)))
+        return len(found)
+
+    @property
     def last_t1(self) -> NDArray[np.int64]:
         """(n,) ns: the last instant that any label of the row looks at."""
         return latest(self.t1)
 
     def take(self, rows: Rows) -> Dataset:
-        """The rows of these positions, in this order; x is a view where they are one run or the ends of
-        windows, everything else a copy.
+        """The rows of these positions, in this order: views where they are one run, else copies of all but
+        the ends of windows.
         """
-        return Dataset(
-            keys=self.keys[rows],
-            x=self.x.rows(rows) if isinstance(self.x, RowRuns) else one_matrix(self.x, rows),
-            features=self.features,
-            y=self.y[rows],
-            r_bps=self.r_bps[rows],
-            t0=self.t0[rows],
-            t1=self.t1[rows],
-            days=self.days[rows],
-            heads=self.heads,
-            classes=self.classes,
-            spread_bps=None if self.spread_bps is None else self.spread_bps[rows],
-            null_cause=None if self.null_cause is None else self.null_cause[rows],
+        some = places_of(rows)
+        return replace(
+            self,
+            keys=self.keys[some],
+            x=self.x.rows(rows) if isinstance(self.x, RowRuns) else self.x[some],
+            y=self.y[some],
+            r_bps=self.r_bps[some],
+            t0=self.t0[some],
+            t1=self.t1[some],
+            spread_bps=None if self.spread_bps is None else self.spread_bps[some],
+            null_cause=None if self.null_cause is None else self.null_cause[some],
         )
 
     def select(self, features: Sequence[str]) -> Dataset:
-        """The same rows with `features` in that order; no copy where they are already so."""
-        return replace(self, x=_columns(self.x, self.features, features), features=tuple(features))
+        """The same rows with `features` in that order, read where they lie."""
+        if tuple(features) == self.features:
+            return self
+        chosen = _positions(self.features, features)
+        return replace(self, x=columns_of(self.x, chosen), features=tuple(features))
 
     def block(self, rows: Rows) -> Block:
         """What a fit may see of these rows. Inputs are read where they lie; labels are copied, so that no
@@ -158,7 +176,7 @@ class Dataset:
         )
 
 
-def labelled(y: NDArray[np.float64]) -> NDArray[np.bool_]:
+def labelled(y: Labels) -> NDArray[np.bool_]:
     """(n,) true where at least one head of `y` (n,) or (n, heads) is not null."""
     return np.asarray(~np.isnan(y if y.ndim == 2 else y[:, None]).all(axis=1))
 
@@ -168,7 +186,7 @@ def latest(t1: NDArray[np.int64]) -> NDArray[np.int64]:
     return t1[:, 0] if t1.shape[1] == 1 else np.asarray(t1.max(axis=1))
 
 
-def require_two_classes(y: NDArray[np.float64], part: str) -> None:
+def require_two_classes(y: Labels, part: str) -> None:
     """Raise DataError if the codes `y` (n,) of the rows called `part` are of one class only."""
     if len(y) == 0 or bool(np.all(y == y[0])):
         raise DataError(
@@ -185,14 +203,6 @@ def _check_matrix(x: Matrix, features: Iterable[str]) -> None:
         raise ValueError(f"x has {x.shape[1]} columns, {len(names)} features are named")
     if len(set(names)) != len(names):
         raise ValueError(f"a feature is named twice: {', '.join(names)}")
-
-
-def _columns(x: Matrix, have: tuple[str, ...], want: Sequence[str]) -> Matrix:
-    if tuple(want) == have:
-        return x
-    chosen = _positions(have, want)
-    # NumPy gives the picked columns in the order that is fast to make; models read rows.
-    return x.columns(chosen) if isinstance(x, RowRuns) else np.ascontiguousarray(x[:, chosen])
 
 
 def _positions(have: tuple[str, ...], want: Sequence[str]) -> Rows:

@@ -105,12 +105,12 @@ def rows_of_fold(
     test_decisions = np.flatnonzero(_within(t0, spans.test))
     test = test_decisions[usable[test_decisions]]
     candidates = np.flatnonzero(_within(t0, spans.fit) & usable)
-    overlapping = overlaps_any(t0[candidates], t1[candidates], t0[test_decisions], t1[test_decisions])
+    overlapping = overlaps_any(t0, t1, t0[test_decisions], t1[test_decisions], rows=candidates)
     barred = embargoed(t0[candidates], t1[test_decisions], embargo_ns) & ~overlapping
     fitting = candidates[~overlapping & ~barred]
     selects = t0[fitting] >= spans.valid_start_ns
     valid, training = fitting[selects], fitting[~selects]
-    late = overlaps_any(t0[training], t1[training], t0[valid], t1[valid])
+    late = overlaps_any(t0, t1, t0[valid], t1[valid], rows=training)
     fold = Fold(
         name=spans.name,
         train=training[~late],

@@ -66,6 +66,6 @@ def updates(
             continue
         selects = t0[known] >= last_part(((first, at),), valid_fraction)
         valid, train = known[selects], known[~selects]
-        late = overlaps_any(t0[train], t1[train], t0[valid], t1[valid])
+        late = overlaps_any(t0, t1, t0[valid], t1[valid], rows=train)
         found.append(Update((at, until), train[~late], valid, scores))
     return tuple(found)

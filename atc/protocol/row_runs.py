@@ -135,10 +135,30 @@ Matrix = FloatMatrix | RowRuns
 """(n, k) float32, NaN for null."""
 
 
+_STEP = 1 << 20
+"""Positions that are looked at at once: what is asked about them needs no memory of their number."""
+
+
+def places_of(rows: Rows) -> slice | Rows:
+    """What indexes the `rows` (positions) of an array: a slice where they are one run, so that nothing is
+    copied, else themselves.
+    """
+    n = len(rows)
+    if n == 0 or int(rows[-1]) - int(rows[0]) != n - 1:
+        return rows
+    for start in range(0, n - 1, _STEP):
+        if not bool(np.all(np.diff(rows[start : start + _STEP + 1]) == 1)):
+            return rows
+    return slice(int(rows[0]), int(rows[-1]) + 1)
+
+
 def runs_of(rows: Rows) -> tuple[Rows, Rows]:
     """Where the runs of `rows` (positions) begin and, excluded, end."""
-    breaks = np.flatnonzero(np.diff(rows) != 1) + 1
-    edges = np.concatenate([[0], breaks, [len(rows)]]) if len(rows) else np.zeros(1, dtype=np.int64)
+    breaks = [
+        np.flatnonzero(np.diff(rows[start : start + _STEP + 1]) != 1) + (start + 1)
+        for start in range(0, len(rows) - 1, _STEP)
+    ]
+    edges = np.concatenate([[0], *breaks, [len(rows)]]) if len(rows) else np.zeros(1, dtype=np.int64)
     return rows[edges[:-1]], rows[edges[1:] - 1] + 1
 
 
@@ -148,21 +168,19 @@ def rows_of(x: Matrix, rows: Rows) -> Matrix:
     """
     if isinstance(x, RowRuns):
         return x.rows(rows)
-    one_run = bool(np.all(np.diff(rows) == 1))
-    return one_matrix(x, rows) if one_run or _scattered(rows) else RowRuns.of(x, rows)
+    places = places_of(rows)
+    return x[places] if isinstance(places, slice) or _scattered(rows) else RowRuns.of(x, rows)
 
 
 def _scattered(rows: Rows) -> bool:
     """Whether runs of `rows` are too short to be worth a list, or not in order."""
-    steps = np.diff(rows)
-    runs = 1 + int(np.count_nonzero(steps != 1))
-    return len(rows) < runs * SHORTEST_RUN or bool(np.any(steps <= 0))
-
-
-def one_matrix(x: FloatMatrix, rows: Rows) -> FloatMatrix:
-    """The `rows` (positions) of `x` as one matrix: a view where they are one run, else a copy."""
-    one_run = len(rows) > 0 and bool(np.all(np.diff(rows) == 1))
-    return x[int(rows[0]) : int(rows[-1]) + 1] if one_run else x[rows]
+    runs = 1
+    for start in range(0, len(rows) - 1, _STEP):
+        steps = np.diff(rows[start : start + _STEP + 1])
+        runs += int(np.count_nonzero(steps != 1))
+        if len(rows) < runs * SHORTEST_RUN or bool(np.any(steps <= 0)):
+            return True
+    return len(rows) < runs * SHORTEST_RUN
 
 
 def columns_of(x: Matrix, positions: Rows) -> Matrix:

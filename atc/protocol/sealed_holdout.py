@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from atc.errors import AtcError, DataError, UsageError
 from atc.protocol.dataset import Block, Dataset
 from atc.protocol.purge import Instants, overlaps_any
-from atc.protocol.row_runs import Rows
+from atc.protocol.row_runs import Rows, places_of
 from atc.protocol.window import Spans
 
 MIN_ROWS = 20
@@ -24,6 +24,23 @@ MIN_ROWS = 20
 
 class SealBrokenError(AtcError):
     """Something that selects tried to look at the holdout."""
+
+
+@dataclass(frozen=True)
+class SplitCounts:
+    """How many rows each part has, and what became of the others: what is kept of a `Split`."""
+
+    train: int
+    valid: int
+    holdout: int
+    valid_start_ns: int
+    """The instant at which training rows end and validation rows begin."""
+    unlabelled: int
+    purged_train: int
+    purged_valid: int
+    outside: int
+    valid_decisions: int
+    holdout_decisions: int
 
 
 @dataclass(frozen=True)
@@ -48,6 +65,22 @@ class Split:
     only, so a strategy decides at all of them."""
     holdout_decisions: Rows
     """Every row of the holdout's time."""
+
+    @property
+    def counts(self) -> SplitCounts:
+        """Without the positions."""
+        return SplitCounts(
+            train=len(self.train),
+            valid=len(self.valid),
+            holdout=len(self.holdout),
+            valid_start_ns=self.valid_start_ns,
+            unlabelled=self.unlabelled,
+            purged_train=self.purged_train,
+            purged_valid=self.purged_valid,
+            outside=self.outside,
+            valid_decisions=len(self.valid_decisions),
+            holdout_decisions=len(self.holdout_decisions),
+        )
 
 
 def split(
@@ -86,10 +119,11 @@ def split(
     in_train, in_valid, holdout = (
         rows[usable[rows]] for rows in (in_train, valid_decisions, holdout_decisions)
     )
-    late = overlaps_any(t0[in_valid], t1[in_valid], t0[holdout_decisions], t1[holdout_decisions])
+    held = places_of(holdout_decisions)
+    late = overlaps_any(t0, t1, t0[held], t1[held], rows=in_valid)
     valid = in_valid[~late]
-    judges = np.concatenate([valid_decisions, holdout_decisions])
-    overlapping = overlaps_any(t0[in_train], t1[in_train], t0[judges], t1[judges])
+    judges = places_of(np.concatenate([valid_decisions, holdout_decisions]))
+    overlapping = overlaps_any(t0, t1, t0[judges], t1[judges], rows=in_train)
     train = in_train[~overlapping]
 
     inside = ((t0 >= start) & (t0 < end)) | ((t0 >= spans.holdout[0]) & (t0 < spans.holdout[1]))
@@ -223,10 +257,19 @@ class Parts:
     holdout: SealedHoldout
 
 
-def seal(dataset: Dataset, rows: Split, *, sealed: bool, on_open: Callable[[str], None]) -> Parts:
-    """The parts of `dataset` as `rows` assigns them."""
+def seal(
+    dataset: Dataset,
+    rows: Split,
+    *,
+    sealed: bool,
+    on_open: Callable[[str], None],
+    train: Block | None = None,
+) -> Parts:
+    """The parts of `dataset` as `rows` assigns them; `train`: what a fit gets of the training rows, None: all
+    of them as they are.
+    """
     return Parts(
-        train=dataset.block(rows.train),
+        train=dataset.block(rows.train) if train is None else train,
         valid=dataset.block(rows.valid),
         holdout=SealedHoldout(dataset, rows.holdout_decisions, sealed=sealed, on_open=on_open),
     )

@@ -114,7 +114,7 @@ def _what(path: Path) -> str:
 
 
 def matrix_lines(matrices: Sequence[CachedMatrix]) -> list[str]:
-    """One line a matrix: what it holds, and what it weighs."""
+    """One line a matrix, or file of what else is known of rows: what it holds, and what it weighs."""
     if not matrices:
         return []
     rows = [("matrix", "from", "to", "days", "rows", "columns", "MB", "")]

@@ -19,7 +19,7 @@ from atc.protocol.cpcv import group_spans, paths
 from atc.protocol.dataset import Dataset
 from atc.protocol.fold import Fold
 from atc.protocol.gate import NO_GATE, GateVerdict, judge
-from atc.protocol.row_runs import Rows
+from atc.protocol.row_runs import Rows, places_of
 from atc.tasks.base import Desk
 from atc.tasks.heads import heads_of
 from atc.tasks.loaded import Loaded
@@ -69,12 +69,12 @@ def fit_folds(config: RunConfig, loaded: Loaded, desk: Desk) -> tuple[FittedFold
 
 
 def _fit_fold(config: RunConfig, loaded: Loaded, rows: Dataset, fold: Fold, desk: Desk) -> FittedFold:
-    from atc.labels.definitions import fit_label
+    from atc.labels.definitions import fit_label_to
     from atc.tasks.fitting import fit_one, plans_of
 
     # The quantile or the mean spread of a label is taken from the training rows of this fold.
     spread = rows.spread_bps
-    label = fit_label(config.label, rows.r_bps[fold.train], None if spread is None else spread[fold.train])
+    label = fit_label_to(config.label, rows.r_bps, spread, places_of(fold.train))
     own = replace(rows, y=label.codes(rows.r_bps, spread))
     fitted = training_rows(config, own, fold.train)
     train, valid, test = fitted.block, own.block(fold.valid), own.block(fold.test_decisions)

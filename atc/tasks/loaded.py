@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
@@ -15,7 +15,8 @@ from atc.config.schema import RunConfig
 from atc.errors import DataError
 from atc.protocol.dataset import Dataset, labelled, latest
 from atc.protocol.fold import Fold
-from atc.protocol.sealed_holdout import Parts, Split, seal, split
+from atc.protocol.row_runs import places_of
+from atc.protocol.sealed_holdout import Parts, Split, SplitCounts, seal, split
 from atc.protocol.window import Spans
 from atc.tasks.base import Desk
 from atc.tasks.training_rows import training_rows
@@ -35,7 +36,7 @@ class Loaded:
     """Every row of the validation's time with its key and return, with a label or without."""
     valid_judged: NDArray[np.bool_]
     """(n,) those that select and that figures are made of: with a label, and not purged."""
-    split: Split
+    split: SplitCounts
     described: Mapping[str, Mapping[str, object]]
     """By part: `from`, `to`, `days`, `rows`."""
     label: FittedLabel
@@ -58,9 +59,8 @@ class Loaded:
 def load_rows(market: MarketData, config: RunConfig, desk: Desk) -> Loaded:
     """Rows with the columns of all models, labels, and the holdout behind its seal."""
     from atc.evaluation.blocks import disjoint_windows
-    from atc.events.business_day import days_of
     from atc.features.matrix_cache import MATRICES
-    from atc.labels.definitions import fit_label, label_spec, why_null
+    from atc.labels.definitions import fit_label_to, label_spec, why_null
     from atc.tasks.market_data import run_columns
     from atc.tasks.rows import read_rows
     from atc.tasks.windowed_rows import with_whole_windows
@@ -92,7 +92,7 @@ def load_rows(market: MarketData, config: RunConfig, desk: Desk) -> Loaded:
             config.protocol.valid_fraction,
             labelled=np.any(causes == 0, axis=1),
         )
-        label = fit_label(config.label, rows.r_bps[parts_of.train], rows.spread_bps[parts_of.train])
+        label = fit_label_to(config.label, rows.r_bps, rows.spread_bps, places_of(parts_of.train))
         dataset = Dataset(
             keys=rows.keys,
             x=rows.x,
@@ -101,30 +101,32 @@ def load_rows(market: MarketData, config: RunConfig, desk: Desk) -> Loaded:
             r_bps=rows.r_bps,
             t0=rows.t0,
             t1=rows.t1,
-            days=days_of(rows.t0, config.data.day_cut_utc_s, config.data.tz_offset_s),
             heads=label.heads,
             classes=label.classes,
             spread_bps=rows.spread_bps,
             null_cause=causes,
+            day_cut_utc_s=config.data.day_cut_utc_s,
+            tz_offset_s=config.data.tz_offset_s,
         )
         train_range, folds = _folds(dataset, market, config)
         look = partial(desk.look, market.holdout)
         train = training_rows(config, dataset, parts_of.train)
-        fitted = replace(parts_of, train=train.positions)
-        parts = seal(dataset, fitted, sealed=bool(config.protocol.sealed), on_open=look)
+        sealed = bool(config.protocol.sealed)
+        parts = seal(dataset, parts_of, sealed=sealed, on_open=look, train=train.block)
         before_valid = (dataset.t0 >= spans.train[0]) & (dataset.t0 < parts_of.valid_start_ns)
         balance = balance_of(config, "train", dataset.select(()).take(np.flatnonzero(before_valid)))
-        parts, balance = replace(parts, train=train.block), {**balance, **train.figures}
+        valid_judged = np.zeros(len(parts_of.valid_decisions), dtype=np.bool_)
+        valid_judged[np.searchsorted(parts_of.valid_decisions, parts_of.valid)] = True
         return Loaded(
             parts=parts,
             valid=dataset.take(parts_of.valid_decisions),
-            valid_judged=np.isin(parts_of.valid_decisions, parts_of.valid, assume_unique=True),
-            split=parts_of,
+            valid_judged=valid_judged,
+            split=parts_of.counts,
             described=_described(dataset, parts_of),
             label=label,
-            balance=balance,
+            balance={**balance, **train.figures},
             spans=spans,
-            holdout_windows=partial(disjoint_windows, dataset.t0[parts_of.holdout]),
+            holdout_windows=partial(disjoint_windows, dataset.t0[places_of(parts_of.holdout)]),
             train_range=train_range,
             folds=folds,
             without_window=read - dataset.n_rows,
@@ -179,7 +181,7 @@ def _described(dataset: Dataset, split: Split) -> dict[str, dict[str, object]]:
         described[name] = {
             "from": first.isoformat(timespec="seconds"),
             "to": last.isoformat(timespec="seconds"),
-            "days": len(np.unique(dataset.days[rows])),
+            "days": dataset.days_among(rows),
             "rows": len(rows),
         }
         if decisions is not None:
@@ -198,9 +200,9 @@ def row_notes(loaded: Loaded) -> list[str]:
         "of theirs overlaps a later part's"
     ]
     fitted = loaded.parts.train.n_rows
-    if fitted < len(split.train):
+    if fitted < split.train:
         notes.append(
-            f"thinned: {fitted:,} of {len(split.train):,} training rows are fitted, and train/… is of these; "
+            f"thinned: {fitted:,} of {split.train:,} training rows are fitted, and train/… is of these; "
             "what selects and judges keeps every row"
         )
     if loaded.parts.holdout.sealed:

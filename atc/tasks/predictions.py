@@ -88,7 +88,7 @@ def predictions_of(decided: Sequence[Decided]) -> pl.DataFrame:
         place, part = one.place, one.place.rows
         columns: list[pl.Expr | pl.Series] = [pl.lit(one.split).alias("split")]
         for head, name in enumerate(part.heads):
-            of_label = {"y": part.y[:, head], "t0": part.t0, "t1": part.t1[:, head]}
+            of_label = {"y": part.y[:, head].astype(np.float64), "t0": part.t0, "t1": part.t1[:, head]}
             of_label["r_bps"] = part.r_bps[:, head]
             columns += [
                 pl.Series(of_head(column, name), values, nan_to_null=True)

@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 
 from atc.errors import DataError
 from atc.features.day_file import Damaged, FileManifest, not_to_be_used, read_footer, read_table
+from atc.features.day_job import LABELS
 from atc.features.declarations import schemas_of
 from atc.features.label_spec import of_head
-from atc.features.matrix_cache import shared_matrix
+from atc.features.matrix_cache import shared_columns, shared_matrix
 from atc.features.matrix_file import MatrixDay, MatrixPlan, in_memory
-from atc.protocol.row_runs import Matrix, RowRuns
+from atc.features.row_file import Columns, RowColumn, RowPlan, columns_in_memory
+from atc.protocol.row_runs import Matrix, RowRuns, places_of
 
 if TYPE_CHECKING:
     import polars as pl
@@ -28,13 +30,14 @@ KEYS = ("ts_recv", "ev_seq", "ts_close")
 
 @dataclass(frozen=True)
 class LabelledRows:
-    """Rows in key order, before they are split."""
+    """Rows in key order, before they are split; memory-mapped where they are kept, and a run's own where it
+    writes into them.
+    """
 
     keys: pl.DataFrame
     """`symbol`, `ts_recv`, `ev_seq`, `ts_close`."""
     x: Matrix
-    """(n, k), NaN for null; memory-mapped where it is kept; where sequences are read, the last rows of their
-    windows."""
+    """(n, k), NaN for null; where sequences are read, the last rows of their windows."""
     r_bps: NDArray[np.float64]
     """(n, heads) forward return, NaN for null."""
     t0: NDArray[np.int64]
@@ -48,16 +51,17 @@ class LabelledRows:
     heads: tuple[str, ...]
 
     def take(self, rows: NDArray[np.int64]) -> LabelledRows:
-        """The rows with these numbers."""
+        """The rows with these numbers; views where they are one run."""
+        some = places_of(rows)
         return replace(
             self,
-            keys=self.keys[rows],
-            x=self.x.rows(rows) if isinstance(self.x, RowRuns) else self.x[rows],
-            r_bps=self.r_bps[rows],
-            t0=self.t0[rows],
-            t1=self.t1[rows],
-            spread_bps=self.spread_bps[rows],
-            null_cause=self.null_cause[rows],
+            keys=self.keys[some],
+            x=self.x.rows(rows) if isinstance(self.x, RowRuns) else self.x[some],
+            r_bps=self.r_bps[some],
+            t0=self.t0[some],
+            t1=self.t1[some],
+            spread_bps=self.spread_bps[some],
+            null_cause=self.null_cause[some],
         )
 
 
@@ -73,12 +77,10 @@ def read_rows(
     """The rows of matching feature and label files, `columns` as a float32 matrix filled day by day.
 
     `features`: of each day the files by schema, which together hold `columns`; `heads`: names of the labels
-    of a row; `matrices`: where the matrix is kept for every run that reads the same rows, None: in memory.
-    Nothing but the labels, the keys and a matrix in memory is held for more than one day. Raises DataError
-    for a file that is damaged, gone, or not of the same rows as the others of its day.
+    of a row; `matrices`: where matrix, keys and labels are kept for every run that reads the same rows, None:
+    in memory. Nothing but what is in memory is held for more than one day. Raises DataError for a file that
+    is damaged, gone, or not of the same rows as the others of its day.
     """
-    import polars as pl
-
     counts = [
         _labelled_rows([*files.values()], label_file)
         for files, label_file in zip(features, labels, strict=True)
@@ -91,47 +93,77 @@ def read_rows(
             for count, files, label_file in zip(counts, features, labels, strict=True)
         ),
     )
+    # The key of a file of labels stands for its rows, so for their keys too.
+    beside = RowPlan(
+        _known_columns(len(heads)),
+        tuple(
+            MatrixDay(_day_of(label_file), count, {LABELS: label_file.stem})
+            for count, label_file in zip(counts, labels, strict=True)
+        ),
+    )
 
     def days() -> Iterator[NDArray[np.float32]]:
         for files, count in zip(features, counts, strict=True):
             yield day_inputs(files, columns, count)
 
+    def known_days() -> Iterator[Columns]:
+        for files, label_file in zip(features, labels, strict=True):
+            yield _day_known(next(iter(files.values())), label_file, heads)
+
     if matrices is None or total * len(columns) == 0:
         x = in_memory(plan, days())
     else:
         x = shared_matrix(matrices, plan, days)
-    shape = (total, len(heads))
-    r_bps, t1 = np.empty(shape, dtype=np.float64), np.empty(shape, dtype=np.int64)
-    null_cause = np.empty(shape, dtype=np.uint8)
-    t0, spread_bps = np.empty(total, dtype=np.int64), np.empty(total, dtype=np.float64)
-    keys: list[pl.DataFrame] = []
-    start = 0
-    for count, files, label_file in zip(counts, features, labels, strict=True):
-        stop = start + count
-        label = _read(label_file)
-        t0[start:stop] = label["t0"].to_numpy()
-        spread_bps[start:stop] = label["spread_bps"].to_numpy()
-        for place, head in enumerate(heads):
-            r_bps[start:stop, place] = label[of_head("r_bps", head)].to_numpy()
-            t1[start:stop, place] = label[of_head("t1", head)].to_numpy()
-            null_cause[start:stop, place] = label[of_head("null_cause", head)].to_numpy()
-        keys.append(day_keys(next(iter(files.values()))))
-        start = stop
-    all_keys = (
-        pl.concat(keys)
-        if keys
-        else pl.DataFrame(schema={"ts_recv": pl.Int64, "ev_seq": pl.UInt64, "ts_close": pl.Int64})
-    )
+    if matrices is None or total == 0:
+        known = columns_in_memory(beside, known_days())
+    else:
+        known = shared_columns(matrices, beside, known_days)
     return LabelledRows(
-        keys=all_keys.select(pl.lit(symbol).alias("symbol"), *KEYS),
+        keys=_key_frame(symbol, known),
         x=x,
-        r_bps=r_bps,
-        t0=t0,
-        t1=t1,
-        spread_bps=spread_bps,
-        null_cause=null_cause,
+        r_bps=known["r_bps"],
+        t0=known["t0"],
+        t1=known["t1"],
+        spread_bps=known["spread_bps"],
+        null_cause=known["null_cause"],
         heads=heads,
     )
+
+
+def _known_columns(heads: int) -> tuple[RowColumn, ...]:
+    """What is kept of rows beside their inputs."""
+    return (
+        RowColumn("ts_recv", "<i8"),
+        RowColumn("ev_seq", "<u8"),
+        RowColumn("ts_close", "<i8"),
+        RowColumn("t0", "<i8"),
+        RowColumn("t1", "<i8", heads),
+        RowColumn("r_bps", "<f8", heads),
+        RowColumn("spread_bps", "<f8"),
+        RowColumn("null_cause", "|u1", heads),
+    )
+
+
+def _day_known(of_keys: Path, of_labels: Path, heads: tuple[str, ...]) -> Columns:
+    """The columns of `_known_columns` of one day, from its cached files."""
+    keys, label = _read(of_keys, KEYS), _read(of_labels)
+    found: Columns = {name: keys[name].to_numpy() for name in KEYS}
+    for name in ("t0", "spread_bps"):
+        found[name] = label[name].to_numpy()
+    for name in ("r_bps", "t1", "null_cause"):
+        found[name] = np.column_stack([label[of_head(name, head)].to_numpy() for head in heads])
+    return found
+
+
+def _key_frame(symbol: str, known: Columns) -> pl.DataFrame:
+    """`symbol` and KEYS, which lie where they lay."""
+    import polars as pl
+    import pyarrow as pa
+
+    # Polars copies an array of NumPy's, and none of Arrow's.
+    found = pl.from_arrow(pa.table({name: pa.array(known[name]) for name in KEYS}))
+    assert isinstance(found, pl.DataFrame)
+    return found.select(pl.lit(symbol).alias("symbol"), *KEYS)
 
 
 def day_inputs(files: Mapping[str, Path], columns: Sequence[str], rows: int) -> NDArray[np.float32]:

@@ -111,7 +111,7 @@ def learn_policies(  # noqa: PLR0917  # all of them are different things
         scores = {name: fitted.by_name[name].scores(place.rows) for name in models if name != REFIT}
         scores |= {} if young is None else {REFIT: young.scores}
         decisions = {
-            name: _decisions(config, place, head.own(of), span, len(loaded.split.valid_decisions))
+            name: _decisions(config, place, head.own(of), span, loaded.split.valid_decisions)
             for name, of in scores.items()
         }
         market = _market(config, data).before(span[1])
@@ -160,7 +160,7 @@ def trades_of(  # noqa: PLR0917  # all of them are different things
     rivals = {}
     for name, policy in fitted.items():
         own = head.own(scores[name])
-        decisions = _decisions(config, place, own, spans.holdout, len(split.holdout_decisions))
+        decisions = _decisions(config, place, own, spans.holdout, split.holdout_decisions)
         rivals[name] = Rival(decisions, positions(config.policy, decisions, policy.learned.fitted))
     mine = rivals.pop(MODEL)
     fall = _waterfall(config, market, fitted[MODEL], mine.decisions, head, desk)
