@@ -88,7 +88,6 @@ def test_rows_hold_few_bytes_each(words: tuple[str, ...], held: int, most: int, 
         now, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    print(f"{words}: {now / N:.1f} bytes a row held, {peak / N:.1f} at most")
     assert loaded.parts.train.n_rows
     assert now < held * N
     assert peak < most * N
@@ -98,7 +97,7 @@ def test_what_has_64_bits_a_row_is_mapped(tmp_path: Path) -> None:
     config, days = made(tmp_path)
     loaded: Loaded = load_rows(days.market, config, DESK)
     everything, _ = loaded.parts.holdout.open_among_all("a test")
-    long = [one for one in arrays((loaded.parts.train)) if len(one) > N // 4]
+    long = [one for one in arrays(loaded.parts.train) if len(one) > N // 4]
     long += [one for one in arrays(everything) if len(one) > N // 4]
     assert len(long) >= 10
     for one in long:
