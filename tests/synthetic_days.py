@@ -68,11 +68,13 @@ def synthetic_days(folder: Path, config: RunConfig, rows: int, days: int, train_
         }
         values = rng.standard_normal((len(COLUMNS), rows), dtype=np.float32)
         table = pa.table({**keys, **dict(zip(COLUMNS, values, strict=True))})
-        file, digest = _written(folder, "features/schema=core", day, table, KEYS, {"number": number})
+        file, digest = _written(
+            folder / "features/schema=core", day, table, KEYS, {"schema": "core", "number": number}
+        )
         features.append({"core": file})
         table = pa.table(_labels_of(ts, begin + DAY, spec, rng))
-        told = {"number": number, "label": spec.inputs(), "rows": digest}
-        file, _ = _written(folder, "labels", day, table, spec.keys, told)
+        told = {"schema": "labels", "number": number, "label": spec.inputs(), "rows": digest}
+        file, _ = _written(folder / "labels", day, table, spec.keys, told)
         labels.append(file)
     holdout = first + train_days * DAY
     return SyntheticDays(
@@ -96,10 +98,11 @@ def _labels_of(ts: Any, end: int, spec: LabelSpec, rng: np.random.Generator) -> 
 
 
 def _written(
-    folder: Path, where: str, day: date, table: pa.Table, keys: Sequence[str], told: dict[str, Any]
+    folder: Path, day: date, table: pa.Table, keys: Sequence[str], told: dict[str, Any]
 ) -> tuple[Path, str]:
-    inputs = {"schema": where, "version": 1, **told}
+    """The file of a day in `folder`, and the digest of its rows."""
+    inputs = {"version": 1, **told}
     manifest = manifest_of(table, ("venue", "X", day), inputs, keys)
-    file = folder / where / f"date={day}" / f"{key_of(inputs)}.parquet"
+    file = folder / f"date={day}" / f"{key_of(inputs)}.parquet"
     write_whole(file, packed(table, manifest))
     return file, manifest.row_digest
