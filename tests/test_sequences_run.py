@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from shown_run import require_figures_beside_the_baseline, require_what_its_name_says
 from typer.testing import CliRunner
 
 import atc
@@ -21,6 +22,8 @@ from atc.tasks.scoring import file_rows
 from atc.tasks.verifying_model import verify_model
 
 SECOND = 1_000_000_000
+EACH_SECOND = ("multihorizon_ticker_16feat", "multihorizon_ticker_24feat", "multihorizon_transformer_24feat")
+"""The experiments that are run here."""
 DAYS = (
     # The last one is a Saturday, whose maintenance breaks the feed.
     *("data.days=2", "data.start_date=2025-01-10", "data.rate=0.05"),
@@ -52,8 +55,20 @@ def ticker(outputs: Path) -> OpenedRun:
 
 
 @pytest.fixture(scope="module")
+def sixteen(outputs: Path) -> OpenedRun:
+    return made(outputs, "multihorizon_ticker_16feat")
+
+
+@pytest.fixture(scope="module")
 def windows(outputs: Path) -> OpenedRun:
     return made(outputs, "multihorizon_transformer_24feat", *SMALL)
+
+
+@pytest.mark.parametrize("name", EACH_SECOND)
+def test_it_runs_on_the_demo(name: str, sixteen: OpenedRun, ticker: OpenedRun, windows: OpenedRun) -> None:
+    found = dict(zip(EACH_SECOND, (sixteen, ticker, windows), strict=True))[name]
+    require_what_its_name_says(found, name)
+    require_figures_beside_the_baseline(found, name)
 
 
 def test_rows_come_each_second_and_every_head_has_its_figures(ticker: OpenedRun) -> None:
@@ -72,8 +87,7 @@ def test_rows_come_each_second_and_every_head_has_its_figures(ticker: OpenedRun)
     assert ticker.manifest["status"] == "finished"
 
 
-def test_the_sixteen_have_no_lift_over_themselves(outputs: Path, ticker: OpenedRun) -> None:
-    sixteen = made(outputs, "multihorizon_ticker_16feat")
+def test_the_sixteen_have_no_lift_over_themselves(sixteen: OpenedRun, ticker: OpenedRun) -> None:
     for horizon in (5, 300):
         key = f"holdout/auc@{horizon}s"
         assert sixteen.metrics[f"lift/{key}"] == 0.0
