@@ -20,6 +20,7 @@ from atc.models.artifact import load_model, save_model
 from atc.models.base import fit_model
 from atc.models.build import build_model
 from atc.models.nets.export import onnx_scores
+from atc.models.nets.model import NetModel
 from atc.models.nets.transformer import EncoderLayer, WindowEncoder
 from atc.models.profile import reference_profile
 from atc.protocol.dataset import Block
@@ -160,6 +161,79 @@ def test_the_same_seed_gives_the_same_weights(blocks: tuple[Block, Block]) -> No
         found.append(model.predict(blocks[1].x))
     np.testing.assert_array_equal(found[0], found[1])
     assert not np.array_equal(found[0], found[2])
+
+
+def by_hand(config: MultihorizonTransformer, train: Block, seed: int) -> list[torch.Tensor]:
+    """The weights after the same fit without any of the project's loop, batches or loss."""
+    assert isinstance(train.x, RowWindows)
+    windows = torch.from_numpy(train.x.windows(slice(0, train.n_rows)))
+    rows = np.asarray(train.x[:], dtype=np.float64)
+    mean, scale = (torch.from_numpy(v.astype(np.float32)) for v in (rows.mean(axis=0), 1 / rows.std(axis=0)))
+    y = torch.from_numpy(train.y.astype(np.float32))
+    torch.manual_seed(seed)
+    encoder = WindowEncoder(
+        len(FEATURES),
+        LENGTH,
+        d_model=config.d_model,
+        heads=config.nhead,
+        layers=config.layers,
+        dim_feedforward=config.dim_feedforward,
+        dropout=config.dropout,
+    )
+    head = nn.Linear(config.d_model, 2)
+    shares = np.array([np.mean(of_head[~np.isnan(of_head)]) for of_head in train.y.T])
+    with torch.no_grad():
+        head.bias.copy_(torch.from_numpy(np.log(shares / (1 - shares))))
+    values = [*encoder.parameters(), *head.parameters()]
+    adam = torch.optim.Adam(
+        [
+            {"params": [value for value in values if value.ndim > 1], "weight_decay": config.l2},
+            {"params": [value for value in values if value.ndim == 1]},
+        ],
+        lr=config.learning_rate,
+    )
+    for epoch in range(config.epochs):
+        order = np.random.default_rng((seed, epoch)).permutation(train.n_rows)
+        torch.manual_seed((seed << 24) + epoch + 1)  # what dropout draws
+        for some in np.array_split(order, -(-train.n_rows // config.batch_size)):
+            logits = head(encoder(((windows[some] - mean) * scale).clamp(-config.clip, config.clip)))
+            known = ~torch.isnan(y[some])
+            losses = [
+                nn.functional.binary_cross_entropy_with_logits(
+                    logits[known[:, number], number], y[some][known[:, number], number]
+                )
+                for number in range(2)
+            ]
+            adam.zero_grad()
+            torch.stack(losses).sum().backward()
+            nn.utils.clip_grad_norm_(values, 1.0)
+            adam.step()
+    return [value.detach() for value in values]
+
+
+def test_a_loop_written_by_hand_gives_the_same_weights() -> None:
+    """Windows, their order, dropout, clipping, penalty and all."""
+    changes = {"epochs": 2, "early_stopping": 2, "dropout": 0.1, "l2": 1e-3, "valid_every": 1}
+    trainer = Trainer(accelerator="cpu", num_threads=1, gradient_clip=1.0)
+    config = SMALL.model_copy(update={**changes, "trainer": trainer})
+    train = windows_of(800, 0, order)
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        expected, others = by_hand(config, train, seed=4), by_hand(config, train, seed=5)
+    finally:
+        torch.set_num_threads(before)
+    model = build_model(config)
+    # Validated on the training rows, so that the last epoch is the best and its weights are kept.
+    report = fit_model(model, train, train, seed=4)
+    assert report.best_iteration == config.epochs
+    assert isinstance(model, NetModel)
+    for (name, found), one, other in zip(model.weights.items(), expected, others, strict=True):
+        # What all keys have in common changes no attention: that gradient is 0 but for its rounding, of which
+        # Adam makes steps of the learning rate.
+        moved = slice(config.d_model, None) if name.endswith("key_value.bias") else slice(None)
+        np.testing.assert_allclose(found[moved], one.numpy()[moved], rtol=0, atol=1e-4, err_msg=name)
+        assert np.abs(found[moved] - other.numpy()[moved]).max() > 1e-3, f"{name}: as with another seed"
 
 
 def test_saved_loaded_and_by_onnxruntime_it_scores_the_same(

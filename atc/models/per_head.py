@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 
 from atc.config.model import Model as ModelConfig
-from atc.models.base import FitReport, Progress, Scores
+from atc.models.base import FitReport, Progress, Scores, check_width
 from atc.models.gbdt import GbdtModel
 from atc.models.joined import joined
 from atc.models.kinds import one_head_class
@@ -75,7 +75,8 @@ class PerHead:
         return PerHead(self._config, models)
 
     def predict(self, x: Matrix) -> Scores:
-        """The heads' scores side by side, (n, n_scores)."""
+        """The heads' scores side by side, (n, n_scores). Raises RuntimeError before the fit."""
+        check_width(x, self.features)
         found = [model.predict(x) for model in self._models.values()]
         return found[0] if len(found) == 1 else np.concatenate(found, axis=1)
 
