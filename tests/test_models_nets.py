@@ -251,10 +251,10 @@ def test_the_files_are_the_model(
 def test_a_graph_that_scores_otherwise_is_not_saved(
     mlp: tuple[Model, FitReport], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from atc.models.nets import export
+    from atc.models.nets import files
 
-    scores = export.onnx_scores
-    monkeypatch.setattr(export, "onnx_scores", lambda path, x: scores(path, x) + 2e-6)
+    scores = files.onnx_scores
+    monkeypatch.setattr(files, "onnx_scores", lambda path, x: scores(path, x) + 2e-6)
     with pytest.raises(DataError, match=r"mlp\.onnx: onnxruntime's scores differ .* by 2\..e-06, 1e-06 is"):
         mlp[0].save(tmp_path, "mlp")
 

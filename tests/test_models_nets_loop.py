@@ -18,6 +18,7 @@ from atc.models.build import build_model
 from atc.models.nets.batches import Batches
 from atc.models.nets.checkpoint import weights_of
 from atc.models.nets.model import NetModel
+from atc.models.nets.module import Sums
 from atc.models.standardise import fit_standardiser
 from atc.protocol.dataset import Block
 
@@ -200,6 +201,24 @@ def test_an_epoch_has_each_row_once_in_batches_of_nearly_equal_size(
     np.testing.assert_array_equal(seen[0][0], seen[2][0])
     in_order = np.concatenate([batch[0][:, 0].numpy() for batch in Batches(numbered, 640)])
     np.testing.assert_array_equal(in_order, numbered.x[:, 0])
+
+
+def test_sums_are_means_of_all_batches_and_of_none_before_them() -> None:
+    """Also of more batches than there is room for at first, and again after they were cleared."""
+    rng = np.random.default_rng(1)
+    sums = Sums(2)
+    assert sums.last() is None
+    assert np.isnan(sums.means()).all()
+    for batches in (2500, 3):
+        totals, weights = rng.random((2, batches, 2)).astype(np.float32) + np.float32(0.5)
+        sums.clear()
+        for total, weight in zip(torch.from_numpy(totals), torch.from_numpy(weights), strict=True):
+            sums.add(total, weight)
+        last = sums.last()
+        assert last is not None
+        assert last.tolist() == totals[-1].tolist()
+        expected = totals.sum(axis=0, dtype=np.float64) / weights.sum(axis=0, dtype=np.float64)
+        np.testing.assert_allclose(sums.means(), expected, rtol=1e-14)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from atc.errors import DataError
 from atc.models.out_of_memory import ran_out, too_large
-from atc.models.row_chunks import extremes, over_tasks
+from atc.models.row_chunks import count_codes, extremes, over_tasks
 from atc.protocol.dataset import Block, Labels, require_two_classes
 from atc.protocol.row_runs import Matrix
 from atc.protocol.sealed_holdout import fit_in_progress
@@ -128,13 +128,14 @@ def fit_model(
         refuse_infinite(block.x, block.features, part)
         for head, name in enumerate(block.heads):
             # A row has the label of one head at least; what it lacks of the others is left out of their fits.
-            target = block.y[:, head] if len(block.heads) == 1 else block.y[~np.isnan(block.y[:, head]), head]
+            target, may_lack = block.y[:, head], len(block.heads) > 1
             of_head = f"{part} of {name}" if name else part
-            if block.classes:
-                _require_codes(target, len(block.classes), of_head)
-                require_two_classes(target, of_head)
-            else:
-                _require_returns(target, of_head)
+            if not block.classes:
+                _require_returns(target[~np.isnan(target)] if may_lack else target, of_head)
+                continue
+            counts = _require_codes(target, len(block.classes), of_head, may_lack=may_lack)
+            if np.count_nonzero(counts) < 2:
+                require_two_classes(target[~np.isnan(target)], of_head)
     with fit_in_progress():
         try:
             return model.fit(train, valid, seed=seed, progress=progress)
@@ -165,14 +166,20 @@ def class_scores(classes: tuple[str, ...]) -> tuple[str, ...]:
     return ("p",) if len(classes) == 2 else tuple(f"p_{name.lower()}" for name in classes)
 
 
-def _require_codes(target: Labels, classes: int, part: str) -> None:
-    wrong = np.flatnonzero(~np.isin(target, np.arange(classes)))
-    if len(wrong):
+def _require_codes(target: Labels, classes: int, part: str, *, may_lack: bool = False) -> NDArray[np.int64]:
+    """(classes,) how many rows are of each; raises DataError for what is no code, and for a null unless it
+    `may_lack`.
+    """
+    counts, null = count_codes(target, classes)
+    if counts.sum() + null * may_lack < len(target):
+        right = np.isin(target, np.arange(classes))
+        wrong = np.flatnonzero(~(right | np.isnan(target) if may_lack else right))
         expected = f"{', '.join(map(str, range(classes - 1)))} or {classes - 1}"
         raise DataError(
             f"{part}: label {target[wrong[0]]} in row {wrong[0]} ({len(wrong):,} such rows), {expected} was "
             "expected"
         )
+    return counts
 
 
 def _require_returns(target: Labels, part: str) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from atc.config.model import Model as ModelConfig
 from atc.models.gbdt import GbdtModel
 from atc.models.logistic import LogisticModel
-from atc.models.nets.model import AnyNet, MultihorizonModel, SoftmaxMlpModel
+from atc.models.nets.model import AnyNet
+from atc.models.nets.perceptron_model import MultihorizonModel, SoftmaxMlpModel
 from atc.models.nets.sequence_model import MultihorizonTransformerModel
 from atc.models.one_head import AnyOneHead
 from atc.models.ridge import RidgeModel

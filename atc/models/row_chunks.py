@@ -129,5 +129,21 @@ def extremes(x: Matrix) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray
     return count, low, high
 
 
+def count_codes(y: NDArray[np.floating], classes: int) -> tuple[NDArray[np.int64], int]:
+    """(classes,) how many of the labels `y` (n,) are of each class code, and how many are null. Where the sum
+    of both is not n, some are neither.
+    """
+
+    def work(rows: slice) -> NDArray[np.int64]:
+        part = y[rows]
+        found = [np.count_nonzero(part == code) for code in range(classes)]
+        return np.array([*found, np.count_nonzero(np.isnan(part))], dtype=np.int64)
+
+    total = np.zeros(classes + 1, dtype=np.int64)
+    for counted in over_tasks(len(y), work):
+        total += counted
+    return total[:-1], int(total[-1])
+
+
 def _nothing(k: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     return np.full(k, np.inf, dtype=np.float32), np.full(k, -np.inf, dtype=np.float32)

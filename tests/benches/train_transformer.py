@@ -37,8 +37,7 @@ def cases() -> list[Case]:
 
 def run(case: str, data: SyntheticRows, clock: Clock) -> dict[str, float]:
     """Samples a second of an epoch."""
-    # The memory of FEW is to be compared at the same number of steps.
-    sequences = max(256, round(SEQUENCES * data.rows / (FEW_ROWS if case == FEW else ROWS)))
+    sequences = max(256, round(SEQUENCES * data.rows / ROWS))
     ends = np.linspace(LENGTH - 1, data.rows - 1, sequences).astype(np.int64)
     of_torch = case == OWN
     done = _loop(data, ends, clock, of_torch=of_torch) if "loop" in case else _runner(data, ends, clock)

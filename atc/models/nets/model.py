@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from atc.config.nets import Multihorizon, Net, SoftmaxMlp
-from atc.errors import DataError
+from atc.config.nets import Net
 from atc.models.base import CHUNK_ROWS, FitReport, Progress, Scores, check_width, class_scores
 from atc.models.checks import Check
-from atc.models.nets.scores import base_shares, few_rows, scores_of
+from atc.models.nets.scores import base_shares, scores_of
+from atc.models.nets.state import NetState
 from atc.models.nets.told import curves, fit_key, flat
 from atc.models.one_head import fit_report
 from atc.models.standardise import Standardiser, fit_standardiser
 from atc.protocol.dataset import Block
 from atc.protocol.row_runs import FloatMatrix, Matrix
-from atc.protocol.row_windows import RowWindows
 
 if TYPE_CHECKING:
     from torch import nn
@@ -33,23 +30,10 @@ if TYPE_CHECKING:
 C = TypeVar("C", bound=Net)
 
 
-@dataclass(frozen=True)
-class NetState:
-    """A fitted net."""
-
-    network: Network
-    standardiser: Standardiser
-    features: tuple[str, ...]
-    heads: tuple[str, ...]
-    classes: int
-    score_names: tuple[str, ...]
-
-
 class NetModel(ABC, Generic[C]):
     """All heads of a label at once, each a classifier; a row counts for those whose label it has."""
 
     kind: ClassVar[str]
-    file_format: ClassVar[str] = "atc-net-1"
 
     def __init__(self, config: C, state: NetState | None = None, *, checkpoint: Path | None = None) -> None:
         """`checkpoint`: the start of the name of the file that a fit writes after each epoch and goes on
@@ -143,6 +127,7 @@ class NetModel(ABC, Generic[C]):
             best_iteration=reached.best_epoch,
             importance_kind="input_weight",
             importance=self._input_weights(network),
+            active=standardiser.active,
             notes=notes,
         )
 
@@ -179,76 +164,35 @@ class NetModel(ABC, Generic[C]):
 
         Raises DataError where onnxruntime does not give the scores of this model.
         """
-        from safetensors.torch import save
+        from atc.models.nets.files import write
 
-        from atc.models.nets.checkpoint import weights_of
-        from atc.models.nets.export import TOLERANCE, onnx_bytes
-
-        state = self._fitted()
-        weights, graph, content = (directory / f"{stem}.{end}" for end in ("safetensors", "onnx", "json"))
-        length = self._config.length
-        graph.write_bytes(onnx_bytes(state.network, length, state.features, state.score_names))
-        apart = self._apart(graph, few_rows(state.standardiser, length + 31))
-        if not apart <= TOLERANCE:
-            raise DataError(
-                f"{graph}: onnxruntime's scores differ from the model's by {apart:.1e}, {TOLERANCE:.0e} is "
-                "allowed; the model is not saved"
-            )
-        weights.write_bytes(save(weights_of(state.network), {"format": self.file_format}))
-        described = {
-            "format": self.file_format,
-            "config": self._config.model_dump(mode="json"),
-            "heads": list(state.heads),
-            "classes": state.classes,
-            "scores": list(state.score_names),
-            **state.standardiser.content(state.features),
-        }
-        content.write_text(json.dumps(described, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-        return weights.name, graph.name, content.name
+        return write(self._fitted(), self._config, directory, stem, self.predict)
 
     def own_checks(self, directory: Path, sample: FloatMatrix) -> Iterable[Check]:
         """Whether the ONNX file gives the scores of the weights."""
         from atc.models.nets.export import TOLERANCE
+        from atc.models.nets.files import apart
 
         (graph,) = sorted(directory.glob("*.onnx"))
-        apart = self._apart(graph, sample)
+        found = apart(graph, sample, self.length, self.predict)
         said = (
-            f"{graph.name} by onnxruntime: scores within {apart:.1e} of the model's, {TOLERANCE:.0e} allowed"
+            f"{graph.name} by onnxruntime: scores within {found:.1e} of the model's, {TOLERANCE:.0e} allowed"
         )
-        yield Check("onnx", apart <= TOLERANCE, said)
-
-    def _apart(self, graph: Path, rows: FloatMatrix) -> float:
-        """The largest difference between the scores of the ONNX file and those of this model, on the rows, or
-        the windows that end at them.
-        """
-        from atc.models.nets.batches import read
-        from atc.models.nets.export import onnx_scores
-
-        length = self._config.length
-        x: Matrix = rows
-        if length > 1:
-            x = RowWindows.ending_at(rows, np.arange(length - 1, len(rows)), length)
-        given = np.ascontiguousarray(read(x, 0, len(x), length))
-        return float(np.abs(onnx_scores(graph, given) - self.predict(x)).max())
+        yield Check("onnx", found <= TOLERANCE, said)
 
     @classmethod
     def load(cls, directory: Path, manifest: Mapping[str, Any]) -> Self:
         """The model of files that `save` wrote and `artifact.load_model` has verified."""
         before_torch()
         from pydantic import TypeAdapter
-        from safetensors.torch import load_file
 
         from atc.config.model import Model as ModelConfig
         from atc.models.nets.checkpoint import put_weights
         from atc.models.nets.device import torch_as
+        from atc.models.nets.files import read
 
         config: Any = TypeAdapter(ModelConfig).validate_python(manifest["model_config"])
-        files = {Path(name).suffix: directory / name for name in manifest["model_files"]}
-        content = json.loads(files[".json"].read_text(encoding="utf-8"))
-        if content.get("format") != cls.file_format:
-            raise DataError(
-                f"{files['.json']}: format {content.get('format')!r}, {cls.file_format!r} was expected"
-            )
+        content, weights = read(directory, manifest["model_files"])
         model = cls(config)
         with torch_as(config.trainer):
             state = model._network(
@@ -258,7 +202,7 @@ class NetModel(ABC, Generic[C]):
                 content["classes"],
                 tuple(content["scores"]),
             )
-        put_weights(state.network, load_file(files[".safetensors"]))
+        put_weights(state.network, weights)
         state.network.eval()
         model._state = state
         return model
@@ -303,28 +247,6 @@ class NetModel(ABC, Generic[C]):
         if self._state is None:
             raise RuntimeError("the model is not fitted")
         return self._state
-
-
-class SoftmaxMlpModel(NetModel[SoftmaxMlp]):
-    """A multilayer perceptron."""
-
-    kind: ClassVar[str] = "softmax_mlp"
-
-    def _body(self, inputs: int) -> tuple[nn.Module, int]:
-        from atc.models.nets.networks import perceptron
-
-        return perceptron(inputs, self._config.hidden)
-
-
-class MultihorizonModel(NetModel[Multihorizon]):
-    """A logistic head a horizon, on the inputs or on a perceptron that they share."""
-
-    kind: ClassVar[str] = "multihorizon"
-
-    def _body(self, inputs: int) -> tuple[nn.Module, int]:
-        from atc.models.nets.networks import perceptron
-
-        return perceptron(inputs, self._config.trunk)
 
 
 AnyNet = NetModel[Any]

@@ -13,6 +13,8 @@ from atc.models.nets.batches import Batch
 from atc.models.nets.networks import Network, parameters_by_decay
 
 _MOMENTUM = 0.9
+_FIRST_ROOM = 1024
+"""Batches that sums have room for at first."""
 
 
 class NetModule(LightningModule):
@@ -57,29 +59,39 @@ class NetModule(LightningModule):
 
 
 class Sums:
-    """Log losses of the heads, added up on the device where they were made."""
+    """Log losses of the heads, batch by batch, on the device where they were made."""
 
     def __init__(self, heads: int) -> None:
         self._heads = heads
-        self.clear()
+        self._table: Tensor | None = None
+        """(batches, 2, heads) totals and weights, and room for more."""
+        self._batches = 0
 
     def clear(self) -> None:
         """Begin anew."""
-        self._batches: list[Tensor] = []
+        self._batches = 0
 
     def add(self, total: Tensor, weight: Tensor) -> None:
         """The losses of a batch, and the weight of the rows that have them, (heads,) each."""
-        self._batches.append(torch.stack([total, weight]))
+        # All in one table: small tensors that stay until the epoch ends would lie between the large ones of
+        # a step, whose room could then not be taken again as a whole by the next step's.
+        if self._table is None:
+            self._table = total.new_empty((_FIRST_ROOM, 2, self._heads))
+        elif self._batches == len(self._table):
+            self._table = torch.cat([self._table, torch.empty_like(self._table)])
+        row = self._table[self._batches]
+        row[0], row[1] = total, weight
+        self._batches += 1
 
     def last(self) -> Tensor | None:
         """(heads,) the total of the batch that came last."""
-        return self._batches[-1][0] if self._batches else None
+        return None if self._table is None or not self._batches else self._table[self._batches - 1, 0]
 
     def means(self) -> list[float]:
         """The mean loss of each head; NaN without a label."""
-        if not self._batches:
+        if self._table is None or not self._batches:
             return [float("nan")] * self._heads
-        total, weight = torch.stack(self._batches).cpu().double().sum(dim=0)
+        total, weight = self._table[: self._batches].cpu().double().sum(dim=0)
         return [float(mean) for mean in total / weight]
 
 

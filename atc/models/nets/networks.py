@@ -70,7 +70,7 @@ def perceptron(inputs: int, hidden: Sequence[int]) -> tuple[nn.Module, int]:
     layers: list[nn.Module] = []
     width = inputs
     for wide in hidden:
-        layers += [nn.Linear(width, wide), nn.ReLU()]
+        layers += [nn.Linear(width, wide), nn.ReLU(inplace=True)]
         width = wide
     return nn.Sequential(*layers), width
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from atc.models.base import Scores
+from atc.models.base import CHUNK_ROWS, Scores
+from atc.models.row_chunks import count_codes
 from atc.models.softmax import probabilities
 from atc.models.standardise import Standardiser
 from atc.protocol.dataset import Block
@@ -23,15 +24,24 @@ def scores_of(logits: NDArray[np.float64]) -> Scores:
 def base_shares(train: Block) -> NDArray[np.float64]:
     """(heads, classes) of the rows with a label, by weight; a class without rows has half a row's."""
     found = np.empty((len(train.heads), len(train.classes)))
-    for head, y in enumerate(train.y.T):
-        known = ~np.isnan(y)
-        weights = None
-        if train.weights is not None:
-            weights = (train.weights if train.weights.ndim == 1 else train.weights[:, head])[known]
-        counts = np.bincount(y[known].astype(np.int64), weights=weights, minlength=len(train.classes))
-        total = counts.sum()
-        found[head] = np.maximum(counts / total, 0.5 / np.count_nonzero(known))
+    for head in range(len(train.heads)):
+        counts, _ = count_codes(train.y[:, head], len(train.classes))
+        weight = counts if train.weights is None else _weight_of_codes(train, head)
+        found[head] = np.maximum(weight / weight.sum(), 0.5 / counts.sum())
     return found
+
+
+def _weight_of_codes(train: Block, head: int) -> NDArray[np.float64]:
+    """(classes,) the weights of the rows of each class, summed up."""
+    assert train.weights is not None
+    weights = train.weights if train.weights.ndim == 1 else train.weights[:, head]
+    total = np.zeros(len(train.classes))
+    for start in range(0, train.n_rows, CHUNK_ROWS):
+        rows = slice(start, start + CHUNK_ROWS)
+        y = train.y[rows, head]
+        known = ~np.isnan(y)
+        total += np.bincount(y[known].astype(np.int64), weights[rows][known], minlength=len(total))
+    return total
 
 
 def few_rows(standardiser: Standardiser, rows: int) -> FloatMatrix:

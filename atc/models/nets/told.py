@@ -42,10 +42,9 @@ def fit_key(config: Net, standardiser: Standardiser, train: Block, valid: Block,
     import torch
 
     rows = hashlib.sha256()
-    for part in (standardiser.mean, standardiser.std, train.y, valid.y):
-        rows.update(np.ascontiguousarray(part).tobytes())
-    if train.weights is not None:
-        rows.update(np.ascontiguousarray(train.weights).tobytes())
+    for part in (standardiser.mean, standardiser.std, train.y, valid.y, train.weights):
+        if part is not None:
+            rows.update(np.ascontiguousarray(part).data.cast("B"))
     values = config.model_dump(mode="json")
     for beside in ("profiler", "checkpoints"):
         del values["trainer"][beside]
