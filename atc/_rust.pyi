@@ -2,7 +2,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, final
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 __version__: str
 BUILD_PROFILE: str
@@ -46,6 +48,7 @@ __all__ = [
     "replay_top",
     "simulator_futures",
     "simulator_params",
+    "twice_concordant_by_block",
 ]
 
 def feature_declarations() -> list[dict[str, Any]]: ...
@@ -181,6 +184,13 @@ def simulator_futures(
     progress: Callable[[int], object],
 ) -> pa.RecordBatch: ...
 def simulator_params(params_json: str) -> str: ...
+def twice_concordant_by_block(
+    order: NDArray[np.int64],
+    rank: NDArray[np.int64],
+    block: NDArray[np.int64],
+    positive: NDArray[np.uint8],
+    blocks: int,
+) -> bytes: ...
 
 @final
 class Simulator:

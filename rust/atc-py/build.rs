@@ -49,6 +49,7 @@ fn main() {
             "BUILD_DIGEST",
             [
                 "atc-backtest/src",
+                "atc-evaluation/src",
                 "atc-featuregen/src",
                 "atc-ingest/src",
                 "atc-quality/src",

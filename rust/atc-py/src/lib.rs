@@ -2,6 +2,7 @@
 
 mod backtest;
 mod builders;
+mod evaluation;
 mod features;
 mod ingest;
 mod interruptible;
@@ -27,6 +28,7 @@ fn _rust(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add("SIM_DIGEST", env!("SIM_DIGEST"))?;
     backtest::register(m)?;
     builders::register(m)?;
+    evaluation::register(m)?;
     features::register(m)?;
     ingest::register(m)?;
     measure::register(m)?;
