@@ -117,13 +117,13 @@ def _moments(x: Matrix, centre: Vector) -> tuple[Vector, Vector, Vector]:
         for chunk in chunks_of(rows):
             d = room[: chunk.stop - chunk.start]
             part = x[chunk]
-            np.copyto(d, part)
-            d -= centre
-            null = np.isnan(part)
+            np.subtract(part, centre, out=d)
+            # As places: few values are null, and a count a column or a masked copy is a pass of its own.
+            nulls = np.flatnonzero(np.isnan(part))
             count += len(d)
-            if null.any():
-                count -= np.count_nonzero(null, axis=0)
-                np.copyto(d, 0.0, where=null)
+            if len(nulls):
+                count -= np.bincount(nulls % k, minlength=k)
+                d.reshape(-1)[nulls] = 0.0
             total += np.einsum("ij->j", d)
             squares += np.einsum("ij,ij->j", d, d)
         return count, total, squares

@@ -94,7 +94,7 @@ def _config() -> Any:
 def _block(data: SyntheticRows, rows: int) -> Block:
     from atc.protocol.dataset import Block
 
-    y = data.classes[:rows].astype(np.float64)[:, None]
+    y = data.classes[:rows].astype(np.float32)[:, None]  # as a run has codes of classes
     return Block(data.x[:rows], y, data.features, classes=CLASSES)
 
 
