@@ -1,6 +1,6 @@
 """The transformer through the runner's path, against the same network in a hand-written loop of torch.
 
-8 M rows × 24, windows of 128; both see the same windows, 60,000 of them with `--scale 1`, which are 938 steps.
+8 M rows × 24, windows of 128; both see the same windows, 60,000 of them with `--scale 1`, in 938 steps.
 A window takes about 3.5 ms of processor time: 200,000 would be 12 minutes of it a case, and all 8 M are for a
 GPU. A quarter of the rows and of the windows shows whether the memory grows with either. What the first
 batches cost (imports, thread pools, kernels) comes before the clock.
