@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from atc.config.schema import RunConfig
     from atc.tasks.base import Task
     from atc.tracking.record import RunRecord
-    from atc.tracking.wandb_sink import WandbSink
+    from atc.tracking.wandb_beside import WandbBeside
 
 
 def run(config: RunConfig) -> Path:
@@ -72,20 +72,23 @@ def _say(text: str) -> None:
 def make(config: RunConfig, task: Task[Any, Any], record: RunRecord, desk: Any) -> None:
     """Loads, fits, saves, evaluates; everything lands in `record`, and in W&B beside it."""
     from atc.protocol.plan import warnings_of
+    from atc.tracking.wandb_beside import WandbBeside
     from atc.tracking.wandb_sink import WandbSink
 
     tracking = config.tracking
     warnings = {**warnings_of(config.protocol), **config.label.warnings}
-    sink = WandbSink(
-        tracking.mode,
-        config.paths.outputs_dir,
-        config.name,
-        record.identity,
-        config.model_dump(mode="json"),
-        project=tracking.project,
-        entity=tracking.entity,
-        group=tracking.group,
-        tags=(*tracking.tags, *(f"warning: {name}" for name in warnings)),
+    sink = WandbBeside(
+        WandbSink(
+            tracking.mode,
+            config.paths.outputs_dir,
+            config.name,
+            record.identity,
+            config.model_dump(mode="json"),
+            project=tracking.project,
+            entity=tracking.entity,
+            group=tracking.group,
+            tags=(*tracking.tags, *(f"warning: {name}" for name in warnings)),
+        )
     )
     record.attach(sink)
     loaded = task.load(desk)
@@ -111,7 +114,7 @@ def make(config: RunConfig, task: Task[Any, Any], record: RunRecord, desk: Any) 
     record.finish(outcome.metrics)
 
 
-def draw_explained(record: RunRecord, sink: WandbSink, desk: Any) -> None:
+def draw_explained(record: RunRecord, sink: WandbBeside, desk: Any) -> None:
     """What the model uses, and how, as pictures in the record and in W&B."""
     from atc.report.explain_picture import pictures_of
 
@@ -124,4 +127,7 @@ def draw_explained(record: RunRecord, sink: WandbSink, desk: Any) -> None:
 
 
 if __name__ == "__main__":
+    from atc.left_out import leave_out_unused
+
+    leave_out_unused()
     sys.exit(main_with(run))

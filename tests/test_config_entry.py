@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from atc.config.compose import Composer
-from atc.config.root import project_root
+from atc.config.root import ProjectRoot, project_root
 
 HEAVY = {"lightgbm", "pyarrow", "polars", "wandb", "sklearn", "torch", "numpy", "scipy"}
 
@@ -239,6 +239,36 @@ def test_from_a_subfolder_and_from_elsewhere(project: Path, tmp_path_factory: py
     assert [line.split()[1] for line in globbed.stdout.splitlines()] == [
         *("gbdt_13feat", "linear_13feat", "logistic_13feat", "softmax_13feat")
     ]
+
+
+@pytest.mark.parametrize(
+    ("words", "needed"),
+    [
+        ([], False),
+        (["+experiment=gbdt_36feat", "paths.outputs=elsewhere", "model.num_leaves=7"], False),
+        (["data.scenario.lambda_mid=1"], False),  # no file spells it, and the schema knows whether it is there
+        (["hydra.verbose=true"], True),
+        (["hydra/job_logging=colorlog"], True),
+        (["+seed=3"], True),  # Hydra's own refusal: an item is already there
+        (["no.such.key=3"], True),
+    ],
+)
+def test_hydra_is_started_for_what_only_hydra_does(words: list[str], needed: bool) -> None:
+    assert Composer().needs_hydra(words) is needed
+
+
+@pytest.mark.parametrize("asked", ["job: {chdir: true}", "output_subdir: .hydra", "job: {env_set: {A: b}}"])
+def test_hydra_is_started_where_its_section_asks_for_more(project: Path, asked: str) -> None:
+    assert not Composer(ProjectRoot(project, project)).needs_hydra([])
+    (project / "experiments" / "mine.yaml").write_text(f"# A hypothesis.\nhydra: {{{asked}}}\n")
+    assert Composer(ProjectRoot(project, project)).needs_hydra(["+experiment=mine"])
+
+
+def test_what_hydra_alone_refuses_is_refused(project: Path) -> None:
+    result = probe("+seed=3", cwd=project)
+    assert result.returncode == 2
+    assert "An item is already at 'seed'" in result.stderr
+    assert "ran" not in result.stdout
 
 
 def test_help_lists_experiments_with_their_hypotheses() -> None:

@@ -22,6 +22,16 @@ from atc.config.root import ProjectRoot, project_root
 from atc.config.schema import RunConfig
 from atc.errors import UsageError, nearest
 
+_NOTHING_ASKED: dict[str, object] = {
+    "output_subdir": None,
+    "hydra_logging": {"root": None},
+    "job_logging": {"root": None},
+    "job": {"chdir": False},
+    "run": {"dir": "${atc.path:${paths.outputs}}"},
+}
+"""The section `hydra` of a config that asks nothing of Hydra but the folder of outputs."""
+_OF_MULTIRUNS = frozenset({"sweep", "sweeper", "launcher"})
+
 
 def compose(overrides: Sequence[str] = ()) -> RunConfig:
     """The config of one run, as `python -m atc.run OVERRIDES` would have it.
@@ -169,6 +179,20 @@ class Composer:
             return self._loader.compose(self.parse(accepted)), problems
         except (HydraException, OmegaConfBaseException, yaml.YAMLError, ValueError) as failure:
             raise ConfigError([*problems, self.problem_of(failure)]) from failure
+
+    def needs_hydra(self, overrides: Sequence[str]) -> bool:
+        """Whether Hydra, started for a single run of `overrides`, would do anything but make the folder of
+        outputs: refuse what the composer takes, or what its own section of the config asks of it.
+
+        To start it costs two more compositions, with all that Hydra composes for itself.
+        """
+        try:
+            parsed = self.parse([self.for_hydra(word) for word in overrides])
+            asked = self._loader.compose(parsed).of_hydra
+        except (ConfigError, HydraException, OmegaConfBaseException, yaml.YAMLError, ValueError):
+            return True  # it says why
+        of_one_run = {key: value for key, value in asked.items() if key not in _OF_MULTIRUNS}
+        return of_one_run != _NOTHING_ASKED or any(one.is_hydra_override() for one in parsed)
 
     def for_hydra(self, word: str) -> str:
         """A word of the command line as Hydra's own composition takes it.

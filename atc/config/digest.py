@@ -6,13 +6,13 @@ All digests are SHA-256 in hex over a canonical text, so they are equal on every
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
 import json
 from pathlib import Path
 from typing import Any
 
 from atc.config.schema import RunConfig
 from atc.errors import AtcError
+from atc.installed import installed_version
 
 # What does not change a result: where files lie, who is told, how the terminal looks, which data are refused.
 OUTSIDE_THE_DIGEST = frozenset({"paths", "quality", "tracking", "runtime"})
@@ -90,7 +90,7 @@ def code_digest() -> str:
         for path in package.rglob("*.py")
         if path.relative_to(package).parts[0] not in _NOT_RESULT_CODE
     }
-    versions = {name: importlib.metadata.version(name) for name in _RESULT_PACKAGES}
+    versions = {name: installed_version(name) for name in _RESULT_PACKAGES}
     return _digest({"python": sources, "rust": build, "packages": versions})
 
 

@@ -68,6 +68,8 @@ def _start(run: Run) -> int:
         _hydra(composer, lambda _cfg: None)
         return 0
     jobs, several = _jobs(composer, args)
+    if not (several or args.resolve or args.package or composer.needs_hydra(args.overrides)):
+        return _run_plainly(jobs[0].config, run)
     failures: dict[int, Exception] = {}
 
     def task(_cfg: DictConfig) -> None:
@@ -97,6 +99,19 @@ def _start(run: Run) -> int:
         for number in sorted(failures):
             _say(f"  [{number + 1}/{len(jobs)}] {' '.join(jobs[number].overrides)}")
     return 1 if failures else 0
+
+
+def _run_plainly(config: RunConfig, run: Run) -> int:
+    """A single run of which Hydra has nothing more to say: what is left to do is the folder of outputs."""
+    try:
+        config.paths.outputs_dir.mkdir(parents=True, exist_ok=True)
+        run(config)
+    except Exception as failure:
+        told = _in_words(failure, config)
+        if told is failure:
+            raise
+        raise told from failure
+    return 0
 
 
 class _JobFailed(BaseException):

@@ -117,6 +117,8 @@ class Composition:
     ) -> None:
         params = OmegaConf.select(cfg, "hydra.sweeper.params")
         self.sweep_params: dict[str, str] = {str(k): str(v) for k, v in (params or {}).items()}
+        self.of_hydra: dict[str, object] = _plain_of(cfg, "hydra")
+        """What the files ask of Hydra itself, as they spell it."""
         with open_dict(cfg):
             cfg.pop("hydra", None)
         self.cfg = cfg
@@ -135,6 +137,12 @@ class Composition:
             if loaded is not None and key.startswith(prefix) and _spells(loaded.config, key[len(prefix) :]):
                 return f"in {_file(path)}"
         return None
+
+
+def _plain_of(cfg: DictConfig, key: str) -> dict[str, object]:
+    node = cfg.get(key)
+    plain = {} if node is None else OmegaConf.to_container(node, resolve=False)
+    return {str(name): value for name, value in plain.items()} if isinstance(plain, dict) else {}
 
 
 def _spells(config: object, key: str) -> bool:

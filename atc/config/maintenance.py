@@ -16,7 +16,7 @@ _NS = 1_000_000_000
 
 
 class _Rule(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     minutes: int = Field(gt=0, le=7 * 1440)
     """How long the venue is closed."""

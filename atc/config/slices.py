@@ -52,4 +52,4 @@ class Mismatch(ValueError):
 class Slice(BaseModel):
     """Base of every config slice: frozen, no unknown keys, no NaN."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)

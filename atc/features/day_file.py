@@ -172,15 +172,14 @@ def read_table(file: Path, columns: Sequence[str] | None = None) -> pa.Table:
     import pyarrow.parquet as pq
 
     try:
-        return pq.read_table(
-            file,
-            columns=None if columns is None else list(columns),
-            page_checksum_verification=True,
-            partitioning=None,
-        )
+        # Not `pq.read_table`, which imports pyarrow.dataset and, where it is installed, pandas.
+        with pq.ParquetFile(file, page_checksum_verification=True) as opened:
+            if columns is None:
+                return opened.read()
+            return opened.read(list(columns)).select(list(columns))
     except FileNotFoundError:
         raise
-    except (pa.ArrowException, OSError) as why:
+    except (pa.ArrowException, OSError, KeyError) as why:
         raise Damaged(f"not readable ({why})") from why
 
 

@@ -56,7 +56,7 @@ def _save(config: RunConfig, data_digest: str, fitted: Fitted, name: str, folder
             role=name,
             score_columns=tuple(score_columns(loaded.label.heads, loaded.label.classes)),
             gate={**fitted.gate.figures(), "why": fitted.gate.why},
-            git_commit=str(commit) if (commit := provenance.git_state()["commit"]) else None,
+            git_commit=str(commit) if (commit := provenance.known_git_state()["commit"]) else None,
             created_at=datetime.now(UTC).isoformat(timespec="seconds"),
             versions={name: version or "" for name, version in provenance.package_versions().items()},
         ),

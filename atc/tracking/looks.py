@@ -76,7 +76,7 @@ def _times(held: Sequence[Look]) -> str:
 
 
 def _asker(name: str, identity: RunIdentity) -> Asker:
-    git = provenance.git_state()
+    git = provenance.known_git_state()
     return Asker(
         run_id=identity.run_id,
         name=name,

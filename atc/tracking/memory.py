@@ -25,8 +25,10 @@ def _status_kib(status: Path, field: str) -> int | None:
     return None
 
 
-def descendants() -> set[int]:
-    """Process ids of all children, grandchildren … of this process; empty where /proc does not tell."""
+def descendants(without: AbstractSet[int] = frozenset()) -> set[int]:
+    """Process ids of all children, grandchildren … of this process but `without` and what those started;
+    empty where /proc does not tell.
+    """
     found: set[int] = set()
     waiting = ["self"]
     while waiting:
@@ -37,11 +39,11 @@ def descendants() -> set[int]:
             continue
         for children in threads:
             try:
-                pids = children.read_text().split()
+                pids = {int(pid) for pid in children.read_text().split()} - without
             except OSError:
                 continue
-            waiting.extend(pids)
-            found.update(int(pid) for pid in pids)
+            waiting.extend(map(str, pids))
+            found |= pids
     return found
 
 
@@ -52,8 +54,8 @@ class PeakMemory:
     samples is not missed; processes that this one started are sampled ten times a second and added: to each
     sample what they hold then, to the high-water mark the least that they ever held (pages they share with
     it count twice, so with forked workers the figure is an upper bound). Elsewhere it is the peak of the
-    whole process so far. Processes in `ignore` are left out, and those that were not there at the sample
-    before: a process that is just being started has all pages of its parent for a moment.
+    whole process so far. Processes in `ignore` and what they start are left out, and those that were not
+    there at the sample before: a process that is just being started has all pages of its parent for a moment.
     """
 
     def __init__(self, ignore: AbstractSet[int] = frozenset()) -> None:
@@ -73,7 +75,7 @@ class PeakMemory:
             self._mark_reset = True
         except OSError:  # some sandboxes do not have it; the samples stand alone then
             self._mark_reset = False
-        self._seen = descendants()
+        self._seen = descendants(self._ignore)
         self._thread.start()
 
     def stop(self) -> float:
@@ -94,8 +96,8 @@ class PeakMemory:
 
     def _sample(self) -> None:
         own = _status_kib(_STATUS, "VmRSS:") or 0
-        present = descendants()
-        children = (present & self._seen) - self._ignore
+        present = descendants(self._ignore)
+        children = present & self._seen
         self._seen = present
         others = sum(_status_kib(Path(f"/proc/{pid}/status"), "VmRSS:") or 0 for pid in children)
         self._sampled_kib = max(self._sampled_kib, own + others)

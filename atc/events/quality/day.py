@@ -217,7 +217,8 @@ def _ends_broken(path: Any, broken: bool) -> bool:
     import pyarrow.parquet as pq
 
     try:
-        table = pq.read_table(path, columns=["control_kind", "ts_recv"], partitioning=None)
+        with pq.ParquetFile(path) as file:
+            table = file.read(["control_kind", "ts_recv"])
     except (pa.ArrowException, OSError):
         return broken  # the day that holds the file says so
     told_within: int | None = None

@@ -8,20 +8,15 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import atc
 from atc.features.build_day import build_day
 from atc.features.day_job import DayJob, DayOutcome
+from atc.processes import ctrl_c_waits, start
 
 _ENDS_WITHIN_S = 10.0
 
@@ -63,18 +58,6 @@ class InProcess:
         """What was built since the last call."""
         done, self._done = self._done, []
         return done
-
-
-@contextmanager
-def _ctrl_c_waits() -> Iterator[None]:
-    """A process that is started here is deaf to Ctrl-C from its first moment on, before it can say so itself;
-    and one that has been started is known before Ctrl-C ends us.
-    """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @dataclass
@@ -144,17 +127,8 @@ class LocalProcesses:
         return finished
 
     def _start(self) -> _Worker:
-        ours, theirs = socket.socketpair()
-        package = str(Path(atc.__file__).parents[1])
-        path = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
-        with theirs, _ctrl_c_waits():
-            process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "atc.features.executors.worker", str(theirs.fileno())],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                env={**os.environ, "PYTHONPATH": path},
-            )
-            worker = _Worker(process, Connection(ours.detach()))
+        with ctrl_c_waits():
+            worker = _Worker(*start("atc.features.executors.worker"))
             self._workers.append(worker)
         return worker
 
