@@ -52,8 +52,9 @@ class _Begun(Exception):
 def test_the_warning_is_a_tag_of_the_tracked_run(protocol: str, monkeypatch: pytest.MonkeyPatch) -> None:
     tags: list[str] = []
 
-    def sink(*_: object, **given: Any) -> None:
+    def sink(*_: object, **given: Any) -> SimpleNamespace:
         tags.extend(given["tags"])
+        return SimpleNamespace(report=dict)
 
     def load(_: object) -> NoReturn:
         raise _Begun
