@@ -246,7 +246,7 @@ def test_from_a_subfolder_and_from_elsewhere(project: Path, tmp_path_factory: py
     [
         ([], False),
         (["+experiment=gbdt_36feat", "paths.outputs=elsewhere", "model.num_leaves=7"], False),
-        (["data.scenario.lambda_mid=1"], False),  # no file spells it, and the schema knows whether it is there
+        (["data.scenario.lambda_mid=1"], False),  # no file spells it: the schema knows whether it is there
         (["hydra.verbose=true"], True),
         (["hydra/job_logging=colorlog"], True),
         (["+seed=3"], True),  # Hydra's own refusal: an item is already there
