@@ -1,10 +1,13 @@
-"""Trees at full size: ATC's `model=gbdt_fast`, LightGBM with SPEC 4 and nothing else, xgboost's `hist`."""
+"""Trees at full size: ATC's `model=gbdt_fast`, the same with `thinning=every_k thinning.k=3`, LightGBM with
+SPEC 4 and nothing else, xgboost's `hist`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 from features_table import FeatureTable, Goal
 from train import Case, Clock, Found
 from train_rows import SyntheticRows
@@ -13,6 +16,7 @@ MANY, MANY_TREES = 46_000_000, 50
 SOME, SOME_TREES = 10_000_000, 500
 COLUMNS = 36
 MODELS = ("atc", "lightgbm", "xgboost")
+THINNED, KTH = "atc on every 3rd row", 3
 SPEC_4 = {
     "objective": "binary", "max_depth": 8, "num_leaves": 63, "min_child_samples": 1000, "learning_rate": 0.05,
     "feature_fraction": 0.9, "bagging_fraction": 0.8, "bagging_freq": 5, "seed": 1, "num_threads": 2,
@@ -22,10 +26,10 @@ SPEC_4 = {
 
 
 def cases() -> list[Case]:
-    """Each model at both sizes."""
+    """Each model at both sizes; thinned rows at the smaller."""
     return [
         *(Case(f"{model}, {MANY_TREES} trees of many rows", MANY, COLUMNS) for model in MODELS),
-        *(Case(f"{model}, {SOME_TREES} trees", SOME, COLUMNS) for model in MODELS),
+        *(Case(f"{model}, {SOME_TREES} trees", SOME, COLUMNS) for model in (THINNED, *MODELS)),
     ]
 
 
@@ -33,21 +37,26 @@ def run(case: str, data: SyntheticRows, clock: Clock) -> dict[str, float]:
     """Construct and train; then score rows that nobody has seen."""
     model = case.partition(",")[0]
     trees = MANY_TREES if case.endswith("many rows") else SOME_TREES
-    return {"atc": _atc, "lightgbm": _lightgbm, "xgboost": _xgboost}[model](data, trees, clock)
+    if model in ("atc", THINNED):
+        return _atc(data, trees, clock, every=KTH if model == THINNED else 1)
+    return {"lightgbm": _lightgbm, "xgboost": _xgboost}[model](data, trees, clock)
 
 
-def _atc(data: SyntheticRows, trees: int, clock: Clock) -> dict[str, float]:
+def _atc(data: SyntheticRows, trees: int, clock: Clock, every: int) -> dict[str, float]:
     import atc
     from atc.models.base import fit_model
     from atc.models.build import build_model
     from atc.protocol.dataset import Block
+    from atc.protocol.row_runs import rows_of
+    from atc.protocol.thinning import every_kth
 
     words = ["model=gbdt_fast", f"model.n_estimators={trees}", f"model.early_stopping={trees}"]
     model = build_model(atc.compose(words).model)
     held = data.held_out()
     valid = Block(x=held.x, y=held.y[:, None], features=held.features)
     with clock():
-        train = Block(x=data.x, y=data.y[:, None], features=data.features)
+        rows = every_kth(np.arange(data.rows), every)
+        train = Block(x=rows_of(data.x, rows), y=data.y[rows, None], features=data.features)
         fit_model(model, train, valid, seed=1)
     return {"auc": _auc(held.y, model.predict(held.x)[:, 0])}
 
