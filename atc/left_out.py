@@ -33,4 +33,8 @@ class _LeftOut(MetaPathFinder, Loader):
         return spec_from_loader(fullname, self) if fullname in UNUSED else None
 
     def exec_module(self, module: ModuleType) -> None:
-        raise ModuleNotFoundError(f"{module.__name__} is left out: no run uses it", name=module.__name__)
+        raise ModuleNotFoundError(
+            f"{module.__name__} is left out of runs, because its import takes longer than all they need; code "
+            f"that a run is to import it from needs it taken out of UNUSED in {__name__}",
+            name=module.__name__,
+        )
