@@ -34,7 +34,7 @@ class _LeftOut(MetaPathFinder, Loader):
 
     def exec_module(self, module: ModuleType) -> None:
         raise ModuleNotFoundError(
-            f"{module.__name__} is left out of runs, because its import takes longer than all they need; code "
-            f"that a run is to import it from needs it taken out of UNUSED in {__name__}",
+            f"{module.__name__} is left out of runs, because its import takes longer than all they need; "
+            f"code that a run is to import it from needs it taken out of UNUSED in {__name__}",
             name=module.__name__,
         )
