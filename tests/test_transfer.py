@@ -15,6 +15,8 @@ from typer.testing import CliRunner
 
 import atc
 from atc.cli import application
+from atc.config.auxiliary import Auxiliary
+from atc.config.labels import Hold10Oracle
 from atc.errors import AtcError, UsageError
 from atc.opened_run import OpenedRun
 from atc.protocol.ledger import Ledger
@@ -91,19 +93,21 @@ def test_a_model_that_knew_the_time_is_refused(outputs: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("own_holdout", "judged_from", "refused"), [(10, 10, False), (12, 10, True), (12, 11, False)]
+    ("own_holdout", "judged_from", "auxiliary_s", "refused"),
+    [(10, 10, (), False), (12, 10, (), True), (12, 11, (), False), (12, 11, (90,), True)],
 )
 def test_labels_that_look_beyond_the_training_time_count(
-    own_holdout: int, judged_from: int, refused: bool
+    own_holdout: int, judged_from: int, auxiliary_s: tuple[float, ...], refused: bool
 ) -> None:
-    """Times in minutes; training ends at 10, and labels look a minute ahead. A holdout of its own that begins
-    there has purged those that look beyond; one that begins later has not.
+    """Times in minutes; training ends at 10, and labels look a minute ahead, or further where they only
+    train. A holdout of its own that begins there has purged those that look beyond; one that begins later has
+    not.
     """
     minute = 60 * 10**9
-    label = SimpleNamespace(longest_horizon_s=60.0)
+    label = Hold10Oracle(kind="hold10_oracle", horizon_s=60.0)
     run: Any = SimpleNamespace(
         folder="one",
-        config=SimpleNamespace(label=label),
+        config=SimpleNamespace(label=label, auxiliary=Auxiliary(horizons_s=auxiliary_s)),
         model=SimpleNamespace(manifest={"train_span_ns": [0, 10 * minute]}),
     )
     other: Any = SimpleNamespace(folder="other")

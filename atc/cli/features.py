@@ -221,7 +221,7 @@ def verify(
         stretches=stretches,
         rows=rows,
         seed=seed,
-        label=label_spec(config.label),
+        label=label_spec(config.label, config.auxiliary.horizons_s),
         progress=progress,
     )
     for finding in report.findings:

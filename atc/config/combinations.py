@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from atc.config.cost import missing_costs, refused_market
 from atc.config.data import SimulatedData
-from atc.config.labels import THREE_CLASSES
+from atc.config.labels import THREE_CLASSES, Tlob
 from atc.config.model import REGRESSORS
+from atc.config.nets import Net
 from atc.config.protocol import Cpcv
 from atc.config.trading import ConfidencePolicy
 from atc.config.window import DatesWindow
@@ -40,6 +41,7 @@ def problems_of(config: RunConfig) -> list[Problem]:
             )
         )
     found += _wrong_class_weights(config)
+    found += _wrong_auxiliary(config)
     found += _nothing_to_fit(config)
     found += [] if config.model.kind == "ensemble" else _embargo_too_short(config)
     if config.refit.kind == "daily_update" and config.model.kind != "gbdt":
@@ -91,6 +93,42 @@ def _wrong_class_weights(config: RunConfig) -> list[Problem]:
         told = f"{len(asked)} weights, and label {config.label.kind} has {classes} classes; give one a class"
         return [("weights.classes", told)]
     return []
+
+
+def _wrong_auxiliary(config: RunConfig) -> list[Problem]:
+    """Auxiliary horizons that could not be labelled, or that would teach the model nothing."""
+    asked, model, label = config.auxiliary.horizons_s, config.model, config.label
+    if not asked:
+        return []
+    found: list[str] = []
+    named = f"[{','.join(f'{one:g}' for one in asked)}]"
+    shared = {"multihorizon": "trunk", "softmax_mlp": "hidden"}.get(model.kind)
+    if model.kind == "ensemble":
+        found.append(
+            f"{named} train a net beside its label, but model.kind=ensemble averages finished models, each "
+            "of which keeps what its own run had; set []"
+        )
+    elif not isinstance(model, Net):
+        found.append(
+            f"{named} train what the heads of a net share, but model.kind={model.kind} fits each head by "
+            "itself and would learn nothing from them; set [], or choose a net: model=softmax_mlp, "
+            "multihorizon with model.trunk=[128,64], or multihorizon_transformer"
+        )
+    elif shared is not None and not getattr(model, shared):
+        found.append(
+            f"{named} train what the heads share, but with model.{shared}=[] each head reads the inputs "
+            "itself and shares nothing; give the width of at least one layer, such as "
+            f"model.{shared}=[128,64], or set []"
+        )
+    judged = [f"{one:g}" for one in asked if one in label.all_horizons_s]
+    if judged:
+        found.append(f"{', '.join(judged)} s is a horizon of label {label.kind} itself; leave it out")
+    if isinstance(label, Tlob) and asked[0] < label.smooth_s:
+        found.append(
+            f"{asked[0]:g} s is shorter than label.smooth_s={label.smooth_s:g}: the stretch after the row "
+            "would begin before it; expected horizons of at least label.smooth_s"
+        )
+    return [("auxiliary.horizons_s", told) for told in found]
 
 
 def _nothing_to_fit(config: RunConfig) -> list[Problem]:

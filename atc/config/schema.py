@@ -11,6 +11,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
+from atc.config.auxiliary import Auxiliary
 from atc.config.combinations import problems_of
 from atc.config.cost import Cost
 from atc.config.data import Data
@@ -50,6 +51,7 @@ class RunConfig(Slice):
     sampling: Sampling
     features: Features
     label: Label
+    auxiliary: Auxiliary = Auxiliary()
     model: Model
     thinning: Thinning
     weights: Weights

@@ -124,14 +124,16 @@ def jump_is_suspicious(jump: Estimate, limit: float = PLAUSIBLE_JUMP) -> bool:
 
 
 def shuffled(block: Block, seed: int) -> Block:
-    """`block` with its labels (and weights) in random order: nothing is left to learn.
+    """`block` with its labels (and weights, and what trains beside them) in random order: nothing is left to
+    learn.
 
     Every part is shuffled, the judging one too: a model of noise points in some direction of the inputs,
     and the true labels, which depend on the inputs, would score that direction above or below ½.
     """
     order = np.random.default_rng(seed).permutation(block.n_rows)
     weights = None if block.weights is None else block.weights[order]
-    return replace(block, y=block.y[order], weights=weights)
+    auxiliary = None if block.auxiliary is None else block.auxiliary.take(order)
+    return replace(block, y=block.y[order], weights=weights, auxiliary=auxiliary)
 
 
 @dataclass(frozen=True)

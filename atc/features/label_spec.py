@@ -24,10 +24,15 @@ class LabelSpec:
     """Length of the two stretches whose mean mids are compared; 0: the mids at t and at t + H."""
 
     @classmethod
-    def over(cls, horizons_s: Sequence[float], smooth_s: float = 0.0) -> Self:
-        """A label for each of `horizons_s`, s."""
+    def over(
+        cls, horizons_s: Sequence[float], smooth_s: float = 0.0, auxiliary_s: Sequence[float] = ()
+    ) -> Self:
+        """A label for each of `horizons_s`, s, and after them for each of `auxiliary_s`, s, which always have
+        a name.
+        """
         names = [""] if len(horizons_s) == 1 else [horizon_name(horizon) for horizon in horizons_s]
-        horizons = [round(horizon * SECOND_NS) for horizon in horizons_s]
+        names += [horizon_name(horizon) for horizon in auxiliary_s]
+        horizons = [round(horizon * SECOND_NS) for horizon in (*horizons_s, *auxiliary_s)]
         return cls(tuple(zip(names, horizons, strict=True)), round(smooth_s * SECOND_NS))
 
     @classmethod

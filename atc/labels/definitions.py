@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -34,9 +34,9 @@ SHORT_FLAT_HOLD = ("SHORT", "FLAT", "HOLD")
 DOWN_UP = ("DOWN", "UP")
 
 
-def label_spec(label: Label) -> LabelSpec:
-    """What the labeller has to measure for `label`."""
-    return LabelSpec.over(label.all_horizons_s, label.smoothed_s)
+def label_spec(label: Label, auxiliary_s: Sequence[float] = ()) -> LabelSpec:
+    """What the labeller has to measure for `label`, and after it for the horizons of auxiliary heads, s."""
+    return LabelSpec.over(label.all_horizons_s, label.smoothed_s, auxiliary_s)
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,7 @@ class TickRun:
         from atc.tasks import rows
 
         features, labels = self.market.build(self.market.days, self.columns, self._desk)
-        heads = label_spec(self.config.label).names
+        heads = label_spec(self.config.label, self.config.auxiliary.horizons_s).names
         return rows.read_rows(self.config.data.symbol, features.files, labels.files, self.columns, heads)
 
     @cached_property
@@ -115,8 +115,13 @@ class TickRun:
         return int(rows.last_t1[fold.test[0]]) + self.max_gap_ns
 
     def _first_label_known_ns(self, begin: int, end: int) -> int:
-        rows = self.rows
-        causes = why_null(self.config.label, rows.r_bps, rows.spread_bps, rows.null_cause)
+        from atc.labels.definitions import label_spec
+        from atc.tasks.windowed_rows import with_whole_windows
+
+        # Of a model that reads sequences only the ends of its windows judge.
+        rows = with_whole_windows(self.rows, self.market, self.config)
+        judging = rows.of_heads(slice(len(label_spec(self.config.label).heads)))
+        causes = why_null(self.config.label, judging.r_bps, judging.spread_bps, judging.null_cause)
         has_label = np.any(causes == 0, axis=1)
         inside = (rows.t0 >= begin) & (rows.t0 < end) & has_label
         first = np.flatnonzero(inside)[:1]

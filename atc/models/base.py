@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from atc.errors import DataError
 from atc.models.out_of_memory import ran_out, too_large
 from atc.models.row_chunks import count_codes, extremes, over_tasks
+from atc.protocol.auxiliary import AuxiliaryTargets
 from atc.protocol.dataset import Block, Labels, require_two_classes
 from atc.protocol.row_runs import Matrix
 from atc.protocol.sealed_holdout import fit_in_progress
@@ -136,6 +137,10 @@ def fit_model(
             counts = _require_codes(target, len(block.classes), of_head, may_lack=may_lack)
             if np.count_nonzero(counts) < 2:
                 require_two_classes(target[~np.isnan(target)], of_head)
+    if valid.auxiliary is not None:
+        raise ValueError("validation rows have auxiliary targets, which train and select nothing")
+    if train.auxiliary is not None:
+        _require_auxiliary(train.auxiliary)
     with fit_in_progress():
         try:
             return model.fit(train, valid, seed=seed, progress=progress)
@@ -164,6 +169,13 @@ def class_scores(classes: tuple[str, ...]) -> tuple[str, ...]:
     if not classes:
         return (PREDICTED_RETURN,)
     return ("p",) if len(classes) == 2 else tuple(f"p_{name.lower()}" for name in classes)
+
+
+def _require_auxiliary(targets: AuxiliaryTargets) -> None:
+    for head, y in zip(targets.heads, targets.y.T, strict=True):
+        part = f"training rows of the auxiliary head {head}"
+        if np.count_nonzero(_require_codes(y, len(targets.classes), part, may_lack=True)) < 2:
+            require_two_classes(y[~np.isnan(y)], part)
 
 
 def _require_codes(target: Labels, classes: int, part: str, *, may_lack: bool = False) -> NDArray[np.int64]:

@@ -11,6 +11,7 @@ from typing import Any, Self
 import numpy as np
 
 from atc.config.model import Model as ModelConfig
+from atc.errors import UsageError
 from atc.models.base import FitReport, Progress, Scores, check_width
 from atc.models.gbdt import GbdtModel
 from atc.models.joined import joined
@@ -52,7 +53,13 @@ class PerHead:
         )
 
     def fit(self, train: Block, valid: Block, *, seed: int, progress: Progress | None = None) -> FitReport:
-        """Fit each head on the rows that have its label."""
+        """Fit each head on the rows that have its label; UsageError for rows with auxiliary targets."""
+        if train.auxiliary is not None:
+            raise UsageError(
+                f"auxiliary heads {', '.join(train.auxiliary.heads)} train what the heads of a net share, "
+                f"and model.kind={self.kind} fits each head by itself: set auxiliary.horizons_s=[], or "
+                "choose a net"
+            )
         models: dict[str, AnyOneHead] = {}
         reports: dict[str, FitReport] = {}
         for number, head in enumerate(train.heads):

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from atc.errors import DataError, UsageError, nearest
 from atc.events.business_day import days_of
+from atc.protocol.auxiliary import AuxiliaryLabels, AuxiliaryTargets
 from atc.protocol.row_runs import Matrix, RowRuns, Rows, columns_of, places_of, rows_of
 
 CHUNK_ROWS = 1 << 18
@@ -38,6 +39,8 @@ class Block:
     """Names of the columns of y; empty for the only one."""
     classes: tuple[str, ...] = ("0", "1")
     """Names of the classes by the code that y holds, the same for every head."""
+    auxiliary: AuxiliaryTargets | None = None
+    """Further targets that train and judge nothing; of training rows alone."""
 
     def __post_init__(self) -> None:
         _check_matrix(self.x, self.features)
@@ -48,6 +51,8 @@ class Block:
             raise ValueError(
                 f"weights have shape {self.weights.shape}, ({len(self.x)},) or {self.y.shape} was expected"
             )
+        if self.auxiliary is not None and len(self.auxiliary.y) != len(self.x):
+            raise ValueError(f"auxiliary targets have {len(self.auxiliary.y)} rows, x has {len(self.x)}")
 
     @property
     def n_rows(self) -> int:
@@ -94,6 +99,8 @@ class Dataset:
     """When a business day begins, s after 00:00 UTC."""
     tz_offset_s: int = 0
     """What local time, which names it, is ahead of UTC, s."""
+    auxiliary: AuxiliaryLabels | None = None
+    """Labels of further horizons, which may train and judge nothing."""
 
     def __post_init__(self) -> None:
         _check_matrix(self.x, self.features)
@@ -112,6 +119,8 @@ class Dataset:
             columns["spread_bps"] = self.spread_bps
         if self.null_cause is not None:
             columns["null_cause"] = self.null_cause
+        if self.auxiliary is not None:
+            columns["auxiliary"] = self.auxiliary.y
         for name, column in columns.items():
             if len(column) != n:
                 raise ValueError(f"{name} has {len(column)} rows, x has {n}")
@@ -136,8 +145,9 @@ class Dataset:
 
     @property
     def last_t1(self) -> NDArray[np.int64]:
-        """(n,) ns: the last instant that any label of the row looks at."""
-        return latest(self.t1)
+        """(n,) ns: the last instant that any label of the row looks at, one that only trains included."""
+        last = latest(self.t1)
+        return last if self.auxiliary is None else np.maximum(last, latest(self.auxiliary.t1))
 
     def take(self, rows: Rows) -> Dataset:
         """The rows of these positions, in this order: views where they are one run, else copies of all but
@@ -154,6 +164,7 @@ class Dataset:
             t1=self.t1[some],
             spread_bps=None if self.spread_bps is None else self.spread_bps[some],
             null_cause=None if self.null_cause is None else self.null_cause[some],
+            auxiliary=None if self.auxiliary is None else self.auxiliary.take(some),
         )
 
     def select(self, features: Sequence[str]) -> Dataset:
@@ -165,7 +176,8 @@ class Dataset:
 
     def block(self, rows: Rows) -> Block:
         """What a fit may see of these rows. Inputs are read where they lie; labels are copied, so that no
-        array leads back to the other rows' labels.
+        array leads back to the other rows' labels. Those that only train are not among them: rows that select
+        have none, `training_rows` gives them to those that train.
         """
         return Block(
             x=rows_of(self.x, rows),

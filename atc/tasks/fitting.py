@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -141,11 +141,14 @@ def fit_one(
     checkpoint: Path | None = None,
 ) -> FittedModel:
     """The model of `plan` on its columns of these rows, calibrated on `valid` if the run calibrates; the
-    named model as often as the run has seeds. `checkpoint`: see `build_model`.
+    named model as often as the run has seeds, and it alone with auxiliary targets. `checkpoint`: see
+    `build_model`.
     """
     seeds = config.seeds.count if plan.name == MODEL else 1
     model = build_model(plan.config, seeds, checkpoint=checkpoint)
     seen = valid.select(plan.columns)
+    if plan.name != MODEL:
+        train = replace(train, auxiliary=None)
     weighed, watched = by_class(config, train.select(plan.columns), seen)
     report = fit_model(model, weighed, watched, seed=config.seed, progress=progress)
     return FittedModel(model, report, plan.config, calibration_of(config, model, seen))

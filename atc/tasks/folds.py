@@ -69,13 +69,19 @@ def fit_folds(config: RunConfig, loaded: Loaded, desk: Desk) -> tuple[FittedFold
 
 
 def _fit_fold(config: RunConfig, loaded: Loaded, rows: Dataset, fold: Fold, desk: Desk) -> FittedFold:
+    from atc.labels.auxiliary import auxiliary_labels
     from atc.labels.definitions import fit_label_to
     from atc.tasks.fitting import fit_one, plans_of
 
     # The quantile or the mean spread of a label is taken from the training rows of this fold.
     spread = rows.spread_bps
     label = fit_label_to(config.label, rows.r_bps, spread, places_of(fold.train))
-    own = replace(rows, y=label.codes(rows.r_bps, spread))
+    further = rows.auxiliary
+    if further is not None:
+        further = auxiliary_labels(
+            config.auxiliary, config.label, further.heads, further.r_bps, further.t1, spread, fold.train
+        )
+    own = replace(rows, y=label.codes(rows.r_bps, spread), auxiliary=further)
     fitted = training_rows(config, own, fold.train)
     train, valid, test = fitted.block, own.block(fold.valid), own.block(fold.test_decisions)
     scores: dict[str, dict[str, NDArray[np.float64]]] = {}

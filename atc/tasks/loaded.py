@@ -60,6 +60,7 @@ def load_rows(market: MarketData, config: RunConfig, desk: Desk) -> Loaded:
     """Rows with the columns of all models, labels, and the holdout behind its seal."""
     from atc.evaluation.blocks import disjoint_windows
     from atc.features.matrix_cache import MATRICES
+    from atc.labels.auxiliary import auxiliary_labels
     from atc.labels.definitions import fit_label_to, label_spec, why_null
     from atc.tasks.market_data import run_columns
     from atc.tasks.rows import read_rows
@@ -74,7 +75,7 @@ def load_rows(market: MarketData, config: RunConfig, desk: Desk) -> Loaded:
             features.files,
             labels.files,
             columns,
-            label_spec(config.label).names,
+            label_spec(config.label, config.auxiliary.horizons_s).names,
             matrices=market.source.folder(MATRICES),
         )
         if len(rows.x) == 0:
@@ -84,10 +85,13 @@ def load_rows(market: MarketData, config: RunConfig, desk: Desk) -> Loaded:
             )
         read = len(rows.x)
         rows = with_whole_windows(rows, market, config)
+        # A label that only trains is purged like one that judges.
+        last_t1, judging = latest(rows.t1), len(label_spec(config.label).heads)
+        rows, further = rows.of_heads(slice(judging)), rows.of_heads(slice(judging, None))
         causes = why_null(config.label, rows.r_bps, rows.spread_bps, rows.null_cause)
         parts_of = split(
             rows.t0,
-            latest(rows.t1),
+            last_t1,
             spans,
             config.protocol.valid_fraction,
             labelled=np.any(causes == 0, axis=1),
@@ -107,6 +111,17 @@ def load_rows(market: MarketData, config: RunConfig, desk: Desk) -> Loaded:
             null_cause=causes,
             day_cut_utc_s=config.data.day_cut_utc_s,
             tz_offset_s=config.data.tz_offset_s,
+            auxiliary=auxiliary_labels(
+                config.auxiliary,
+                config.label,
+                further.heads,
+                further.r_bps,
+                further.t1,
+                further.spread_bps,
+                parts_of.train,
+            )
+            if further.heads
+            else None,
         )
         train_range, folds = _folds(dataset, market, config)
         look = partial(desk.look, market.holdout)

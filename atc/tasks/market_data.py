@@ -80,7 +80,12 @@ class MarketData:
         return {
             day
             for span_days in (self.days_of(self.spans.train), self.days_of(self.spans.holdout))
-            for day in days_read(self.source, span_days, run_columns(config), label_spec(config.label))
+            for day in days_read(
+                self.source,
+                span_days,
+                run_columns(config),
+                label_spec(config.label, config.auxiliary.horizons_s),
+            )
         }
 
     def _demand_costs(self) -> None:
@@ -249,7 +254,7 @@ class MarketData:
                 source,
                 days,
                 features,
-                label_spec(self._config.label),
+                label_spec(self._config.label, self._config.auxiliary.horizons_s),
                 watch=_shown(bar),
                 make_executor=make_executor,
             )

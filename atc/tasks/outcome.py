@@ -24,7 +24,7 @@ from atc.tasks.predictions import Decided, Judged, predictions_of
 from atc.tasks.refitting import REFIT, ageing, refitted
 from atc.tasks.tables import Places, further_figures
 from atc.tasks.trading import learn_policies, trades_of
-from atc.tasks.training_rows import class_notes
+from atc.tasks.training_rows import auxiliary_notes, class_notes
 from atc.tasks.windowed_rows import window_notes
 
 
@@ -96,6 +96,7 @@ def outcome_of(config: RunConfig, market: MarketData, loaded: Loaded, fitted: Fi
             *([fitted.gate.why] if fitted.gate.why else []),
             *row_notes(loaded),
             *class_notes(config, train),
+            *auxiliary_notes(config, train),
             *window_notes(config, loaded.without_window),
             *described(fitted.power),
             *fold_notes(config, fitted.folds),

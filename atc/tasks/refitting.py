@@ -129,8 +129,9 @@ def _enough(config: RunConfig, block: Block, least: int | None = None) -> bool:
     """Rows of every class, and as many as the model needs."""
     if least is None:
         least = max(MIN_ROWS, config.model.least_rows)
+    targets = [block.y] if block.auxiliary is None else [block.y, block.auxiliary.y]
     return block.n_rows >= least and all(
-        len(np.unique(column[~np.isnan(column)])) > 1 for column in block.y.T
+        len(np.unique(column[~np.isnan(column)])) > 1 for y in targets for column in y.T
     )
 
 

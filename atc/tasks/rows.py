@@ -64,6 +64,16 @@ class LabelledRows:
             null_cause=self.null_cause[some],
         )
 
+    def of_heads(self, some: slice) -> LabelledRows:
+        """The same rows with some of their labels."""
+        return replace(
+            self,
+            r_bps=self.r_bps[:, some],
+            t1=self.t1[:, some],
+            null_cause=self.null_cause[:, some],
+            heads=self.heads[some],
+        )
+
 
 def read_rows(
     symbol: str,

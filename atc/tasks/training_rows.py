@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from atc.config.schema import RunConfig
 from atc.config.thinning import AllRows, EveryK
+from atc.protocol.auxiliary import AuxiliaryTargets
 from atc.protocol.class_weights import balanced, class_weighted, given
 from atc.protocol.dataset import Block, Dataset
 from atc.protocol.row_runs import Rows
@@ -33,7 +34,7 @@ def training_rows(config: RunConfig, dataset: Dataset, rows: Rows) -> TrainingRo
     weights, own = _weights(config, dataset, kept, block)
     return TrainingRows(
         positions=kept,
-        block=block if weights is None else replace(block, weights=weights),
+        block=replace(block, weights=weights, auxiliary=_auxiliary(config, dataset, kept)),
         figures={"train/rows_before_thinning": len(rows), **own},
     )
 
@@ -80,6 +81,22 @@ def class_notes(config: RunConfig, train: Block) -> list[str]:
     return [f"weights.classes={name}: a training row of {told}; {told_of[config.calibration.kind]}"]
 
 
+def auxiliary_notes(config: RunConfig, train: Block) -> list[str]:
+    """What trained beside the label, and what it costs in rows."""
+    targets = train.auxiliary
+    if targets is None:
+        return []
+    counts = np.count_nonzero(~np.isnan(targets.y), axis=0).tolist()
+    told = ", ".join(f"{count:,} at {head}" for head, count in zip(targets.heads, counts, strict=True))
+    longest = max(config.label.longest_horizon_s, *config.auxiliary.horizons_s)
+    return [
+        f"auxiliary.horizons_s=[{','.join(f'{one:g}' for one in config.auxiliary.horizons_s)}]: the named "
+        f"model trained further heads on the {config.auxiliary.target} ({told} labels), each with "
+        f"{targets.loss_weight:g} of the loss, which judge nothing and are gone after the fit; rows are "
+        f"purged as if every label looked {longest:g} s ahead"
+    ]
+
+
 def _thinned(config: RunConfig, dataset: Dataset, rows: Rows) -> Rows:
     from atc.labels.uniqueness import uniqueness_weights
     from atc.protocol.thinning import drawn, every_kth
@@ -93,6 +110,21 @@ def _thinned(config: RunConfig, dataset: Dataset, rows: Rows) -> Rows:
     weights, _ = uniqueness_weights(y, dataset.t0[rows], dataset.t1[rows])
     # A row of several labels is worth what they are worth together.
     return drawn(rows, np.where(np.isnan(y), 0.0, weights).sum(axis=1), thinning.share, config.seed)
+
+
+def _auxiliary(config: RunConfig, dataset: Dataset, rows: Rows) -> AuxiliaryTargets | None:
+    """The targets that train beside the label, weighed by their own labels where rows are; a class counts in
+    them like any other, whatever `weights.classes` asks of the label.
+    """
+    from atc.labels.uniqueness import uniqueness_weights
+
+    if dataset.auxiliary is None:
+        return None
+    targets = dataset.auxiliary.targets(rows)
+    if config.weights.kind == "none":
+        return targets
+    weights, _ = uniqueness_weights(targets.y, dataset.t0[rows], dataset.auxiliary.t1[rows])
+    return replace(targets, weights=weights)
 
 
 def _weights(

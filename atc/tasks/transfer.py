@@ -13,6 +13,7 @@ from atc.evaluation.lift import Estimate, Sample
 from atc.evaluation.power import below_power, reference
 from atc.evaluation.report import draws_of, estimate_figures, ranking_sample
 from atc.features.sets import set_columns
+from atc.labels.definitions import label_spec
 from atc.models.ranking import rank
 from atc.protocol.dataset import Dataset
 from atc.protocol.window import Spans
@@ -120,7 +121,7 @@ def _require_past(run: OpenedRun, own: Spans, target: OpenedRun, judging: Spans)
     end, start = int(run.model.manifest["train_span_ns"][1]), judging.holdout[0]
     if own.holdout[0] > end:
         # No holdout of its own follows at once, for which the labels that look beyond would have been purged.
-        end += round(run.config.label.longest_horizon_s * 1e9)
+        end += label_spec(run.config.label, run.config.auxiliary.horizons_s).longest_ns
     if end > start:
         raise UsageError(
             f"{run.folder} was trained on what happened until {end} ns, and the holdout of {target.folder} "

@@ -90,11 +90,11 @@ class Watch(Callback):
         loss = sum(valid)
         if loss < state.best_loss:
             state.best_loss, state.best_epoch = loss, state.epoch
-            state.best = weights_of(module.network)
+            state.best = weights_of(module.trained)
         state.stopped = state.epoch - state.best_epoch >= self._config.early_stopping
         trainer.should_stop = state.stopped
         if self._keeper is not None:
-            state.weights = weights_of(module.network)
+            state.weights = weights_of(module.trained)
             state.optimiser = trainer.optimizers[0].state_dict()["state"]
             state.scaler = trainer.precision_plugin.state_dict()
             self._keeper.write(state)

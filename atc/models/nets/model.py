@@ -16,7 +16,7 @@ from atc.models.base import CHUNK_ROWS, FitReport, Progress, Scores, check_width
 from atc.models.checks import Check
 from atc.models.nets.scores import base_shares, scores_of
 from atc.models.nets.state import NetState
-from atc.models.nets.told import curves, fit_key, flat
+from atc.models.nets.told import auxiliary_parameters, curves, fit_key, flat
 from atc.models.one_head import fit_report
 from atc.models.standardise import Standardiser, fit_standardiser
 from atc.protocol.dataset import Block
@@ -82,11 +82,13 @@ class NetModel(ABC, Generic[C]):
 
     def fit(self, train: Block, valid: Block, *, seed: int, progress: Progress | None = None) -> FitReport:
         """Fit on `train`, stop when the summed log loss of the heads on `valid` has not improved for
-        `early_stopping` epochs, keep the best epoch.
+        `early_stopping` epochs, keep the best epoch. Auxiliary targets of `train` train the body through
+        heads of their own, which are gone after the fit.
 
         Raises DataError for a loss that is not finite, UsageError for a device that is not there.
         """
         before_torch()
+        from atc.models.nets.auxiliary import WithAuxiliary, taught
         from atc.models.nets.batches import Batches
         from atc.models.nets.checkpoint import Checkpoint, Keeper, put_weights
         from atc.models.nets.device import torch_as
@@ -97,36 +99,38 @@ class NetModel(ABC, Generic[C]):
         standardiser = fit_standardiser(train.x, config.clip)
         with torch_as(config.trainer):
             state = self._new(standardiser, train, seed)
+            trained = (
+                state.network if train.auxiliary is None else WithAuxiliary(state.network, train.auxiliary)
+            )
         keeper = None
         if self._checkpoint is not None and config.trainer.checkpoints:
             path = self._checkpoint.with_name(f"{self._checkpoint.name}-seed{seed}.safetensors")
             keeper = Keeper(path, fit_key(config, standardiser, train, valid, seed))
         reached = (keeper.read() if keeper is not None else None) or Checkpoint()
         if reached.weights:
-            put_weights(state.network, reached.weights)
-        module = NetModule(state.network, config)
+            put_weights(trained, reached.weights)
+        module = NetModule(trained, config)
         reached = run_epochs(
             module,
-            Batches(train, config.batch_size, config.length, seed),
+            Batches(taught(train), config.batch_size, config.length, seed),
             Batches(self._stopping(valid), max(1, CHUNK_ROWS // config.length), config.length),
             state=reached,
             keeper=keeper,
             progress=progress,
         )
-        network = state.network.cpu().eval()
-        put_weights(network, reached.best)
+        put_weights(trained.cpu().eval(), reached.best)
         self._state = state
         notes: tuple[str, ...] = ()
         if reached.best_epoch == config.epochs:
             notes = (f"{self.kind} still improved on validation at model.epochs={config.epochs}, its last",)
         return fit_report(
             train,
-            parameters={**flat(config.model_dump(mode="json")), "seed": seed},
-            curves=curves(reached, train.heads),
+            parameters={**flat(config.model_dump(mode="json")), "seed": seed, **auxiliary_parameters(train)},
+            curves=curves(reached, train),
             iterations=reached.epoch,
             best_iteration=reached.best_epoch,
             importance_kind="input_weight",
-            importance=self._input_weights(network),
+            importance=self._input_weights(state.network),
             active=standardiser.active,
             notes=notes,
         )
@@ -220,7 +224,7 @@ class NetModel(ABC, Generic[C]):
             for score in class_scores(train.classes)
         )
         state = self._network(standardiser, train.features, train.heads, len(train.classes), names)
-        start_at(state.network, base_shares(train))
+        start_at(state.network.head, base_shares(train))
         return state
 
     def _network(

@@ -9,6 +9,7 @@ from lightning.pytorch import LightningModule
 from torch import Tensor
 
 from atc.config.nets import Net
+from atc.models.nets.auxiliary import WithAuxiliary
 from atc.models.nets.batches import Batch
 from atc.models.nets.networks import Network, parameters_by_decay
 
@@ -18,34 +19,57 @@ _FIRST_ROOM = 1024
 
 
 class NetModule(LightningModule):
-    """Fits a network: each head's mean log loss over the rows that have its label, summed over the heads."""
+    """Fits a network: each head's mean log loss over the rows that have its label, summed over the heads,
+    those of auxiliary heads by their weight.
+    """
 
-    def __init__(self, network: Network, config: Net) -> None:
+    def __init__(self, trained: Network | WithAuxiliary, config: Net) -> None:
         super().__init__()
-        self.network = network
+        self.trained = trained
+        """What the optimiser moves and a checkpoint keeps."""
         self.net_config = config
         self.optimiser_state: dict[int, dict[str, Any]] | None = None
         """To begin with, of a checkpoint."""
-        self.train_sums = Sums(network.heads)
-        self.valid_sums = Sums(network.heads)
+        further = trained.heads if isinstance(trained, WithAuxiliary) else 0
+        self.train_sums = Sums(self.network.heads + further)
+        self.valid_sums = Sums(self.network.heads)
+
+    @property
+    def network(self) -> Network:
+        """What judges, and what is kept."""
+        trained = self.trained
+        return trained.network if isinstance(trained, WithAuxiliary) else trained
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """The loss of a batch; the penalty is in the optimiser."""
         del batch_idx
-        total, weight = weighted_losses(self.network(batch[0]), batch[1], batch[2])
+        x, y, weights = batch
+        trained, heads = self.trained, self.network.heads
+        if isinstance(trained, WithAuxiliary):
+            logits, further = trained(x)
+            own = weighted_losses(logits, y[:, :heads], weights[:, :heads])
+            beside = weighted_losses(further, y[:, heads:], weights[:, heads:])
+            total, weight = (torch.cat(both) for both in zip(own, beside, strict=True))
+        else:
+            total, weight = weighted_losses(trained(x), y, weights)
         self.train_sums.add(total.detach(), weight)
         # A head without a label in the batch says nothing.
-        return (total / weight.clamp_min(torch.finfo(weight.dtype).tiny)).sum()
+        means = total / weight.clamp_min(torch.finfo(weight.dtype).tiny)
+        if isinstance(trained, WithAuxiliary):
+            return means[:heads].sum() + trained.loss_weight * means[heads:].sum()
+        return means.sum()
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Adds up the losses of a batch; rows count the same, unless classes are weighed."""
+        """Adds up the losses of a batch, of the heads that judge; rows count the same, unless classes are
+        weighed.
+        """
         del batch_idx
         self.valid_sums.add(*weighted_losses(self.network(batch[0]), batch[1], batch[2]))
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Its `weight_decay` adds λw to the gradient, which is the gradient of λ/2·‖w‖²."""
         config = self.net_config
-        weights, others = parameters_by_decay(self.network)
+        weights, others = parameters_by_decay(self.trained)
         groups = [{"params": weights, "weight_decay": config.l2}, {"params": others, "weight_decay": 0.0}]
         optimiser: torch.optim.Optimizer
         if config.optimiser == "adam":

@@ -47,7 +47,11 @@ class Network(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits (m, heads, outputs) of raw inputs."""
-        logits: Tensor = self.head(self.body(self.standardise(x)))
+        return self.logits(self.body(self.standardise(x)))
+
+    def logits(self, features: Tensor) -> Tensor:
+        """(m, heads, outputs) of what the body gives, (m, width)."""
+        logits: Tensor = self.head(features)
         return logits.reshape(-1, self.heads, self.outputs)
 
 
@@ -75,14 +79,14 @@ def perceptron(inputs: int, hidden: Sequence[int]) -> tuple[nn.Module, int]:
     return nn.Sequential(*layers), width
 
 
-def start_at(network: Network, shares: np.ndarray[tuple[int, int], np.dtype[np.float64]]) -> None:
-    """Sets the heads' biases to the logits of `shares` (heads, classes), so that a fit begins at the base
+def start_at(head: nn.Linear, shares: np.ndarray[tuple[int, int], np.dtype[np.float64]]) -> None:
+    """Sets the biases of a head to the logits of `shares` (heads, classes), so that a fit begins at the base
     rates.
     """
     logs = np.log(shares)
-    logits = logs[:, 1:] - logs[:, :1] if network.outputs == 1 else logs
+    logits = logs[:, 1:] - logs[:, :1] if shares.shape[1] == 2 else logs
     with torch.no_grad():
-        network.head.bias.copy_(torch.from_numpy(logits.ravel()))
+        head.bias.copy_(torch.from_numpy(logits.ravel()))
 
 
 def parameters_by_decay(network: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:

@@ -9,6 +9,7 @@ from atc.models.base import CHUNK_ROWS, Scores
 from atc.models.row_chunks import count_codes
 from atc.models.softmax import probabilities
 from atc.models.standardise import Standardiser
+from atc.protocol.auxiliary import AuxiliaryTargets
 from atc.protocol.dataset import Block
 from atc.protocol.row_runs import FloatMatrix
 
@@ -21,7 +22,7 @@ def scores_of(logits: NDArray[np.float64]) -> Scores:
     return np.concatenate([probabilities(logits[:, head]) for head in range(logits.shape[1])], axis=1)
 
 
-def base_shares(train: Block) -> NDArray[np.float64]:
+def base_shares(train: Block | AuxiliaryTargets) -> NDArray[np.float64]:
     """(heads, classes) of the rows with a label, by weight; a class without rows has half a row's."""
     found = np.empty((len(train.heads), len(train.classes)))
     for head in range(len(train.heads)):
