@@ -17,11 +17,13 @@ from atc.config.schema import RunConfig
 from atc.models.nets.model import NetModel
 from atc.opened_run import OpenedRun
 from atc.protocol.dataset import Block, Dataset
+from atc.protocol.sealed_holdout import Split, split
 from atc.report.progress import Progress
 from atc.run import run
 from atc.tasks import fitting
+from atc.tasks import loaded as loaded_module
 from atc.tasks.base import Desk
-from atc.tasks.fitting import Plan, fit_one
+from atc.tasks.fitting import fit_one
 from atc.tasks.loaded import Loaded
 from atc.tasks.tick_classification import TickClassification
 from atc.tracking.stages import Stages
@@ -54,11 +56,21 @@ def made(outputs: Path, *words: str) -> OpenedRun:
     return atc.open_run(run(config_of(outputs, *words)))
 
 
-def task_of(outputs: Path, *words: str) -> tuple[TickClassification, Loaded, Desk]:
+def task_of(outputs: Path, *words: str) -> tuple[Loaded, Split]:
+    """The rows of a run, and where each went."""
+    found: list[Split] = []
+
+    def remembered(*arguments: Any, **named: Any) -> Split:
+        found.append(split(*arguments, **named))
+        return found[-1]
+
     task = TickClassification(config_of(outputs, *words))
     desk = Desk(Stages().stage, Progress("off").bar, look=lambda _holdout, _reason: None)
     task.prepare(desk)
-    return task, task.load(desk), desk
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loaded_module, "split", remembered)
+        loaded = task.load(desk)
+    return loaded, found[-1]
 
 
 def everything(loaded: Loaded) -> Dataset:
@@ -104,21 +116,19 @@ def test_the_run_judges_what_it_judged_without_them(alone: OpenedRun, taught: Op
 
 def test_their_labels_are_those_of_runs_with_that_horizon(outputs: Path) -> None:
     """Class for class and null for null, with constants that are fitted to the horizon."""
-    label = ("label=tlob", "label.smooth_s=30")
-    _, both, _ = task_of(
-        outputs, *label, "label.horizon_s=60", "auxiliary.horizons_s=[300]", "auxiliary.target=label"
-    )
-    _, single, _ = task_of(outputs, *label, "label.horizon_s=300")
-    further, peer = everything(both).auxiliary, everything(single)
-    assert further is not None
-    np.testing.assert_array_equal(further.r_bps, peer.r_bps)
-    np.testing.assert_array_equal(further.t1, peer.t1)
+    short, further = ("label=tlob", "label.smooth_s=30", "label.horizon_s=60"), "auxiliary.horizons_s=[300]"
+    both, split_of_both = task_of(outputs, *short, further, "auxiliary.target=label")
+    single, split_of_single = task_of(outputs, *short[:2], "label.horizon_s=300")
+    found, peer = everything(both).auxiliary, everything(single)
+    assert found is not None
+    np.testing.assert_array_equal(found.r_bps, peer.r_bps)
+    np.testing.assert_array_equal(found.t1, peer.t1)
     # Purged alike: by 300 s, the longest of either run. So half the mean move is that of the same rows.
-    np.testing.assert_array_equal(both.split.train, single.split.train)
-    assert further.classes == peer.classes == ("SHORT", "FLAT", "HOLD")
-    np.testing.assert_array_equal(further.y, peer.y)
+    np.testing.assert_array_equal(split_of_both.train, split_of_single.train)
+    assert found.classes == peer.classes == ("SHORT", "FLAT", "HOLD")
+    np.testing.assert_array_equal(found.y, peer.y)
     assert both.label.constants != single.label.constants
-    _, direction, _ = task_of(outputs, *label, "label.horizon_s=60", "auxiliary.horizons_s=[300]")
+    direction, _ = task_of(outputs, *short, further)
     up = everything(direction).auxiliary
     assert up is not None
     expected = np.where(peer.r_bps == 0.0, np.nan, np.sign(peer.r_bps) / 2 + 0.5)
@@ -131,16 +141,15 @@ def reach(rows: Dataset, some: NDArray[np.int64], horizon_s: float) -> NDArray[n
 
 def test_a_row_is_purged_for_the_horizon_that_looks_furthest(outputs: Path) -> None:
     """To the last row: one whose label of 60 s has ended, but not that of 900 s, trains nothing."""
-    _, plain, _ = task_of(outputs)
-    _, loaded, _ = task_of(outputs, LONG)
-    rows, split = everything(loaded), loaded.split
-    train, valid = plain.split.train, plain.split.valid
-    first_valid, first_held = (rows.t0[one].min() for one in (split.valid_decisions, split.holdout_decisions))
+    _, plain = task_of(outputs)
+    loaded, found = task_of(outputs, LONG)
+    rows, train, valid = everything(loaded), plain.train, plain.valid
+    first_valid, first_held = (rows.t0[one].min() for one in (found.valid_decisions, found.holdout_decisions))
     kept = train[reach(rows, train, 900) < first_valid]
-    np.testing.assert_array_equal(split.train, kept)
+    np.testing.assert_array_equal(found.train, kept)
     assert len(kept) < len(train)
-    np.testing.assert_array_equal(split.valid, valid[reach(rows, valid, 900) < first_held])
-    assert len(split.valid) < len(valid)
+    np.testing.assert_array_equal(found.valid, valid[reach(rows, valid, 900) < first_held])
+    assert len(found.valid) < len(valid)
     # What a fit gets of them is of these rows, and no row that selects has any.
     targets = loaded.parts.train.auxiliary
     assert targets is not None and rows.auxiliary is not None
@@ -151,7 +160,7 @@ def test_a_row_is_purged_for_the_horizon_that_looks_furthest(outputs: Path) -> N
 
 def test_folds_purge_and_embargo_by_it_and_fit_their_own_constants(outputs: Path) -> None:
     cpcv = ("protocol=cpcv", "protocol.groups=4", "protocol.test_groups=1", "protocol.valid_fraction=0.2")
-    _, loaded, _ = task_of(outputs, *cpcv, LONG)
+    loaded, _ = task_of(outputs, *cpcv, LONG)
     rows = loaded.train_range
     assert rows is not None and rows.auxiliary is not None
     assert len(loaded.folds) == 4
@@ -192,30 +201,29 @@ def test_refits_wait_for_the_longest_label(outputs: Path, monkeypatch: pytest.Mo
 
 
 def test_only_the_named_model_has_them(outputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    task, loaded, desk = task_of(outputs, LONG, "model@baseline.model=softmax_mlp", "baseline.model.epochs=1")
-    given: dict[str, bool] = {}
+    """Also where the baseline is such a net: the lift is over what it says without them."""
+    loaded, _ = task_of(outputs, LONG)
+    given: list[bool] = []
     before = fitting.fit_model
 
     def watched(model: Any, train: Block, valid: Block, **named: Any) -> Any:
-        given[train.features[0] + str(len(train.features))] = train.auxiliary is not None
+        given.append(train.auxiliary is not None)
         return before(model, train, valid, **named)
 
     monkeypatch.setattr(fitting, "fit_model", watched)
     config = config_of(outputs, LONG)
     plans = fitting.plans_of(config)
     for plan in plans:
-        given.clear()
         fit_one(config, replace(plan, config=config.model), loaded.parts.train, loaded.parts.valid)
-        assert list(given.values()) == [plan.name == "model"]
-    del task, desk
-    assert Plan in {type(plan) for plan in plans}
+    assert [plan.name for plan in plans] == ["model", "baseline", "volatility"]
+    assert given == [True, False, False]
 
 
 def test_weights_of_rows_are_those_of_their_own_labels(outputs: Path) -> None:
     from atc.labels.uniqueness import uniqueness_weights
 
-    _, loaded, _ = task_of(outputs, LONG, "weights=uniqueness", "weights.classes=balanced")
-    rows, kept, targets = everything(loaded), loaded.split.train, loaded.parts.train.auxiliary
+    loaded, found = task_of(outputs, LONG, "weights=uniqueness", "weights.classes=balanced")
+    rows, kept, targets = everything(loaded), found.train, loaded.parts.train.auxiliary
     assert targets is not None and rows.auxiliary is not None
     expected, _ = uniqueness_weights(targets.y, rows.t0[kept], rows.auxiliary.t1[kept])
     assert targets.weights is not None
