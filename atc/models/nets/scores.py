@@ -32,12 +32,12 @@ def base_shares(train: Block | AuxiliaryTargets) -> NDArray[np.float64]:
     return found
 
 
-def _weight_of_codes(train: Block, head: int) -> NDArray[np.float64]:
+def _weight_of_codes(train: Block | AuxiliaryTargets, head: int) -> NDArray[np.float64]:
     """(classes,) the weights of the rows of each class, summed up."""
     assert train.weights is not None
     weights = train.weights if train.weights.ndim == 1 else train.weights[:, head]
     total = np.zeros(len(train.classes))
-    for start in range(0, train.n_rows, CHUNK_ROWS):
+    for start in range(0, len(train.y), CHUNK_ROWS):
         rows = slice(start, start + CHUNK_ROWS)
         y = train.y[rows, head]
         known = ~np.isnan(y)
