@@ -15,9 +15,10 @@ from sklearn.preprocessing import label_binarize
 
 from atc.evaluation import correlation, precision_recall
 from atc.evaluation.confusion import class_f1, prior_adjusted_argmax
-from atc.evaluation.hac import bartlett_sum, correlation_t
+from atc.evaluation.hac import BartlettKernel, correlation_t
 from atc.evaluation.head import Head, HeadRows, Outcomes
-from atc.evaluation.headline import Headline, direction_score, figure_names, headline, trivial_headline
+from atc.evaluation.head_scores import HeadScores, direction_score
+from atc.evaluation.headline import Headline, figure_names, headline, trivial_headline
 from atc.evaluation.lift import Resampling, Sample, resampling
 from atc.evaluation.metrics import calibration_bins
 from atc.models.ranking import rank
@@ -29,6 +30,10 @@ BINARY = Head("", ("FLAT", "HOLD"), (0,), 300 * SECOND, 2.0)
 THREE = Head("", ("SHORT", "FLAT", "HOLD"), (0, 1, 2), 300 * SECOND, 2.0)
 RETURN = Head("", (), (0,), 300 * SECOND, 0.0)
 N, BLOCKS, RESAMPLES = 900, 25, 40
+
+
+def kernel(at: Rows, bandwidth_ns: int) -> Callable[[], BartlettKernel]:
+    return lambda: BartlettKernel.of(at, bandwidth_ns)
 
 
 def rows_of(head: Head, n: int = N, seed: int = 0) -> HeadRows:
@@ -61,7 +66,7 @@ def of(head: Head, draws: Resampling | None = None) -> tuple[HeadRows, Matrix, N
     rows = rows_of(head)
     scores = scores_of(rows)
     shares = np.full(max(len(head.classes), 1), 1 / max(len(head.classes), 1))
-    found = headline(rows, scores, shares, draws or draws_for(rows), 1500 * SECOND)
+    found = headline(HeadScores(rows, scores), shares, draws or draws_for(rows), 1500 * SECOND)
     return rows, scores, shares, found
 
 
@@ -185,7 +190,7 @@ def test_the_confusion_is_that_of_the_rule() -> None:
     shares = np.array([0.2, 0.1, 0.7])
     called = prior_adjusted_argmax(scores, shares)
     np.testing.assert_array_equal(called, 2 - np.argmax((scores / shares)[:, ::-1], axis=1))
-    found = headline(rows, scores, shares, draws_for(rows), 1500 * SECOND)
+    found = headline(HeadScores(rows, scores), shares, draws_for(rows), 1500 * SECOND)
     table = judge.confusion_matrix(rows.codes, called)
     for was, row in zip(THREE.classes, table, strict=True):
         for name, count in zip(THREE.classes, row, strict=True):
@@ -219,7 +224,7 @@ def test_undefined_figures_are_none() -> None:
     rows = rows_of(BINARY)
     p = np.column_stack([np.full(N, 0.5), np.full(N, 0.5)])
     same = HeadRows(BINARY, rows.rows, np.ones(N), np.abs(rows.r_bps), rows.t0, rows.days)
-    found = headline(same, p, np.array([0.5, 0.5]), draws_for(rows), 1500 * SECOND)
+    found = headline(HeadScores(same, p), np.array([0.5, 0.5]), draws_for(rows), 1500 * SECOND)
     for name in ("auc", "direction_auc", "pearson", "spearman", "macro_f1", "f1/FLAT"):
         assert found.samples[name] == Sample(None, None, 0.95), name
     assert found.samples["accuracy"].value == 1.0
@@ -238,9 +243,9 @@ def test_t_is_that_of_a_regression_with_newey_west_errors(lags: int) -> None:
     fitted = sm.OLS(y, sm.add_constant(x)).fit(
         cov_type="HAC", cov_kwds={"maxlags": lags, "use_correction": False}
     )
-    assert correlation_t(x, y, at, (lags + 1) * SECOND) == pytest.approx(fitted.tvalues[1], rel=1e-9)
+    assert correlation_t(x, y, kernel(at, (lags + 1) * SECOND)) == pytest.approx(fitted.tvalues[1], rel=1e-9)
     order = rng.permutation(600)
-    assert correlation_t(x[order], y[order], at[order], (lags + 1) * SECOND) == pytest.approx(
+    assert correlation_t(x[order], y[order], kernel(at[order], (lags + 1) * SECOND)) == pytest.approx(
         fitted.tvalues[1], rel=1e-9
     )
 
@@ -251,11 +256,11 @@ def test_the_kernel_is_in_time_as_written_out() -> None:
     at[50:55] = at[50]  # rows of one instant count fully together
     psi = rng.standard_normal(200)
     kernel = np.maximum(0.0, 1 - np.abs(at[:, None] - at[None, :]) / (7 * SECOND))
-    assert bartlett_sum(psi, at, 7 * SECOND) == pytest.approx(psi @ kernel @ psi)
+    assert BartlettKernel.of(at, 7 * SECOND).sum(psi) == pytest.approx(psi @ kernel @ psi)
     alone = np.delete(psi, range(50, 55))
-    assert bartlett_sum(psi, at, 1) == pytest.approx(psi[50:55].sum() ** 2 + alone @ alone)
+    assert BartlettKernel.of(at, 1).sum(psi) == pytest.approx(psi[50:55].sum() ** 2 + alone @ alone)
     with pytest.raises(ValueError, match="bandwidth of 0 ns"):
-        bartlett_sum(psi, at, 0)
+        BartlettKernel.of(at, 0)
 
 
 def test_overlapping_labels_do_not_make_chance_significant() -> None:
@@ -267,7 +272,7 @@ def test_overlapping_labels_do_not_make_chance_significant() -> None:
         y = np.convolve(steps, np.ones(100), "valid")
         x = np.convolve(rng.standard_normal(3099), np.ones(100), "valid")
         at = START + np.arange(3000) * SECOND
-        t = correlation_t(x, y, at, 500 * SECOND)
+        t = correlation_t(x, y, kernel(at, 500 * SECOND))
         assert t is not None
         apart += abs(t) > 1.96
         rho = np.corrcoef(x, y)[0, 1]
@@ -311,7 +316,9 @@ def test_intervals_of_every_figure_cover_the_truth_of_dependent_rows() -> None:
         rows, scores = sample(seed)
         block = np.arange(len(rows.y)) // (2 * per)
         draws = resampling(block, blocks, enough=True, resamples=200, confidence=0.95, seed=seed)
-        found.append([headline(rows, p, np.array([0.3, 0.7]), draws, 3600 * SECOND) for p in scores])
+        found.append(
+            [headline(HeadScores(rows, p), np.array([0.3, 0.7]), draws, 3600 * SECOND) for p in scores]
+        )
     for figure in figures:
         values = [one.samples[figure].value for pair in found for one in pair]
         truth = float(np.mean([value for value in values if value is not None]))

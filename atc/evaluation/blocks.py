@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 HOUR_NS = 3_600_000_000_000
 DAYS_FOR_DAY_BLOCKS = 30
+_SINGLE_SEARCH = 20
+"""What a search alone costs, in searches of many at once."""
 
 
 @dataclass(frozen=True)
@@ -43,16 +46,16 @@ def blocks_of(
     """
     if len(t0) == 0:
         return Blocks(index=np.zeros(0, dtype=np.int64), count=0, length_ns=None, enough=False)
-    distinct, index = np.unique(days, return_inverse=True)
+    distinct, index = numbered(days)
     if len(distinct) >= DAYS_FOR_DAY_BLOCKS:
-        return Blocks(index.astype(np.int64), len(distinct), None, len(distinct) >= min_blocks)
+        return Blocks(index, len(distinct), None, len(distinct) >= min_blocks)
     start, span = int(t0.min()), int(t0.max()) - int(t0.min()) + 1
     shortest = 2 * horizon_ns
     found: Blocks | None = None
     for length in (max(HOUR_NS, 10 * horizon_ns), max(shortest, span // min_blocks), shortest):
         last = max(span // length, 1) - 1
-        used, index = np.unique(np.minimum((t0 - start) // length, last), return_inverse=True)
-        found = Blocks(index.astype(np.int64), len(used), length, len(used) >= min_blocks)
+        used, index = numbered(np.minimum((t0 - start) // length, last))
+        found = Blocks(index, len(used), length, len(used) >= min_blocks)
         if found.enough:
             break
     assert found is not None
@@ -65,12 +68,28 @@ def disjoint_rows(t0: NDArray[np.int64], t1: NDArray[np.int64]) -> NDArray[np.in
 
     `t0` ascending.
     """
-    chosen = []
-    row = 0
+    if len(t0) == 0:
+        return np.zeros(0, dtype=np.int64)
+    most = int(t0[-1] - t0[0]) // max(int(np.min(t1 - t0)), 1) + 1
+    # A search at once for every row costs about what one alone for a twentieth of them does.
+    following = np.searchsorted(t0, t1, side="right") if _SINGLE_SEARCH * most > len(t0) else None
+    chosen, row = [], 0
     while row < len(t0):
         chosen.append(row)
-        row = int(np.searchsorted(t0, t1[row], side="right"))
+        row = int(np.searchsorted(t0, t1[row], side="right") if following is None else following[row])
     return np.array(chosen, dtype=np.int64)
+
+
+def numbered(values: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """The distinct `values` (n,), ascending, and the place of each value among them (n,); no sort where they
+    ascend already.
+    """
+    if len(values) and bool(np.all(values[1:] >= values[:-1])):
+        begins = np.ones(len(values), dtype=np.bool_)
+        np.not_equal(values[1:], values[:-1], out=begins[1:])
+        return values[begins], np.cumsum(begins) - 1
+    distinct, index = np.unique(values, return_inverse=True)
+    return distinct, index.astype(np.int64)
 
 
 def disjoint_windows(t0: NDArray[np.int64], horizon_ns: int) -> int:
@@ -79,7 +98,7 @@ def disjoint_windows(t0: NDArray[np.int64], horizon_ns: int) -> int:
     """
     if len(t0) == 0:
         return 0
-    return len(np.unique((t0 - t0.min()) // horizon_ns))
+    return len(numbered((t0 - t0.min()) // horizon_ns)[0])
 
 
 def chance_standard_error(windows: int, base_rate: float) -> float | None:

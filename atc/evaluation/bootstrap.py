@@ -13,15 +13,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from atc import _rust
 from atc.models.ranking import Ranked
 
 Counts = NDArray[np.int64]
 
 MAX_UNDEFINED = 0.05
 """Share of one-class resamples beyond which there is no interval."""
-
-_CELLS = 130_000
-"""Rank × block cells that are counted at once; a megabyte of them stays in the cache."""
 
 
 @dataclass(frozen=True)
@@ -53,52 +51,16 @@ class Interval:
 def concordance(positive: NDArray[np.bool_], score: Ranked, block: Counts, n_blocks: int) -> Concordance:
     """Count the pairs of `positive` and other rows (n,) by their blocks (n,), from 0 to `n_blocks` − 1.
 
-    O(n log n + n · blocks) time, a fixed amount of memory beyond O(n + blocks²).
+    O(n + blocks · rows of the rarer class) time and O(n + blocks²) memory.
     """
-    if 2 * np.count_nonzero(positive) > len(positive):
-        # The rarer class is the one that is gone through row by row.
-        mirrored = concordance(~positive, score.reversed(), block, n_blocks)
-        return Concordance(
-            twice=mirrored.twice.T.copy(), positives=mirrored.negatives, negatives=mirrored.positives
-        )
-    n_ranks = score.distinct
-    ranks, blocks, positive = score.ranks[score.order], block[score.order], positive[score.order]
-    twice = np.zeros((n_blocks, n_blocks), dtype=np.int64)
-    below = np.zeros(n_blocks, dtype=np.int64)
-    step = max(1, _CELLS // n_blocks)
-    for first in range(0, n_ranks, step):
-        stop = min(first + step, n_ranks)
-        rows = slice(*np.searchsorted(ranks, [first, stop]))
-        cell = (ranks[rows] - first) * n_blocks + blocks[rows]
-        is_positive = positive[rows]
-        shape = (stop - first, n_blocks)
-        negatives = np.bincount(cell[~is_positive], minlength=shape[0] * n_blocks).reshape(shape)
-        upto = np.cumsum(negatives, axis=0)
-        beaten = 2 * (upto + below) - negatives  # twice those below, once those equal
-        # A cell of many tied positives is added once, times their number.
-        cells, times = np.unique(cell[is_positive], return_counts=True)
-        by_block = np.argsort(cells % n_blocks, kind="stable")
-        cells, times = cells[by_block], times[by_block]
-        _add_by_block(twice, cells % n_blocks, beaten, cells // n_blocks, times)
-        below += upto[-1]
-    return Concordance(
-        twice=twice,
-        positives=np.bincount(blocks[positive], minlength=n_blocks),
-        negatives=np.bincount(blocks[~positive], minlength=n_blocks),
+    twice = _rust.twice_concordant_by_block(
+        score.order, score.ranks, block, np.ascontiguousarray(positive).view(np.uint8), n_blocks
     )
-
-
-def _add_by_block(twice: Counts, block: Counts, beaten: Counts, rank: Counts, times: Counts) -> None:
-    """twice[block] += times · beaten[rank], with `block` ascending, a bounded number of rows at once."""
-    step = max(1, _CELLS // twice.shape[1])
-    for start in range(0, len(block), step):
-        part = slice(start, start + step)
-        present, starts = np.unique(block[part], return_index=True)
-        # Most cells hold one positive; a product with ones costs as much as the sum.
-        picked = beaten[rank[part]]
-        if times[part].max() > 1:
-            picked *= times[part, None]
-        twice[present] += np.add.reduceat(picked, starts, axis=0)
+    return Concordance(
+        twice=np.frombuffer(twice, dtype=np.int64).reshape(n_blocks, n_blocks),
+        positives=np.bincount(block[positive], minlength=n_blocks),
+        negatives=np.bincount(block[~positive], minlength=n_blocks),
+    )
 
 
 def multiplicities(n_blocks: int, resamples: int, seed: int) -> Counts:
@@ -115,10 +77,13 @@ def resampled_aucs(pairs: Concordance, times: Counts) -> NDArray[np.float64]:
 
     Exact up to one rounding while twice the pairs of a resample stay below 2⁵³ (1.3·10⁸ rows).
     """
-    w = times.astype(np.float64)
-    concordant = np.sum((w @ pairs.twice.astype(np.float64)) * w, axis=1)
-    total = 2.0 * (w @ pairs.positives.astype(np.float64)) * (w @ pairs.negatives.astype(np.float64))
-    aucs: NDArray[np.float64] = np.full(len(w), np.nan)
+    # Rows of a regime or of one class lie in some of the blocks only.
+    above, below = np.flatnonzero(pairs.positives), np.flatnonzero(pairs.negatives)
+    w_above, w_below = (times[:, some].astype(np.float64) for some in (above, below))
+    twice = pairs.twice[np.ix_(above, below)].astype(np.float64)
+    concordant = np.sum((w_above @ twice) * w_below, axis=1)
+    total = 2.0 * (w_above @ pairs.positives[above]) * (w_below @ pairs.negatives[below])
+    aucs: NDArray[np.float64] = np.full(len(times), np.nan)
     np.divide(concordant, total, out=aucs, where=total > 0)
     return aucs
 

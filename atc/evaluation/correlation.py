@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atc.evaluation.lift import Resampling, Sample
-from atc.evaluation.rank_bins import mid_ranks, rank_bins
+from atc.evaluation.rank_bins import rank_bins
 from atc.models.ranking import Ranked
 
 Vector = NDArray[np.float64]
@@ -21,8 +21,8 @@ def pearson(draws: Resampling, x: Vector, y: Vector) -> Sample:
         return Sample(None, None, draws.confidence)
     # About the mean of all rows, so that little is lost where means of resamples are subtracted.
     u, v = x - x.mean(), y - y.mean()
-    columns = [np.ones_like(u), u, v, u * u, v * v, u * v]
-    return draws.figure(np.column_stack([draws.sums(column) for column in columns]), _pearson_of_sums)
+    of_blocks = [draws.sums(column) for column in (u, v, u * u, v * v, u * v)]
+    return draws.figure(np.column_stack([draws.counted(), *of_blocks]), _pearson_of_sums)
 
 
 def _pearson_of_sums(sums: NDArray[np.float64]) -> Vector:
@@ -43,7 +43,7 @@ def spearman(draws: Resampling, x: Ranked, y: Ranked) -> Sample:
     evenly in K bins the cut loses a share 1/K² of the variance of either ranking, so ρ loses about 1/10⁴ of
     itself. Exact where neither ranking has more than 100 distinct values.
     """
-    whole = pearson(Resampling(draws.block, None, draws.confidence), mid_ranks(x), mid_ranks(y))
+    whole = pearson(draws.undrawn, x.mid_ranks, y.mid_ranks)
     if whole.value is None or draws.times is None:
         return whole
     (row, rows), (column, columns) = (_coarse(one) for one in (x, y))

@@ -14,7 +14,6 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from atc.evaluation.rank_bins import mid_ranks
 from atc.models.ranking import rank
 
 
@@ -62,8 +61,8 @@ def _placements(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Of each positive row the share of negatives below it, of each negative that of positives above it."""
     ranked = rank(score)
-    ranks = mid_ranks(ranked)
-    own_positive, own_negative = (mid_ranks(ranked.take(rows)) for rows in (positive, ~positive))
+    ranks = ranked.mid_ranks
+    own_positive, own_negative = (ranked.take(rows).mid_ranks for rows in (positive, ~positive))
     return (
         (ranks[positive] - own_positive) / len(own_negative),
         1.0 - (ranks[~positive] - own_negative) / len(own_positive),

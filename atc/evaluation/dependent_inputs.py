@@ -7,7 +7,6 @@ from collections.abc import Collection
 import numpy as np
 from numpy.typing import NDArray
 
-from atc.evaluation.rank_bins import mid_ranks
 from atc.models.ranking import rank
 
 Matrix = NDArray[np.float64]
@@ -22,7 +21,7 @@ def rank_correlations(x: NDArray[np.float32]) -> Matrix:
     for column in range(k):
         known = ~np.isnan(x[:, column])
         if known.any():
-            ranks[known, column] = mid_ranks(rank(x[known, column].astype(np.float64)))
+            ranks[known, column] = rank(x[known, column].astype(np.float64)).mid_ranks
             ranks[known, column] -= ranks[known, column].mean()
     norms = np.sqrt(np.sum(ranks**2, axis=0))
     scale = np.outer(norms, norms)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from atc.config.evaluation import Evaluation
 from atc.evaluation.confusion import class_shares
 from atc.evaluation.head import Head, HeadRows, Outcomes
+from atc.evaluation.head_scores import HeadScores
 from atc.evaluation.headline import headline
 from atc.evaluation.lift import Resampling
 from atc.evaluation.report import LIFTS, MODEL, bandwidth_ns, prefix_of, ranking_of
@@ -79,7 +80,9 @@ def fold_figures(fold: JudgedFold, config: Evaluation) -> Metrics:
             prefix = f"{root}/{prefix_of(name)}"
             for part in ("train", "valid"):
                 figures[head.key(f"{prefix}{part}/{ranking}")] = fold.ranking(name, part, number)
-            judged = headline(test, test.scores(of["test"]), shares, undrawn, bandwidth_ns(head, config))
+            judged = headline(
+                HeadScores(test, test.scores(of["test"])), shares, undrawn, bandwidth_ns(head, config)
+            )
             kept = OF_THE_MODEL if name == MODEL else OF_THE_OTHERS
             found[name] = {
                 figure: sample.value for figure, sample in judged.samples.items() if figure in kept

@@ -8,11 +8,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from atc.evaluation.blocks import numbered
 from atc.evaluation.correlation import pearson
 from atc.evaluation.head import HeadRows
-from atc.evaluation.headline import direction_score, headline, mean_of
+from atc.evaluation.head_scores import HeadScores
+from atc.evaluation.headline import direction_auc, headline, mean_of
 from atc.evaluation.lift import Resampling, Sample
-from atc.evaluation.metrics import direction_rows
 
 Matrix = NDArray[np.float64]
 
@@ -33,9 +34,8 @@ def group_table(
     without rows are left out; those whose rows lie in too few blocks have no interval.
     """
     found: list[dict[str, object]] = []
-    for number, facts in enumerate(groups):
-        chosen = group == number
-        if not chosen.any():
+    for facts, chosen in zip(groups, _members(group, len(groups)), strict=True):
+        if not len(chosen):
             continue
         part = rows.take(chosen)
         alone = Resampling(np.zeros(len(part.y), dtype=np.int64), None, 0.0)
@@ -44,12 +44,13 @@ def group_table(
             same["base_rate"] = float(np.mean(part.codes == len(rows.head.classes) - 1))
         same["mean_r_bps"] = float(np.mean(part.r_bps))
         for name, score in scores.items():
-            of = headline(part, score[chosen], shares, alone, part.head.horizon_ns)
+            said = HeadScores(part, score[chosen])
+            of = headline(said, shares, alone, part.head.horizon_ns)
             figures: dict[str, object] = {
                 figure: sample.value for figure, sample in of.samples.items() if "/" not in figure
             }
             if draws is not None:
-                for figure, sample in _drawn(part, score[chosen], draws, chosen).items():
+                for figure, sample in _drawn(said, draws, chosen).items():
                     interval = sample.estimate.interval
                     figures[f"{figure}_lo"] = None if interval is None else interval.lo
                     figures[f"{figure}_hi"] = None if interval is None else interval.hi
@@ -58,22 +59,28 @@ def group_table(
     return pl.DataFrame(found, infer_schema_length=None).with_columns(pl.col(pl.Null).cast(pl.Float64))
 
 
-def _drawn(part: HeadRows, score: Matrix, draws: Resampling, chosen: NDArray[np.bool_]) -> dict[str, Sample]:
+def _members(group: NDArray[np.int64], groups: int) -> list[NDArray[np.int64]]:
+    """The rows of each of so many groups, ascending, of rows in the groups `group` (n,)."""
+    # Numbers of 16 bits are sorted in one pass over them.
+    order = np.argsort(group.astype(np.int16) if groups < 2**15 else group, kind="stable")
+    return np.split(order, np.cumsum(np.bincount(group, minlength=groups))[:-1])
+
+
+def _drawn(said: HeadScores, draws: Resampling, chosen: NDArray[np.int64]) -> dict[str, Sample]:
     """The samples that get an interval in a group; blocks are those of all rows."""
-    times = draws.times if draws.bears_interval(chosen) else None
-    own = Resampling(draws.block[chosen], times, draws.confidence, draws.min_blocks)
-    towards = direction_score(score)
-    moved = direction_rows(part.r_bps, part.head.exit_bps)
-    samples = {"direction_auc": own.auc(part.r_bps > 0.0, towards, moved)}
+    part = said.rows
+    block = draws.block[chosen]
+    all_blocks = Resampling(block, draws.times, draws.confidence, draws.min_blocks)
+    own = all_blocks if all_blocks.bears_interval() else all_blocks.undrawn
+    samples = {"direction_auc": direction_auc(part, said.ranked_towards, own)}
     if part.head.classes:
-        judged = [1] if score.shape[1] == 2 else range(score.shape[1])
-        samples["auc"] = mean_of([own.auc(part.codes == one, score[:, one]) for one in judged])
+        samples["auc"] = mean_of([own.auc(said.happened(one), said.ranked(one)) for one in said.judged])
     else:
-        samples["pearson"] = pearson(own, towards, part.r_bps)
+        samples["pearson"] = pearson(own, said.towards, part.r_bps)
     return samples
 
 
 def by_day(rows: HeadRows) -> tuple[NDArray[np.int64], list[dict[str, object]]]:
     """The group (n,) of each row and the facts of each group: its business day."""
-    days, group = np.unique(rows.days, return_inverse=True)
-    return group.astype(np.int64), [{"day": day.astype(object)} for day in days]
+    days, group = numbered(rows.days)
+    return group, [{"day": day.astype(object)} for day in days]

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atc.evaluation.blocks import disjoint_rows
+from atc.evaluation.hac import BartlettKernel
 from atc.models.ranking import Ranked, rank
 from atc.protocol.dataset import Dataset, Labels
 
@@ -94,7 +95,7 @@ class HeadRows:
             days=outcomes.days[rows],
         )
 
-    @property
+    @cached_property
     def codes(self) -> NDArray[np.int64]:
         """(n,) class of each row."""
         return self.y.astype(np.int64)
@@ -109,8 +110,18 @@ class HeadRows:
         """Rows whose labels do not overlap: the first, then always the first more than a horizon later."""
         return disjoint_rows(self.t0, self.t0 + self.head.horizon_ns)
 
-    def take(self, chosen: NDArray[np.bool_]) -> HeadRows:
-        """Some of these rows (n,)."""
+    def kernel(self, bandwidth_ns: int) -> BartlettKernel:
+        """Weights of the rows by their distance in time: laid out once for all scores."""
+        if bandwidth_ns not in self._kernels:
+            self._kernels[bandwidth_ns] = BartlettKernel.of(self.t0, bandwidth_ns)
+        return self._kernels[bandwidth_ns]
+
+    @cached_property
+    def _kernels(self) -> dict[int, BartlettKernel]:
+        return {}
+
+    def take(self, chosen: NDArray[np.int64]) -> HeadRows:
+        """Those of these rows at the positions `chosen`, ascending."""
         return HeadRows(
             head=self.head,
             rows=self.rows[chosen],

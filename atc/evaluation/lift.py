@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,14 +19,16 @@ from atc.evaluation.bootstrap import (
     percentile_interval,
     resampled_aucs,
 )
-from atc.models.ranking import Ranked, rank
+from atc.models.ranking import Ranked, rank, twice_concordant, twice_concordant_of
 
 Vector = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 Cells = NDArray[np.int64]
 
-_NUMBERS = 4_000_000
+_NUMBERS = 1_000_000
 """Sums of resamples that are held at once."""
+_EXACT_IN_FLOAT32 = 2**24
+"""Whole numbers up to here are float32."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,11 @@ class Resampling:
         """Blocks that are told apart: one where none are drawn."""
         return 1 if self.times is None else self.times.shape[1]
 
+    @cached_property
+    def undrawn(self) -> Resampling:
+        """The same rows without resamples."""
+        return self if self.times is None else Resampling(self.block, None, self.confidence)
+
     def blocks_with(self, rows: Mask | None = None) -> int:
         """How many blocks `rows` (n,), all of them if None, lie in."""
         return int(np.count_nonzero(np.bincount(self._block(rows), minlength=self.n_blocks)))
@@ -95,10 +104,12 @@ class Resampling:
         return sample if all(map(self.bears_interval, by)) else Sample(sample.value, None, self.confidence)
 
     def auc(self, positive: Mask, score: Vector | Ranked, rows: Mask | None = None) -> Sample:
-        """The AUC of `score` (n,) on `rows` (n,), all of them if None. O(n · blocks) beyond the sort.
+        """The AUC of `score` (n,) on `rows` (n,), all of them if None. O(n + blocks · n) beyond the sort.
 
         Resampled where both classes lie in blocks enough.
         """
+        if self.times is None:
+            return Sample(_undrawn_auc(positive, score, rows), None, self.confidence)
         ranked = score if isinstance(score, Ranked) else rank(score)
         if rows is not None:
             ranked, positive = ranked.take(rows), positive[rows]
@@ -106,16 +117,18 @@ class Resampling:
         both = 2 * int(pairs.positives.sum()) * int(pairs.negatives.sum())
         value = int(pairs.twice.sum()) / both if both else None
         rarer = min(np.count_nonzero(pairs.positives), np.count_nonzero(pairs.negatives))
-        if self.times is None or value is None or rarer < self.min_blocks:
+        if value is None or rarer < self.min_blocks:
             return Sample(value, None, self.confidence)
         return Sample(value, resampled_aucs(pairs, self.times), self.confidence)
 
     def mean(self, values: Vector, rows: Mask | None = None) -> Sample:
         """The mean of `values` (n,) on `rows` (n,), all of them if None."""
-        found = self.figure(
-            np.column_stack([self.sums(values, rows), self.sums(np.ones_like(values), rows)]), ratio
-        )
+        found = self.figure(np.column_stack([self.sums(values, rows), self.counted(rows)]), ratio)
         return self.borne(found, rows)
+
+    def counted(self, rows: Mask | None = None) -> Vector:
+        """(blocks,) how many of `rows` (n,), all of them if None, each block has."""
+        return np.bincount(self._block(rows), minlength=self.n_blocks).astype(np.float64)
 
     def sums(self, values: Vector, rows: Mask | None = None) -> Vector:
         """(blocks,) sums of `values` (n,)."""
@@ -144,23 +157,54 @@ class Resampling:
         if np.isnan(whole) or self.times is None:
             return Sample(None if np.isnan(whole) else whole, None, self.confidence)
         step = max(1, _NUMBERS // sums.shape[1])
+        counted = sums.dtype == np.int64
+        # float32 is twice as fast, and holds every number that a resample of few rows can have.
+        narrow = counted and int(sums.max(initial=0)) * self.n_blocks <= _EXACT_IN_FLOAT32
+        times = self._narrow_times if narrow else self._wide_times
+        of_blocks = sums.astype(times.dtype, copy=False)
+        # Counts are exact in whatever order they are added.
+        product = np.matmul if counted else _in_order
         found = [
-            of(_drawn(self.times[start : start + step], sums)) for start in range(0, len(self.times), step)
+            of(np.asarray(product(times[start : start + step], of_blocks), dtype=np.float64))
+            for start in range(0, len(self.times), step)
         ]
         return Sample(whole, np.concatenate(found), self.confidence)
 
+    @cached_property
+    def _wide_times(self) -> NDArray[np.float64]:
+        assert self.times is not None
+        return self.times.astype(np.float64)
+
+    @cached_property
+    def _narrow_times(self) -> NDArray[np.float32]:
+        assert self.times is not None
+        return self.times.astype(np.float32)
+
+    @cached_property
+    def _one_block(self) -> Cells:
+        return np.zeros_like(self.block)
+
     def _block(self, rows: Mask | None) -> Cells:
-        block = np.zeros_like(self.block) if self.times is None else self.block
+        block = self._one_block if self.times is None else self.block
         return block if rows is None else block[rows]
 
 
-def _drawn(times: Cells, sums: NDArray[np.float64] | Cells) -> NDArray[np.float64]:
-    """(m, k) sums of the resamples that draw the blocks `times` (m, blocks)."""
-    if sums.dtype == np.int64:
-        # Counts stay below 2⁵³: exact, in whatever order BLAS adds them.
-        return times.astype(np.float64) @ sums.astype(np.float64)
-    # einsum and not BLAS, whose sums depend on the number of threads.
-    return np.asarray(np.einsum("rb,bk->rk", times.astype(np.float64), sums))
+def _in_order(times: NDArray[Any], sums: NDArray[Any]) -> NDArray[np.float64]:
+    """The product of both: einsum and not BLAS, whose sums depend on the number of threads."""
+    return np.asarray(np.einsum("rb,bk->rk", times, sums))
+
+
+def _undrawn_auc(positive: Mask, score: Vector | Ranked, rows: Mask | None) -> float | None:
+    if not isinstance(score, Ranked):
+        chosen = positive if rows is None else positive[rows]
+        twice = twice_concordant(chosen, score if rows is None else score[rows])
+        positives, n = np.count_nonzero(chosen), len(chosen)
+    else:
+        hits = score.hits(positive if rows is None else positive & rows)
+        called = score.counts if rows is None else score.hits(rows)
+        twice, positives, n = twice_concordant_of(hits, called), hits.sum(), called.sum()
+    both = 2 * int(positives) * int(n - positives)
+    return twice / both if both else None
 
 
 def ratio(sums: NDArray[np.float64]) -> Vector:

@@ -22,9 +22,8 @@ def average_precision(positive: Mask, score: Ranked) -> float | None:
     """
     if not positive.any():
         return None
-    hits = np.bincount(score.ranks[positive], minlength=score.distinct)
-    called = np.bincount(score.ranks, minlength=score.distinct)
-    return float(_area(np.stack([hits, called])[None].astype(np.float64), ties=True)[0])
+    hits, called = score.hits(positive)[::-1], score.counts[::-1]
+    return float(_area(np.stack([hits, np.cumsum(hits), np.cumsum(called)])[None].astype(np.float64))[0])
 
 
 def average_precision_sample(draws: Resampling, positive: Mask, score: Ranked) -> Sample:
@@ -41,28 +40,27 @@ def average_precision_sample(draws: Resampling, positive: Mask, score: Ranked) -
     exact = score.distinct <= BINS
     bins = score.distinct if exact else BINS
     member = score.ranks if exact else rank_bins(score, BINS)
-    counts = np.stack([draws.counts(member, bins, positive), draws.counts(member, bins)], axis=1)
+    # From the highest bin down, as thresholds fall.
+    hits, called = (draws.counts(member, bins, rows)[:, ::-1] for rows in (positive, None))
+    reached = [
+        np.cumsum(one, axis=1) if exact else 2 * np.cumsum(one, axis=1) - one for one in (hits, called)
+    ]
     cut = draws.figure(
-        counts.reshape(len(counts), 2 * bins), lambda drawn: _area(drawn.reshape(-1, 2, bins), ties=exact)
+        np.concatenate([hits, *reached], axis=1), lambda drawn: _area(drawn.reshape(-1, 3, bins))
     )
     if cut.value is None or cut.resampled is None:
         return Sample(value, None, draws.confidence)
     return Sample(value, cut.resampled + (value - cut.value), draws.confidence)
 
 
-def _area(counts: NDArray[np.float64], *, ties: bool) -> Vector:
-    """(m,) average precision of the positives and of all rows in rising bins, `counts` (m, 2, bins); NaN
-    without a positive.
+def _area(sums: NDArray[np.float64]) -> Vector:
+    """(m,) average precision of `sums` (m, 3, bins) over falling bins: positives in each, positives called
+    by then, rows called by then; NaN without a positive.
 
-    `ties`: a bin's rows have one score, and all of them are called at once; else its positives lie evenly
-    among them, and on average half of them have been called.
+    Where the rows of a bin have one score, all of them are called at once; else its positives lie evenly
+    among them, and on average half of them have been called: then both numbers come doubled, which are whole.
     """
-    # All at once, or on average the half of the bin.
-    part = 1.0 if ties else 0.5
-    hits, called = (counts[:, side, ::-1] for side in (0, 1))
+    hits, reached, called = (sums[:, side] for side in range(3))
     with np.errstate(divide="ignore", invalid="ignore"):
-        precision = (np.cumsum(hits, axis=1) - (1 - part) * hits) / (
-            np.cumsum(called, axis=1) - (1 - part) * called
-        )
-        area = np.sum(np.where(hits > 0, hits * precision, 0.0), axis=1) / hits.sum(axis=1)
+        area = np.sum(np.where(hits > 0, hits * (reached / called), 0.0), axis=1) / hits.sum(axis=1)
     return np.asarray(area)

@@ -14,16 +14,7 @@ def rank_bins(score: Ranked, bins: int) -> NDArray[np.int64]:
     Bins go by the middle rank, so equal scores share a bin and the order of the rows does not matter.
     """
     n = len(score.ranks)
-    counts = np.bincount(score.ranks, minlength=score.distinct)
-    twice_middle = 2 * np.cumsum(counts) - counts  # of the tied rows, counted from half a row
+    twice_middle = 2 * np.cumsum(score.counts) - score.counts  # of the tied rows, counted from half a row
     bin_of_rank = np.minimum(twice_middle * bins // (2 * max(n, 1)), bins - 1)
     members: NDArray[np.int64] = bin_of_rank[score.ranks]
     return members
-
-
-def mid_ranks(score: Ranked) -> NDArray[np.float64]:
-    """(n,) rank of each row from 1, tied rows with the mean of theirs."""
-    counts = np.bincount(score.ranks, minlength=score.distinct)
-    middle = np.cumsum(counts) - (counts - 1) / 2
-    ranks: NDArray[np.float64] = middle[score.ranks]
-    return ranks

@@ -13,6 +13,7 @@ from atc.evaluation.blocks import disjoint_windows
 from atc.evaluation.confusion import class_shares
 from atc.evaluation.correlation import pearson
 from atc.evaluation.head import Head, HeadRows, Outcomes
+from atc.evaluation.head_scores import HeadScores
 from atc.evaluation.headline import Headline, figure_names, headline, mean_of, trivial_headline
 from atc.evaluation.lift import Estimate, Resampling, Sample, drawn_blocks
 from atc.evaluation.notes import notes_on_data, notes_on_figures
@@ -143,9 +144,8 @@ def _before_the_holdout(
         figures[head.key(f"{prefix}train/{ranking}")] = ranking_of(
             head, fitted.y, head.own(scored.train[fitted.rows])
         )
-        of_valid[name] = headline(
-            chosen, chosen.scores(scored.valid), shares, _undrawn(chosen), bandwidth_ns(head, config)
-        )
+        said = HeadScores(chosen, chosen.scores(scored.valid))
+        of_valid[name] = headline(said, shares, _undrawn(chosen), bandwidth_ns(head, config))
         figures |= {
             head.key(f"{prefix}valid/{figure}"): sample.value
             for figure, sample in of_valid[name].samples.items()
@@ -215,7 +215,8 @@ def _on_holdout(
     for name, scored in scores.items():
         if scored.holdout is None:
             raise ValueError(f"{name} has no holdout scores, the holdout is open")
-        found[name] = headline(rows, rows.scores(scored.holdout), shares, draws, bandwidth_ns(head, config))
+        said = HeadScores(rows, rows.scores(scored.holdout))
+        found[name] = headline(said, shares, draws, bandwidth_ns(head, config))
     figures: Metrics = {}
     for name, of in (*found.items(), (TRIVIAL, trivial_headline(rows, train_y, draws))):
         prefix = f"{prefix_of(name)}holdout"

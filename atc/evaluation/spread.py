@@ -10,6 +10,7 @@ import polars as pl
 from atc.config.evaluation import Evaluation
 from atc.evaluation.confusion import class_shares
 from atc.evaluation.head import Head, HeadRows, Outcomes
+from atc.evaluation.head_scores import HeadScores
 from atc.evaluation.headline import figure_names, headline
 from atc.evaluation.lift import Resampling
 from atc.evaluation.report import Matrix, Metrics, bandwidth_ns
@@ -45,9 +46,8 @@ def single_table(
             judged = HeadRows.of(happened, head, number)
             undrawn = Resampling(np.zeros(len(judged.y), dtype=np.int64), None, 0.0)
             for member, by_split in scores.items():
-                found = headline(
-                    judged, judged.scores(by_split[split]), shares, undrawn, bandwidth_ns(head, config)
-                )
+                said = HeadScores(judged, judged.scores(by_split[split]))
+                found = headline(said, shares, undrawn, bandwidth_ns(head, config))
                 rows += [
                     (member, head.name, split, figure, sample.value)
                     for figure, sample in found.samples.items()

@@ -20,7 +20,7 @@ the first that comes after the label of the one before has ended.
 
 from __future__ import annotations
 
-from itertools import pairwise
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,15 +40,35 @@ def p_transaction(rows: HeadRows, called: Codes, draws: Resampling) -> Sample:
     happened, foretold = (
         transactions(orders(codes[chosen], len(rows.head.classes))) for codes in (rows.codes, called)
     )
-    both = happened & foretold
-    sums = np.zeros((draws.n_blocks, 2), dtype=np.int64)
+    both = happened.also_in(foretold, len(chosen))
     block = draws.block if draws.times is not None else np.zeros_like(draws.block)
-    for counted, column in ((both, 0), (happened | foretold, 1)):
-        opened = np.array([opening for opening, _, _ in counted], dtype=np.int64)
-        sums[:, column] = np.bincount(block[chosen][opened], minlength=draws.n_blocks)
+    opened = [
+        np.bincount(block[chosen][opening], minlength=draws.n_blocks)
+        for opening in (both, happened.opening, foretold.opening)
+    ]
     opens = np.zeros(len(rows.y), dtype=np.bool_)
-    opens[chosen[[opening for opening, _, _ in happened | foretold]]] = True
+    opens[chosen[happened.opening]] = opens[chosen[foretold.opening]] = True
+    sums = np.column_stack([opened[0], opened[1] + opened[2] - opened[0]])
     return draws.borne(draws.figure(sums, ratio), opens)
+
+
+@dataclass(frozen=True)
+class Transactions:
+    """In order of time."""
+
+    opening: Codes
+    """(k,) row."""
+    closing: Codes
+    """(k,) row."""
+    side: Codes
+    """(k,) +1 or −1."""
+
+    def also_in(self, other: Transactions, rows: int) -> Codes:
+        """The opening rows of those that are in both, of sequences of so many `rows`."""
+        closing, side = np.full(rows, -1), np.zeros(rows, dtype=np.int64)
+        closing[other.opening], side[other.opening] = other.closing, other.side
+        same = (closing[self.opening] == self.closing) & (side[self.opening] == self.side)
+        return np.asarray(self.opening[same])
 
 
 def orders(code: Codes, classes: int) -> Codes:
@@ -56,8 +76,8 @@ def orders(code: Codes, classes: int) -> Codes:
     return np.where(code == classes - 1, 1, np.where(code == 0, -1, 0))
 
 
-def transactions(order: Codes) -> set[tuple[int, int, int]]:
-    """Opening row, closing row and side of each transaction of `order` (n,); what never closes is none."""
+def transactions(order: Codes) -> Transactions:
+    """The transactions of `order` (n,); what never closes is none."""
     asks = np.flatnonzero(order)
     turns = asks[np.concatenate([[True], order[asks][1:] != order[asks][:-1]])] if len(asks) else asks
-    return {(int(opening), int(closing), int(order[opening])) for opening, closing in pairwise(turns)}
+    return Transactions(turns[:-1], turns[1:], order[turns[:-1]])

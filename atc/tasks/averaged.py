@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import polars as pl
@@ -33,36 +33,38 @@ def averaged(
     """
     asked = config.seeds.count
     if isinstance(named.model, SeedsModel):
-        valid = loaded.parts.valid.select(named.model.features)
-        calibrations = {
-            member.name: calibration_of(config, member.model, valid) for member in named.model.members
-        }
-        found = _spread(config, SEEDS, named.model, heads, places, calibrations)
+        found = _spread(config, SEEDS, named.model, heads, places, calibrates=True)
         return Further(notes=(_cost(config, loaded),)).plus(found)
     if isinstance(named.model, AverageModel):
-        return _spread(config, MEMBERS, named.model, heads, places, {})
+        return _spread(config, MEMBERS, named.model, heads, places, calibrates=False)
     if asked == 1:
         return Further()
     why = f"seeds.count={asked}, but {why_seedless(config.model)}: fitted once, no spread"
     return Further({"seeds/count": 1, **_no_spread(SEEDS, heads)}, {}, (why,))
 
 
-def _spread(  # noqa: PLR0917  # all of them are different things
+def _spread(  # all of them are different things
     config: RunConfig,
     start: str,
     model: AverageModel,
     heads: Sequence[Head],
     places: Places,
-    calibrations: Mapping[str, Calibration | None],
+    *,
+    calibrates: bool,
 ) -> Further:
+    """`calibrates`: each as if it were alone, on the judged rows of validation."""
     names = [member.name for member in model.members]
     scores: dict[str, dict[str, Matrix]] = {name: {} for name in names}
+    calibrations: dict[str, Calibration | None] = {}
     same = True
     for split, place in places.opened():
         first: Matrix | None = None
         for name, raw in zip(names, model.each(place.rows.select(model.features).x), strict=True):
             first = raw if first is None else first
             same = same and np.array_equal(raw, first)
+            if calibrates and split == "valid":
+                judged = place.judged
+                calibrations[name] = calibration_of(config, raw[judged], place.rows.y[judged])
             scores[name][split] = calibrated(raw, calibrations.get(name))
     count = {f"{start}/count": len(names)}
     if same:

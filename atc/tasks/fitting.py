@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,7 @@ from atc.models.base import FitReport, Model, Progress, fit_model
 from atc.models.build import build_model
 from atc.models.calibration import Calibration, calibrated, fit_calibration
 from atc.models.lightgbm_kept import bins_kept_in
-from atc.protocol.dataset import Block, Dataset
+from atc.protocol.dataset import Block, Dataset, Labels
 from atc.protocol.gate import REJECTED, GateVerdict
 from atc.protocol.sealed_holdout import fit_in_progress
 from atc.tasks.base import Desk
@@ -44,8 +45,31 @@ class FittedModel:
     model: Model
     report: FitReport
     config: ModelConfig
+    valid: Block
+    """The rows that selected it, and that it is calibrated on, with its columns."""
     calibration: Calibration | None
-    """Fitted on the validation rows; None: the probabilities are the model's own."""
+    """Fitted on these; None: the probabilities are the model's own."""
+    _raw_valid: NDArray[np.float64] | None = None
+
+    @cached_property
+    def raw_valid(self) -> NDArray[np.float64]:
+        """(n, columns) what the model predicts of `valid`: asked for once, by calibration or by who comes
+        first.
+        """
+        return self.raw_scores(self.valid) if self._raw_valid is None else self._raw_valid
+
+    @classmethod
+    def of(
+        cls, config: RunConfig, model: Model, report: FitReport, kind: ModelConfig, valid: Block
+    ) -> FittedModel:
+        """A fitted `model` of the config `kind`, calibrated on `valid` (with its columns) if the run
+        calibrates.
+        """
+        plain = cls(model, report, kind, valid, calibration=None)
+        if config.calibration.kind == "none":
+            return plain
+        calibration = calibration_of(config, plain.raw_valid, valid.y)
+        return replace(plain, calibration=calibration, _raw_valid=plain.raw_valid)
 
     def raw_scores(self, rows: Block | Dataset) -> NDArray[np.float64]:
         """(n, columns) what the model predicts."""
@@ -69,6 +93,30 @@ class Fitted:
     gate: GateVerdict
     notes: tuple[str, ...] = ()
     """What there is to say of the time that validation and folds judge on."""
+
+    def raw_valid_decisions(self, name: str) -> NDArray[np.float64]:
+        """(n, columns) what the model of this name predicts of every row of validation's time: policy,
+        figures and predictions share one answer.
+        """
+        if name not in self._raw_valid_decisions:
+            one, judged = self.by_name[name], self.loaded.valid_judged
+            scores = one.raw_valid
+            if not judged.all():
+                # No score depends on the rows that it is predicted with, so the others alone are asked for.
+                others = np.flatnonzero(~judged)
+                scores = np.empty((len(judged), one.raw_valid.shape[1]))
+                scores[judged] = one.raw_valid
+                scores[others] = one.raw_scores(self.loaded.valid.take(others))
+            self._raw_valid_decisions[name] = scores
+        return self._raw_valid_decisions[name]
+
+    def valid_decisions(self, name: str) -> NDArray[np.float64]:
+        """The same, calibrated where the run calibrates."""
+        return calibrated(self.raw_valid_decisions(name), self.by_name[name].calibration)
+
+    @cached_property
+    def _raw_valid_decisions(self) -> dict[str, NDArray[np.float64]]:
+        return {}
 
 
 @dataclass(frozen=True)
@@ -151,12 +199,11 @@ def fit_one(
         train = replace(train, auxiliary=None)
     weighed, watched = by_class(config, train.select(plan.columns), seen)
     report = fit_model(model, weighed, watched, seed=config.seed, progress=progress)
-    return FittedModel(model, report, plan.config, calibration_of(config, model, seen))
+    return FittedModel.of(config, model, report, plan.config, seen)
 
 
-def calibration_of(config: RunConfig, model: Model, valid: Block) -> Calibration | None:
-    """What the run calibrates the scores of `model` with, fitted on `valid`, rows that it was not fitted on,
-    with its columns; None where the run does not calibrate.
+def calibration_of(config: RunConfig, scores: NDArray[np.float64], y: Labels) -> Calibration | None:
+    """What the run calibrates scores with, fitted on the raw `scores` (n, columns) of rows that their model
+    was not fitted on, and their labels `y` (n, heads); None where the run does not calibrate.
     """
-    kind = config.calibration.kind
-    return None if kind == "none" else fit_calibration(kind, model.predict(valid.x), valid.y)
+    return fit_calibration(config.calibration.kind, scores, y)

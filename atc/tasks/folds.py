@@ -89,8 +89,11 @@ def _fit_fold(config: RunConfig, loaded: Loaded, rows: Dataset, fold: Fold, desk
     for plan in plans_of(config):
         checkpoint = desk.checkpoint(f"fold{fold.name} {plan.name}")
         one = fit_one(config, plan, train, valid, checkpoint=checkpoint)
-        parts = {"train": train, "valid": valid, "test": test}
-        before[plan.name] = {part: one.raw_scores(block) for part, block in parts.items()}
+        before[plan.name] = {
+            "train": one.raw_scores(train),
+            "valid": one.raw_valid,
+            "test": one.raw_scores(test),
+        }
         scores[plan.name] = {
             part: calibrated(values, one.calibration) for part, values in before[plan.name].items()
         }

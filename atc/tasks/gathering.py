@@ -13,7 +13,7 @@ from atc.features.declarations import feature_schema
 from atc.models.artifact import load_model
 from atc.models.average import AverageModel, Member
 from atc.models.base import FitReport, Importance, degenerate_columns
-from atc.tasks.fitting import FittedModel, Plan, calibration_of
+from atc.tasks.fitting import FittedModel, Plan
 from atc.tasks.loaded import Loaded
 from atc.tasks.member_runs import MemberRun, member_runs
 from atc.tracking.run_files import MODEL
@@ -50,7 +50,7 @@ def gathered(config: RunConfig, plan: Plan, loaded: Loaded) -> FittedModel:
             "holdout left; valid/… is what to choose by",
         ),
     )
-    return FittedModel(model, report, config.model, calibration_of(config, model, valid))
+    return FittedModel.of(config, model, report, config.model, valid)
 
 
 def _member(config: RunConfig, loaded: Loaded, one: MemberRun) -> Member:

@@ -13,6 +13,7 @@ from atc.evaluation import metrics
 from atc.evaluation.report import MODEL, ranking_of
 from atc.features.declarations import feature_schema
 from atc.models.artifact import Provenance, save_model
+from atc.models.calibration import calibrated
 from atc.models.profile import reference_profile
 from atc.tasks.fitting import FALLBACK, Fitted, FittedModel
 from atc.tasks.heads import heads_of
@@ -72,7 +73,7 @@ def _valid_metrics(config: RunConfig, loaded: Loaded, named: FittedModel) -> dic
     return Pearson's ρ and the mean squared error.
     """
     valid = loaded.parts.valid
-    scores = named.scores(valid)
+    scores = calibrated(named.raw_valid, named.calibration)
     found: dict[str, float | None] = {}
     for number, head in enumerate(heads_of(config, loaded)):
         rows = np.flatnonzero(~np.isnan(valid.y[:, number]))

@@ -134,7 +134,7 @@ def _scores(train: Block, places: Places, fitted: Fitted) -> tuple[dict[str, Sco
     raw = {
         name: Scored(
             train=one.raw_scores(train),
-            valid=one.raw_scores(places.valid.rows),
+            valid=fitted.raw_valid_decisions(name),
             holdout=None if places.holdout is None else one.raw_scores(places.holdout.rows),
         )
         for name, one in fitted.by_name.items()

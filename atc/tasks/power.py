@@ -9,7 +9,7 @@ import numpy as np
 
 from atc.config.schema import RunConfig
 from atc.evaluation.blocks import disjoint_windows
-from atc.evaluation.headline import direction_score
+from atc.evaluation.head_scores import direction_score
 from atc.evaluation.metrics import direction_rows
 from atc.evaluation.power import Moves, PowerByHead, described, power_before
 from atc.tasks.base import Desk
@@ -32,7 +32,7 @@ def state_power(
     t0, days = loaded.valid.t0[judged], loaded.valid.days[judged]
     found: PowerByHead = {}
     with desk.stage("power"):
-        scores = [one.model.predict(block.select(one.model.features).x) for one in (baseline, volatility)]
+        scores = [one.raw_valid for one in (baseline, volatility)]
         for number, head in enumerate(heads_of(config, loaded)):
             if not head.classes:
                 continue

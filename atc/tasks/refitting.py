@@ -23,7 +23,7 @@ from atc.protocol.refit import Update, updates
 from atc.protocol.sealed_holdout import MIN_ROWS, fit_in_progress
 from atc.protocol.window import Span
 from atc.tasks.base import Desk
-from atc.tasks.fitting import Fitted, FittedModel, calibration_of, fit_one, plans_of
+from atc.tasks.fitting import Fitted, FittedModel, fit_one, plans_of
 from atc.tasks.loaded import Loaded
 from atc.tasks.predictions import Judged
 from atc.tasks.training_rows import by_class, training_rows
@@ -114,8 +114,7 @@ def _newer(config: RunConfig, model: FittedModel, rows: Dataset, update: Update)
         more, _ = by_class(config, train.select(plan.columns), valid.select(plan.columns))
         grown = model.model.grown(more, trees=config.refit.trees, seed=config.seed)
         # Further trees make other probabilities: the calibration of those before would mend what is gone.
-        calibration = calibration_of(config, grown, valid.select(plan.columns))
-        return FittedModel(grown, model.report, model.config, calibration)
+        return FittedModel.of(config, grown, model.report, model.config, valid.select(plan.columns))
     if not _enough(config, train) or not _enough(config, valid, least=MIN_ROWS):
         return None
     return fit_one(config, plan, train, valid)

@@ -108,7 +108,7 @@ def learn_policies(  # noqa: PLR0917  # all of them are different things
     head, place = heads[number], Judged(loaded.valid, loaded.valid_judged)
     span = (loaded.split.valid_start_ns, loaded.spans.train[1])
     with fit_in_progress(), desk.stage("policy"), desk.bar("policy", 1.0, "passes") as bar:
-        scores = {name: fitted.by_name[name].scores(place.rows) for name in models if name != REFIT}
+        scores = {name: fitted.valid_decisions(name) for name in models if name != REFIT}
         scores |= {} if young is None else {REFIT: young.scores}
         decisions = {
             name: _decisions(config, place, head.own(of), span, loaded.split.valid_decisions)

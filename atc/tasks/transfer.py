@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from atc.errors import DataError, UsageError
 from atc.evaluation.head import Head, HeadRows, Outcomes
-from atc.evaluation.headline import direction_auc, direction_score
+from atc.evaluation.head_scores import direction_score
+from atc.evaluation.headline import direction_auc
 from atc.evaluation.lift import Estimate, Sample
 from atc.evaluation.power import below_power, reference
 from atc.evaluation.report import draws_of, estimate_figures, ranking_sample

@@ -21,6 +21,7 @@ from atc.config.evaluation import Evaluation
 from atc.evaluation import metrics
 from atc.evaluation.correlation import spearman
 from atc.evaluation.head import Head, HeadRows, Outcomes
+from atc.evaluation.head_scores import HeadScores
 from atc.evaluation.headline import figure_names, headline
 from atc.evaluation.precision_recall import average_precision_sample
 from atc.evaluation.report import BASELINE, MODEL, VOLATILITY, Scored, draws_of, evaluate
@@ -58,7 +59,7 @@ def main() -> int:
     p = {name: scored(skill) for name, skill in ((MODEL, 0.2), (BASELINE, 0.15), (VOLATILITY, 0.0))}
     draws, blocks, described = draws_of(rows, CONFIG, 1)
     shares, bandwidth = np.array([0.4, 0.6]), 5 * HEAD.horizon_ns
-    one, _ = timed(lambda: headline(rows, rows.scores(p[MODEL]), shares, draws, bandwidth))
+    one, _ = timed(lambda: headline(HeadScores(rows, rows.scores(p[MODEL])), shares, draws, bandwidth))
     score, positive = p[MODEL][:, 0], rows.y == 1.0
     ranked = rank(score)
     area, _ = timed(lambda: draws.auc(positive, score))
@@ -70,7 +71,7 @@ def main() -> int:
     codes = (r_bps > -4.0).astype(np.float64) + (r_bps > -EXIT_BPS)
     of_three = HeadRows.of(Outcomes(codes[:, None], r_bps[:, None], t0, days), THREE, 0)
     thirds = np.column_stack([(1 - score) ** 2, 2 * score * (1 - score), score**2])
-    three, _ = timed(lambda: headline(of_three, thirds, np.full(3, 1 / 3), draws, bandwidth))
+    three, _ = timed(lambda: headline(HeadScores(of_three, thirds), np.full(3, 1 / 3), draws, bandwidth))
     few = Scored(p[MODEL][:1000], p[MODEL][:1000], p[MODEL])
     part = Outcomes(outcomes.y[:1000], outcomes.r_bps[:1000], t0[:1000], days[:1000])
     whole, report = timed(
