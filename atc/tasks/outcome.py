@@ -9,6 +9,7 @@ import numpy as np
 from atc.config.schema import RunConfig
 from atc.evaluation.power import described, power_figures, power_marks
 from atc.evaluation.report import MODEL, Scored, evaluate
+from atc.evaluation.side_by_side import both
 from atc.models.calibration import calibrated
 from atc.protocol.dataset import Block
 from atc.protocol.plan import warnings_of
@@ -44,16 +45,19 @@ def outcome_of(config: RunConfig, market: MarketData, loaded: Loaded, fitted: Fi
             holdout = Judged.labelled(everything.take(held))
         places = Places(Judged(loaded.valid, loaded.valid_judged), holdout)
         scores, raw = _scores(train, places, fitted)
-        report = evaluate(
-            heads=heads,
-            train_y=train.y,
-            valid=places.valid.outcomes(),
-            holdout=None if holdout is None else holdout.outcomes(),
-            scores=scores,
-            config=config.evaluation,
-            seed=config.seed,
+        report, further = both(
+            partial(
+                evaluate,
+                heads=heads,
+                train_y=train.y,
+                valid=places.valid.outcomes(),
+                holdout=None if holdout is None else holdout.outcomes(),
+                scores=scores,
+                config=config.evaluation,
+                seed=config.seed,
+            ),
+            partial(further_figures, config, heads, train=train, places=places, scores=scores, raw=raw),
         )
-        further = further_figures(config, heads, train=train, places=places, scores=scores, raw=raw)
         further = further.plus(averaged(config, loaded, fitted.by_name[MODEL], heads, places))
         of_folds = figures_of(config, loaded, fitted.folds)
     by_named = scores[MODEL]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
 
 import numpy as np
 import polars as pl
@@ -17,6 +18,7 @@ from atc.evaluation.head import Head, HeadRows
 from atc.evaluation.regimes import RegimeCuts, fit_regimes, regimes
 from atc.evaluation.reliability import CALIBRATED, calibration_figures, reliability_table
 from atc.evaluation.report import MODEL, Metrics, Scored, draws_of
+from atc.evaluation.side_by_side import side_by_side
 from atc.protocol.dataset import Block, Dataset
 from atc.tasks.base import Series
 from atc.tasks.market_data import model_columns
@@ -93,13 +95,15 @@ def further_figures(
     `raw`: scores before calibration; empty where there is none.
     """
     parts = _parts(heads, places)
-    found = Further(tables={"days": _days(parts, scores)})
-    found = found.plus(_regimes(config, parts, train, scores))
+    tasks = [
+        lambda: Further(tables={"days": _days(parts, scores)}),
+        lambda: _regimes(config, parts, train, scores),
+    ]
     if any(head.classes for head in heads):
-        found = found.plus(_reliability(heads, parts, scores, raw))
+        tasks.append(lambda: _reliability(heads, parts, scores, raw))
     if config.evaluation.adversarial.enabled:
-        found = found.plus(_adversarial(config, train, places))
-    return found
+        tasks.append(lambda: _adversarial(config, train, places))
+    return reduce(Further.plus, side_by_side(tasks))
 
 
 def _parts(heads: Sequence[Head], places: Places) -> list[_HeadPart]:
