@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import logging
 import signal
@@ -219,6 +220,24 @@ def test_sums_are_means_of_all_batches_and_of_none_before_them() -> None:
         assert last.tolist() == totals[-1].tolist()
         expected = totals.sum(axis=0, dtype=np.float64) / weights.sum(axis=0, dtype=np.float64)
         np.testing.assert_allclose(sums.means(), expected, rtol=1e-14)
+
+
+def test_sums_keep_no_tensor_a_batch() -> None:
+    """Small ones that stay break up the heap between the large ones of the steps, and memory grows."""
+
+    def tensors() -> int:
+        return sum(type(one) is torch.Tensor for one in gc.get_objects())
+
+    sums = Sums(2)
+    sums.add(torch.ones(2), torch.ones(2))
+    before = tensors()
+    for _ in range(500):
+        sums.add(torch.ones(2), torch.ones(2))
+    assert tensors() == before
+    assert sums.means() == [1.0, 1.0]
+    kept = torch.ones(2)
+    assert tensors() == before + 1, "tensors are not counted"
+    del kept
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
