@@ -12,6 +12,7 @@ from planted_heads import two_heads
 from planted_rows import planted_rows
 
 import atc
+from atc.labels import uniqueness
 from atc.labels.uniqueness import average_uniqueness, uniqueness_weights
 from atc.tasks.training_rows import training_rows
 
@@ -96,3 +97,15 @@ def test_the_rows_that_are_fitted_share_among_themselves() -> None:
     plain = training_rows(atc.compose(["+experiment=logistic_13feat"]), data, rows)
     assert plain.block.weights is None
     assert plain.figures == {"train/rows_before_thinning": len(rows)}
+
+
+def test_chunks_change_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(3)
+    t0 = np.sort(rng.integers(0, 10_000, 500)) + 10**18
+    for order in (np.arange(500), rng.permutation(500)):
+        begin, end = t0[order], t0[order] + rng.integers(1, 400, 500)
+        whole = average_uniqueness(begin, end)
+        with monkeypatch.context() as patch:
+            for rows in (1, 7, 499):
+                patch.setattr(uniqueness, "CHUNK_ROWS", rows)
+                np.testing.assert_array_equal(average_uniqueness(begin, end), whole)

@@ -13,6 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+CHUNK_ROWS = 1 << 18
+"""Rows, or their ends, that are looked at at once."""
+
 Instants = NDArray[np.int64]
 Vector = NDArray[np.float64]
 
@@ -32,13 +35,36 @@ def average_uniqueness(t0: Instants, t1: Instants) -> Vector:
     # Rows come in the order of time, so these are two sorted runs, which a stable sort only merges.
     edges.sort(kind="stable")
     edges = edges[np.append(True, edges[1:] != edges[:-1])]  # the first is always new
-    begin, end = np.searchsorted(edges, t0), np.searchsorted(edges, t1)
-    change = np.bincount(begin, minlength=len(edges)) - np.bincount(end, minlength=len(edges))
-    running = np.cumsum(change)[:-1]
-    # Where no label runs nothing is shared out, and no label reads it.
-    share = np.divide(np.diff(edges), running, out=np.zeros(len(running)), where=running > 0)
-    shared = np.concatenate([[0.0], np.cumsum(share)])
-    return np.asarray((shared[end] - shared[begin]) / (t1 - t0))
+    shared = _shared_out(edges, _in_order(t0), _in_order(t1))
+    found = np.empty(len(t0))
+    for start in range(0, len(t0), CHUNK_ROWS):
+        here = slice(start, start + CHUNK_ROWS)
+        begin, end = np.searchsorted(edges, t0[here]), np.searchsorted(edges, t1[here])
+        found[here] = (shared[end] - shared[begin]) / (t1[here] - t0[here])
+    return found
+
+
+def _in_order(times: Instants) -> Instants:
+    return times if bool(np.all(times[1:] >= times[:-1])) else np.sort(times)
+
+
+def _shared_out(edges: Instants, begins: Instants, ends: Instants) -> Vector:
+    """(edges,) the integral of 1/c from the first of `edges` to each; all three ascending, ns.
+
+    In chunks, from edge to edge the same sums in the same order as in one go: what is made on the way would
+    take more than what is found.
+    """
+    shared = np.zeros(len(edges))
+    for start in range(0, len(edges) - 1, CHUNK_ROWS):
+        here = edges[start : start + CHUNK_ROWS + 1]
+        # How many labels have begun by each edge, and not ended.
+        running = np.searchsorted(begins, here[:-1], side="right")
+        running -= np.searchsorted(ends, here[:-1], side="right")
+        # Where no label runs nothing is shared out, and no label reads it.
+        share = np.divide(np.diff(here), running, out=np.zeros(len(running)), where=running > 0)
+        share[0] += shared[start]
+        np.cumsum(share, out=shared[start + 1 : start + 1 + len(share)])
+    return shared
 
 
 def uniqueness_weights(y: NDArray[np.floating[Any]], t0: Instants, t1: Instants) -> tuple[Vector, Vector]:
@@ -50,10 +76,12 @@ def uniqueness_weights(y: NDArray[np.floating[Any]], t0: Instants, t1: Instants)
     """
     weights, own = np.ones(y.shape), np.zeros(y.shape[1])
     for head in range(y.shape[1]):
-        rows = np.flatnonzero(~np.isnan(y[:, head]))
-        if len(rows) == 0:
-            continue
+        known = ~np.isnan(y[:, head])
+        rows: slice | NDArray[np.bool_] = slice(None) if known.all() else known
         unique = average_uniqueness(t0[rows], t1[rows, head])
+        if len(unique) == 0:
+            continue
         own[head] = float(np.sum(unique))
-        weights[rows, head] = unique / (own[head] / len(rows))
+        unique /= own[head] / len(unique)
+        weights[rows, head] = unique
     return weights, own

@@ -12,7 +12,7 @@ from atc.config.thinning import AllRows, EveryK
 from atc.protocol.auxiliary import AuxiliaryTargets
 from atc.protocol.class_weights import balanced, class_weighted, given
 from atc.protocol.dataset import Block, Dataset
-from atc.protocol.row_runs import Rows
+from atc.protocol.row_runs import Rows, places_of
 
 
 @dataclass(frozen=True)
@@ -106,8 +106,9 @@ def _thinned(config: RunConfig, dataset: Dataset, rows: Rows) -> Rows:
         return rows
     if isinstance(thinning, EveryK):
         return every_kth(rows, thinning.k)
-    y = dataset.y[rows]
-    weights, _ = uniqueness_weights(y, dataset.t0[rows], dataset.t1[rows])
+    some = places_of(rows)
+    y = dataset.y[some]
+    weights, _ = uniqueness_weights(y, dataset.t0[some], dataset.t1[some])
     # A row of several labels is worth what they are worth together.
     return drawn(rows, np.where(np.isnan(y), 0.0, weights).sum(axis=1), thinning.share, config.seed)
 
@@ -134,7 +135,8 @@ def _weights(
 
     if config.weights.kind == "none":
         return None, {}
-    weights, own = uniqueness_weights(train.y, dataset.t0[rows], dataset.t1[rows])
+    some = places_of(rows)
+    weights, own = uniqueness_weights(train.y, dataset.t0[some], dataset.t1[some])
     return weights, {
         f"train/own_labels@{head}" if head else "train/own_labels": float(worth)
         for head, worth in zip(dataset.heads, own, strict=True)
