@@ -72,9 +72,9 @@ def is_mapped(found: np.ndarray[Any, Any]) -> bool:
 @pytest.mark.parametrize(
     ("words", "held", "most"),
     [
-        ((), 16, 60),
-        (("label=multihorizon_up", "label.horizons_s=[1,5,30,60]"), 40, 90),
-        (("thinning=every_k", "thinning.k=10"), 16, 60),
+        ((), 14, 40),
+        (("label=multihorizon_up", "label.horizons_s=[1,5,30,60]"), 42, 68),
+        (("thinning=every_k", "thinning.k=10"), 14, 40),
     ],
 )
 def test_rows_hold_few_bytes_each(words: tuple[str, ...], held: int, most: int, tmp_path: Path) -> None:

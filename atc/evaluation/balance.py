@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from atc.protocol.dataset import Dataset
+from atc.protocol.dataset import CHUNK_ROWS, Dataset
 
 
 def class_balance(part: str, rows: Dataset, causes: Sequence[str]) -> dict[str, float | None]:
@@ -21,7 +23,7 @@ def class_balance(part: str, rows: Dataset, causes: Sequence[str]) -> dict[str, 
         known = ~np.isnan(rows.y[:, number])
         labels = rows.y[known, number]
         if rows.classes:
-            counts = np.bincount(labels.astype(np.int64), minlength=len(rows.classes))
+            counts = _counts(labels, len(rows.classes))
             for name, count in zip(rows.classes, counts.tolist(), strict=True):
                 figures[f"{part}/class/{name}/share{ending}"] = _share(count, len(labels))
         else:
@@ -29,10 +31,18 @@ def class_balance(part: str, rows: Dataset, causes: Sequence[str]) -> dict[str, 
             figures[f"{part}/return/std_bps{ending}"] = float(np.std(labels)) if len(labels) else None
         figures[f"{part}/null/share{ending}"] = _share(int(np.count_nonzero(~known)), len(known))
         if rows.null_cause is not None:
-            by_cause = np.bincount(rows.null_cause[:, number], minlength=len(causes) + 1)[1:]
+            by_cause = _counts(rows.null_cause[:, number], len(causes) + 1)[1:]
             for name, count in zip(causes, by_cause.tolist(), strict=True):
                 figures[f"{part}/null/{name}/share{ending}"] = _share(count, len(known))
     return figures
+
+
+def _counts(codes: NDArray[Any], kinds: int) -> NDArray[np.int64]:
+    """(kinds,) how often each of the `codes` (n,) comes, counted in chunks: `bincount` copies into int64."""
+    found = np.zeros(kinds, dtype=np.int64)
+    for start in range(0, len(codes), CHUNK_ROWS):
+        found += np.bincount(codes[start : start + CHUNK_ROWS].astype(np.int64), minlength=kinds)
+    return found
 
 
 def _share(count: int, of: int) -> float | None:

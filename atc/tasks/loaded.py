@@ -129,7 +129,7 @@ def load_rows(market: MarketData, config: RunConfig, desk: Desk) -> Loaded:
         sealed = bool(config.protocol.sealed)
         parts = seal(dataset, parts_of, sealed=sealed, on_open=look, train=train.block)
         before_valid = (dataset.t0 >= spans.train[0]) & (dataset.t0 < parts_of.valid_start_ns)
-        balance = balance_of(config, "train", dataset.select(()).take(np.flatnonzero(before_valid)))
+        balance = balance_of(config, "train", dataset.take(np.flatnonzero(before_valid)))
         valid_judged = np.zeros(len(parts_of.valid_decisions), dtype=np.bool_)
         valid_judged[np.searchsorted(parts_of.valid_decisions, parts_of.valid)] = True
         return Loaded(

@@ -41,7 +41,7 @@ from train_rows import SyntheticRows
 
 OUT = Path("outputs") / "bench" / "train.json"
 FOLDER = Path(tempfile.gettempdir()) / "atc-bench-train"
-PARTS = ("runner", "linear", "gbdt", "nets", "transformer")
+PARTS = ("runner", "loading", "linear", "gbdt", "nets", "transformer")
 SAMPLE_S = 0.1
 
 
