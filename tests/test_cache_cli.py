@@ -24,8 +24,9 @@ from atc.features import declarations
 from atc.features.compute import KEYS
 from atc.features.day_file import manifest_of, packed, read_footer
 from atc.features.day_lock import LOCKS, day_lock
-from atc.features.matrix_cache import shared_matrix
+from atc.features.matrix_cache import shared_columns, shared_matrix
 from atc.features.matrix_file import MatrixDay, MatrixPlan
+from atc.features.row_file import RowColumn, RowPlan
 
 DAYS = 3
 SMALL = ["data.days=3", *SETTINGS[1:]]
@@ -327,3 +328,21 @@ def test_matrices_are_told_and_go_with_the_features_they_are_made_of(settings: l
         assert (folder / f"{plan.key}.npy").exists()  # it is being built
     run("prune", *settings, "--yes", "--schema", "matrices")
     assert not list(folder.glob("*.npy"))
+
+
+def test_what_is_known_of_rows_goes_with_its_labels(settings: list[str]) -> None:
+    build(*settings, "--schema", "core")
+    place = files_of(settings)[0].parents[2]
+    source = Path(next(word.split("=")[1] for word in settings if word.startswith("paths.outputs"))) / "cache"
+    instrument = Path(place.parent.name) / place.name
+    labels = source / "labels" / instrument / "date=2025-01-06" / "0123.parquet"
+    labels.parent.mkdir(parents=True)
+    labels.write_bytes(b"")
+    plan = RowPlan((RowColumn("t0", "<i8"),), (MatrixDay(date(2025, 1, 6), 5, {"labels": labels.stem}),))
+    folder = source / "matrices" / instrument
+    shared_columns(folder, plan, lambda: iter([{"t0": np.arange(5)}]))
+    told = run("status", *settings, "--schema", "core")
+    assert re.search(rf"{plan.key}  2025-01-06  2025-01-06 +1 +5 +1 +0\.0", told)
+    # The labels are damaged, so they go, and what was made of them.
+    assert "its labels are gone, or go with this" in run("prune", *settings, "--yes", "--schema", "matrices")
+    assert not list(folder.glob("*.rows"))
