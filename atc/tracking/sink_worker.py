@@ -44,6 +44,8 @@ def main() -> None:
                 getattr(sink, name)(*given)
                 if name in ANSWERED:
                     pipe.send((name, sink.report()))
+                if name == "start":
+                    sink.make_ready()
         except (EOFError, OSError):
             # Whoever told us is dead. At a proper end W&B would call the run finished.
             os._exit(1)
