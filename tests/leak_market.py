@@ -33,7 +33,7 @@ THRESHOLDS = ("policy.short=true", "policy.grid=11")
 def market(root: Path, *words: str) -> tuple[RunConfig, Stream]:
     """The config and the events of `SMALL` with `words`, simulated under `root` unless they are there."""
     fitted = THRESHOLDS if {"policy=class", "policy=confidence"}.isdisjoint(words) else ()
-    trees = TREES if {"model=logistic", "model=softmax"}.isdisjoint(words) else ()
+    trees = TREES if all(word == "model=gbdt" for word in words if word.startswith("model=")) else ()
     config = atc.compose(
         [*SMALL, *words, *fitted, *trees, f"paths.outputs={root}", "runtime.progress=off"],
     )

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from atc.config.data import InstrumentFacts
+from atc.config.ensemble import Ensemble
 from atc.config.schema import RunConfig
-from atc.errors import DataError
+from atc.errors import DataError, UsageError
 from atc.leaks import report as words
 from atc.leaks.localise import Effort, Finding, Localiser, changed
 from atc.leaks.reproducer import on_both, replay, smallest
@@ -40,8 +41,15 @@ def localise(  # noqa: PLR0917  # all of them are different things
     """Probes `days` business days of the train range of `config`; files lie in `scratch` meanwhile.
 
     The train range alone: nobody looks at the holdout. Raises DataError where these days are too few for the
-    config's label, protocol or model.
+    config's label, protocol or model, UsageError for a model that is not fitted.
     """
+    if isinstance(config.model, Ensemble):
+        named = ", ".join(config.model.runs)
+        raise UsageError(
+            f"model.kind=ensemble averages models that other runs have fitted ({named}), and a probe fits "
+            "everything anew on events of its own: whatever those runs did would not move. Probe the config "
+            "of each member instead, such as `atc leaks +experiment=gbdt_36feat`"
+        )
     stream, facts = first_days(config, days)
     located = on_stream(config, facts, scratch, scratch / "outputs")
 
