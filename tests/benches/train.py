@@ -188,7 +188,12 @@ def main(words: list[str]) -> FeatureTable:
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(parts)}; all of them")
     parser.add_argument("--folder", type=Path, default=FOLDER, help="of the synthetic rows; %(default)s")
     parser.add_argument("--scale", type=float, default=1.0, help="share of the rows of each case")
-    parser.add_argument("--only", default="", help="cases whose name holds this text")
+    parser.add_argument(
+        "--only",
+        action="append",
+        metavar="TEXT",
+        help="cases whose name holds this text; several times: or another",
+    )
     parser.add_argument("--out", type=Path, default=OUT)
     asked = parser.parse_args(words)
     for part in asked.parts:
@@ -202,7 +207,7 @@ def main(words: list[str]) -> FeatureTable:
         module = module_of(part)
         found = {}
         for case in module.cases():
-            if asked.only not in case.name:
+            if not any(text in case.name for text in asked.only or ("",)):
                 continue
             one = scaled(case, asked.scale)
             data = SyntheticRows(asked.folder, one.rows, one.columns)
