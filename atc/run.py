@@ -128,6 +128,8 @@ def draw_explained(record: RunRecord, sink: WandbBeside, desk: Any) -> None:
 
 if __name__ == "__main__":
     from atc.left_out import leave_out_unused
+    from atc.waiting_threads import wait_briefly
 
     leave_out_unused()
+    wait_briefly()
     sys.exit(main_with(run))

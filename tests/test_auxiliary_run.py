@@ -246,7 +246,9 @@ def test_several_seeds_and_an_ensemble_take_such_a_net(
     for one in (alone, taught):
         own = one.predictions.select(*KEYS, said="p_hold")
         said.append(mean.join(own, on=KEYS, how="left", maintain_order="left")["said"].to_numpy())
-    np.testing.assert_allclose(mean["p_hold"].to_numpy(), np.mean(said, axis=0), rtol=1e-13)
+    # Rows that one run judges and another purges are scored in other places of a batch, and in so narrow a
+    # net the place decides how a product of float32 is summed.
+    np.testing.assert_allclose(mean["p_hold"].to_numpy(), np.mean(said, axis=0), rtol=1e-6)
 
 
 SOME = "auxiliary.horizons_s=[30,60]"

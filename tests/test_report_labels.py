@@ -91,7 +91,7 @@ def test_other_tasks_have_no_such_table() -> None:
 )
 def test_why_rows_have_no_label_is_said_of_the_label_that_they_lack(words: list[str], cause: str) -> None:
     fitted = fit_label(compose(words).label, np.array([-1.0, 1.0]), np.ones(2))
-    split = SimpleNamespace(unlabelled=7, purged_train=0, purged_valid=0, train=np.arange(3))
+    split = SimpleNamespace(unlabelled=7, purged_train=0, purged_valid=0, train=3)
     parts = SimpleNamespace(train=SimpleNamespace(n_rows=3), holdout=SimpleNamespace(sealed=False))
     (note,) = row_notes(cast("Loaded", SimpleNamespace(split=split, label=fitted, parts=parts)))
     assert note.startswith("7 rows have no label (a gap, or the end of the data, ")

@@ -37,9 +37,9 @@ def cases() -> list[Case]:
 
 def run(case: str, data: SyntheticRows, clock: Clock) -> dict[str, float]:
     """Seconds of the epochs of each; of the fit, of its epoch."""
-    from atc.models.nets.model import before_torch
+    from atc.waiting_threads import sleep_at_once
 
-    before_torch()
+    sleep_at_once()
     import torch
 
     torch.set_num_threads(THREADS)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -21,6 +20,7 @@ from atc.models.one_head import fit_report
 from atc.models.standardise import Standardiser, fit_standardiser
 from atc.protocol.dataset import Block
 from atc.protocol.row_runs import FloatMatrix, Matrix
+from atc.waiting_threads import sleep_at_once
 
 if TYPE_CHECKING:
     from torch import nn
@@ -87,7 +87,7 @@ class NetModel(ABC, Generic[C]):
 
         Raises DataError for a loss that is not finite, UsageError for a device that is not there.
         """
-        before_torch()
+        sleep_at_once()
         from atc.models.nets.auxiliary import WithAuxiliary, taught
         from atc.models.nets.batches import Batches
         from atc.models.nets.checkpoint import Checkpoint, Keeper, put_weights
@@ -152,7 +152,8 @@ class NetModel(ABC, Generic[C]):
             device = accelerator_of(config.trainer)
             network = state.network.to(device)
             # Always as many rows at once: how a product is summed may depend on it, and a row's score must
-            # not depend on what it is scored with.
+            # not depend on what it is scored with. Of layers with a few units it may still depend on the
+            # row's place, in the last bit.
             rows = torch.zeros(batch_shape(x, step, config.length))
             for start in range(0, len(x), step):
                 stop = min(start + step, len(x))
@@ -187,7 +188,7 @@ class NetModel(ABC, Generic[C]):
     @classmethod
     def load(cls, directory: Path, manifest: Mapping[str, Any]) -> Self:
         """The model of files that `save` wrote and `artifact.load_model` has verified."""
-        before_torch()
+        sleep_at_once()
         from pydantic import TypeAdapter
 
         from atc.config.model import Model as ModelConfig
@@ -255,14 +256,6 @@ class NetModel(ABC, Generic[C]):
 
 AnyNet = NetModel[Any]
 """A net of whatever kind."""
-
-
-def before_torch() -> None:
-    """A thread of torch that waits for another must not keep the core that the other needs: beside other
-    work twenty epochs took 11.6 s with threads that spin and 0.9 s with threads that sleep. torch reads it
-    once, when it is loaded; what the user has set stays.
-    """
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
 def scored_rows(length: int) -> int:
