@@ -16,6 +16,7 @@ from atc.config.model import Softmax
 from atc.config.nets import Multihorizon, MultihorizonTransformer, Net, SoftmaxMlp, Trainer
 from atc.models.base import Scores, fit_model
 from atc.models.build import build_model
+from atc.models.nets.device import torch_as
 from atc.models.nets.model import NetModel
 from atc.models.standardise import fit_standardiser
 from atc.protocol.class_weights import balanced, class_weighted, given
@@ -132,12 +133,8 @@ def test_weights_of_a_net_are_those_of_torch() -> None:
     # Validated on the training rows, so that the last epoch is the best and its weights are kept.
     report = fit_model(model, weighed, weighed, seed=1)
     assert report.best_iteration == config.epochs
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with torch_as(ONE):
         expected = by_hand(config, train)
-    finally:
-        torch.set_num_threads(before)
     assert isinstance(model, NetModel)
     for one, other in zip(model.weights.values(), expected, strict=True):
         np.testing.assert_allclose(one, other.numpy(), atol=5e-6)

@@ -25,6 +25,7 @@ from atc.evaluation.controls import shuffled
 from atc.models.artifact import load_model, save_model
 from atc.models.base import fit_model
 from atc.models.build import build_model
+from atc.models.nets.device import torch_as
 from atc.models.nets.export import onnx_scores
 from atc.models.nets.model import NetModel
 from atc.models.profile import reference_profile
@@ -144,12 +145,8 @@ def test_a_loop_written_by_hand_gives_the_same_weights(rows: tuple[Block, Block]
     # Validated on the training rows, so that the last epoch is the best and its weights are kept.
     report = fit_model(model, train, replace(train, auxiliary=None), seed=SEED)
     assert report.best_iteration == config.epochs
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with torch_as(ONE):
         expected = by_hand(config, train)
-    finally:
-        torch.set_num_threads(before)
     assert isinstance(model, NetModel)
     found = [torch.from_numpy(values) for values in model.weights.values()]
     assert len(found) == len(expected)

@@ -18,6 +18,7 @@ from atc.models.base import Model, fit_model
 from atc.models.build import build_model
 from atc.models.nets.batches import Batches
 from atc.models.nets.checkpoint import weights_of
+from atc.models.nets.device import torch_as
 from atc.models.nets.model import NetModel
 from atc.models.nets.module import Sums
 from atc.models.standardise import fit_standardiser
@@ -129,12 +130,8 @@ def by_hand(config: Net, train: Block) -> list[torch.Tensor]:
 def test_a_loop_written_by_hand_gives_the_same_weights(
     config: Net, rows: dict[str, tuple[Block, Block]]
 ) -> None:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with torch_as(ONE):
         expected = by_hand(config, rows[config.kind][0])
-    finally:
-        torch.set_num_threads(before)
     found = weights(fitted(config, rows))
     assert len(found) == len(expected)
     for one, other in zip(found, expected, strict=True):

@@ -19,6 +19,7 @@ from atc.errors import UsageError
 from atc.models.artifact import load_model, save_model
 from atc.models.base import fit_model
 from atc.models.build import build_model
+from atc.models.nets.device import torch_as
 from atc.models.nets.export import onnx_scores
 from atc.models.nets.model import NetModel
 from atc.models.nets.transformer import EncoderLayer, WindowEncoder
@@ -217,12 +218,8 @@ def test_a_loop_written_by_hand_gives_the_same_weights() -> None:
     trainer = Trainer(accelerator="cpu", num_threads=1, gradient_clip=1.0)
     config = SMALL.model_copy(update={**changes, "trainer": trainer})
     train = windows_of(800, 0, order)
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with torch_as(trainer):
         expected, others = by_hand(config, train, seed=4), by_hand(config, train, seed=5)
-    finally:
-        torch.set_num_threads(before)
     model = build_model(config)
     # Validated on the training rows, so that the last epoch is the best and its weights are kept.
     report = fit_model(model, train, train, seed=4)

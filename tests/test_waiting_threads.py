@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from atc.waiting_threads import SPINS, sleep_at_once, wait_briefly
+from atc.waiting_threads import SPINS, SPINS_OF_ENCODERS, sleep_at_once, spin_between_products, wait_briefly
 
 NAMES = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")
 
@@ -33,10 +33,17 @@ def test_nets_sleep_whatever_the_run_said_for_trees() -> None:
     assert told() == {"OMP_WAIT_POLICY": "passive"}
 
 
+def test_encoders_spin_until_the_next_product() -> None:
+    wait_briefly()
+    spin_between_products()
+    assert told() == {"GOMP_SPINCOUNT": SPINS_OF_ENCODERS}
+
+
 @pytest.mark.parametrize(("name", "value"), [("OMP_WAIT_POLICY", "active"), ("GOMP_SPINCOUNT", "77")])
 def test_what_the_user_says_stays(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(name, value)
     wait_briefly()
+    spin_between_products()
     assert told() == {name: value}
     sleep_at_once()
     assert told()[name] == value

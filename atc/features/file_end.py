@@ -8,8 +8,12 @@ import json
 import os
 import struct
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 from typing import IO, Any
+
+from atc.features.day_file import Damaged
 
 _END = struct.Struct("<QI12s")
 """Bytes of the manifest, its CRC-32, and the mark."""
@@ -37,3 +41,17 @@ def read_end(file: IO[bytes], mark: bytes) -> tuple[dict[str, Any], int]:
         raise ValueError("its manifest is not what was written")
     content: dict[str, Any] = json.loads(manifest)
     return content, before
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[IO[bytes]]:
+    """The file at `path`, to be read. Raises FileNotFoundError, and Damaged for whatever the body finds that
+    is not whole.
+    """
+    try:
+        with path.open("rb") as file:
+            yield file
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError, struct.error) as why:
+        raise Damaged(f"not whole ({why})") from why

@@ -11,7 +11,6 @@ import hashlib
 import io
 import json
 import os
-import struct
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atc.features.day_file import Damaged
-from atc.features.file_end import packed_end, read_end
+from atc.features.file_end import opened, packed_end, read_end
 
 FORMAT = 1
 ENDING = ".npy"
@@ -164,13 +163,8 @@ def read_matrix(path: Path) -> MatrixFile:
     """What the file at `path` says of itself, without its values. Raises FileNotFoundError, and Damaged for
     one that is not whole.
     """
-    try:
-        with path.open("rb") as file:
-            return _read(path, file)
-    except FileNotFoundError:
-        raise
-    except (OSError, ValueError, KeyError, TypeError, struct.error) as why:
-        raise Damaged(f"not whole ({why})") from why
+    with opened(path) as file:
+        return _read(path, file)
 
 
 def _read(path: Path, file: IO[bytes]) -> MatrixFile:

@@ -8,7 +8,6 @@ each day that they were copied from.
 
 from __future__ import annotations
 
-import struct
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from typing import IO, Any
 import numpy as np
 
 from atc.features.day_file import Damaged
-from atc.features.file_end import packed_end, read_end
+from atc.features.file_end import opened, packed_end, read_end
 from atc.features.matrix_file import MatrixDay, bytes_of, days_content, days_of_content, key_of, reserve
 
 FORMAT = 1
@@ -185,13 +184,8 @@ def read_row_file(path: Path) -> RowFile:
     """What the file at `path` says of itself, without its values. Raises FileNotFoundError, and Damaged for
     one that is not whole.
     """
-    try:
-        with path.open("rb") as file:
-            return _read(path, file)
-    except FileNotFoundError:
-        raise
-    except (OSError, ValueError, KeyError, TypeError, struct.error) as why:
-        raise Damaged(f"not whole ({why})") from why
+    with opened(path) as file:
+        return _read(path, file)
 
 
 def _read(path: Path, file: IO[bytes]) -> RowFile:

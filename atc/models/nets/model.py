@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
@@ -34,6 +34,9 @@ class NetModel(ABC, Generic[C]):
     """All heads of a label at once, each a classifier; a row counts for those whose label it has."""
 
     kind: ClassVar[str]
+
+    _wait: ClassVar[Callable[[], None]] = staticmethod(sleep_at_once)
+    """Says how torch's threads wait for each other, before torch is loaded."""
 
     def __init__(self, config: C, state: NetState | None = None, *, checkpoint: Path | None = None) -> None:
         """`checkpoint`: the start of the name of the file that a fit writes after each epoch and goes on
@@ -87,7 +90,7 @@ class NetModel(ABC, Generic[C]):
 
         Raises DataError for a loss that is not finite, UsageError for a device that is not there.
         """
-        sleep_at_once()
+        self._wait()
         from atc.models.nets.auxiliary import WithAuxiliary, taught
         from atc.models.nets.batches import Batches
         from atc.models.nets.checkpoint import Checkpoint, Keeper, put_weights
@@ -188,7 +191,7 @@ class NetModel(ABC, Generic[C]):
     @classmethod
     def load(cls, directory: Path, manifest: Mapping[str, Any]) -> Self:
         """The model of files that `save` wrote and `artifact.load_model` has verified."""
-        sleep_at_once()
+        cls._wait()
         from pydantic import TypeAdapter
 
         from atc.config.model import Model as ModelConfig

@@ -13,6 +13,7 @@ from atc.models.nets.model import NetModel
 from atc.protocol.dataset import Block
 from atc.protocol.row_runs import Matrix, rows_of
 from atc.protocol.row_windows import require_windows
+from atc.waiting_threads import spin_between_products
 
 if TYPE_CHECKING:
     from torch import nn
@@ -22,6 +23,8 @@ class MultihorizonTransformerModel(NetModel[MultihorizonTransformer]):
     """A logistic head a horizon on an encoder of the window."""
 
     kind: ClassVar[str] = "multihorizon_transformer"
+
+    _wait = staticmethod(spin_between_products)
 
     def predict(self, x: Matrix) -> Scores:
         """P(class) of each head; raises UsageError for rows without windows of the model's length."""
