@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
@@ -35,9 +35,6 @@ class NetModel(ABC, Generic[C]):
 
     kind: ClassVar[str]
 
-    _wait: ClassVar[Callable[[], None]] = staticmethod(sleep_at_once)
-    """Says how torch's threads wait for each other, before torch is loaded."""
-
     def __init__(self, config: C, state: NetState | None = None, *, checkpoint: Path | None = None) -> None:
         """`checkpoint`: the start of the name of the file that a fit writes after each epoch and goes on
         from, to which its seed is added; None: neither.
@@ -45,6 +42,11 @@ class NetModel(ABC, Generic[C]):
         self._config = config
         self._state = state
         self._checkpoint = checkpoint
+
+    @staticmethod
+    def _wait() -> None:
+        """Says how torch's threads wait for each other, before torch is loaded."""
+        sleep_at_once()
 
     @abstractmethod
     def _body(self, inputs: int) -> tuple[nn.Module, int]:

@@ -24,7 +24,9 @@ class MultihorizonTransformerModel(NetModel[MultihorizonTransformer]):
 
     kind: ClassVar[str] = "multihorizon_transformer"
 
-    _wait = staticmethod(spin_between_products)
+    @staticmethod
+    def _wait() -> None:
+        spin_between_products()
 
     def predict(self, x: Matrix) -> Scores:
         """P(class) of each head; raises UsageError for rows without windows of the model's length."""
