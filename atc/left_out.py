@@ -19,7 +19,8 @@ UNUSED = frozenset({"sklearn", "pandas"})
 
 def leave_out_unused() -> None:
     """From here on an import of them fails in this process; one that is imported already stays."""
-    sys.meta_path.insert(0, _LeftOut())
+    if not any(isinstance(finder, _LeftOut) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _LeftOut())
 
 
 class _LeftOut(MetaPathFinder, Loader):

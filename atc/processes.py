@@ -15,8 +15,9 @@ from pathlib import Path
 import atc
 
 
-def start(module: str, *, own_session: bool = False) -> tuple[subprocess.Popen[bytes], Connection]:
-    """`python -m MODULE NUMBER` of this package, where NUMBER is the file of its end of the pipe; our end.
+def start(module: str, *words: str, own_session: bool = False) -> tuple[subprocess.Popen[bytes], Connection]:
+    """`python -m MODULE NUMBER WORDS` of this package, where NUMBER is the file of its end of the pipe; our
+    end.
 
     `own_session`: what ends the terminal's group does not reach it. Call it where `ctrl_c_waits`. Raises
     OSError.
@@ -26,7 +27,7 @@ def start(module: str, *, own_session: bool = False) -> tuple[subprocess.Popen[b
     path = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
     with ours, theirs:
         process = subprocess.Popen(
-            [sys.executable, "-P", "-m", module, str(theirs.fileno())],
+            [sys.executable, "-P", "-m", module, str(theirs.fileno()), *words],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
             env={**os.environ, "PYTHONPATH": path},

@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, Any
 from atc.config.entry import main_with
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from atc.config.schema import RunConfig
+    from atc.config.sweep import Sweep
     from atc.tasks.base import Task
     from atc.tracking.record import RunRecord
     from atc.tracking.wandb_beside import WandbBeside
@@ -62,6 +65,13 @@ def run(config: RunConfig) -> Path:
                 make(config, task, record, desk)
     print_summary(record.folder)
     return record.folder
+
+
+def several(sweep: Sweep, command: Sequence[str], one: Callable[[RunConfig], object]) -> int:
+    """Makes the runs of a multirun; the exit code."""
+    from atc.run_sweep import run_sweep
+
+    return run_sweep(sweep, command, one)
 
 
 def _say(text: str) -> None:
@@ -132,4 +142,4 @@ if __name__ == "__main__":
 
     leave_out_unused()
     wait_briefly()
-    sys.exit(main_with(run))
+    sys.exit(main_with(run, several))

@@ -15,7 +15,7 @@ from atc.config.data import SimulatedData
 from atc.events.catalog import Catalog
 from atc.events.simulate import ensure_simulated, located
 from atc.features.day_cache import Features, Source, feature_days
-from atc.features.executors.local import local
+from atc.features.day_workers import local
 
 DAYS = 8
 SETTINGS = [f"data.days={DAYS}", "data.rate=0.05"]

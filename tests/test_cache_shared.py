@@ -22,13 +22,14 @@ import pytest
 from cached_market import COLUMNS, DAYS, build, builds, contents, leftovers, simulate, source_of
 
 from atc.errors import DataError
+from atc.executors.local import InProcess, LocalProcesses
 from atc.features import day_lock as day_lock_module
 from atc.features.building import TRIES, Tally
 from atc.features.day_cache import feature_days
 from atc.features.day_job import DayJob, DayOutcome
 from atc.features.day_lock import LOCKS, DayIsLocked, day_lock
+from atc.features.day_workers import DAYS as WORK
 from atc.features.declarations import schemas_of
-from atc.features.executors.local import InProcess, LocalProcesses
 from atc.features.state import expected_files
 from atc.features.verifying import verified
 from atc.report.progress import SILENT
@@ -96,7 +97,7 @@ def test_a_day_that_another_process_builds_is_waited_for(events: Path, tmp_path:
     with day_lock(lock):
         builder = threading.Thread(
             target=lambda: feature_days(
-                source, source.days, COLUMNS, watch=watch, make_executor=lambda _: InProcess()
+                source, source.days, COLUMNS, watch=watch, make_executor=lambda _: InProcess(WORK)
             )
         )
         builder.start()
@@ -314,7 +315,7 @@ def test_ctrl_c_ends_the_workers_and_leaves_nothing_half_written(
 
 
 def test_workers_are_no_more_than_the_jobs() -> None:
-    from atc.features.executors.local import local
+    from atc.features.day_workers import local
 
     assert isinstance(local(4, 1), InProcess)
     assert isinstance(local(1, 9), InProcess)

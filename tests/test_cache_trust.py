@@ -31,8 +31,8 @@ from atc.features import building
 from atc.features.day_cache import Features, Labels, Source, feature_days, label_days
 from atc.features.day_file import manifest_of, packed, read_footer
 from atc.features.day_job import DayJob, DayOutcome
+from atc.features.day_workers import local
 from atc.features.declarations import schema_named, schemas
-from atc.features.executors.local import local
 from atc.features.inventory import Judge, cached_files
 from atc.features.label_spec import LabelSpec
 from atc.features.pruning import removals, remove

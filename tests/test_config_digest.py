@@ -126,12 +126,12 @@ def test_the_code_digest_covers_the_code_that_makes_results(
     from atc import _rust
 
     monkeypatch.setattr(_rust, "BUILD_DIGEST", "1" * 64, raising=False)
-    for folder in ("config", "models", "cli", "report", "tracking"):
+    for folder in ("config", "models", "cli", "report", "sweep", "tracking"):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "some.py").write_text("x = 1\n")
     monkeypatch.setattr(digest, "__file__", str(tmp_path / "config" / "digest.py"))
     before = code_digest()
-    for folder in ("cli", "report", "tracking"):
+    for folder in ("cli", "report", "sweep", "tracking"):
         (tmp_path / folder / "some.py").write_text("x = 2\n")
     assert code_digest() == before
     (tmp_path / "models" / "some.py").write_text("x = 2\n")

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -18,9 +19,11 @@ HEAVY = {"lightgbm", "pyarrow", "polars", "wandb", "sklearn", "torch", "numpy", 
 # An entry point whose run reports what it was given, and fails as the seed says.
 PROBE = """
 import sys
+import tempfile
 from pathlib import Path
 from atc.config.entry import main_with
 from atc.errors import DataError
+from atc.run_sweep import run_sweep
 
 def run(config):
     print("ran", config.name, config.seed, config.model.kind, config.protocol.sealed, config.tracking.group)
@@ -40,7 +43,8 @@ def run(config):
         file = Path("conf/config.yaml")
         file.write_text(file.read_text().replace("name: adhoc", "name: edited"))
 
-sys.exit(main_with(run))
+if __name__ == "__main__":
+    sys.exit(main_with(run, run_sweep))
 """
 
 
@@ -58,7 +62,18 @@ def call(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProces
 
 
 def probe(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    return call("-c", PROBE, *arguments, cwd=cwd)
+    """PROBE as a program: its workers import it."""
+    with tempfile.NamedTemporaryFile("w", suffix=".py") as file:
+        file.write(PROBE)
+        file.flush()
+        return call(file.name, *arguments, cwd=cwd)
+
+
+def ran(outputs: Path) -> list[list[str]]:
+    """What each job of the one sweep under `outputs` printed first, in the order of the jobs."""
+    (folder,) = (outputs / "sweeps").glob("*-*")
+    lines = [log.read_text().splitlines() for log in sorted(folder.glob("jobs/*/log.txt"))]
+    return [next(line for line in log if line.startswith("ran ")).split() for log in lines]
 
 
 @pytest.fixture
@@ -177,35 +192,44 @@ def test_a_file_that_a_job_misses_below_outputs_keeps_its_traceback(project: Pat
 def test_a_multirun_goes_on_after_a_failure_and_says_so(project: Path) -> None:
     result = probe("-m", "seed=1,13,14,2", cwd=project)
     assert result.returncode == 1
-    assert [line.split()[2] for line in result.stdout.splitlines()] == ["1", "13", "14", "2"]
-    assert result.stderr.rstrip().endswith("2 of 4 jobs failed:\n  [2/4] seed=13\n  [3/4] seed=14")
-    assert "RuntimeError: a bug" in result.stderr
+    assert [words[2] for words in ran(project / "outputs")] == ["1", "13", "14", "2"]
+    said = result.stderr.partition("2 of 4 jobs failed:\n")[2].splitlines()
+    (folder,) = (project / "outputs" / "sweeps").glob("*-*")
+    log = folder.relative_to(project) / "jobs" / "0003" / "log.txt"
+    assert [line.strip() for line in said] == [
+        *("[2/4] seed=13", "no such file", str(log).replace("0003", "0002")),
+        *("[3/4] seed=14", "RuntimeError: a bug", str(log)),
+    ]
+    assert "Traceback" in (project / log).read_text()
+    assert result.stdout == f"sweep: {folder.relative_to(project)}\n"
 
 
 def test_an_interrupt_ends_a_multirun(project: Path) -> None:
     result = probe("-m", "seed=1,15,2", cwd=project)
     assert result.returncode == 130
-    assert [line.split()[2] for line in result.stdout.splitlines()] == ["1", "15"]
+    assert [words[2] for words in ran(project / "outputs")] == ["1", "15"]
+    assert result.stderr.endswith("interrupted\n")
 
 
-def test_a_sweep_runs_with_hydras_own_launcher(project: Path) -> None:
+def test_the_jobs_of_a_sweep_are_one_group(project: Path) -> None:
     result = probe("-m", "+sweep=baselines", cwd=project)
     assert result.returncode == 0, result.stderr
-    assert result.stdout.splitlines() == [
-        "ran gbdt_36feat 1 gbdt False baselines",
-        "ran gbdt_13feat 1 gbdt False baselines",
-        "ran logistic_36feat 1 logistic False baselines",
-        "ran logistic_13feat 1 logistic False baselines",
+    (folder,) = (project / "outputs" / "sweeps").glob("baselines-*")
+    assert ran(project / "outputs") == [
+        ["ran", "gbdt_36feat", "1", "gbdt", "False", folder.name],
+        ["ran", "gbdt_13feat", "1", "gbdt", "False", folder.name],
+        ["ran", "logistic_36feat", "1", "logistic", "False", folder.name],
+        ["ran", "logistic_13feat", "1", "logistic", "False", folder.name],
     ]
 
 
 def test_a_varied_model_seals_every_job(project: Path) -> None:
     result = probe("-m", "model.num_leaves=31,63", cwd=project)
     assert result.returncode == 0
-    lines = [line.split() for line in result.stdout.splitlines()]
+    lines = ran(project / "outputs")
     assert [line[4] for line in lines] == ["True", "True"]
     assert len({line[5] for line in lines}) == 1
-    assert lines[0][5].startswith("multirun-")
+    assert lines[0][5].startswith("adhoc-multirun-")
     assert "sealed: the jobs differ in model.num_leaves, and" in result.stderr
     assert "sealed" not in probe("-m", "seed=1,2", cwd=project).stderr
 
@@ -214,7 +238,7 @@ def test_a_file_edited_during_a_sweep_changes_no_job(project: Path) -> None:
     result = probe("-m", "seed=16,1", cwd=project)
     assert "name: edited" in (project / "conf" / "config.yaml").read_text()
     assert result.returncode == 0, result.stderr
-    assert [line.split()[1] for line in result.stdout.splitlines()] == ["adhoc", "adhoc"]
+    assert [words[1] for words in ran(project / "outputs")] == ["adhoc", "adhoc"]
 
 
 def test_nothing_is_written_beside_outputs(project: Path) -> None:
@@ -225,7 +249,10 @@ def test_nothing_is_written_beside_outputs(project: Path) -> None:
     assert probe("-m", "seed=1,2", cwd=project).returncode == 0
     assert {path.name for path in project.iterdir()} - before == {"results", "outputs"}
     written = [path.relative_to(project / "outputs") for path in (project / "outputs").rglob("*")]
-    assert [path.name for path in written if len(path.parts) == 3] == ["multirun.yaml"]
+    assert {path.name for path in written if len(path.parts) == 3 and path.parts[1] != ".locks"} == {
+        "manifest.jsonl",
+        "jobs",
+    }
     assert all(path.parts[0] == "sweeps" for path in written)
 
 
@@ -236,7 +263,7 @@ def test_from_a_subfolder_and_from_elsewhere(project: Path, tmp_path_factory: py
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     globbed = probe("-m", "+experiment=glob(*_13feat)", f"paths.outputs={elsewhere}", cwd=elsewhere)
     assert globbed.returncode == 0, globbed.stderr
-    assert [line.split()[1] for line in globbed.stdout.splitlines()] == [
+    assert [words[1] for words in ran(elsewhere)] == [
         *("gbdt_13feat", "linear_13feat", "logistic_13feat", "softmax_13feat")
     ]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from atc.config.compose import Composer
+from atc.config.compose import Composer, single
 from atc.config.problems import ConfigError
 from atc.config.sweep import HARMLESS, Sweep, expand
 
@@ -111,7 +111,9 @@ def test_the_jobs_are_hydras_product_in_hydras_order() -> None:
 def test_a_sweep_file_lists_jobs_and_the_command_line_beats_it() -> None:
     names = [job.config.name for job in swept("+sweep=baselines").jobs]
     assert names == ["gbdt_36feat", "gbdt_13feat", "logistic_36feat", "logistic_13feat"]
-    assert {job.config.tracking.group for job in swept("+sweep=baselines").jobs} == {"baselines"}
+    assert swept("+sweep=baselines").name == "baselines"
+    grouped = swept("+sweep=baselines").grouped("baselines-0123")
+    assert {job.config.tracking.group for job in grouped.jobs} == {"baselines-0123"}
     fewer = swept("+sweep=baselines", "+experiment=logistic_13feat").jobs
     assert [job.config.name for job in fewer] == ["logistic_13feat"]
 
@@ -145,6 +147,17 @@ def test_what_is_wrong_in_all_jobs_is_said_once() -> None:
         ("model=gbdt,gbtd", "did you mean 'gbdt'?"),
         ("+experiment=gbdt_36feat,gbdt_13fea", "did you mean 'gbdt_13feat'?"),
         ("model.learning_rate=interval(0,1)", "list the values"),
+        ("seed=range(5,5)", "seed=range(5,5) has no values: nothing would be run"),
+        ("+experiment=glob(no_such_*)", "has no values: nothing would be run"),
+        ("model.num_leaves=", "has no value: list some"),
+        ("launcher=joblib,ray", "one sweep is launched one way"),
+        ("launcher=jobblib", "did you mean 'joblib'?"),
+        ("launcher.kind=jobblib", "joblib"),
+        ("launcher.workers=2", "launcher.workers: unknown key of launcher kind 'basic'"),
+        ("launcher.on_eror=stop", "did you mean 'launcher.on_error'?"),
+        ("launchr=joblib", "did you mean 'launcher'?"),
+        ("hydra/launcher=joblib", "write launcher=joblib"),
+        ("hydra.sweep.dir=x", "leave it out"),
         ("+sweep=baseline", "did you mean 'baselines'?"),
     ],
 )
@@ -152,3 +165,32 @@ def test_a_wrong_axis_names_the_way_out(override: str, says: str) -> None:
     with pytest.raises(ConfigError) as caught:
         swept(override)
     assert says in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["seed=1,2", "seed=3"],
+        ["seed=1", "seed=2"],
+        ["seed=1,2", "seed=1,3"],
+        ["+experiment=gbdt_36feat", "+experiment=gbdt_13feat"],
+        ["model=gbdt", "model=logistic"],
+    ],
+)
+def test_what_contradicts_itself_is_refused(overrides: list[str]) -> None:
+    with pytest.raises(ConfigError) as caught:
+        swept(*overrides)
+    assert f"given twice: {overrides[0]} and {overrides[1]}" in str(caught.value)
+    assert swept("seed=1,2", "seed=1,2", "model=gbdt").name == "adhoc-multirun"
+
+
+def test_the_launcher_is_of_the_sweep_and_of_no_run() -> None:
+    found = swept("+experiment=gbdt_36feat", "seed=1,2", "launcher=ray", "launcher.workers=3")
+    assert found.launcher.kind == "ray"
+    assert found.launcher.workers == 3
+    assert [job.overrides for job in found.jobs] == [
+        ("+experiment=gbdt_36feat", "seed=1"),
+        ("+experiment=gbdt_36feat", "seed=2"),
+    ]
+    with pytest.raises(ConfigError, match="is of several jobs: add -m"):
+        single(Composer(), ["launcher=joblib"])

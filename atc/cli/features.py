@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from atc.config.schema import RunConfig
+    from atc.features.day_workers import DayExecutor, MakeExecutor
     from atc.features.declarations import Schema
-    from atc.features.executors import Executor, MakeExecutor
     from atc.features.source import Source
     from atc.report.progress import Progress
 
@@ -362,14 +362,15 @@ def _executor(on: str, address: str | None, workers: int | None) -> MakeExecutor
     if on == "local":
         if address is not None:
             raise UsageError("--address is of a Ray cluster; add --on ray")
-        from atc.features.executors.local import local
+        from atc.features.day_workers import local
 
         return lambda jobs: local(workers, jobs)
-    from atc.features.executors.ray_tasks import RayTasks, require_ray
+    from atc.executors.ray_tasks import RayTasks, require_ray
+    from atc.features.day_workers import DAYS
 
     require_ray()
 
-    def on_ray(jobs: int) -> Executor:  # noqa: ARG001  # Ray has its own idea of how many fit
-        return RayTasks(address, workers)
+    def on_ray(jobs: int) -> DayExecutor:  # noqa: ARG001  # Ray has its own idea of how many fit
+        return RayTasks(DAYS, address, workers)
 
     return on_ray

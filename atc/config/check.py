@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from atc.config.compose import Composer, single
+from atc.config.launcher import LAUNCHING
 from atc.config.plugins import PRESET_GROUPS, hypothesis
 from atc.config.problems import ConfigError, Problem
 from atc.config.sweep import expand
@@ -35,7 +36,7 @@ def check_options(composer: Composer) -> Iterator[Check]:
     for group in composer.groups():
         if "/" not in group and group not in PRESET_GROUPS:
             for option in composer.options(group):
-                yield _checked(composer, [f"{group}={option}"], alone=True)
+                yield _checked(composer, [f"{group}={option}"], alone=True, several=group in LAUNCHING)
     for name in composer.options("experiment"):
         for data in composer.options("data"):
             yield _checked(composer, [f"+experiment={name}", f"data={data}"])

@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import ValidationError
 
+from atc.config.launcher import LAUNCHING, Launching
 from atc.config.loader import CONFIG_NAME, Composition, ProjectLoader
 from atc.config.plugins import PRESET_GROUPS
 from atc.config.problems import ConfigError, Origin, Problem, explain
@@ -55,6 +56,18 @@ def validate(cfg: DictConfig | Mapping[str, Any], origin: Origin = lambda _key: 
     if problems or config is None:
         raise ConfigError(problems)
     return config
+
+
+def launching(composition: Composition) -> Launching:
+    """How the jobs of a sweep are run, and what they search; raises `ConfigError` with all that is wrong."""
+    data, problems = _plain(composition.launching)
+    try:
+        found = Launching.model_validate(data)
+    except ValidationError as failure:
+        raise ConfigError([*problems, *explain(failure, data, composition.origin, Launching)]) from None
+    if problems:
+        raise ConfigError(problems)
+    return found
 
 
 def _plain(cfg: DictConfig | Mapping[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
@@ -275,8 +288,21 @@ class Composer:
         return Problem("", text)
 
 
+def of_launching(override: Override) -> bool:
+    """Whether the override is of the sections that a whole sweep has, and no run."""
+    return str(override.key_or_group).partition(".")[0] in LAUNCHING
+
+
 def single(composer: Composer, overrides: Sequence[str]) -> Job:
     """The one job of a run without `-m`, its holdout open unless the config says otherwise."""
+    given = [one for one in composer.parse(overrides) if of_launching(one)]
+    if given:
+        raise ConfigError(
+            [
+                Problem(one.key_or_group, "is of several jobs: add -m (--multirun), or leave it out")
+                for one in given
+            ]
+        )
     job = composer.job(overrides)
     if "sweep" in job.choices:
         raise ConfigError(

@@ -6,42 +6,42 @@ import argparse
 import os
 import sys
 import traceback
-from collections.abc import Callable
-from dataclasses import replace
-from datetime import datetime
+from collections.abc import Callable, Sequence
 
 import hydra
 import yaml
 from hydra._internal.utils import get_args_parser
-from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from atc.config.compose import Composer, Job, settled, single
+from atc.config.compose import Composer, single
 from atc.config.help import help_text
 from atc.config.loader import CONFIG_NAME, VERSION_BASE
 from atc.config.problems import ConfigError
 from atc.config.root import ROOT_VARIABLE
 from atc.config.schema import RunConfig
-from atc.config.storage import unusable
-from atc.config.sweep import expand
-from atc.errors import AtcError, DataError, UsageError
+from atc.config.storage import in_words
+from atc.config.sweep import Sweep, expand
+from atc.errors import AtcError, UsageError
 
 Run = Callable[[RunConfig], object]
+RunSweep = Callable[[Sweep, Sequence[str], Run], int]
+"""Takes the jobs, the words that asked for them and what makes one run; gives the exit code."""
 
 INTERRUPTED = 130
 
 
-def main_with(run: Run) -> int:
-    """Compose what `sys.argv` asks for and call `run` for each job; returns the exit code of the process.
+def main_with(run: Run, run_sweep: RunSweep) -> int:
+    """Compose what `sys.argv` asks for and call `run` with its config, or `run_sweep` where it is several;
+    returns the exit code of the process.
 
     0 done, 1 failed (of a multirun: at least one job), 2 wrong usage or config, 130 interrupted. An
     `AtcError` is shown as its message, any other error with its traceback.
     """
     try:
-        return _start(run)
+        return _start(run, run_sweep)
     except KeyboardInterrupt:
         _say("interrupted")
         return INTERRUPTED
@@ -51,7 +51,7 @@ def main_with(run: Run) -> int:
         return _report(failure)
 
 
-def _start(run: Run) -> int:
+def _start(run: Run, run_sweep: RunSweep) -> int:
     args = get_args_parser().parse_args()
     for flag in ("config_path", "config_name", "config_dir", "experimental_rerun"):
         if getattr(args, flag) is not None:
@@ -67,24 +67,17 @@ def _start(run: Run) -> int:
     if args.hydra_help or args.info or args.shell_completion:
         _hydra(composer, lambda _cfg: None)
         return 0
-    jobs, several = _jobs(composer, args)
-    if not (several or args.resolve or args.package or composer.needs_hydra(args.overrides)):
-        return _run_plainly(jobs[0].config, run)
-    failures: dict[int, Exception] = {}
+    if args.multirun or _asks_for_several(composer, args):
+        return run_sweep(_swept(composer, args), list(args.overrides), run)
+    config = single(composer, list(args.overrides)).config
+    if not (args.resolve or args.package or composer.needs_hydra(args.overrides)):
+        return _run_plainly(config, run)
 
     def task(_cfg: DictConfig) -> None:
-        # The job as composed and judged at the start: a file edited during a sweep changes nothing.
-        number = int(HydraConfig.get().job.num) if several else 0
-        if several:
-            _say(f"[{number + 1}/{len(jobs)}] {' '.join(jobs[number].overrides)}")
         try:
-            run(jobs[number].config)
+            run(config)
         except Exception as raised:
-            failure = _in_words(raised, jobs[number].config)
-            if not several:
-                raise _JobFailed from failure
-            failures[number] = failure
-            _report(failure)
+            raise _JobFailed from in_words(raised, config.paths)
 
     try:
         _hydra(composer, task)
@@ -92,13 +85,9 @@ def _start(run: Run) -> int:
         assert isinstance(failed.__cause__, Exception)
         raise failed.__cause__ from None
     except OSError as failure:
-        # No job's: Hydra makes the folder of outputs, and one for a multirun, before the first one starts.
-        raise _in_words(failure, jobs[0].config) from failure
-    if failures:
-        _say(f"{len(failures)} of {len(jobs)} jobs failed:")
-        for number in sorted(failures):
-            _say(f"  [{number + 1}/{len(jobs)}] {' '.join(jobs[number].overrides)}")
-    return 1 if failures else 0
+        # Not the job's: Hydra makes the folder of outputs before it starts.
+        raise in_words(failure, config.paths) from failure
+    return 0
 
 
 def _run_plainly(config: RunConfig, run: Run) -> int:
@@ -107,7 +96,7 @@ def _run_plainly(config: RunConfig, run: Run) -> int:
         config.paths.outputs_dir.mkdir(parents=True, exist_ok=True)
         run(config)
     except Exception as failure:
-        told = _in_words(failure, config)
+        told = in_words(failure, config.paths)
         if told is failure:
             raise
         raise told from failure
@@ -118,31 +107,21 @@ class _JobFailed(BaseException):
     """Carries a job's failure through Hydra, which would print a line of its own for an `Exception`."""
 
 
-def _in_words(failure: Exception, config: RunConfig) -> Exception:
-    """`failure`, as a message where it is of a folder or disk that the user can mend."""
-    if isinstance(failure, MemoryError):
-        return DataError(
-            f"not enough memory ({failure or 'none left'}): a shorter window.train_…, thinning=every_k or "
-            "fewer features take less; what was finished before is untouched, and the same command goes on"
-        )
-    return (isinstance(failure, OSError) and unusable(failure, config.paths)) or failure
+def _asks_for_several(composer: Composer, args: argparse.Namespace) -> bool:
+    asked = [o for o in composer.parse(list(args.overrides)) if o.key_or_group == "hydra.mode"]
+    return any(str(o.value()) == RunMode.MULTIRUN.name for o in asked)
 
 
-def _jobs(composer: Composer, args: argparse.Namespace) -> tuple[list[Job], bool]:
-    overrides = list(args.overrides)
-    asked = [o for o in composer.parse(overrides) if o.key_or_group == "hydra.mode"]
-    if not args.multirun and not any(str(o.value()) == RunMode.MULTIRUN.name for o in asked):
-        return [single(composer, overrides)], False
-    started = datetime.now().strftime("multirun-%Y%m%d-%H%M%S")
-    sweep = expand(composer, overrides)
+def _swept(composer: Composer, args: argparse.Namespace) -> Sweep:
+    if args.resolve or args.package:
+        raise UsageError("--resolve and --package show the config of one job: give them with --cfg")
+    sweep = expand(composer, list(args.overrides))
     if any(job.config.protocol.sealed for job in sweep.jobs) and sweep.sealed:
         _say(
             f"sealed: the jobs differ in {', '.join(sweep.sealing)}, and whoever sees their holdouts could "
             "choose by them; run the chosen config alone, or open each with protocol.sealed=false"
         )
-    return [
-        replace(j, config=settled(j.config, sealed=sweep.sealed, group=started)) for j in sweep.jobs
-    ], True
+    return sweep
 
 
 def _show(composer: Composer, args: argparse.Namespace) -> int:

@@ -11,7 +11,7 @@ ATC: one config, one experiment on tick data, honestly evaluated and recorded.
   python -m atc.run +experiment=gbdt_36feat
   python -m atc.run +experiment=gbdt_36feat data=binance_ethusdt_2024
   python -m atc.run -m +experiment=gbdt_36feat model.num_leaves=31,63,127
-  python -m atc.run -m +sweep=baselines
+  python -m atc.run -m +sweep=top3 launcher=joblib
   python -m atc.run +experiment=gbdt_36feat --cfg job --resolve
 """
 

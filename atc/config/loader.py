@@ -22,6 +22,7 @@ from hydra.plugins.config_source import ConfigResult
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 
+from atc.config.launcher import LAUNCHING
 from atc.config.plugins import PRESET_GROUPS, add_group_folders, register
 from atc.config.root import ProjectRoot
 
@@ -119,8 +120,11 @@ class Composition:
         self.sweep_params: dict[str, str] = {str(k): str(v) for k, v in (params or {}).items()}
         self.of_hydra: dict[str, object] = _plain_of(cfg, "hydra")
         """What the files ask of Hydra itself, as they spell it."""
+        self.launching = OmegaConf.create({key: cfg.get(key) for key in LAUNCHING if key in cfg})
+        """What is of a whole sweep and of no run."""
         with open_dict(cfg):
-            cfg.pop("hydra", None)
+            for key in ("hydra", *LAUNCHING):
+                cfg.pop(key, None)
         self.cfg = cfg
         self.choices = choices
         self._overridden = overridden

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from atc.config.launcher import LAUNCHING
 from atc.config.plugins import PRESET_GROUPS
 from atc.config.schema import RunConfig
 from atc.config.slices import Mismatch
@@ -80,8 +81,10 @@ def known_keys(
             yield from known_keys(value if isinstance(value, Mapping) else {}, inner, f"{prefix}{name}.")
 
 
-def _parent(data: Mapping[str, object], parts: Sequence[str]) -> type[BaseModel] | None:
-    model: type[BaseModel] | None = RunConfig
+def _parent(
+    data: Mapping[str, object], parts: Sequence[str], root: type[BaseModel]
+) -> type[BaseModel] | None:
+    model: type[BaseModel] | None = root
     value: object = data
     for part in parts:
         if model is None or part not in model.model_fields:
@@ -106,14 +109,14 @@ def _path(data: object, loc: Sequence[int | str]) -> list[str]:
     return parts
 
 
-def unknown_key(key: str, data: Mapping[str, object]) -> str:
+def unknown_key(key: str, data: Mapping[str, object], root: type[BaseModel] = RunConfig) -> str:
     """What to write instead of `key`."""
     *above, leaf = key.split(".")
-    parent = _parent(data, above)
+    parent = _parent(data, above, root)
     siblings = list(parent.model_fields) if parent is not None else []
     if not above:
-        siblings += PRESET_GROUPS
-    elsewhere = [k for k in known_keys(data) if k.rpartition(".")[2] == leaf]
+        siblings += [*PRESET_GROUPS, *LAUNCHING]
+    elsewhere = [k for k in known_keys(data, root) if k.rpartition(".")[2] == leaf]
     if elsewhere and leaf not in siblings:
         return f"unknown key; did you mean {' or '.join(repr(k) for k in elsewhere)}?"
     prefix = ".".join(above)
@@ -135,10 +138,10 @@ def _expected(error: ErrorDetails) -> str:
     return re.sub(r"^expected (greater|less)", rf"expected a {kind} \1", message)
 
 
-def _literal_choices(data: Mapping[str, object], parts: Sequence[str]) -> list[str]:
+def _literal_choices(data: Mapping[str, object], parts: Sequence[str], root: type[BaseModel]) -> list[str]:
     while parts and parts[-1].isdigit():
         parts = parts[:-1]
-    parent = _parent(data, parts[:-1])
+    parent = _parent(data, parts[:-1], root)
     field = parent.model_fields.get(parts[-1]) if parent is not None and parts else None
     if field is None:
         return []
@@ -153,13 +156,15 @@ def _literal_choices(data: Mapping[str, object], parts: Sequence[str]) -> list[s
     return choices
 
 
-def _describe(error: ErrorDetails, data: Mapping[str, object], parts: Sequence[str]) -> str:
+def _describe(
+    error: ErrorDetails, data: Mapping[str, object], parts: Sequence[str], root: type[BaseModel]
+) -> str:
     found = error["input"]
     context = error.get("ctx", {})
     text = f"found {found!r}, {_expected(error)}"
     match error["type"]:
         case "extra_forbidden":
-            text = unknown_key(".".join(parts), data)
+            text = unknown_key(".".join(parts), data, root)
         case "missing":
             text = "needs a value"
         case "union_tag_not_found":
@@ -168,7 +173,7 @@ def _describe(error: ErrorDetails, data: Mapping[str, object], parts: Sequence[s
             tags = [tag.strip("' ") for tag in str(context.get("expected_tags", "")).split(",")]
             text = f"found {context.get('tag')!r}; {nearest(str(context.get('tag')), tags)}"
         case "literal_error":
-            text = f"found {found!r}; {nearest(str(found), _literal_choices(data, parts))}"
+            text = f"found {found!r}; {nearest(str(found), _literal_choices(data, parts, root))}"
         case "string_pattern_mismatch":
             text = f"found {found!r}, expected a match of {context.get('pattern')}"
         case "value_error" if isinstance(found, Mapping):
@@ -177,8 +182,15 @@ def _describe(error: ErrorDetails, data: Mapping[str, object], parts: Sequence[s
     return text
 
 
-def explain(failure: ValidationError, data: Mapping[str, object], origin: Origin) -> list[Problem]:
-    """One problem an error of pydantic; `origin` tells the file or override that a key came from."""
+def explain(
+    failure: ValidationError,
+    data: Mapping[str, object],
+    origin: Origin,
+    root: type[BaseModel] = RunConfig,
+) -> list[Problem]:
+    """One problem an error of pydantic in judging `data` as a `root`; `origin` tells the file or override
+    that a key came from.
+    """
     problems = []
     for error in failure.errors(include_url=False):
         parts = _path(data, error["loc"])
@@ -190,7 +202,7 @@ def explain(failure: ValidationError, data: Mapping[str, object], origin: Origin
         if error["type"] == "union_tag_invalid":
             parts.append("kind")
         key = ".".join(parts)
-        problems.append(Problem(key, _describe(error, data, parts) + _from(origin(key))))
+        problems.append(Problem(key, _describe(error, data, parts, root) + _from(origin(key))))
     return problems
 
 

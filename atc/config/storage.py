@@ -15,6 +15,16 @@ _REFUSED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 _IN_THE_WAY = frozenset({errno.EEXIST, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP})
 
 
+def in_words(failure: Exception, paths: Paths) -> Exception:
+    """`failure`, as a message where it is of memory, a folder or a disk, which the user can mend."""
+    if isinstance(failure, MemoryError):
+        return DataError(
+            f"not enough memory ({failure or 'none left'}): a shorter window.train_…, thinning=every_k or "
+            "fewer features take less; what was finished before is untouched, and the same command goes on"
+        )
+    return (isinstance(failure, OSError) and unusable(failure, paths)) or failure
+
+
 def unusable(failure: OSError, paths: Paths) -> DataError | None:
     """The message for a failure that lies in the folders of `paths`; None where it may be a bug."""
     why = failure.strerror or type(failure).__name__

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.override_parser.types import Override
 
-from atc.config.compose import Composer, Job, settled
+from atc.config.compose import Composer, Job, launching, of_launching, settled
 from atc.config.diff import differences, plain
+from atc.config.launcher import Basic, Launcher
 from atc.config.problems import ConfigError, Problem
 
 LISTED = ("experiment", "data")
@@ -29,42 +31,124 @@ holdout says: a hyper-parameter as much as the fraction that validates, the size
 width of an interval. So what is not listed here seals.
 """
 
+_OF_HYDRA = ("hydra.mode", "hydra.sweeper.params")
+"""What a multirun takes from Hydra's own section."""
+
 
 @dataclass(frozen=True)
 class Sweep:
-    """The jobs in the order in which Hydra's launcher runs them."""
+    """The jobs in the order in which they are started."""
 
+    name: str
+    """The sweep file's; without one the experiment's with `-multirun`."""
     jobs: tuple[Job, ...]
     sealing: tuple[str, ...]
     """The keys that they vary and could choose by the holdout, which therefore stays sealed."""
+    launcher: Launcher = field(default_factory=lambda: Basic(kind="basic"))
+    search: Mapping[str, Any] | None = None
 
     @property
     def sealed(self) -> bool:
         """Whether the holdout stays closed to jobs that say nothing about it."""
         return bool(self.sealing)
 
+    def grouped(self, group: str) -> Sweep:
+        """The same with jobs of this group, where they name none."""
+        jobs = (
+            replace(job, config=settled(job.config, sealed=self.sealed, group=group)) for job in self.jobs
+        )
+        return replace(self, jobs=tuple(jobs))
+
 
 def expand(composer: Composer, overrides: Sequence[str]) -> Sweep:
     """Every job of `-m OVERRIDES`; raises `ConfigError` naming the jobs that are wrong."""
     everything = composer.parse(overrides)
     given = [o for o in everything if not o.is_hydra_override()]
-    hydra_lines = [str(o.input_line) for o in everything if o.is_hydra_override()]
-    fixed = [str(o.input_line) for o in given if not o.is_sweep_override()]
-    master, problems = composer.composition([*fixed, *hydra_lines])
+    wrong = [*_of_hydra(everything), *_contradictions(given), *_swept_launcher(given)]
+    if wrong:
+        raise ConfigError(wrong)
+    fixed = [str(o.input_line) for o in everything if o.is_hydra_override() or not o.is_sweep_override()]
+    master, problems = composer.composition(fixed)
     if problems:
         raise ConfigError(problems)
+    how = launching(master)
     lines = [f"{key}={value}" for key, value in master.sweep_params.items()]
-    parsed = composer.parse([*lines, *(str(o.input_line) for o in given)])
+    of_jobs = [str(o.input_line) for o in given if not of_launching(o)]
+    parsed = composer.parse([*lines, *of_jobs])
     if any(o.is_sweep_override() and not o.is_discrete_sweep() for o in parsed):
         raise ConfigError([Problem("", "interval(…) has no end: list the values, or use range(…)")])
+    empty = _empty_axes(parsed)
+    if empty:
+        raise ConfigError(empty)
     batch = BasicSweeper.split_arguments(parsed, None)[0]
     composed = _composed(composer, [tuple(job) for job in batch])
     keys = sealing(composed)
-    group = master.choices.get("sweep")
+    names = {job.config.name for job in composed}
+    single_name = f"{names.pop()}-multirun" if len(names) == 1 else "multirun"
     return Sweep(
-        tuple(replace(job, config=settled(job.config, sealed=bool(keys), group=group)) for job in composed),
+        master.choices.get("sweep", single_name),
+        tuple(replace(job, config=settled(job.config, sealed=bool(keys))) for job in composed),
         keys,
+        how.launcher,
+        how.search,
     )
+
+
+def _of_hydra(overrides: Sequence[Override]) -> list[Problem]:
+    """Words for Hydra's launchers and sweepers, which ATC has in place of."""
+    found = []
+    for one in overrides:
+        key = str(one.key_or_group)
+        if key == "hydra/launcher":
+            found.append(Problem(key, f"ATC launches the jobs itself: write launcher={one.value()}"))
+        elif key == "hydra/sweeper":
+            found.append(Problem(key, "ATC searches itself: a sweep file with a section `search` says how"))
+        elif key.startswith(("hydra.", "hydra/")) and not any(
+            key == known or key.startswith(f"{known}.") for known in _OF_HYDRA
+        ):
+            found.append(
+                Problem(
+                    key,
+                    "ATC launches the jobs of a multirun without Hydra, which would have read this: leave it "
+                    "out (folders: paths.outputs; jobs side by side: launcher=joblib)",
+                )
+            )
+    return found
+
+
+def _contradictions(given: Sequence[Override]) -> list[Problem]:
+    """Keys that the command line gives twice with different values; Hydra would take the last."""
+    first: dict[str, Override] = {}
+    found = []
+    for one in given:
+        key = str(one.get_key_element()).lstrip("+~")
+        before = first.setdefault(key, one)
+        if before is not one and before.value() != one.value():
+            found.append(
+                Problem(key, f"given twice: {before.input_line} and {one.input_line}; leave one of them out")
+            )
+    return found
+
+
+def _swept_launcher(given: Sequence[Override]) -> list[Problem]:
+    return [
+        Problem(str(one.key_or_group), f"{one.input_line}: one sweep is launched one way; give one value")
+        for one in given
+        if of_launching(one) and one.is_sweep_override()
+    ]
+
+
+def _empty_axes(parsed: Sequence[Override]) -> list[Problem]:
+    """Axes without a value: they would leave nothing to run."""
+    found = []
+    for one in parsed:
+        key = str(one.key_or_group)
+        if one.is_sweep_override():
+            if next(iter(one.sweep_string_iterator()), None) is None:
+                found.append(Problem(key, f"{one.input_line} has no values: nothing would be run"))
+        elif one.value() == "" and not one.is_delete():
+            found.append(Problem(key, f"{one.input_line!r} has no value: list some, or leave it out"))
+    return found
 
 
 def sealing(jobs: Sequence[Job]) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from atc.errors import DataError
 from atc.features.build_day import is_there
 from atc.features.day_job import DayJob, DayOutcome
 from atc.features.day_lock import sweep_locks
-from atc.features.executors import Executor, MakeExecutor
+from atc.features.day_workers import DayExecutor, MakeExecutor
 
 _log = logging.getLogger(__name__)
 
@@ -92,7 +92,7 @@ def build_all(jobs: Sequence[DayJob], make_executor: MakeExecutor, watch: Watch 
 
 @dataclass
 class _Build:
-    executor: Executor
+    executor: DayExecutor
     jobs: dict[int, DayJob]
     tally: Tally
     watch: Watch

@@ -14,9 +14,8 @@ from pathlib import Path
 
 from atc.features.building import Watch, build_all, unwatched
 from atc.features.day_file import read_footer
+from atc.features.day_workers import MakeExecutor, local
 from atc.features.declarations import Schema, schemas, schemas_of
-from atc.features.executors import MakeExecutor
-from atc.features.executors.local import local
 from atc.features.keys import feature_reads, label_reads
 from atc.features.label_spec import LabelSpec
 from atc.features.plan import feature_job, label_job

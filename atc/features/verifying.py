@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 
 from atc.errors import DataError
 from atc.events.reader import Events, read_events
+from atc.executors.local import cores
 from atc.features.compute import KEYS
 from atc.features.day_file import Damaged, FileManifest, manifest_of, read_footer, read_table, row_digest
 from atc.features.day_job import FEATURES
 from atc.features.declarations import schema_named, schemas
 from atc.features.engine_spec import engine_spec, warm_up_ns
-from atc.features.executors.local import cores
 from atc.features.inventory import CachedFile, cached_files
 from atc.features.keys import feature_reads
 from atc.features.label_spec import LabelSpec

@@ -19,6 +19,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal, TextIO
 
+from atc.tracking.heard import bar_steps
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress as RichProgress
@@ -42,7 +44,7 @@ class Bar:
     def advance(self, amount: float = 1.0) -> None:
         """`amount` more units are done."""
         self.done += amount
-        self._show(self)
+        self._tell()
 
     def update(self, done: float, total: float | None = None, detail: str | None = None) -> None:
         """`done` units of `total` (unchanged if None) are done; `detail` stands behind the bar, such as a
@@ -51,7 +53,11 @@ class Bar:
         self.done = done
         self.total = self.total if total is None else total
         self.detail = self.detail if detail is None else detail
+        self._tell()
+
+    def _tell(self) -> None:
         self._show(self)
+        bar_steps(self.done, self.total)
 
 
 class Progress:

@@ -242,7 +242,7 @@ class MarketData:
         from functools import partial
 
         from atc.features.day_cache import feature_days, label_days
-        from atc.features.executors.local import local
+        from atc.features.day_workers import local
         from atc.labels.definitions import label_spec
 
         source, make_executor = self.source, partial(local, self.workers)

@@ -1,4 +1,4 @@
-"""One process at a time for one run: a lock that dies with its process, however that dies."""
+"""One process at a time for one run or sweep: a lock that dies with its process, however that dies."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ _log = logging.getLogger(__name__)
 
 
 class RunLock:
-    """An exclusive `flock` on `path`.
+    """An exclusive `flock` on `path`; `of` is what messages call what it guards.
 
     The file stays: to unlink it would let two processes lock two files of one name. A forked child drops
     its copy at once, or workers that outlive a killed parent would hold the run for ever.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, of: str = "run") -> None:
         self.path = path
+        self._of = of
         self._descriptor: int | None = None
         _locks.add(self)
 
@@ -33,8 +34,9 @@ class RunLock:
             except BlockingIOError:
                 holder = os.pread(descriptor, 32, 0).decode(errors="replace").strip()
                 _log.warning(
-                    "process %s is making run %s; waiting for it (Ctrl-C to stop waiting)",
+                    "process %s is making %s %s; waiting for it (Ctrl-C to stop waiting)",
                     holder or "(unknown)",
+                    self._of,
                     self.path.name,
                 )
                 fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -50,6 +52,21 @@ class RunLock:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
+
+
+def is_held(path: Path) -> bool:
+    """Whether a process has the lock on `path`; takes nothing and waits for nobody."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
 
 
 _locks: weakref.WeakSet[RunLock] = weakref.WeakSet()

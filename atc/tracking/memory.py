@@ -25,6 +25,12 @@ def _status_kib(status: Path, field: str) -> int | None:
     return None
 
 
+def resident_mib() -> float | None:
+    """Resident memory of this process; None where /proc does not tell."""
+    kib = _status_kib(_STATUS, "VmRSS:")
+    return None if kib is None else kib / _KIB_PER_MIB
+
+
 def descendants(without: AbstractSet[int] = frozenset()) -> set[int]:
     """Process ids of all children, grandchildren … of this process but `without` and what those started;
     empty where /proc does not tell.

@@ -13,14 +13,19 @@ from typing import TextIO
 _FORMAT = "%(asctime)s.%(msecs)03dZ %(levelname)-7s %(name)s: %(message)s"
 
 
+def log_formatter() -> logging.Formatter:
+    """How a line of a log looks: time in UTC, level, who says it, what."""
+    formatter = logging.Formatter(_FORMAT, datefmt="%Y-%m-%dT%H:%M:%S")
+    formatter.converter = time.gmtime
+    return formatter
+
+
 class _FileOrMemory(logging.Handler):
     """Keeps lines in memory until the run's folder is known, then writes them to its file as they come."""
 
     def __init__(self) -> None:
         super().__init__(level=logging.INFO)
-        formatter = logging.Formatter(_FORMAT, datefmt="%Y-%m-%dT%H:%M:%S")
-        formatter.converter = time.gmtime
-        self.setFormatter(formatter)
+        self.setFormatter(log_formatter())
         self._early: list[str] = []
         self._file: TextIO | None = None
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from atc.tracking.heard import stage_begins
 from atc.tracking.memory import PeakMemory
 
 _log = logging.getLogger(__name__)
@@ -61,6 +62,7 @@ class Stages:
         memory = PeakMemory(self.ignored_processes)
         memory.start()
         _log.info("stage %s: start", name)
+        stage_begins(name)
         began = time.perf_counter()
         outcome = "stopped by an error"
         try:

@@ -21,8 +21,8 @@ from features_day import Days, target_config
 from features_rates import PLAN
 
 from atc.features.day_cache import Features, Source, build_schemas
+from atc.features.day_workers import local
 from atc.features.declarations import schemas
-from atc.features.executors.local import local
 
 
 def cpu_seconds() -> float:

@@ -1,7 +1,7 @@
-"""Days on this machine: in this process, or in processes of their own.
+"""Jobs on this machine: in this process, or in processes of their own.
 
-Processes, not threads: each holds one day and returns its memory with it, and one that is killed takes
-nothing with it but its day, which another one builds.
+Processes, not threads: each holds one job and returns its memory with it, and one that is killed takes
+nothing with it but its job.
 """
 
 from __future__ import annotations
@@ -12,10 +12,9 @@ import subprocess
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from types import TracebackType
-from typing import Self
+from typing import Generic, Self
 
-from atc.features.build_day import build_day
-from atc.features.day_job import DayJob, DayOutcome
+from atc.executors import Job, Outcome, Work, outcome_of
 from atc.processes import ctrl_c_waits, start
 
 _ENDS_WITHIN_S = 10.0
@@ -26,21 +25,14 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def local(workers: int | None, jobs: int) -> InProcess | LocalProcesses:
-    """`workers` processes (None: one a core), no more than there are `jobs`; a single one needs no
-    process.
-    """
-    count = max(1, min(workers or cores(), jobs))
-    return InProcess() if count == 1 else LocalProcesses(count)
-
-
-class InProcess:
-    """One day after the other in this process."""
+class InProcess(Generic[Job, Outcome]):
+    """One job after the other in this process."""
 
     capacity = 1
 
-    def __init__(self) -> None:
-        self._done: list[tuple[int, DayOutcome]] = []
+    def __init__(self, work: Work[Job, Outcome]) -> None:
+        self._does = work.does
+        self._done: list[tuple[int, Outcome]] = []
 
     def __enter__(self) -> Self:
         return self
@@ -50,12 +42,12 @@ class InProcess:
     ) -> None:
         self._done.clear()
 
-    def submit(self, number: int, job: DayJob) -> None:
-        """Builds the day now."""
-        self._done.append((number, build_day(job)))
+    def submit(self, number: int, job: Job) -> None:
+        """Does the job now."""
+        self._done.append((number, outcome_of(self._does, job)))
 
-    def wait(self, seconds: float) -> list[tuple[int, DayOutcome]]:  # noqa: ARG002  # never has to
-        """What was built since the last call."""
+    def wait(self, seconds: float) -> list[tuple[int, Outcome]]:  # noqa: ARG002  # never has to
+        """What was done since the last call."""
         done, self._done = self._done, []
         return done
 
@@ -68,11 +60,18 @@ class _Worker:
     """Of the job that it has."""
 
 
-class LocalProcesses:
-    """Up to `capacity` processes, started as they are needed."""
+class LocalProcesses(Generic[Job, Outcome]):
+    """Up to `capacity` processes, started as they are needed; one that has died is replaced.
 
-    def __init__(self, capacity: int) -> None:
+    Leaving it ends those that are at work by SIGTERM, and after `ends_within_s` by SIGKILL.
+    """
+
+    def __init__(
+        self, work: Work[Job, Outcome], capacity: int, *, ends_within_s: float = _ENDS_WITHIN_S
+    ) -> None:
         self.capacity = capacity
+        self._work = work
+        self._ends_within_s = ends_within_s
         self._workers: list[_Worker] = []
 
     def __enter__(self) -> Self:
@@ -82,15 +81,17 @@ class LocalProcesses:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         for worker in self._workers:
-            worker.pipe.close()  # an idle worker ends by itself
             if worker.number is not None:
-                worker.process.terminate()
+                worker.process.terminate()  # one word is enough: its pipe stays open until it has ended
+            else:
+                worker.pipe.close()  # it ends by itself
         for worker in self._workers:
             try:
-                worker.process.wait(_ENDS_WITHIN_S)
+                worker.process.wait(self._ends_within_s)
             except subprocess.TimeoutExpired:
                 worker.process.kill()
                 worker.process.wait()
+            worker.pipe.close()
         self._workers.clear()
 
     @property
@@ -98,7 +99,7 @@ class LocalProcesses:
         """Processes that are there."""
         return [worker.process.pid for worker in self._workers]
 
-    def submit(self, number: int, job: DayJob) -> None:
+    def submit(self, number: int, job: Job) -> None:
         """Hands the job to an idle process, or starts one."""
         while True:
             idle = next((worker for worker in self._workers if worker.number is None), None)
@@ -111,24 +112,27 @@ class LocalProcesses:
             worker.number = number
             return
 
-    def wait(self, seconds: float) -> list[tuple[int, DayOutcome]]:
+    def wait(self, seconds: float) -> list[tuple[int, Outcome]]:
         """What has been finished; a process that died reports how."""
         busy = {worker.pipe: worker for worker in self._workers if worker.number is not None}
-        finished: list[tuple[int, DayOutcome]] = []
+        finished: list[tuple[int, Outcome]] = []
         for pipe in wait(list(busy), seconds):
             worker = busy[pipe]  # type: ignore[index]
             assert worker.number is not None
             try:
-                outcome: DayOutcome = worker.pipe.recv()
+                outcome: Outcome
+                outcome, leaves = worker.pipe.recv()
             except (EOFError, OSError):
-                outcome = DayOutcome(lost=self._bury(worker))
+                outcome, leaves = self._work.lost(self._bury(worker)), False
             finished.append((worker.number, outcome))
             worker.number = None
+            if leaves:
+                self._bury(worker)
         return finished
 
     def _start(self) -> _Worker:
         with ctrl_c_waits():
-            worker = _Worker(*start("atc.features.executors.worker"))
+            worker = _Worker(*start("atc.executors.worker", self._work.does, self._work.begins))
             self._workers.append(worker)
         return worker
 

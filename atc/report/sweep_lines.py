@@ -1,0 +1,115 @@
+"""A sweep in words: a job in one line, what became of all, and where a sweep stands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from atc.report.summary import shown_path
+from atc.report.table import DASH, new_table
+from atc.sweep.folder import LOG, job_folder
+from atc.sweep.job_progress import read_progress
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from atc.sweep.launch import Launched, Row
+    from atc.sweep.opened import OpenedSweep
+    from atc.sweep.state import JobState
+
+
+def told(row: Row) -> str:
+    """What has become of a job, in one line."""
+    state, title = row.state, row.job.title
+    if state is None:
+        return f"pending: {title}"
+    if state.status == "failed":
+        return f"failed: {title}: {reason(state)}"
+    if state.status == "finished":
+        found = "was finished before, found" if state.reused else "finished"
+        return f"{found} in {duration(state.seconds)}: {title}"
+    return f"{state.status}: {title}"
+
+
+def closing_lines(done: Launched) -> list[str]:
+    """What became of the jobs, failures with their reasons and logs last."""
+    total = len(done.rows)
+    finished = [row for row in done.rows if row.status == "finished"]
+    failed = [row for row in done.rows if row.status == "failed"]
+    made = [row for row in finished if row.fresh and row.state is not None and not row.state.reused]
+    lines = [f"{len(finished)} of {total} jobs finished, {len(made)} of them now"]
+    left = total - len(finished) - len(failed)
+    if left:
+        again = f"atc sweep resume {shown_path(done.folder)}"
+        lines.append(f"{left} of {total} jobs are left; the same command, or {again}, runs them")
+    if failed:
+        lines.append(f"{len(failed)} of {total} jobs failed:")
+        for row in failed:
+            lines.append(f"  [{row.job.number}/{total}] {row.job.title}")
+            lines.append(f"      {reason(row.state)}")
+            lines.append(f"      {shown_path(job_folder(done.folder, row.job.number) / LOG)}")
+    if done.interrupted:
+        lines.append("interrupted")
+    return lines
+
+
+def status_tables(sweep: OpenedSweep) -> tuple[list[str], Table]:
+    """Sentences on the sweep, and a line a job."""
+    header = sweep.header
+    table = new_table("job", "status", "run", right=("seconds", "MiB", "tries"))
+    table.add_column("what", overflow="fold")
+    for job in sweep.jobs:
+        state = job.state
+        progress = read_progress(job.folder) if job.status == "running" else None
+        found = "finished, reused" if job.status == "finished" and state and state.reused else job.status
+        table.add_row(
+            str(job.number),
+            progress.words if progress is not None else found,
+            DASH if job.run_folder is None else job.run_folder.name,
+            DASH if state is None or state.seconds is None else f"{state.seconds:,.1f}",
+            DASH if state is None or state.peak_rss_mib is None else f"{state.peak_rss_mib:,.0f}",
+            "0" if state is None else str(state.attempts),
+            job.planned.title,
+        )
+    counted = {status: len(sweep.with_status(status)) for status in _STATUSES}  # type: ignore[arg-type]
+    sentences = [
+        f"sweep {sweep.folder.name} of {header.created_at}: -m {' '.join(header.command)}",
+        f"{len(sweep.jobs)} jobs: " + ", ".join(f"{n} {status}" for status, n in counted.items() if n),
+    ]
+    if header.sealed:
+        sentences.append(f"sealed: the jobs differ in {', '.join(header.sealing)}")
+    for job in sweep.with_status("failed", "unusable"):
+        why = job.why or reason(job.state)
+        sentences.append(f"job {job.number}, {job.status}: {why} ({shown_path(job.log)})")
+    return sentences, table
+
+
+_STATUSES = ("finished", "running", "pending", "interrupted", "failed", "unusable")
+
+
+def reason(state: JobState | None) -> str:
+    """The first line of why a job failed."""
+    error = None if state is None else state.error
+    return "" if error is None else error.message.partition("\n")[0]
+
+
+def duration(seconds: float | None) -> str:
+    """Seconds as a table has them: 4.2 s, 12 min 3 s, 2 h 5 min."""
+    if seconds is None:
+        return DASH
+    if seconds < 99.95:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 100:
+        return f"{minutes} min {rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def shortened(text: str, width: int) -> str:
+    """At most so many characters, the end of the text where it is longer."""
+    return text if len(text) <= width else "…" + text[len(text) - width + 1 :]
+
+
+def with_statuses(rows: Sequence[Row], *wanted: str) -> list[Row]:
+    """Those of these statuses, in order."""
+    return [row for row in rows if row.status in wanted]

@@ -1,0 +1,1 @@
+"""Many runs: frozen in a manifest, run by workers, read back."""

@@ -1,0 +1,237 @@
+"""One job of a sweep where a worker does it: its log, its run, and what became of both."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from atc.config.root import ROOT_VARIABLE
+from atc.errors import AtcError
+from atc.executors import Leave, Work
+from atc.sweep.folder import LOG, PROGRESS
+from atc.sweep.state import JobError
+from atc.tracking.interrupts import sigterm_interrupts
+from atc.tracking.run_files import now, read_manifest
+
+_RETURNS_AT_MOST_MIB = 1024.0
+"""A process that holds more than this when its job is done ends, and gives its memory back so."""
+
+
+@dataclass(frozen=True)
+class JobRequest:
+    """All that a worker needs, on this machine or another. Pickles."""
+
+    number: int
+    folder: Path
+    """Of its log."""
+    outputs: Path
+    config: Mapping[str, Any]
+    """Of the run, as plain values."""
+    target: str
+    """`module:function` or `file.py:function` from a `RunConfig` to the folder of its finished run."""
+    attempt: int
+    root: Path | None
+    """The folder of the configs, to which relative paths are relative; None: the current folder."""
+    here: Path
+    """The current folder."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Variables that libraries read when they are loaded: how many threads to start."""
+
+
+@dataclass(frozen=True)
+class JobOutcome:
+    """What became of a job."""
+
+    status: Literal["finished", "failed", "interrupted", "lost"]
+    """`lost`: its worker ended, and nobody knows why."""
+    run: Path | None = None
+    run_id: str | None = None
+    reused: bool = False
+    seconds: float | None = None
+    peak_rss_mib: float | None = None
+    error: JobError | None = None
+    data_seen: str | None = None
+    """What could be seen of its data before and after, where that was the same."""
+
+
+def lost(how: str) -> JobOutcome:
+    """Of a job whose worker has ended."""
+    return JobOutcome("lost", error=JobError("Died", how))
+
+
+def crashed(trace: str) -> JobOutcome:
+    """Of a job whose worker could not even say what was wrong."""
+    last = trace.strip().splitlines()[-1:] or ["unknown"]
+    return JobOutcome("failed", error=JobError("Crash", last[0]))
+
+
+WORK = Work("atc.sweep.job:run_job", lost, crashed)
+"""Jobs as the work of executors."""
+
+
+def as_a_run_begins() -> None:
+    """What `python -m atc.run` does before all else, so that a job computes what a run alone would."""
+    from atc.left_out import leave_out_unused
+    from atc.waiting_threads import wait_briefly
+
+    leave_out_unused()
+    wait_briefly()
+
+
+def run_job(request: JobRequest) -> JobOutcome:
+    """Makes the run of the job, or finds it finished; everything it says goes to its log.
+
+    Raises nothing but `Leave`, with the outcome, where the process should end.
+    """
+    environment = dict(os.environ)
+    os.environ.update(request.environment)
+    if request.root is not None:
+        os.environ[ROOT_VARIABLE] = str(request.root)
+    if request.here.is_dir():
+        os.chdir(request.here)
+    try:
+        as_a_run_begins()  # also where nobody began, as in Ray's processes
+        with _into(request.folder / LOG):
+            outcome = _outcome(request)
+    finally:
+        os.environ.clear()
+        os.environ.update(environment)
+    _give_back()
+    if outcome.status == "interrupted" or _held_mib() > _RETURNS_AT_MOST_MIB:
+        raise Leave(outcome)
+    return outcome
+
+
+def _outcome(request: JobRequest) -> JobOutcome:
+    from atc.config.schema import RunConfig
+    from atc.config.storage import in_words
+    from atc.sweep.finished import data_seen
+    from atc.sweep.job_progress import told_in
+
+    sys.stderr.write(f"--- job {request.number}, attempt {request.attempt}, {now()} ---\n")
+    began, clock = now(), time.perf_counter()
+    paths = None
+    undo = sigterm_interrupts()
+    try:
+        config = RunConfig.model_validate(request.config)
+        paths = config.paths
+        seen = data_seen(config)
+        with told_in(request.folder / PROGRESS):
+            folder = target(request.target)(config)
+    except KeyboardInterrupt as stopped:
+        sys.stderr.write(f"interrupted ({stopped})\n")
+        return JobOutcome("interrupted", seconds=time.perf_counter() - clock)
+    except BaseException as raised:  # a job takes nothing with it
+        told = in_words(raised, paths) if isinstance(raised, Exception) and paths is not None else raised
+        traceback.print_exception(raised)
+        if told is not raised:
+            sys.stderr.write(f"{told}\n")
+        kind = type(told).__name__
+        words = str(told) if isinstance(told, AtcError) else f"{kind}: {told}"
+        return JobOutcome("failed", seconds=time.perf_counter() - clock, error=JobError(kind, words))
+    finally:
+        undo()
+    seconds = time.perf_counter() - clock
+    if not isinstance(folder, Path):
+        return JobOutcome("finished", seconds=seconds)
+    manifest = read_manifest(folder) or {}
+    stages = manifest.get("stages")
+    peaks = [cost["peak_rss_mib"] for cost in stages.values()] if isinstance(stages, dict) else []
+    return JobOutcome(
+        "finished",
+        folder,
+        str(manifest.get("run_id")),
+        str(manifest.get("created_at")) < began,
+        seconds,
+        max(peaks, default=None),
+        data_seen=seen if seen == data_seen(config) else None,
+    )
+
+
+def target(name: str) -> Callable[..., object]:
+    """The function that `module:function` or `file.py:function` names."""
+    place, _, function = name.rpartition(":")
+    if place.endswith(".py"):
+        from importlib.util import module_from_spec, spec_from_file_location
+
+        spec = spec_from_file_location("atc_sweep_target", place)
+        assert spec is not None and spec.loader is not None
+        module = module_from_spec(spec)
+        spec.loader.exec_module(module)
+    else:
+        module = importlib.import_module(place)
+    found: Callable[..., object] = getattr(module, function)
+    return found
+
+
+def target_of(run: Callable[..., object]) -> str:
+    """The name by which a worker finds `run`."""
+    module = sys.modules[run.__module__]
+    spec = getattr(module, "__spec__", None)
+    name = run.__module__ if spec is None else spec.name
+    if not name.startswith("atc."):  # a program, which no worker finds by name
+        name = str(Path(module.__file__ or "").resolve())
+    return f"{name}:{run.__qualname__}"
+
+
+@contextmanager
+def _into(log: Path) -> Iterator[None]:
+    """Everything that this process writes to its terminal goes to `log` meanwhile, from C as well, and what
+    ATC logs too.
+    """
+    from atc.tracking.run_log import log_formatter
+
+    log.parent.mkdir(parents=True, exist_ok=True)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    before = [os.dup(descriptor) for descriptor in (1, 2)]
+    file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    streams = sys.stdout, sys.stderr
+    for descriptor in (1, 2):
+        os.dup2(file, descriptor)
+    os.close(file)
+    # Of their own: those that were there may belong to whoever started the worker, and hold lines back.
+    sys.stdout = open(1, "w", buffering=1, closefd=False, encoding="utf-8", errors="replace")  # noqa: SIM115
+    sys.stderr = open(2, "w", buffering=1, closefd=False, encoding="utf-8", errors="replace")  # noqa: SIM115
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setLevel(logging.INFO)
+    handler.setFormatter(log_formatter())
+    logging.getLogger().addHandler(handler)
+    try:
+        yield
+    finally:
+        logging.getLogger().removeHandler(handler)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        sys.stdout, sys.stderr = streams
+        for descriptor, original in zip((1, 2), before, strict=True):
+            os.dup2(original, descriptor)
+            os.close(original)
+
+
+def _give_back() -> None:
+    """Memory that the job needed and the next one does not."""
+    import ctypes
+    import gc
+
+    gc.collect()
+    try:
+        ctypes.CDLL(None).malloc_trim(0)
+    except (AttributeError, OSError):  # not GNU's C library
+        return
+
+
+def _held_mib() -> float:
+    """Resident memory of this process; 0 where /proc does not tell."""
+    from atc.tracking.memory import resident_mib
+
+    return resident_mib() or 0.0

@@ -1,0 +1,252 @@
+"""Runs the jobs of a frozen sweep: skips what is finished, hands the rest to workers, records what becomes of
+each.
+
+A job that fails takes nothing with it but itself; a launcher that is killed leaves states that say what was
+under way, and the next one goes on from there.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Protocol
+
+from atc.config.root import project_root
+from atc.errors import DataError
+from atc.executors import Executor
+from atc.sweep.finished import is_finished
+from atc.sweep.folder import job_folder, lock_file, outputs_of
+from atc.sweep.frozen import Frozen
+from atc.sweep.job import JobOutcome, JobRequest
+from atc.sweep.manifest import PlannedJob
+from atc.sweep.state import JobState, read_state, write_state
+from atc.sweep.workers import workers_of
+from atc.tracking.interrupts import sigterm_interrupts
+from atc.tracking.lock import RunLock
+
+_LOOKS_EVERY_S = 0.5
+JobExecutor = Executor[JobRequest, JobOutcome]
+
+
+@dataclass
+class Row:
+    """A job as the launcher knows it."""
+
+    job: PlannedJob
+    state: JobState | None
+    began: float | None = None
+    """By the monotonic clock, while it is under way."""
+    fresh: bool = False
+    """It was handed to a worker in this session."""
+
+    @property
+    def status(self) -> str:
+        """Of its state."""
+        return "pending" if self.state is None else self.state.status
+
+
+@dataclass
+class Progress:
+    """How far a launch is."""
+
+    folder: Path
+    rows: dict[int, Row]
+    workers: int = 1
+    began: float = field(default_factory=time.monotonic)
+
+    def count(self, *wanted: str) -> int:
+        """Jobs of these statuses."""
+        return sum(row.status in wanted for row in self.rows.values())
+
+
+class Watch(Protocol):
+    """Is told what happens; shows it, or does not."""
+
+    def changed(self, row: Row, progress: Progress) -> None:
+        """A job was started or has ended."""
+        ...
+
+    def looked(self, progress: Progress) -> None:
+        """Some time has passed."""
+        ...
+
+
+@dataclass(frozen=True)
+class Launched:
+    """What a launch left behind."""
+
+    folder: Path
+    rows: tuple[Row, ...]
+    interrupted: bool
+
+    @property
+    def exit_code(self) -> int:
+        """0: every job is finished; 130: interrupted; else 1."""
+        if self.interrupted:
+            return 130
+        return 0 if all(row.status == "finished" for row in self.rows) else 1
+
+
+def launch(frozen: Frozen, target: str, watch: Watch) -> Launched:
+    """Runs what is not finished of the sweep; waits while another process launches the same one.
+
+    `target` is what a job calls with its config. A failed job is recorded, and raises nothing.
+    """
+    lock = RunLock(lock_file(frozen.folder), of="sweep")
+    lock.acquire()
+    undo = sigterm_interrupts()
+    try:
+        return _Launch(frozen, target, watch).run()
+    finally:
+        undo()
+        lock.release()
+
+
+class _Launch:
+    def __init__(self, frozen: Frozen, target: str, watch: Watch) -> None:
+        self._frozen = frozen
+        self._target = target
+        self._watch = watch
+        self._outputs = outputs_of(frozen.folder)
+        rows = {job.number: Row(job, _state(frozen.folder, job)) for job in frozen.jobs}
+        self._progress = Progress(frozen.folder, rows)
+        self._pending: deque[int] = deque()
+        self._under_way: set[int] = set()
+        self._lost: set[int] = set()
+        """Their worker ended; they are begun once more, and alone."""
+        self._environment: dict[str, str] = {}
+        self._stopped = False
+
+    def run(self) -> Launched:
+        rows = self._progress.rows
+        code = self._frozen.header.code_digest
+        self._pending += (
+            number
+            for number, row in rows.items()
+            if not is_finished(row.state, row.job, self._frozen.configs[number], code, self._outputs)
+        )
+        interrupted = False
+        for number in self._pending:
+            if rows[number].status == "running":  # its launcher is dead: we have the lock
+                self._close(number, replace(_known(rows[number]), status="interrupted"))
+        if self._pending:
+            try:
+                interrupted = self._work()
+            except KeyboardInterrupt:
+                interrupted = True
+            finally:
+                for number in self._under_way:
+                    self._close(number, replace(_known(rows[number]), status="interrupted"))
+        return Launched(self._frozen.folder, tuple(rows.values()), interrupted)
+
+    def _work(self) -> bool:
+        """Until nothing is left to do; True where a job was interrupted."""
+        workers = workers_of(self._frozen.launcher, len(self._pending))
+        self._environment = workers.environment
+        with workers.executor() as executor:
+            self._progress.workers = executor.capacity
+            while self._under_way or (self._pending and not self._stopped):
+                while not self._stopped and len(self._under_way) < executor.capacity:
+                    number = self._next()
+                    if number is None:
+                        break
+                    self._start(executor, number)
+                for number, outcome in executor.wait(_LOOKS_EVERY_S):
+                    self._under_way.discard(number)
+                    if self._take(number, outcome):
+                        return True
+                self._watch.looked(self._progress)
+        return False
+
+    def _next(self) -> int | None:
+        """The next job to start. One that asks for the same run as a job under way waits, and finds it; one
+        whose worker has ended is begun last and alone, so that nothing else can be why.
+        """
+        if self._under_way & self._lost:
+            return None
+        rows = self._progress.rows
+        busy = {rows[number].job.config_digest for number in self._under_way}
+        for number in self._pending:
+            if number in self._lost and (self._under_way or not self._lost.issuperset(self._pending)):
+                continue
+            if rows[number].job.config_digest not in busy:
+                self._pending.remove(number)
+                return number
+        return None
+
+    def _start(self, executor: JobExecutor, number: int) -> None:
+        row = self._progress.rows[number]
+        folder = job_folder(self._frozen.folder, number)
+        attempts = (row.state.attempts if row.state is not None else 0) + 1
+        row.began, row.fresh = time.monotonic(), True
+        self._close(number, JobState("running", attempts))
+        root = project_root()
+        self._under_way.add(number)
+        request = JobRequest(
+            number=number,
+            folder=folder.resolve(),
+            outputs=self._outputs,
+            config=self._frozen.configs[number].model_dump(mode="json"),
+            target=self._target,
+            attempt=attempts,
+            root=root.folder if root.folder == root.work else None,
+            here=Path.cwd(),
+            environment=self._environment,
+        )
+        self._watch.changed(row, self._progress)
+        executor.submit(number, request)
+
+    def _take(self, number: int, outcome: JobOutcome) -> bool:
+        """Records what became of a job; True where it was interrupted."""
+        row = self._progress.rows[number]
+        state = _known(row)
+        if outcome.status == "lost" and self._progress.workers > 1 and number not in self._lost:
+            self._lost.add(number)  # it may have been another one's fault
+            self._pending.append(number)
+            self._close(number, replace(state, status="interrupted", error=outcome.error))
+            row.began = None
+            self._watch.changed(row, self._progress)
+            return False
+        self._close(
+            number,
+            replace(
+                state,
+                status="failed" if outcome.status == "lost" else outcome.status,
+                run=None if outcome.run is None else _relative(outcome.run, self._outputs),
+                run_id=outcome.run_id,
+                reused=outcome.reused,
+                seconds=None if outcome.seconds is None else round(outcome.seconds, 3),
+                peak_rss_mib=outcome.peak_rss_mib,
+                error=outcome.error,
+                data_seen=outcome.data_seen,
+            ),
+        )
+        row.began = None
+        self._watch.changed(row, self._progress)
+        if row.status == "failed" and self._frozen.launcher.on_error == "stop":
+            self._stopped = True
+        return outcome.status == "interrupted"
+
+    def _close(self, number: int, state: JobState) -> None:
+        self._progress.rows[number].state = state
+        write_state(job_folder(self._frozen.folder, number), state)
+
+
+def _known(row: Row) -> JobState:
+    assert row.state is not None
+    return row.state
+
+
+def _state(folder: Path, job: PlannedJob) -> JobState | None:
+    """What is recorded of the job; half a file is as good as none, since the run knows itself."""
+    try:
+        return read_state(job_folder(folder, job.number))
+    except DataError:
+        return None
+
+
+def _relative(run: Path, outputs: Path) -> str:
+    full = run.resolve()
+    return full.relative_to(outputs).as_posix() if full.is_relative_to(outputs) else str(full)

@@ -1,0 +1,69 @@
+"""A runner that makes records without data or models, for tests of launchers: each run takes milliseconds.
+
+    python tests/swept_runs.py -m seed=1,2,3
+
+What a run does beside its record, its seed says: see `SEEDS`. Each run that is really made leaves a line in
+`made.txt` beside the outputs.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from atc.config.entry import main_with
+
+if TYPE_CHECKING:
+    from atc.config.schema import RunConfig
+
+FAILS, BREAKS, DIES, WAITS, SLOW = 666, 667, 668, 669, 670
+"""Seeds that raise a DataError, divide by zero, kill their process, wait to be killed, take a tenth of a
+second."""
+
+
+def run(config: RunConfig) -> Path:
+    """Makes the record of `config`."""
+    from atc.config.digest import code_digest, config_digest, run_id
+    from atc.errors import DataError
+    from atc.tracking.record import RunIdentity, RunRecord
+
+    outputs = config.paths.outputs_dir
+    parts = {
+        "config_digest": config_digest(config),
+        "data_digest": "0" * 64,
+        "feature_schema": "none",
+        "label_schema": "none",
+        "code_digest": code_digest(),
+    }
+    identity = RunIdentity(run_id=run_id(**parts), **parts)
+    record = RunRecord.open(outputs, config.name, identity, config.model_dump(mode="json"))
+    healed = (outputs / "healed").exists()
+    with record:
+        if not record.finished:
+            with record.stage("fit"):
+                print("fitting", config.seed)
+                if config.seed == FAILS and not healed:
+                    raise DataError("no such rows; give it others")
+                if config.seed == BREAKS and not healed:
+                    _ = 1 // 0
+                if config.seed == DIES and not healed:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                if config.seed == WAITS and not healed:
+                    (outputs / f"waiting-{os.getpid()}").touch()
+                    time.sleep(600)
+                if config.seed >= SLOW:
+                    time.sleep(0.1)
+            with (outputs / "made.txt").open("a") as made:
+                made.write(f"{config.seed}\n")
+            record.finish({"valid/auc": config.seed / 1000})
+    return record.folder
+
+
+if __name__ == "__main__":
+    from atc.run_sweep import run_sweep
+
+    sys.exit(main_with(run, run_sweep))
