@@ -26,7 +26,10 @@ class Work(Generic[Job, Outcome]):
     """`module:function` that a process of its own calls before its first job."""
 
 
-class Executor(Protocol[Job, Outcome]):
+_In = TypeVar("_In", contravariant=True)
+
+
+class Executor(Protocol[_In, Outcome]):
     """Does jobs. A context manager; leaving it ends the workers."""
 
     @property
@@ -34,7 +37,7 @@ class Executor(Protocol[Job, Outcome]):
         """How many jobs it takes at a time."""
         ...
 
-    def submit(self, number: int, job: Job) -> None:
+    def submit(self, number: int, job: _In) -> None:
         """Starts a job; at most `capacity` are under way."""
         ...
 

@@ -29,7 +29,7 @@ class JoblibProcesses(Generic[Job, Outcome]):
 
     def __init__(self, work: Work[Job, Outcome], workers: int, *, ends_within_s: float) -> None:
         try:
-            from joblib.externals import loky
+            from joblib.externals import loky  # type: ignore[import-untyped, unused-ignore]
         except ImportError as why:
             raise UsageError(
                 "joblib is not installed; `pip install joblib` installs it, launcher=basic works without it"

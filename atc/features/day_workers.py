@@ -21,7 +21,7 @@ def _crashed(trace: str) -> DayOutcome:
     return DayOutcome(crash=trace)
 
 
-DAYS = Work(
+DAYS: Work[DayJob, DayOutcome] = Work(
     "atc.features.build_day:build_day", _lost, _crashed, begins="atc.features.day_workers:on_one_thread"
 )
 

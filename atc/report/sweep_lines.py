@@ -9,6 +9,7 @@ from atc.report.summary import shown_path
 from atc.report.table import DASH, new_table
 from atc.sweep.folder import LOG, job_folder
 from atc.sweep.job_progress import read_progress
+from atc.sweep.manifest import titles
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 def told(row: Row) -> str:
     """What has become of a job, in one line."""
-    state, title = row.state, row.job.title
+    state, title = row.state, row.title
     if state is None:
         return f"pending: {title}"
     if state.status == "failed":
@@ -45,7 +46,7 @@ def closing_lines(done: Launched) -> list[str]:
     if failed:
         lines.append(f"{len(failed)} of {total} jobs failed:")
         for row in failed:
-            lines.append(f"  [{row.job.number}/{total}] {row.job.title}")
+            lines.append(f"  [{row.job.number}/{total}] {row.title}")
             lines.append(f"      {reason(row.state)}")
             lines.append(f"      {shown_path(job_folder(done.folder, row.job.number) / LOG)}")
     if done.interrupted:
@@ -56,6 +57,7 @@ def closing_lines(done: Launched) -> list[str]:
 def status_tables(sweep: OpenedSweep) -> tuple[list[str], Table]:
     """Sentences on the sweep, and a line a job."""
     header = sweep.header
+    called = titles([job.planned for job in sweep.jobs])
     table = new_table("job", "status", "run", right=("seconds", "MiB", "tries"))
     table.add_column("what", overflow="fold")
     for job in sweep.jobs:
@@ -69,7 +71,7 @@ def status_tables(sweep: OpenedSweep) -> tuple[list[str], Table]:
             DASH if state is None or state.seconds is None else f"{state.seconds:,.1f}",
             DASH if state is None or state.peak_rss_mib is None else f"{state.peak_rss_mib:,.0f}",
             "0" if state is None else str(state.attempts),
-            job.planned.title,
+            called[job.number],
         )
     counted = {status: len(sweep.with_status(status)) for status in _STATUSES}  # type: ignore[arg-type]
     sentences = [

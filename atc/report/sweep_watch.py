@@ -125,7 +125,7 @@ def live_table(progress: Progress, recorded: dict[str, float], width: int, heigh
             told_stage(row, progress) if running else "",
             duration(took),
             DASH if left is None else duration(left),
-            shortened(row.job.title, max(20, width - _FIXED_WIDTH)),
+            shortened(row.title, max(20, width - _FIXED_WIDTH)),
             style={"failed": "red", "running": "bold", "finished": "green"}.get(row.status, ""),
         )
     rest = f"; {len(rows) - len(shown)} more jobs not shown" if len(shown) < len(rows) else ""

@@ -74,7 +74,7 @@ def crashed(trace: str) -> JobOutcome:
     return JobOutcome("failed", error=JobError("Crash", last[0]))
 
 
-WORK = Work("atc.sweep.job:run_job", lost, crashed)
+WORK: Work[JobRequest, JobOutcome] = Work("atc.sweep.job:run_job", lost, crashed)
 """Jobs as the work of executors."""
 
 

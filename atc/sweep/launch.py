@@ -20,7 +20,7 @@ from atc.sweep.finished import is_finished
 from atc.sweep.folder import job_folder, lock_file, outputs_of
 from atc.sweep.frozen import Frozen
 from atc.sweep.job import JobOutcome, JobRequest
-from atc.sweep.manifest import PlannedJob
+from atc.sweep.manifest import PlannedJob, titles
 from atc.sweep.state import JobState, read_state, write_state
 from atc.sweep.workers import workers_of
 from atc.tracking.interrupts import sigterm_interrupts
@@ -35,6 +35,7 @@ class Row:
     """A job as the launcher knows it."""
 
     job: PlannedJob
+    title: str
     state: JobState | None
     began: float | None = None
     """By the monotonic clock, while it is under way."""
@@ -110,7 +111,8 @@ class _Launch:
         self._target = target
         self._watch = watch
         self._outputs = outputs_of(frozen.folder)
-        rows = {job.number: Row(job, _state(frozen.folder, job)) for job in frozen.jobs}
+        called = titles(frozen.jobs)
+        rows = {job.number: Row(job, called[job.number], _state(frozen.folder, job)) for job in frozen.jobs}
         self._progress = Progress(frozen.folder, rows)
         self._pending: deque[int] = deque()
         self._under_way: set[int] = set()

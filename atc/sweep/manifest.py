@@ -63,10 +63,13 @@ class PlannedJob:
         """Of its experiment."""
         return str(self.config["name"])
 
-    @property
-    def title(self) -> str:
-        """As tables name it."""
-        return " ".join(self.overrides) or self.name
+
+def titles(jobs: Sequence[PlannedJob]) -> dict[int, str]:
+    """What tables call each job: its overrides without those that all have."""
+    common = set.intersection(*(set(job.overrides) for job in jobs)) if len(jobs) > 1 else set()
+    return {
+        job.number: " ".join(word for word in job.overrides if word not in common) or job.name for job in jobs
+    }
 
 
 def sweep_id_of(config_digests: Sequence[str], code_digest: str, search: Mapping[str, Any] | None) -> str:

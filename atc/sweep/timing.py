@@ -49,7 +49,8 @@ def left_together(progress: Progress, recorded: Mapping[str, float]) -> float | 
 
 
 def _expected(row: Row, progress: Progress, recorded: Mapping[str, float]) -> float | None:
-    alike, others = [], []
+    alike: list[float] = []
+    others: list[float] = []
     for one in progress.rows.values():
         state = one.state
         if one.status == "finished" and state is not None and state.seconds and not state.reused:
@@ -67,4 +68,4 @@ def _seconds(folder: Path) -> float | None:
     stages = (manifest or {}).get("stages")
     if manifest is None or manifest.get("status") != FINISHED or not isinstance(stages, dict):
         return None
-    return sum(float(cost.get("seconds", 0.0)) for cost in stages.values())
+    return float(sum(cost.get("seconds", 0.0) for cost in stages.values()))
