@@ -26,10 +26,10 @@ class Work(Generic[Job, Outcome]):
     """`module:function` that a process of its own calls before its first job."""
 
 
-_In = TypeVar("_In", contravariant=True)
+_Job_contra = TypeVar("_Job_contra", contravariant=True)
 
 
-class Executor(Protocol[_In, Outcome]):
+class Executor(Protocol[_Job_contra, Outcome]):
     """Does jobs. A context manager; leaving it ends the workers."""
 
     @property
@@ -37,7 +37,7 @@ class Executor(Protocol[_In, Outcome]):
         """How many jobs it takes at a time."""
         ...
 
-    def submit(self, number: int, job: _In) -> None:
+    def submit(self, number: int, job: _Job_contra) -> None:
         """Starts a job; at most `capacity` are under way."""
         ...
 
