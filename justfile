@@ -83,6 +83,10 @@ bench-events:
 bench-train *words:
     uv run --group peers python tests/benches/train.py {{words}}
 
+# the site of docs/, into outputs/docs; a warning is an error
+docs:
+    uv run --group docs sphinx-build -b html -W --keep-going -q docs outputs/docs
+
 # what CI runs
 ci:
     bash .ci/run

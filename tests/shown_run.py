@@ -15,6 +15,7 @@ from atc.config.schema import RunConfig
 from atc.features.sets import set_columns
 from atc.labels.definitions import label_spec
 from atc.opened_run import OpenedRun
+from atc.report.metric_keys import declared
 from atc.tasks.verifying_model import verify_model
 
 LARGEST_LINE = 12_000
@@ -40,6 +41,7 @@ def require_what_its_name_says(found: OpenedRun, name: str) -> None:
     """
     config = found.config
     assert found.manifest["status"] == "finished"
+    assert not [key for key in found.metrics if not any(declared(key))]
     assert (config.name, config.data.name) == (name, "demo")
     assert isinstance(config.data, SimulatedData)
     assert config.model.kind == at_full_budget(name).model.kind
