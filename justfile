@@ -49,7 +49,7 @@ test-rust:
     {{cargo}} test {{rust-tests}}
 
 # every benchmark
-bench: bench-simulate bench-oracle bench-events bench-features bench-bootstrap bench-backtest bench-train
+bench: bench-simulate bench-oracle bench-events bench-features bench-bootstrap bench-backtest bench-train bench-report
 
 # each structure of the feature engine, and the whole of it, by criterion; words go to it
 bench-rust *words:
@@ -86,6 +86,10 @@ bench-train *words:
 # the site of docs/, into outputs/docs; a warning is an error
 docs:
     uv run --group docs sphinx-build -b html -W --keep-going -q docs outputs/docs
+
+# the report of a run and of a sweep of 200 jobs: seconds and size; also to outputs/bench/report.json
+bench-report *words:
+    uv run python tests/benches/report.py {{words}}
 
 # what CI runs
 ci:

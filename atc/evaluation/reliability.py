@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
@@ -17,6 +18,28 @@ Matrix = NDArray[np.float64]
 CALIBRATED = ("ece", "log_loss", "brier")
 
 
+@dataclass(frozen=True)
+class Bins:
+    """Bins of equal count, by rising probability; those without rows are left out."""
+
+    number: NDArray[np.int64]
+    rows: NDArray[np.int64]
+    p: NDArray[np.float64]
+    """Mean probability, or prediction."""
+    share: NDArray[np.float64]
+    """Of the rows where it happened; or their mean outcome."""
+
+
+def reliability_bins(p: NDArray[np.float64], happened: NDArray[np.bool_] | NDArray[np.float64]) -> Bins:
+    """`p` (n,) beside what happened (n,), in the bins of the calibration error."""
+    bins = metrics.calibration_bins(rank(p))
+    count = np.bincount(bins, minlength=metrics.ECE_BINS)
+    used = np.flatnonzero(count)
+    mean = np.bincount(bins, weights=p, minlength=metrics.ECE_BINS)[used] / count[used]
+    share = np.bincount(bins, weights=happened, minlength=metrics.ECE_BINS)[used] / count[used]
+    return Bins(used, count[used], mean, share)
+
+
 def reliability_table(rows: HeadRows, scores: Mapping[str, Matrix]) -> pl.DataFrame:
     """A row a score, class and bin: `rows`, mean probability `p`, `share` of rows where the class happened.
 
@@ -28,13 +51,11 @@ def reliability_table(rows: HeadRows, scores: Mapping[str, Matrix]) -> pl.DataFr
     frames = []
     for name, p in scores.items():
         for one in [1] if len(names) == 2 else range(len(names)):
-            bins = metrics.calibration_bins(rank(p[:, one]))
-            count = np.bincount(bins, minlength=metrics.ECE_BINS)
-            used = np.flatnonzero(count)
-            mean = np.bincount(bins, weights=p[:, one], minlength=metrics.ECE_BINS)[used] / count[used]
-            happened = np.bincount(bins, weights=codes == one, minlength=metrics.ECE_BINS)[used] / count[used]
+            found = reliability_bins(p[:, one], codes == one)
             frames.append(
-                pl.DataFrame({"bin": used, "rows": count[used], "p": mean, "share": happened}).select(
+                pl.DataFrame(
+                    {"bin": found.number, "rows": found.rows, "p": found.p, "share": found.share}
+                ).select(
                     pl.lit(rows.head.name).alias("head"),
                     pl.lit(name).alias("score"),
                     pl.lit(names[one]).alias("class"),

@@ -77,15 +77,15 @@ def print_tables(
     """
     known = oracle_lines(folder, shown_path(folder), config)
     for table in (
-        _facts(folder, config, manifest),
-        _spans(manifest, metrics),
+        facts_table(folder, config, manifest),
+        spans_table(manifest, metrics),
         class_table(metrics),
         fold_table(_part(manifest, "spans"), metrics),
         *holdout_tables(config, metrics, known),
         spread_table(metrics),
-        _other_figures(metrics),
+        other_figures_table(metrics),
         *backtest_tables(config, metrics),
-        _stages(manifest),
+        stages_table(manifest),
     ):
         if table.row_count:
             console.print()
@@ -96,13 +96,14 @@ def print_tables(
         ("backtest", backtest_sentences(shown_path(folder), config, metrics)),
         ("oracle", [] if known is None else known.sentences),
         ("notes", _strings(manifest.get("notes"))),
-        ("files", list(_files(folder, manifest))),
+        ("files", list(file_sentences(folder, manifest))),
     ):
         _print_sentences(console, title, sentences)
     console.print()
 
 
-def _facts(folder: Path, config: Mapping[str, object], manifest: Manifest) -> Table:
+def facts_table(folder: Path, config: Mapping[str, object], manifest: Manifest) -> Table:
+    """What was run on what: names in the first column, no header."""
     table = new_table()
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
@@ -137,7 +138,8 @@ def _model_words(config: Mapping[str, object]) -> str:
     return f"{_word(model, 'kind')}{seeds} on {_word(_part(config, 'features'), 'name')}"
 
 
-def _spans(manifest: Manifest, metrics: Metrics) -> Table:
+def spans_table(manifest: Manifest, metrics: Metrics) -> Table:
+    """From when to when train, validation and holdout reach, and how many rows they have."""
     table = new_table("split", "from", "to", right=("days", "rows", "blocks"))
     spans = _part(manifest, "spans")
     for split in ("train", "valid", "holdout"):
@@ -154,7 +156,7 @@ def _spans(manifest: Manifest, metrics: Metrics) -> Table:
     return table
 
 
-def _other_figures(metrics: Metrics) -> Table:
+def other_figures_table(metrics: Metrics) -> Table:
     """What other tasks report on the holdout: named as in metrics.json."""
     table = new_table("figure", right=("value",))
     for key, value in metrics.items():
@@ -164,7 +166,8 @@ def _other_figures(metrics: Metrics) -> Table:
     return table
 
 
-def _stages(manifest: Manifest) -> Table:
+def stages_table(manifest: Manifest) -> Table:
+    """What each stage took."""
     table = new_table("stage", right=("seconds", "peak MiB"))
     table.add_column("")
     total = 0.0
@@ -179,7 +182,8 @@ def _stages(manifest: Manifest) -> Table:
     return table
 
 
-def _files(folder: Path, manifest: Manifest) -> Iterator[str]:
+def file_sentences(folder: Path, manifest: Manifest) -> Iterator[str]:
+    """The files of the record, and where else it is."""
     sizes: dict[str, int] = {}
     for name, size in _part(manifest, "files").items():
         top, _, inside = name.partition("/")
