@@ -82,8 +82,10 @@ def _say(text: str) -> None:
 def make(config: RunConfig, task: Task[Any, Any], record: RunRecord, desk: Any) -> None:
     """Loads, fits, saves, evaluates; everything lands in `record`, and in W&B beside it."""
     from atc.protocol.plan import warnings_of
+    from atc.tracking.prediction_sample import sampled_predictions
     from atc.tracking.wandb_beside import WandbBeside
     from atc.tracking.wandb_sink import WandbSink
+    from atc.tracking.wandb_words import job_type_of, tags_of
 
     tracking = config.tracking
     warnings = {**warnings_of(config.protocol), **config.label.warnings}
@@ -97,7 +99,8 @@ def make(config: RunConfig, task: Task[Any, Any], record: RunRecord, desk: Any) 
             project=tracking.project,
             entity=tracking.entity,
             group=tracking.group,
-            tags=(*tracking.tags, *(f"warning: {name}" for name in warnings)),
+            job_type=job_type_of(config),
+            tags=(*tags_of(config), *tracking.tags, *(f"warning: {name}" for name in warnings)),
         )
     )
     record.attach(sink)
@@ -117,6 +120,8 @@ def make(config: RunConfig, task: Task[Any, Any], record: RunRecord, desk: Any) 
     if outcome.importance:
         columns = list(outcome.importance[0])
         sink.importance(columns, [[row[column] for column in columns] for row in outcome.importance])
+    sample = sampled_predictions(outcome.predictions)
+    sink.table("predictions", sample.columns, sample.iter_rows())
     for name in outcome.explained:
         sink.table(f"explain/{name}", outcome.tables[name].columns, outcome.tables[name].iter_rows())
     if config.explain.pictures:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -76,23 +75,6 @@ def test_seeds_of_a_net_are_the_mean_of_runs_with_one_each(
     assert not (both.folder / "checkpoints").exists()
 
 
-def summary_of(records: list[dict[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for record in records:
-        if record["type"] == "summary":
-            found |= record["summary"]["update"]
-    return found
-
-
-def model_files(records: list[dict[str, Any]]) -> list[str]:
-    (model,) = (
-        record["artifact"]
-        for record in records
-        if record["type"] == "artifact" and record["artifact"]["name"].endswith("-model")
-    )
-    return sorted(entry["path"] for entry in model["manifest"]["contents"])
-
-
 def files_of(run: OpenedRun) -> list[str]:
     folder = run.folder / "model"
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
@@ -100,19 +82,18 @@ def files_of(run: OpenedRun) -> list[str]:
 
 def test_wandb_keeps_the_spread_over_seeds_and_every_seeds_files(tracked: tuple[Path, OpenedRun]) -> None:
     own, both = tracked
-    records = read_offline(own)
-    summary = summary_of(records)
+    told = read_offline(own)
+    summary = told.summary
     spread = {key: value for key, value in both.metrics.items() if key.startswith("seeds/")}
     assert spread["seeds/count"] == 2
     assert {"seeds/holdout/macro_f1/sd", "seeds/valid/log_loss/mean"} <= set(spread)
     assert {key: summary[key] for key in spread} == spread
-    assert model_files(records) == files_of(both)
-    assert any(name.startswith("seed5/") and name.endswith(".onnx") for name in model_files(records))
-    (told,) = (record["run"] for record in records if record["type"] == "run")
-    config = {key: value for key, value in told["config"]["update"].items() if key != "_wandb"}
-    assert (config["seed"], config["seeds"]) == (4, {"count": 2})
+    kept = told.files_in(f"{both.config.name}-model")
+    assert kept == files_of(both)
+    assert any(name.startswith("seed5/") and name.endswith(".onnx") for name in kept)
+    assert (told.config["seed"], told.config["seeds"]) == (4, {"count": 2})
     # A curve of each seed.
-    curves = {key for record in records if record["type"] == "history" for key in record["history"]["item"]}
+    curves = {key for line in told.history for key in line}
     assert {"model/valid/log_loss@seed4", "model/valid/log_loss@seed5"} <= curves, sorted(curves)
 
 
@@ -122,18 +103,18 @@ def test_wandb_keeps_the_members_of_an_ensemble(
     words = (*SIX_DAYS, "name=both", "label=hold10_3class", "baseline=softmax_13feat", "model=ensemble")
     members = f"model.runs=[{','.join(str(one.folder) for one in singles)}]"
     both = made(tmp_path, *words, members, "model.weights=[3,1]", f"paths.events={outputs / 'data'}")
-    records = read_offline(tmp_path)
-    summary = summary_of(records)
+    kept = read_offline(tmp_path)
+    summary = kept.summary
     spread = {key: value for key, value in both.metrics.items() if key.startswith("members/")}
     assert spread["members/count"] == 2
     assert "members/holdout/macro_f1/max" in spread
     assert {key: summary[key] for key in both.metrics} == dict(both.metrics)
-    assert model_files(records) == files_of(both)
-    assert "members.json" in model_files(records)
+    files = kept.files_in("both-model")
+    assert files == files_of(both)
+    assert "members.json" in files
     told = json.loads((both.folder / "model" / "members.json").read_text())
     assert [member["origin"]["run_id"] for member in told["members"]] == [one.run_id for one in singles]
-    (about,) = (record["run"] for record in records if record["type"] == "run")
-    assert about["config"]["update"]["model"]["weights"] == [3.0, 1.0]
+    assert kept.config["model"]["weights"] == [3.0, 1.0]
 
 
 def test_an_ensemble_with_a_model_of_windows_decides_where_its_windows_end(tmp_path: Path) -> None:

@@ -169,15 +169,14 @@ def test_elsewhere_the_run_gives_the_same_bytes(gbdt: Path, tmp_path: Path) -> N
         pl.read_parquet(gbdt / "predictions.parquet")
     )
     # W&B, offline unless asked, holds the same.
-    records = read_offline(tmp_path)
-    (run,) = (record["run"] for record in records if record["type"] == "run")
-    assert run["run_id"] == atc.open_run(other).run_id[:16]
-    summary: dict[str, object] = {}
-    for record in records:
-        if record["type"] == "summary":
-            summary |= record["summary"]["update"]
+    told = read_offline(tmp_path)
+    assert told.run["run_id"] == atc.open_run(other).run_id[:16]
     local = json.loads((other / "metrics.json").read_bytes())
-    assert {key: summary[key] for key in local} == local
+    assert {key: told.summary[key] for key in local} == local
+    assert {"label: hold10_oracle", "model: gbdt", "data: demo", "holdout: open"} <= set(told.run["tags"])
+    sample = told.table("predictions")
+    assert len(sample["data"]) == 2000
+    assert sample["columns"][:4] == ["symbol", "time", "ev_seq", "split"]
 
 
 def test_another_model_shares_the_features(gbdt: Path, outputs: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from wandb_files import read_offline
 
 import atc
 from atc.errors import DataError
@@ -42,7 +43,7 @@ def test_the_record_has_them(made: OpenedRun) -> None:
 
 
 def test_wandb_has_tables_and_pictures(made: OpenedRun, outputs: Path) -> None:
-    (media,) = outputs.glob("wandb/offline-run-*/files/media")
+    media = read_offline(outputs).folder / "files" / "media"
     tables = {file.name.rsplit("_", 2)[0]: file for file in media.glob("table/explain/*.json")}
     # SHAP values of single rows stay in the record.
     assert set(tables) == {"importance", "importance_groups", "interactions", "dependence"}

@@ -10,16 +10,20 @@ import sys
 import threading
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from record_example import CONFIG, IDENTITY, METRICS
-from wandb_files import read_offline
+from wandb_files import offline_runs, read_offline
 
-from atc.tracking.record import RunRecord
+from atc.tracking.record import RunIdentity, RunRecord
 from atc.tracking.run_files import read_manifest
-from atc.tracking.wandb_sink import Mode, WandbSink
+from atc.tracking.wandb_lineage import Lineage
+from atc.tracking.wandb_session import Mode
+from atc.tracking.wandb_sink import WandbSink
 
 # One that is not defined at the end, and one of a head that stopped after a step.
 CURVES = {"train/auc": [0.6, 0.65, 0.7], "valid/auc": [0.58, 0.6, None], "valid/auc@1s": [0.55]}
@@ -128,60 +132,103 @@ def test_the_offline_file_holds_what_the_local_record_holds(
         "offline",
         "recorded",
     )
-    assert outputs / tracking["directory"] == next(outputs.glob("wandb/offline-run-*"))
+    assert outputs / tracking["directory"] == read_offline(outputs).folder
 
-    records = read_offline(outputs)
-    by_type: dict[str, list[dict[str, Any]]] = {}
-    for record in records:
-        by_type.setdefault(record["type"], []).append(record[record["type"]])
-    (run,) = by_type["run"]
+    told = read_offline(outputs)
+    run = told.run
     assert run["run_id"] == IDENTITY.run_id[:16]
     assert run["run_group"] == "top3"
     assert run["tags"] == ["demo", "gbdt"]
     assert run["job_type"] == "run"
     assert run["project"] == "atc-test"
     assert run["display_name"] == folder.name
-    config = {key: value for key, value in run["config"]["update"].items() if key != "_wandb"}
+    config = told.config
     assert config.pop("identity")["data_digest"] == IDENTITY.data_digest
     assert config == CONFIG
 
-    summary: dict[str, Any] = {}
-    for update in by_type["summary"]:
-        summary |= update["update"]
     local = json.loads((folder / "metrics.json").read_text())
-    assert {key: summary[key] for key in local} == local
+    assert {key: told.summary[key] for key in local} == local
+    stages = json.loads((folder / "manifest.json").read_text())["stages"]
+    assert told.summary["cost/fit/seconds"] == told.summary["cost/seconds"] == stages["fit"]["seconds"]
+    assert told.summary["cost/peak_rss_mib"] == stages["fit"]["peak_rss_mib"]
 
-    history = [line["item"] for line in by_type["history"]]
-    steps = [line for line in history if "model/iteration" in line]
+    steps = [line for line in told.history if "model/iteration" in line]
     assert [line["model/iteration"] for line in steps] == [1, 2, 3]
     assert [line["model/train/auc"] for line in steps] == CURVES["train/auc"]
     assert [line.get("model/valid/auc") for line in steps] == CURVES["valid/auc"]
     assert [line.get("model/valid/auc@1s") for line in steps] == [0.55, None, None]
 
-    drawn = [line for line in history if "backtest_curve/day" in line]
+    drawn = [line for line in told.history if "backtest_curve/day" in line]
     assert [line["backtest_curve/day"] for line in drawn] == [0.0, 0.5, 1.0]
     for name, values in EQUITY.items():
         assert [line[f"backtest_curve/{name}"] for line in drawn] == values
 
-    table = next((outputs / "wandb").glob("offline-run-*/files/media/table/importance*.json"))
-    assert json.loads(table.read_text())["data"] == [list(row) for row in IMPORTANCE]
+    assert told.table("importance")["data"] == [list(row) for row in IMPORTANCE]
+    assert told.files_in("gbdt_36feat-model") == ["model.txt"]
+    assert told.files_in("gbdt_36feat-record") == ["config.yaml", "log.txt", "manifest.json", "metrics.json"]
+    assert told.exit_codes == [0]
 
-    artifacts = {artifact["name"]: artifact for artifact in by_type["artifact"]}
-    contents = {
-        name: sorted(entry["path"] for entry in artifact["manifest"]["contents"])
-        for name, artifact in artifacts.items()
+
+def test_lineage_goes_from_data_over_features_and_run_to_the_model(tmp_path: Path) -> None:
+    run_with(tmp_path, sink_for(tmp_path))
+    made, run = (one.artifacts for one in (*offline_runs(tmp_path, "features"), read_offline(tmp_path)))
+    assert {name: one["type"] for name, one in made.items()} == {
+        "data-demo": "data",
+        "features-plan36": "features",
     }
-    assert contents["gbdt_36feat-model"] == ["model.txt"]
-    assert contents["gbdt_36feat-record"] == ["config.yaml", "log.txt", "manifest.json", "metrics.json"]
-    assert [exit_["exit_code"] for exit_ in by_type["exit"]] == [0]
+    assert {name: one["type"] for name, one in run.items()} == {
+        "data-demo": "data",
+        "features-plan36": "features",
+        "gbdt_36feat-record": "run-record",
+        "gbdt_36feat-model": "model",
+    }
+    # What a run uses is entered as soon as it is there; what it gives bears its id.
+    assert [name for name, one in made.items() if one.get("use_after_commit")] == ["data-demo"]
+    assert [name for name, one in run.items() if one.get("use_after_commit")] == [
+        "data-demo",
+        "features-plan36",
+    ]
+    assert [name for name, one in run.items() if one.get("user_created")] == ["data-demo", "features-plan36"]
+    assert not made["features-plan36"].get("user_created")
+    # Both runs mean the same versions, which are digests: nothing is copied.
+    for name in ("data-demo", "features-plan36"):
+        assert made[name]["digest"] == run[name]["digest"]
+    (events,) = run["data-demo"]["manifest"]["contents"]
+    assert events["ref"] == f"atc://data/{IDENTITY.data_digest}"
+    assert json.loads(run["features-plan36"]["metadata"])["feature_schema"] == IDENTITY.feature_schema
+    assert set(run["gbdt_36feat-model"]["aliases"]) == {"latest", IDENTITY.run_id[:12]}
+
+
+def test_other_data_are_another_version_and_the_same_are_the_same() -> None:
+    def versions(identity: RunIdentity) -> list[str]:
+        heard: list[Any] = []
+        run: Any = SimpleNamespace(_log_artifact=lambda artifact, **_: heard.append(artifact))
+        Lineage("gbdt_36feat", identity, CONFIG).record_inputs(run)
+        return [artifact.digest for artifact in heard]
+
+    own = versions(IDENTITY)
+    assert versions(replace(IDENTITY, run_id="7" * 64, label_schema="7" * 64)) == own
+    other_data, other_schema = (
+        versions(replace(IDENTITY, **{key: "7" * 64})) for key in ("data_digest", "feature_schema")
+    )
+    assert len({*own, *other_data}) == 4
+    assert (other_schema[0], other_schema[1] != own[1]) == (own[0], True)
+
+
+def test_a_second_run_on_the_same_features_does_not_make_them_again(tmp_path: Path) -> None:
+    for number in range(2):
+        identity = replace(IDENTITY, run_id=str(number) * 64)
+        with RunRecord.open(tmp_path, "gbdt_36feat", identity, CONFIG) as record:
+            record.attach(WandbSink("offline", tmp_path, "gbdt_36feat", identity, CONFIG))
+            record.finish(METRICS)
+    assert (len(offline_runs(tmp_path)), len(offline_runs(tmp_path, "features"))) == (2, 1)
 
 
 def test_a_failed_run_is_finished_as_failed(tmp_path: Path, network: Listener) -> None:
     outputs = tmp_path / "outputs"
     with pytest.raises(ValueError, match="asked to fail"):
         run_with(outputs, sink_for(outputs), fail=True)
-    records = read_offline(outputs)
-    assert [record["exit"]["exit_code"] for record in records if record["type"] == "exit"] == [1]
+    assert read_offline(outputs).exit_codes == [1]
     (folder,) = (outputs / "runs").glob("gbdt*")
     manifest = read_manifest(folder)
     assert manifest is not None
@@ -258,7 +305,7 @@ def test_online_without_an_account_is_kept_offline_and_said(
     )
     assert "no account is configured" in tracking["error"]
     assert "kept offline" in caplog.text
-    assert read_offline(outputs)[-1]["exit"]["exit_code"] == 0
+    assert read_offline(outputs).exit_codes == [0]
 
 
 @pytest.mark.slow  # W&B waits ten seconds for an answer
@@ -269,7 +316,7 @@ def test_online_without_network_is_kept_offline_and_said(
     caplog: pytest.LogCaptureFixture,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr("atc.tracking.wandb_sink._INIT_TIMEOUT_S", 2.0)
+    monkeypatch.setattr("atc.tracking.wandb_session._INIT_TIMEOUT_S", 2.0)
     monkeypatch.setenv("WANDB_API_KEY", "0123456789" * 4)
     outputs = tmp_path / "outputs"
     folder = run_with(outputs, sink_for(outputs, "online"))
@@ -283,7 +330,7 @@ def test_online_without_network_is_kept_offline_and_said(
     assert tracking["error"].startswith("online: ")
     assert caplog.text.count("kept offline") == 1
     assert capfd.readouterr().out == ""
-    assert read_offline(outputs)[-1]["exit"]["exit_code"] == 0
+    assert read_offline(outputs).exit_codes == [0]
 
 
 def test_the_environment_is_put_back(tmp_path: Path, network: Listener) -> None:

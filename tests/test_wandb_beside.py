@@ -10,7 +10,6 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from record_example import CONFIG, IDENTITY, METRICS
@@ -21,7 +20,7 @@ from atc.tracking import memory
 from atc.tracking.record import RunRecord
 from atc.tracking.run_files import read_manifest
 from atc.tracking.wandb_beside import WandbBeside
-from atc.tracking.wandb_sink import Mode
+from atc.tracking.wandb_session import Mode
 
 PNG = bytes.fromhex(
     "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000d49444154789c63f8cfc0f01f00"
@@ -58,13 +57,6 @@ def run_with(outputs: Path, sink: WandbBeside, ends: BaseException | None = None
     return record.run_folder
 
 
-def by_type(outputs: Path) -> dict[str, list[dict[str, Any]]]:
-    found: dict[str, list[dict[str, Any]]] = {}
-    for record in read_offline(outputs):
-        found.setdefault(record["type"], []).append(record[record["type"]])
-    return found
-
-
 def test_it_writes_what_the_sink_would_and_this_process_imports_no_wandb(tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; import test_wandb_beside as t;"
@@ -84,24 +76,25 @@ def test_it_writes_what_the_sink_would_and_this_process_imports_no_wandb(tmp_pat
     assert done.stderr == ""
     tracking = tracking_of(Path(folder))
     assert (tracking["status"], tracking["error"]) == ("recorded", None)
-    assert tmp_path / tracking["directory"] == next(tmp_path.glob("wandb/offline-run-*"))
-    found = by_type(tmp_path)
-    assert found["run"][0]["run_id"] == IDENTITY.run_id[:16]
-    history = [line["item"] for line in found["history"]]
-    assert [line["model/train/auc"] for line in history if "model/iteration" in line] == CURVES["train/auc"]
-    drawn = [line for line in history if "backtest_curve/day" in line]
+    assert tmp_path / tracking["directory"] == read_offline(tmp_path).folder
+    found = read_offline(tmp_path)
+    assert found.run["run_id"] == IDENTITY.run_id[:16]
+    assert [line["model/train/auc"] for line in found.history if "model/iteration" in line] == CURVES[
+        "train/auc"
+    ]
+    drawn = [line for line in found.history if "backtest_curve/day" in line]
     assert [line["backtest_curve/strategy"] for line in drawn] == EQUITY["strategy"]
     (picture,) = tmp_path.glob("wandb/offline-run-*/files/media/images/explain/why*.png")
     assert picture.read_bytes() == PNG
-    assert {one["name"] for one in found["artifact"]} >= {"gbdt_36feat-record", "gbdt_36feat-model"}
-    assert [one["exit_code"] for one in found["exit"]] == [0]
+    assert set(found.artifacts) >= {"gbdt_36feat-record", "gbdt_36feat-model"}
+    assert found.exit_codes == [0]
 
 
 @pytest.mark.parametrize(("ends", "code"), [(ValueError("asked to"), 1), (KeyboardInterrupt(), 130)])
 def test_a_run_that_fails_is_finished_as_failed(tmp_path: Path, ends: BaseException, code: int) -> None:
     with pytest.raises(type(ends)):
         run_with(tmp_path, beside(tmp_path), ends)
-    assert [one["exit_code"] for one in by_type(tmp_path)["exit"]] == [code]
+    assert read_offline(tmp_path).exit_codes == [code]
     (folder,) = (tmp_path / "runs").glob("gbdt*")
     assert tracking_of(folder)["status"] == "recorded"
 
@@ -172,7 +165,7 @@ def test_a_run_that_dies_leaves_no_process_and_no_finished_run(tmp_path: Path) -
         wait_until(lambda: [*tmp_path.glob("wandb/offline-run-*/*.wandb")])
         process.kill()
     wait_until(lambda: not Path(f"/proc/{pid}").exists())
-    assert "exit" not in by_type(tmp_path)
+    assert read_offline(tmp_path).exit_codes == []
 
 
 def test_none_starts_nothing(tmp_path: Path) -> None:

@@ -1,32 +1,31 @@
 """Weights & Biases beside the local record: offline unless asked, and never able to lose a run.
 
 Everything that W&B writes lies under `<outputs>/wandb`, nothing in the home folder. An offline run is sent
-later with `wandb sync <outputs>/wandb/offline-run-*`. The W&B run id is the start of the run's digest, so
-the same run, made again or resumed after a crash, is one line in the table and not two.
+later by `atc tracking publish`, or with `wandb sync <outputs>/wandb/offline-run-*`. The W&B run id is the
+start of the run's digest, so the same run, made again or resumed after a crash, is one line in the table and
+not two. A run that died has no end in its file, and W&B's sync calls such a run failed.
 """
 
 from __future__ import annotations
 
 import logging
 import math
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from atc.tracking.record import RunIdentity
-from atc.tracking.run_files import CONFIG, LOG, MANIFEST, METRICS, MODEL
+from atc.tracking.run_files import read_manifest
+from atc.tracking.wandb_files import put_earlier_aside, wandb_id, was_begun
+from atc.tracking.wandb_lineage import Lineage
+from atc.tracking.wandb_session import About, Mode, Surroundings, begin
+from atc.tracking.wandb_words import costs_of
 
 if TYPE_CHECKING:
     from wandb.sdk.wandb_run import Run
 
 _log = logging.getLogger(__name__)
-
-Mode = Literal["offline", "online", "none"]
-ID_LENGTH = 16
-_INIT_TIMEOUT_S = 30.0
-_FINISH_TIMEOUT_S = 300.0
 
 
 class WandbSink:
@@ -58,24 +57,32 @@ class WandbSink:
         self._name = name
         self._identity = identity
         self._config = config
-        self._project = project
-        self._entity = entity
-        self._group = group
-        self._job_type = job_type
-        self._tags = tuple(tags)
+        self._about = About(
+            id=wandb_id(identity.run_id),
+            name=f"{name}-{identity.run_id[:12]}",
+            project=project,
+            entity=entity,
+            group=group,
+            job_type=job_type,
+            tags=tuple(tags),
+        )
+        self._lineage = Lineage(name, identity, config)
+        self._surroundings = Surroundings(outputs)
         self._run: Run | None = None
         self._directory: Path | None = None
         self._url: str | None = None
         self._error: str | None = None
         self._failed = False
         self._closed = False
-        self._environment_before: dict[str, str | None] = {}
 
     def start(self) -> None:
-        """Begins the W&B run. `online` that cannot begin becomes `offline`."""
+        """Begins the W&B run, and says what data and features it reads. `online` that cannot begin becomes
+        `offline`.
+        """
         if self._mode == "none":
             return
         self._guarded("start", self._start)
+        self._guarded("lineage", self._with_run(self._record_inputs))
 
     def make_ready(self) -> None:
         """Imports what W&B leaves for the first table, pandas where it is installed; for whoever has time
@@ -143,17 +150,16 @@ class WandbSink:
         self._guarded(name, self._with_run(log))
 
     def close(self, folder: Path, metrics: Mapping[str, int | float | None] | None, exit_code: int) -> None:
-        """Gives W&B the metrics as summary and the record in `folder` as artifacts, and finishes with
-        `exit_code`.
+        """Gives W&B the metrics and what the stages cost as summary, and the record in `folder` and its model
+        as artifacts, and finishes with `exit_code`.
 
         The run shows as failed unless `exit_code` is 0. `metrics` is None for a run that has none.
         """
 
         def finish(run: Run) -> None:
             try:
-                if metrics is not None:
-                    run.summary.update(dict(metrics))
-                self._log_artifacts(run, folder)
+                run.summary.update({**(metrics or {}), **costs_of(read_manifest(folder) or {})})
+                self._lineage.record_outputs(run, folder)
             finally:
                 run.finish(exit_code=exit_code)
 
@@ -162,7 +168,7 @@ class WandbSink:
         finally:
             self._run = None
             self._closed = True
-            self._restore_environment()
+            self._surroundings.leave()
 
     def report(self) -> dict[str, object]:
         """What became of it: `status` is off, running, recorded or failed; `mode` is what was asked for.
@@ -185,20 +191,12 @@ class WandbSink:
         }
 
     def _start(self) -> None:
-        home = (self._outputs / "wandb").resolve()
-        home.mkdir(parents=True, exist_ok=True)
-        for variable, value in {
-            "WANDB_DATA_DIR": str(home / "data"),
-            "WANDB_CACHE_DIR": str(home / "cache"),
-            "WANDB_CONFIG_DIR": str(home / "config"),
-            "WANDB_ERROR_REPORTING": "false",  # W&B would send its own errors home, network or not
-            "WANDB_SILENT": "true",
-        }.items():
-            self._environment_before[variable] = os.environ.get(variable)
-            os.environ[variable] = value
+        self._surroundings.enter()
+        put_earlier_aside(self._outputs, self._name, self._identity.run_id)
+        config = {**self._config, "identity": asdict(self._identity)}
         if self._mode == "online":
             try:
-                self._run = self._init("online")
+                self._run = begin(self._outputs, "online", self._about, config)
             except Exception as error:
                 self._effective_mode = "offline"
                 self._error = f"online: {_one_line(error)}"
@@ -208,62 +206,29 @@ class WandbSink:
                     _one_line(error),
                 )
                 _forget_service()
-                self._run = self._init("offline")
+                self._run = begin(self._outputs, "offline", self._about, config)
         else:
-            self._run = self._init("offline")
+            self._run = begin(self._outputs, "offline", self._about, config)
         self._directory = Path(self._run.dir).parent
         self._url = self._run.url if self._effective_mode == "online" else None
 
-    def _init(self, mode: Literal["offline", "online"]) -> Run:
-        import wandb
-
-        root = self._outputs.resolve()
-        if mode == "online" and not wandb.login(prompt=False):  # with a prompt it would wait at the terminal
-            raise RuntimeError("no account is configured")
-        return wandb.init(
-            mode=mode,
-            project=self._project,
-            entity=self._entity,
-            dir=str(root),
-            id=self._identity.run_id[:ID_LENGTH],
-            name=f"{self._name}-{self._identity.run_id[:12]}",
-            group=self._group,
-            job_type=self._job_type,
-            tags=self._tags,
-            config={**self._config, "identity": asdict(self._identity)},
-            resume="allow",
-            reinit="create_new",
-            settings=wandb.Settings(
-                silent=True,
-                console="off",  # log.txt has it; W&B's capture would wrap stdout and garble progress bars
-                disable_git=True,
-                disable_code=True,
-                x_disable_meta=True,
-                x_disable_stats=True,
-                x_disable_machine_info=True,
-                x_save_requirements=False,
-                symlink=False,
-                init_timeout=_INIT_TIMEOUT_S,
-                finish_timeout=_FINISH_TIMEOUT_S,
-                finish_timeout_raises=True,
-            ),
-        )
-
-    def _log_artifacts(self, run: Run, folder: Path) -> None:
-        import wandb
-
-        about = asdict(self._identity)
-        record = wandb.Artifact(f"{self._name}-record", type="run-record", metadata=about)
-        for name in (CONFIG, MANIFEST, METRICS, LOG):
-            if (folder / name).is_file():
-                record.add_file(str(folder / name), name=name, skip_cache=True)
-        run.log_artifact(record)
-        if (folder / MODEL).is_dir():
-            model = wandb.Artifact(f"{self._name}-model", type="model", metadata=about)
-            for path in sorted((folder / MODEL).rglob("*")):  # add_dir prints how long it took
-                if path.is_file():
-                    model.add_file(str(path), name=str(path.relative_to(folder / MODEL)), skip_cache=True)
-            run.log_artifact(model)
+    def _record_inputs(self, run: Run) -> None:
+        if not was_begun(self._outputs, self._lineage.features_run):
+            about = About(
+                id=self._lineage.features_run,
+                name=self._lineage.features_name,
+                project=self._about.project,
+                entity=self._about.entity,
+                job_type="features",
+            )
+            made = begin(
+                self._outputs, "online" if self._effective_mode == "online" else "offline", about, {}
+            )
+            try:
+                self._lineage.record_features(made)
+            finally:
+                made.finish()
+        self._lineage.record_inputs(run)
 
     def _with_run(self, action: Callable[[Any], None]) -> Callable[[], None]:
         def act() -> None:
@@ -290,14 +255,6 @@ class WandbSink:
                 _one_line(error),
                 f". `wandb sync {self._directory}` sends what it has" if self._directory else "",
             )
-
-    def _restore_environment(self) -> None:
-        for variable, value in self._environment_before.items():
-            if value is None:
-                os.environ.pop(variable, None)
-            else:
-                os.environ[variable] = value
-        self._environment_before.clear()
 
 
 def _forget_service() -> None:
