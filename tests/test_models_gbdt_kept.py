@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from planted_rows import planted_rows
 from atc.config.model import Gbdt
 from atc.models import lightgbm_kept
 from atc.models.base import fit_model
+from atc.models.build import build_model
 from atc.models.gbdt import GbdtModel
 from atc.models.lightgbm_kept import bins_kept_in
 from atc.protocol.dataset import Block
@@ -118,6 +120,88 @@ def test_the_latest_stay_and_a_full_disk_costs_no_run(
     assert grown(blocks, full) == grown(blocks, None)
     assert list(full.iterdir()) == []
     assert "binned rows are not kept" in caplog.text
+
+
+@pytest.mark.parametrize("why", ["a file", "a name that is too long"])
+def test_a_folder_that_takes_no_file_costs_no_run(
+    blocks: tuple[Block, Block],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    why: str,
+) -> None:
+    folder = tmp_path / "bins"
+    if why == "a file":
+        folder.write_text("mine")
+    else:  # LightGBM itself cannot open the file that it should write
+        monkeypatch.setattr(lightgbm_kept.socket, "gethostname", lambda: "h" * 250)
+    assert grown(blocks, folder) == grown(blocks, None)
+    assert "binned rows are not kept" in caplog.text
+    assert folder.read_text() == "mine" if why == "a file" else list(folder.iterdir()) == []
+
+
+def test_a_disk_that_fills_up_while_a_file_is_written_leaves_none_that_stays(
+    blocks: tuple[Block, Block], tmp_path: Path
+) -> None:
+    expected = grown(blocks, None)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
+    try:
+        assert grown(blocks, tmp_path) == expected
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    for _ in range(2):
+        assert grown(blocks, tmp_path) == expected
+    (file,) = tmp_path.iterdir()
+    assert file.stat().st_size > 20_000
+
+
+def test_a_file_that_another_job_removes_in_between_is_binned_anew(
+    blocks: tuple[Block, Block],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    constructed: list[int],
+) -> None:
+    expected = grown(blocks, tmp_path)
+    checksum = lightgbm_kept._checksum
+
+    def before_it_is_opened(path: Path) -> str:
+        monkeypatch.setattr(lightgbm_kept, "_checksum", checksum)
+        path.unlink()
+        return checksum(path)
+
+    def after_it_was_checked(path: Path) -> str:
+        monkeypatch.setattr(lightgbm_kept, "_checksum", checksum)
+        found = checksum(path)
+        path.unlink()
+        return found
+
+    for number, removing in enumerate((before_it_is_opened, after_it_was_checked), start=2):
+        monkeypatch.setattr(lightgbm_kept, "_checksum", removing)
+        assert grown(blocks, tmp_path) == expected
+        assert constructed == [1] * number
+    # Nor does a file that goes while the latest are looked for.
+    caplog.clear()
+    (tmp_path / "gone.0.bin").symlink_to(tmp_path / "nowhere")
+    assert grown(blocks, tmp_path, max_bin=20) == grown(blocks, None, max_bin=20)
+    assert caplog.text == ""
+
+
+def test_seeds_of_a_job_leave_bins_for_the_next_one(
+    blocks: tuple[Block, Block],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    constructed: list[int],
+) -> None:
+    monkeypatch.setattr(lightgbm_kept, "MOST_FILES", 2)
+    for leaves in (7, 15):
+        with bins_kept_in(tmp_path):
+            model = build_model(CONFIG.model_copy(update={"num_leaves": leaves}), seeds=3)
+            fit_model(model, *blocks, seed=1)
+        assert constructed == [1] * 3
+    grown(blocks, tmp_path, seed=9)  # a job with one seed keeps as many as ever
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_few_rows_are_binned_anew(blocks: tuple[Block, Block], tmp_path: Path) -> None:

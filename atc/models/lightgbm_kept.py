@@ -16,6 +16,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING
@@ -33,7 +34,8 @@ _log = logging.getLogger(__name__)
 LEAST_VALUES = 50_000_000
 """Rows × columns below which binning is quicker than looking for a file."""
 MOST_FILES = 4
-"""The latest that stay; of 46 M × 36 one takes 1.7 GB."""
+"""The latest that stay; of 46 M × 36 one takes 1.7 GB. Of a job whose fits have more (each seed draws its own
+edges, each head has its own rows) as many as they have, so that the next job finds all of them."""
 _NOT_BINNING = frozenset(
     {
         *("objective", "metric", "num_class", "boosting", "max_depth", "num_leaves", "learning_rate"),
@@ -45,31 +47,42 @@ _NOT_BINNING = frozenset(
 """Parameters that the bins do not depend on. `data_random_seed` draws the rows that edges are made of, and
 `min_child_samples` decides which columns cannot be split."""
 
-_folder: ContextVar[Path | None] = ContextVar("folder of binned rows", default=None)
+
+@dataclass(frozen=True)
+class _Kept:
+    """Where binned rows are kept, and which of them the fits have asked for so far."""
+
+    folder: Path
+    keys: set[str] = field(default_factory=set)
+
+
+_kept: ContextVar[_Kept | None] = ContextVar("where binned rows are kept", default=None)
 
 
 @contextmanager
 def bins_kept_in(folder: Path) -> Iterator[None]:
     """Fits inside look for their binned training rows in `folder`, and leave them there."""
-    token = _folder.set(folder)
+    token = _kept.set(_Kept(folder))
     try:
         yield
     finally:
-        _folder.reset(token)
+        _kept.reset(token)
 
 
 def kept_bins(
     block: Block, chosen: Mapping[str, Plain | list[str]], bins: lightgbm.Dataset
 ) -> lightgbm.Dataset:
     """`bins`, the rows of `block` that are not binned yet, or the same from a file."""
-    folder = _folder.get()
-    if folder is None or block.n_rows * len(block.features) < LEAST_VALUES:
+    kept = _kept.get()
+    if kept is None or block.n_rows * len(block.features) < LEAST_VALUES:
         return bins
     key = _key(block, chosen)
-    found = _there(folder, key, block, chosen)
+    kept.keys.add(key)
+    found = _there(kept.folder, key, block, chosen)
     if found is not None:
         return found
-    _keep(folder, key, bins.construct(), block)
+    _keep(kept.folder, key, bins.construct(), block)
+    _prune(kept.folder, max(MOST_FILES, len(kept.keys)))
     return bins
 
 
@@ -92,21 +105,28 @@ def _there(
     import lightgbm
 
     for path in folder.glob(f"{key}.*.bin"):
-        if _checksum(path) != path.stem.partition(".")[2]:
+        try:
+            if _checksum(path) == path.stem.partition(".")[2]:
+                bins = lightgbm.Dataset(
+                    str(path), label=block.y[:, 0], weight=block.weights, params=dict(chosen)
+                ).construct()
+                with suppress(OSError):
+                    os.utime(path)  # the latest used stay
+                return bins
             _log.warning("%s: it is not what was written; the rows are binned again", path)
-            path.unlink(missing_ok=True)
-            continue
-        bins = lightgbm.Dataset(
-            str(path), label=block.y[:, 0], weight=block.weights, params=dict(chosen)
-        ).construct()
+        except FileNotFoundError:
+            continue  # another job has pruned it
+        except (OSError, lightgbm.basic.LightGBMError) as why:
+            _log.warning("%s: it cannot be read, the rows are binned again: %s", path, why)
         with suppress(OSError):
-            os.utime(path)  # the latest used stay
-        return bins
+            path.unlink(missing_ok=True)
     return None
 
 
 def _keep(folder: Path, key: str, bins: lightgbm.Dataset, block: Block) -> None:
     """Write `bins`; where there is no room or no right to, say so and go on."""
+    import lightgbm
+
     part = folder / f".{key}@{socket.gethostname()}@{os.getpid()}@{token_hex(4)}.part"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -116,14 +136,22 @@ def _keep(folder: Path, key: str, bins: lightgbm.Dataset, block: Block) -> None:
             return
         bins.save_binary(part)
         part.rename(folder / f"{key}.{_checksum(part)}.bin")
-        latest = sorted(folder.glob("*.bin"), key=lambda path: path.stat().st_mtime_ns)
-        for path in latest[:-MOST_FILES]:
-            path.unlink(missing_ok=True)
-    except OSError as why:
+    except (OSError, lightgbm.basic.LightGBMError) as why:
         _log.warning("%s: binned rows are not kept: %s", folder, why)
     finally:
         with suppress(OSError):
             part.unlink(missing_ok=True)
+
+
+def _prune(folder: Path, most: int) -> None:
+    """Remove all but the latest `most`, which other jobs may do at the same time."""
+    used: list[tuple[int, Path]] = []
+    for path in folder.glob("*.bin"):
+        with suppress(OSError):
+            used.append((path.stat().st_mtime_ns, path))
+    for _, path in sorted(used)[:-most]:
+        with suppress(OSError):
+            path.unlink()
 
 
 def _checksum(path: Path) -> str:
