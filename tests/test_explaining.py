@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import lightgbm
 import numpy as np
 import polars as pl
 import pytest
@@ -263,7 +264,14 @@ def test_three_classes(outputs: Path) -> None:
     shap = table(made, "shap")
     assert shap.height == 60
     contributions = shap.select(pl.col("^shap_.*$")).to_numpy().sum(axis=1)
-    assert shap["base"].to_numpy() + contributions == pytest.approx(shap["margin"].to_numpy())
+    margin = shap["margin"].to_numpy()
+    assert shap["base"].to_numpy() + contributions == pytest.approx(margin)
+    # LightGBM's own raw score of the last class, of the same rows.
+    x = shap.select(made.model.model.features).cast(pl.Float32).fill_null(float("nan")).to_numpy()
+    trees = lightgbm.Booster(model_file=str(made.folder / "model" / "model.txt"))
+    raw = np.asarray(trees.predict(np.ascontiguousarray(x), raw_score=True))
+    assert raw.shape == (60, 3)
+    assert margin == pytest.approx(raw[:, -1], abs=1e-9)
     assert table(made, "dependence").height > 0
 
 

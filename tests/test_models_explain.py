@@ -14,13 +14,16 @@ from planted_heads import blocks, three_classes, two_heads
 from planted_rows import FEATURES, planted_rows
 
 from atc.config.model import Gbdt, Logistic
+from atc.models.average import AverageModel, Member
 from atc.models.base import fit_model
 from atc.models.build import build_model
-from atc.models.explain.contributions import tree_contributions
+from atc.models.calibration import Curve, Isotonic, Temperature
+from atc.models.explain.contributions import tree_contributions, why_no_contributions
 from atc.models.explain.dependence import accumulated_effects, partial_dependence
 from atc.models.explain.interactions import Interaction, interactions
 from atc.models.explain.permutation import permutations, permuted_answers
 from atc.models.explain.response import Asked, Values, matrix_of, spaced, values_of
+from atc.models.gbdt import GbdtModel
 from atc.models.per_head import PerHead
 from atc.protocol.dataset import Block, Dataset
 from atc.protocol.row_windows import RowWindows
@@ -298,6 +301,62 @@ def test_of_seeds_the_contributions_are_the_mean() -> None:
     assert found[0].values == pytest.approx(np.mean(each, axis=0), abs=1e-12)
 
 
+def raw_scores(model: PerHead, x: NDArray[np.float32]) -> list[NDArray[np.float64]]:
+    """Of each head LightGBM's own raw score of the last class."""
+    found = []
+    for one in model.models:
+        assert isinstance(one, GbdtModel)
+        raw = np.asarray(lightgbm.Booster(model_str=one.text).predict(x, raw_score=True))
+        found.append(raw.reshape(len(x), -1)[:, -1])
+    return found
+
+
+@pytest.mark.parametrize("made", [planted_rows, three_classes, two_heads])
+def test_of_an_ensemble_members_count_as_they_do_in_its_scores(made: Callable[[int], Dataset]) -> None:
+    """A member with three seeds has its weight and not three of four parts; another sees two columns."""
+    data = made(2500)
+    train, valid = blocks(data)
+    several = build_model(TREES, seeds=3)
+    fit_model(several, train, valid, seed=1)
+    few = (FEATURES[2], FEATURES[0])
+    other = build_model(TREES)
+    fit_model(other, train.select(few), valid.select(few), seed=1)
+    heads = len(train.heads)
+    cold = Temperature((0.5, 4.0)[:heads])
+    members = [
+        Member("a", several, TREES, 0.75, calibration=cold),
+        Member("b", other, TREES, 0.25),
+    ]
+    x = np.ascontiguousarray(valid.x[:20])
+    found = tree_contributions(AverageModel("ensemble", FEATURES, members), x)
+    assert found is not None and len(found) == heads
+    assert isinstance(several, AverageModel) and isinstance(other, PerHead)
+    seeds = [raw_scores(one.model, x) for one in several.members if isinstance(one.model, PerHead)]
+    alone = raw_scores(other, np.ascontiguousarray(x[:, [2, 0]]))
+    for number, own in enumerate(found):
+        mean = np.mean([one[number] for one in seeds], axis=0)
+        margin = 0.75 * mean / cold.temperatures[number] + 0.25 * alone[number]
+        assert own.base + own.values.sum(axis=1) == pytest.approx(margin, abs=1e-9)
+        assert len(np.unique(own.base)) == 1
+
+
 def test_models_without_trees_have_none() -> None:
     data = planted_rows(1500)
-    assert tree_contributions(fitted_trees(Logistic(kind="logistic"), data), data.x[:5]) is None
+    line, trees = fitted_trees(Logistic(kind="logistic"), data), fitted_trees(TREES, data)
+    assert tree_contributions(line, data.x[:5]) is None
+    assert why_no_contributions(line) == "model.kind=logistic is not of trees"
+    assert why_no_contributions(trees) is None
+    half = [Member("trees", trees, TREES, 0.5), Member("line", line, Logistic(kind="logistic"), 0.5)]
+    assert why_no_contributions(AverageModel("ensemble", FEATURES, half)) == (
+        "line: model.kind=logistic is not of trees"
+    )
+
+
+def test_what_a_curve_calibrates_is_no_sum() -> None:
+    data = planted_rows(1500)
+    trees = fitted_trees(TREES, data)
+    curve = Isotonic((Curve((0.2, 0.8), (0.1, 0.9)),), classes=False)
+    members = [Member("bent", trees, TREES, 0.5, calibration=curve), Member("plain", trees, TREES, 0.5)]
+    model = AverageModel("ensemble", FEATURES, members)
+    assert tree_contributions(model, data.x[:5]) is None
+    assert "bent: a curve" in str(why_no_contributions(model))

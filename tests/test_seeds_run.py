@@ -99,6 +99,15 @@ def test_all_seeds_are_in_the_artifact_which_loads_as_one_model(
     assert all(Path(name).suffix in {".json", ".txt"} for name in names)
 
 
+def test_gain_and_splits_are_the_sums_over_the_seeds(three: OpenedRun, alone: list[OpenedRun]) -> None:
+    found = {item["feature"]: item for item in three.model.manifest["fit"]["importance"]}
+    single = [{item["feature"]: item for item in one.model.manifest["fit"]["importance"]} for one in alone]
+    for name, item in found.items():
+        assert item["value"] == pytest.approx(sum(one[name]["value"] for one in single), rel=1e-12)
+        assert item["splits"] == sum(one[name]["splits"] for one in single)
+    assert sum(item["splits"] for item in found.values()) > 0
+
+
 def test_the_summary_shows_average_and_spread(three: OpenedRun) -> None:
     told = io.StringIO()
     print_summary(three.folder, told)

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from atc.models.base import FitReport, Importance
 
 
-def joined(reports: Mapping[str, FitReport], *, share: float = 1.0) -> FitReport:
-    """One report of the fits of several models, by name: curves and notes by name, importances times `share`
-    summed, iterations summed.
+def joined(reports: Mapping[str, FitReport]) -> FitReport:
+    """One report of the fits of several models, by name: curves and notes by name; importances, splits and
+    iterations summed.
     """
     each = list(reports.values())
     importance: dict[str, Importance] = {}
@@ -17,8 +17,7 @@ def joined(reports: Mapping[str, FitReport], *, share: float = 1.0) -> FitReport
         for item in report.importance:
             before = importance.get(item.feature, Importance(item.feature, 0.0, None))
             splits = None if item.splits is None else item.splits + (before.splits or 0)
-            value = before.value + share * item.value
-            importance[item.feature] = Importance(item.feature, value, splits)
+            importance[item.feature] = Importance(item.feature, before.value + item.value, splits)
     parameters = dict(each[0].parameters)
     for name, report in reports.items():
         parameters[f"best_iteration@{name}"] = report.best_iteration

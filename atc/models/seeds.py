@@ -43,7 +43,7 @@ class SeedsModel(AverageModel):
             reports[name] = model.fit(train, valid, seed=seed + number, progress=shown)
             members.append(self._member(model, seed + number))
         self._features, self._members = train.features, tuple(members)
-        return joined(reports, share=1.0 / self._count)
+        return joined(reports)
 
     def grown(self, more: Block, *, trees: int, seed: int) -> SeedsModel:
         """This model with `trees` further ones a head and seed, grown on the rows of `more`."""

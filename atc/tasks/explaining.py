@@ -6,9 +6,11 @@ from collections.abc import Iterator, Sequence
 
 import polars as pl
 
+from atc.config.ensemble import Ensemble
 from atc.config.schema import RunConfig
 from atc.evaluation.head import Head
 from atc.evaluation.report import MODEL
+from atc.models.explain.contributions import why_no_contributions
 from atc.protocol.sealed_holdout import fit_in_progress
 from atc.tasks.base import Desk
 from atc.tasks.explained_rows import Question, question_of
@@ -55,7 +57,10 @@ def explained(
         if question.asked.is_of_rows:
             tables |= {CURVES: curve_table(question, top), PAIRS: pair_table(question, top)}
         kept = {name: one for name, one in tables.items() if one.height}
-        return Further(tables=kept, notes=tuple(_told(question, tables[IMPORTANCE])))
+        notes = [*_told(question, tables[IMPORTANCE])]
+        if isinstance(config.model, Ensemble) and (why := why_no_contributions(question.named.model)):
+            notes.append(f"no SHAP values of the ensemble: {why}")
+        return Further(tables=kept, notes=tuple(notes))
 
 
 def _told(question: Question, table: pl.DataFrame) -> Iterator[str]:

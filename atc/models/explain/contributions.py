@@ -8,14 +8,14 @@ score of a class.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from atc.models.average import AverageModel
+from atc.models.average import AverageModel, Member
 from atc.models.base import Model
+from atc.models.calibration import Temperature
 from atc.models.gbdt import GbdtModel
 from atc.models.per_head import PerHead
 from atc.protocol.row_runs import FloatMatrix
@@ -33,31 +33,57 @@ class HeadContributions:
     """(n,) what is expected before any input is known; equal in all rows."""
 
 
-def tree_contributions(model: Model, x: FloatMatrix) -> list[HeadContributions] | None:
-    """The contributions of each head for the rows `x` (n, k); None for a model that is not of trees alone.
-
-    Of several seeds the mean of the members': it sums to the mean of their margins, which is not quite the
-    margin of their mean score.
-    """
-    members = _members(model)
-    if members is None:
-        return None
-    each = [[_of_trees(trees, x) for trees in heads] for heads in members]
-    return [_mean(of_head) for of_head in zip(*each, strict=True)]
-
-
-def _members(model: Model) -> list[list[GbdtModel]] | None:
-    """The trees of each member, head by head."""
+def why_no_contributions(model: Model) -> str | None:
+    """Why `model` has none, in words; None where it has."""
     if isinstance(model, AverageModel):
-        found = [_members(member.model) for member in model.members]
-        alike = all(member.model.features == model.features for member in model.members)
-        if not alike or any(one is None for one in found):
-            return None
-        return [heads for one in found if one is not None for heads in one]
-    if not isinstance(model, PerHead):
+        for member in model.members:
+            why = why_no_contributions(member.model)
+            if why is None and not isinstance(member.calibration, Temperature | None):
+                why = "a curve, its calibration, stands between the sum of its trees and its scores"
+            if why is not None:
+                return f"{member.name}: {why}"
         return None
-    trees = [one for one in model.models if isinstance(one, GbdtModel)]
-    return [trees] if len(trees) == len(model.models) else None
+    if isinstance(model, PerHead) and all(isinstance(one, GbdtModel) for one in model.models):
+        return None
+    return f"model.kind={model.kind} is not of trees"
+
+
+def tree_contributions(model: Model, x: FloatMatrix) -> list[HeadContributions] | None:
+    """The contributions of each head for the rows `x` (n, k); None where `why_no_contributions` says why.
+
+    Of several models the mean of the members', with their weights, each divided by its temperature where it
+    has one: it sums to the mean of their margins, which is not quite the margin of their mean score.
+    """
+    return None if why_no_contributions(model) else _contributions(model, x)
+
+
+def _contributions(model: Model, x: FloatMatrix) -> list[HeadContributions]:
+    if isinstance(model, AverageModel):
+        each = [_of_member(member, model.features, x) for member in model.members]
+        return [
+            HeadContributions(
+                np.sum([one.values for one in of_head], axis=0), np.sum([one.base for one in of_head], axis=0)
+            )
+            for of_head in zip(*each, strict=True)
+        ]
+    assert isinstance(model, PerHead)
+    return [_of_trees(trees, x) for trees in model.models if isinstance(trees, GbdtModel)]
+
+
+def _of_member(member: Member, features: tuple[str, ...], x: FloatMatrix) -> list[HeadContributions]:
+    """Those of a member times its weight; inputs of others contribute nothing."""
+    position = {name: place for place, name in enumerate(features)}
+    own = [position[name] for name in member.model.features]
+    scaled = []
+    for number, found in enumerate(_contributions(member.model, np.ascontiguousarray(x[:, own]))):
+        share = member.weight
+        if isinstance(member.calibration, Temperature):
+            # ln p / T is what goes into the softmax, so the margin is divided by T.
+            share /= member.calibration.temperatures[number]
+        values = np.zeros(x.shape)
+        values[:, own] = share * found.values
+        scaled.append(HeadContributions(values, share * found.base))
+    return scaled
 
 
 def _of_trees(trees: GbdtModel, x: FloatMatrix) -> HeadContributions:
@@ -67,9 +93,3 @@ def _of_trees(trees: GbdtModel, x: FloatMatrix) -> HeadContributions:
     # Class after class, each with its base at the end.
     last = found[:, -(x.shape[1] + 1) :]
     return HeadContributions(last[:, :-1], last[:, -1])
-
-
-def _mean(members: Sequence[HeadContributions]) -> HeadContributions:
-    return HeadContributions(
-        np.mean([one.values for one in members], axis=0), np.mean([one.base for one in members], axis=0)
-    )
