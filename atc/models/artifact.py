@@ -177,11 +177,6 @@ def load_model(
         raise DataError(f"{directory}: model type {kind!r} is unknown; {nearest(kind, known)}")
     try:
         model: Model = load_fitted(directory, manifest)
-        if model.features != have:
-            raise DataError(
-                f"{directory}: the model's file has the features {', '.join(model.features)}, its manifest "
-                f"has {', '.join(have)}"
-            )
         profile = read_profile(directory, have)
         calibration = load_calibration(directory / CALIBRATION_FILE) if calibrates else None
     except (AttributeError, LookupError, TypeError, ValueError) as error:

@@ -43,13 +43,13 @@ class Member:
     origin: Mapping[str, Any] | None = None
     """Where it comes from, as plain values: its seed, or the run that it is a copy of."""
 
-    def scores(self, x: Matrix, features: Sequence[str]) -> Scores:
+    def scores(self, x: Matrix, features: Sequence[str], *, before_calibration: bool = False) -> Scores:
         """(n, columns) of inputs `x` (n, k) with columns `features`, of which it picks its own."""
         own = self.model.features
         if tuple(features) != own:
             position = {name: place for place, name in enumerate(features)}
             x = columns_of(x, np.array([position[name] for name in own], dtype=np.int64))
-        return calibrated(self.model.predict(x), self.calibration)
+        return calibrated(self.model.predict(x), None if before_calibration else self.calibration)
 
 
 class AverageModel:
@@ -92,10 +92,10 @@ class AverageModel:
         assert total is not None
         return total
 
-    def each(self, x: Matrix) -> Iterator[Scores]:
+    def each(self, x: Matrix, *, before_calibration: bool = False) -> Iterator[Scores]:
         """The members' scores (n, n_scores) of inputs `x` (n, k), one after the other."""
         for member in self.members:
-            yield member.scores(x, self._features)
+            yield member.scores(x, self._features, before_calibration=before_calibration)
 
     def own_checks(self, directory: Path, sample: FloatMatrix) -> Iterator[Check]:
         """What its members check of their own folders, `sample` (n, k) with their columns."""
@@ -145,24 +145,29 @@ class AverageModel:
 
     @classmethod
     def load(cls, directory: Path, manifest: Mapping[str, Any]) -> Self:
-        """The model of the folder that `save` wrote; DataError if its list of members is not one."""
+        """The model of the folder that `save` wrote; DataError if its list of members is not one, names a
+        file that has no digest in the manifest, or members that do not fit each other.
+        """
         from pydantic import TypeAdapter
 
         from atc.models.build import load_fitted
 
-        path = directory / MEMBERS_FILE
+        path, digested = directory / MEMBERS_FILE, [str(name) for name in manifest["files"]]
+        if MEMBERS_FILE not in digested:
+            raise DataError(f"{path}: the manifest has no digest of it")
         content = json.loads(path.read_text(encoding="utf-8"))
         if content.get("format") != FORMAT:
             raise DataError(f"{path}: format {content.get('format')!r}, {FORMAT!r} was expected")
         configs: TypeAdapter[ModelConfig] = TypeAdapter(ModelConfig)
         members = []
         for told in content["members"]:
-            folder = directory / told["name"]
-            kept = told["calibration"]
+            folder, kept = directory / told["name"], told["calibration"]
+            own = _digested(digested, told["name"])
+            _require_fitting(path, content, told, own)
             members.append(
                 Member(
                     name=told["name"],
-                    model=load_fitted(folder, told),
+                    model=load_fitted(folder, {**told, "files": own}),
                     config=configs.validate_python(told["model_config"]),
                     weight=told["weight"],
                     calibration=None if kept is None else load_calibration(folder / kept),
@@ -170,3 +175,31 @@ class AverageModel:
                 )
             )
         return cls(manifest["model_type"], content["features"], members)
+
+
+def _digested(names: Sequence[str], member: str) -> list[str]:
+    """Those of the files `names` that lie in the folder of `member`, from there."""
+    start = f"{member}/"
+    return [name.removeprefix(start) for name in names if name.startswith(start)]
+
+
+def _require_fitting(
+    path: Path, content: Mapping[str, Any], told: Mapping[str, Any], own: Sequence[str]
+) -> None:
+    """Raises DataError for a member of the list in `path` with other scores or inputs than the model's
+    `content`, and for a file of it that is not among its `own` ones, which have digests.
+    """
+    read = [*told["model_files"], *([] if told["calibration"] is None else [told["calibration"]])]
+    unlisted = [name for name in read if name not in own]
+    if unlisted:
+        raise DataError(
+            f"{path}: the manifest has no digest of {', '.join(unlisted)} in the folder {told['name']}"
+        )
+    if told["scores"] != content["scores"]:
+        raise DataError(
+            f"{path}: {told['name']} has the scores {', '.join(told['scores'])}, the model has "
+            f"{', '.join(content['scores'])}"
+        )
+    unknown = [name for name in told["features"] if name not in content["features"]]
+    if unknown:
+        raise DataError(f"{path}: {told['name']} has inputs that the model has not: {', '.join(unknown)}")

@@ -10,6 +10,7 @@ from typing import Any
 from atc.config.ensemble import Ensemble
 from atc.config.model import Model as ModelConfig
 from atc.config.nets import Net
+from atc.errors import DataError
 from atc.models import average
 from atc.models.base import Model
 from atc.models.kinds import NET_KINDS, net_class
@@ -35,8 +36,20 @@ def build_model(config: ModelConfig, seeds: int = 1, *, checkpoint: Path | None 
 def load_fitted(directory: Path, told: Mapping[str, Any]) -> Model:
     """The model of files that `save` wrote into `directory`; `told` is its manifest, or its entry in the list
     of members.
+
+    Raises DataError for files that have other inputs or scores than is `told`.
     """
-    kind = told["model_type"]
+    model = _class_of(told["model_type"]).load(directory, told)
+    for what, have in (("features", model.features), ("scores", model.score_names)):
+        if list(have) != told[what]:
+            raise DataError(
+                f"{directory}: the model's files have the {what} {', '.join(have)}, its manifest has "
+                f"{', '.join(told[what])}"
+            )
+    return model
+
+
+def _class_of(kind: str) -> type[Model]:
     if kind in average.KINDS:
-        return average.AverageModel.load(directory, told)
-    return net_class(kind).load(directory, told) if kind in NET_KINDS else PerHead.load(directory, told)
+        return average.AverageModel
+    return net_class(kind) if kind in NET_KINDS else PerHead

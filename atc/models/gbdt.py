@@ -260,6 +260,9 @@ class GbdtModel(OneHeadModel[Gbdt, _State]):
                 state = _parsed(text, config.num_threads, score_names)
             except lightgbm.basic.LightGBMError as error:
                 raise DataError(f"{path}: LightGBM cannot read it: {error}") from None
+        outputs = state.booster.num_model_per_iteration()
+        if outputs != len(score_names):
+            raise DataError(f"{path}: it gives {outputs} numbers a row, for the scores {', '.join(score_names)}")
         return cls(config, state)
 
 

@@ -95,6 +95,11 @@ class LinearModel(OneHeadModel[C, LinearState], Generic[C]):
         content = json.loads(path.read_text(encoding="utf-8"))
         if content.get("format") != cls.file_format:
             raise DataError(f"{path}: format {content.get('format')!r}, {cls.file_format!r} was expected")
+        if content["scores"] != list(score_names):
+            raise DataError(
+                f"{path}: it gives the scores {', '.join(content['scores'])}, {', '.join(score_names)} were "
+                "expected"
+            )
         inputs = content["inputs"]
         bias = np.atleast_1d(np.array(content["bias"], dtype=np.float64))
         of_inputs = np.array([item["weight"] for item in inputs], dtype=np.float64)

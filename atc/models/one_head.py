@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atc.config.slices import Slice
+from atc.errors import DataError
 from atc.models.base import (
     FitReport,
     Importance,
@@ -82,8 +83,13 @@ class OneHeadModel(ABC, Generic[C, S]):
         """P(class), (n, classes); of two classes that of the last, of none the return in bps, (n, 1)."""
         state = self._fitted()
         check_width(x, state.features)
-        outputs = self._outputs(state, x)
-        return outputs[:, -len(state.score_names) :]
+        outputs, names = self._outputs(state, x), state.score_names
+        # Of two classes both may come, and the last one is the score.
+        if outputs.shape[1] != len(names) and (outputs.shape[1], len(names)) != (2, 1):
+            raise DataError(
+                f"{self.kind} gives {outputs.shape[1]} numbers a row, for the scores {', '.join(names)}"
+            )
+        return outputs[:, -len(names) :]
 
     @abstractmethod
     def save(self, directory: Path, stem: str) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 
 from atc.config.model import Model as ModelConfig
-from atc.errors import UsageError
+from atc.errors import DataError, UsageError
 from atc.models.base import FitReport, Progress, Scores, check_width
 from atc.models.gbdt import GbdtModel
 from atc.models.joined import joined
@@ -103,7 +103,7 @@ class PerHead:
 
     @classmethod
     def load(cls, directory: Path, manifest: Mapping[str, Any]) -> Self:
-        """The models of the files that the manifest names, one a head."""
+        """The models of the files that the manifest names, one a head; DataError where they do not fit it."""
         from pydantic import TypeAdapter
 
         config: ModelConfig = TypeAdapter(ModelConfig).validate_python(manifest["model_config"])
@@ -116,7 +116,15 @@ class PerHead:
             of_head = scores[number * each : (number + 1) * each]
             own = tuple(score.removesuffix(f"_{head}") for score in of_head)
             kind = one_head_class(config, 2 if each == 1 else each)
-            models[head] = kind.load(config, directory / file, own)
+            model = kind.load(config, directory / file, own)
+            if list(model.features) != manifest["features"]:
+                raise DataError(
+                    f"{directory / file}: it takes the features {', '.join(model.features)}, its manifest "
+                    f"has {', '.join(manifest['features'])}"
+                )
+            # That it gives as many numbers as it has scores is found out by asking.
+            model.predict(np.zeros((1, len(model.features)), dtype=np.float32))
+            models[head] = model
         return cls(config, models)
 
     @property

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atc.config.nets import Net
+from atc.errors import DataError
 from atc.models.base import CHUNK_ROWS, FitReport, Progress, Scores, check_width, class_scores
 from atc.models.checks import Check
 from atc.models.nets.scores import base_shares, scores_of
@@ -211,6 +212,12 @@ class NetModel(ABC, Generic[C]):
                 tuple(content["heads"]),
                 content["classes"],
                 tuple(content["scores"]),
+            )
+        columns = len(state.heads) * (1 if state.classes == 2 else state.classes)
+        if columns != len(state.score_names):
+            raise DataError(
+                f"{directory}: {columns} outputs for the scores {', '.join(state.score_names)}: one each was "
+                "expected"
             )
         put_weights(state.network, weights)
         state.network.eval()
