@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
@@ -25,7 +26,7 @@ from atc.models.per_head import PerHead
 from atc.opened_run import OpenedRun
 from atc.protocol.row_runs import FloatMatrix
 from atc.run import run
-from atc.tasks.scoring import SCHEMA_KEY
+from atc.tasks.scoring import SCHEMA_KEY, file_rows, write_scores
 
 WORDS = (
     *("+experiment=gbdt_36feat", "data.days=5", "data.rate=0.1", "evaluation.resamples=20"),
@@ -165,6 +166,44 @@ def test_other_rows_are_refused(made: OpenedRun, tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.parquet", "rows.parquet"]
 
 
+def test_days_of_another_schema_are_refused(copied: Path, tmp_path: Path) -> None:
+    """The columns of today's engine have the names of those that the model was fitted on, and that is all."""
+    rewritten(copied, feature_schema="core-999")
+    words = ("score", copied, "--from", HOLDOUT_DAY, "--out", tmp_path / "out.parquet")
+    with pytest.raises(DataError, match="was fitted on core-999, these features are core-"):
+        model(*words)
+    manifest = json.loads((copied / "model" / "manifest.json").read_text())
+    rewritten(copied, features=["mystery", *manifest["features"][1:]])
+    with pytest.raises(DataError, match="mystery"):
+        model(*words)
+    assert not (tmp_path / "out.parquet").exists()
+
+
+def test_rows_that_do_not_say_their_schema_are_told_of(made: OpenedRun, tmp_path: Path) -> None:
+    rows = tmp_path / "rows.parquet"
+    table = inputs_of(made, tmp_path).to_arrow()
+    said = made.model.manifest["feature_schema"]
+    for number, schema in enumerate(({}, {SCHEMA_KEY: said})):
+        pq.write_table(table.replace_schema_metadata(schema), rows)
+        done = model("score", made.folder, "--rows", rows, "--out", tmp_path / f"{number}.parquet")
+        assert ("does not say which feature schema made its columns" in done.stderr) == (not schema)
+        assert (f"taken for those of {said}" in done.stderr) == (not schema)
+        assert done.exit_code == 0
+
+
+def test_a_full_disk_leaves_nothing_behind(made: OpenedRun, tmp_path: Path) -> None:
+    inputs_of(made, tmp_path, 20_000).write_parquet(tmp_path / "rows.parquet")
+    found = file_rows(made.model, made.folder / "model", tmp_path / "rows.parquet", by_name=False)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, before[1]))
+    try:
+        with pytest.raises(UsageError, match=r"--out .*out\.parquet: cannot be written"):
+            write_scores(made.model, found, tmp_path / "out.parquet", raw=False)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert [path.name for path in tmp_path.iterdir()] == ["rows.parquet"]
+
+
 def test_wrong_words_are_refused(made: OpenedRun, tmp_path: Path) -> None:
     out = tmp_path / "out.parquet"
     for words, message in (
@@ -279,6 +318,30 @@ def test_other_predictions_fail(copied: Path, tmp_path: Path) -> None:
         code, found, said = results(copied, tmp_path)
         assert (code, found["predictions"]) == (1, False)
         assert message in said
+
+
+def test_rows_missing_from_a_cached_day_fail_whatever_else_is_cached(made: OpenedRun, tmp_path: Path) -> None:
+    outputs = tmp_path / "outputs"
+    shutil.copytree(made.config.paths.outputs, outputs)
+    copied = outputs / "runs" / made.folder.name
+    config = copied / "config.yaml"
+    config.write_text(config.read_text().replace(str(made.config.paths.outputs), str(outputs)))
+    refiled(copied, "config.yaml")
+    for folder in [*(outputs / "cache" / "features").rglob(f"date={HOLDOUT_DAY}")]:
+        shutil.rmtree(folder)
+    code, found, said = results(copied, tmp_path)
+    assert (code, found["predictions"]) == (0, True), said
+    frame = pl.read_parquet(copied / "predictions.parquet")
+    there = (frame["split"] == "valid").sum()
+    assert 0 < there < len(frame)
+    for moved in (1, there):  # one row of a cached day is another, or every one of them
+        frame.with_columns(ev_seq=pl.col("ev_seq") + (pl.row_index() < moved)).write_parquet(
+            copied / "predictions.parquet"
+        )
+        refiled(copied, "predictions.parquet")
+        code, found, said = results(copied, tmp_path)
+        assert (code, found["predictions"]) == (1, False)
+        assert f"{moved:,} more are of cached days and not among the rows" in said
 
 
 def test_without_the_cache_nothing_is_claimed(copied: Path, tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +17,7 @@ from atc.cli import application
 from atc.config.problems import ConfigError
 from atc.errors import UsageError
 from atc.models.artifact import load_model
+from atc.models.checks import Check
 from atc.opened_run import OpenedRun
 from atc.run import run
 from atc.tasks.market_data import look_back_ns
@@ -148,6 +151,35 @@ def test_the_stored_transformer_scores_as_in_its_run(windows: OpenedRun, tmp_pat
     held.write_parquet(tmp_path / "rows.parquet")
     with pytest.raises(UsageError, match="the 20 rows up to each"):
         file_rows(windows.model, windows.folder, tmp_path / "rows.parquet", by_name=True)
+
+
+def test_without_the_day_before_the_windows_that_are_whole_are_checked(
+    windows: OpenedRun, tmp_path: Path
+) -> None:
+    outputs = tmp_path / "outputs"
+    shutil.copytree(windows.config.paths.outputs, outputs)
+    copied = outputs / "runs" / windows.folder.name
+    config = copied / "config.yaml"
+    config.write_text(config.read_text().replace(str(windows.config.paths.outputs), str(outputs)))
+    held = windows.predictions.filter(split="holdout")
+    for folder in [*(outputs / "cache" / "features").rglob("date=2025-01-10")]:
+        shutil.rmtree(folder)
+
+    def predictions() -> Check:
+        manifest = json.loads((copied / "manifest.json").read_text())
+        for name in ("config.yaml", "predictions.parquet"):
+            manifest["files"][name] = (copied / name).stat().st_size
+        (copied / "manifest.json").write_text(json.dumps(manifest))
+        return [*verify_model(copied / "model", atc.open_run(copied))][-1]
+
+    found = predictions()
+    assert found.passed, found
+    compared = int(found.said.split()[0].replace(",", ""))
+    assert held.height - LENGTH < compared <= held.height
+    last = windows.predictions.height - 1
+    spoiled = windows.predictions.with_columns(ev_seq=pl.col("ev_seq") + (pl.row_index() == last))
+    spoiled.write_parquet(copied / "predictions.parquet")
+    assert "1 more are of cached days and not among the rows" in predictions().said
 
 
 def test_the_transformer_is_explained_by_permuting_paths(windows: OpenedRun) -> None:

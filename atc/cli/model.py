@@ -82,7 +82,7 @@ def score(
     """
     from atc.models.artifact import load_model
     from atc.opened_run import model_folders
-    from atc.tasks.scoring import file_rows, write_scores
+    from atc.tasks.scoring import file_rows, schema_said, write_scores
 
     if (rows is None) == (first is None):
         raise UsageError("give either --rows FILE or --from DATE: one of the two says which rows to score")
@@ -94,8 +94,14 @@ def score(
     loaded = load_model(folder)
     if rows is not None:
         found = file_rows(loaded, folder, rows, by_name=by_name)
+        if schema_said(rows) is None:
+            typer.echo(
+                f"--rows {rows} does not say which feature schema made its columns (metadata "
+                f"atc.feature_schema): they are taken for those of {loaded.manifest['feature_schema']}",
+                err=True,
+            )
     else:
-        found = _days_rows(run, path, loaded, str(first), last)
+        found = _days_rows(run, folder, loaded, str(first), last)
     done = write_scores(loaded, found, out, raw=raw)
     typer.echo(f"{done:,} rows scored: {out}")
 
@@ -129,18 +135,19 @@ def verify(path: Where, *, file: Json = None) -> None:
 
 
 def _days_rows(
-    run: OpenedRun | None, path: Path, loaded: LoadedModel, first: str, last: str | None
+    run: OpenedRun | None, folder: Path, loaded: LoadedModel, first: str, last: str | None
 ) -> Iterator[InputRows]:
     from atc.events.filed import filed_events
     from atc.features.day_cache import feature_days
     from atc.models.window_length import window_length
     from atc.report.progress import Progress
-    from atc.tasks.cached_rows import input_rows, keyed_from, source_of
+    from atc.tasks.cached_rows import input_rows, keyed_from, require_computed, source_of
 
     if run is None:
         raise UsageError(
-            f"--from: {path} is a model without its run, which says where the data lie; use --rows"
+            f"--from: {folder} is a model without its run, which says where the data lie; use --rows"
         )
+    require_computed(folder, loaded.manifest)
     begin, end = _date("--from", first), _date("--to", last or first)
     progress = Progress(run.config.runtime.progress)
     source = source_of(run.config, filed_events(run.config, progress))

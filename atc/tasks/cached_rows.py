@@ -4,20 +4,22 @@ asked about.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from atc.errors import DataError, nearest
 from atc.events.stretches import stretch_starts
-from atc.features.declarations import schemas_of
+from atc.features.declarations import feature_schema, known_columns, schemas_of
 from atc.features.source import Source
 from atc.features.state import expected_files
+from atc.models.manifest import require_schema
 from atc.protocol.row_runs import FloatMatrix, Matrix, rows_of
 from atc.protocol.row_windows import RowWindows
 from atc.protocol.sequences import window_ends
@@ -45,6 +47,20 @@ def source_of(config: RunConfig, filed: tuple[Catalog, InstrumentFacts]) -> Sour
     return Source(facts, catalog, config.paths.outputs_dir / "cache", config.sampling, config.features.engine)
 
 
+def require_computed(folder: Path, manifest: Mapping[str, Any]) -> str:
+    """The feature schema of this checkout for the inputs of the model of `folder`, whose `manifest` it is.
+
+    Raises DataError for an input that is not computed here, and for another schema than it was fitted on.
+    """
+    for name in manifest["features"]:
+        if name not in known_columns():
+            near = nearest(name, known_columns())
+            raise DataError(f"{folder} takes {name!r}, which this checkout does not compute; {near}")
+    here = feature_schema(manifest["features"])
+    require_schema(folder, manifest, here)
+    return here
+
+
 def cached_days(source: Source, days: Sequence[date], columns: Sequence[str]) -> list[date]:
     """Those of `days` whose `columns` are in the cache."""
     wanted = schemas_of(columns)
@@ -57,6 +73,25 @@ def with_day_before(source: Source, days: Sequence[date], columns: Sequence[str]
     """
     earlier = [day for day in source.days if days and day < days[0]][-1:]
     return [*cached_days(source, earlier, columns), *days]
+
+
+def windows_from(
+    source: Source, days: Sequence[date], read: Sequence[date], columns: Sequence[str], length: int
+) -> list[int]:
+    """Of each of `days`, the instant (ts_recv, ns) from which its rows may end a whole window of `length`
+    rows where the days `read` are read: its start, or without the day before its row number `length`.
+    """
+    every = source.days
+    starts = []
+    for day in days:
+        begin, end = source.span(day)
+        before = every[: every.index(day)][-1:]
+        if length > 1 and not set(before) <= set(read):
+            (file,) = expected_files(source, [day], schemas_of(columns)[:1])
+            ts = day_keys(file)["ts_recv"]
+            begin = int(ts[length - 1]) if len(ts) >= length else end
+        starts.append(begin)
+    return starts
 
 
 def input_rows(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,10 +56,18 @@ def file_rows(loaded: LoadedModel, folder: Path, file: Path, *, by_name: bool) -
         given = [name for name in features if name in given]
     _require_columns(folder, features, given)
     _require_numbers(file, parquet.schema_arrow, features)
-    said = (parquet.schema_arrow.metadata or {}).get(SCHEMA_KEY)
+    said = schema_said(file)
     if said is not None:
-        require_schema(folder, loaded.manifest, said.decode())
+        require_schema(folder, loaded.manifest, said)
     return _batches(parquet, keys, features)
+
+
+def schema_said(file: Path) -> str | None:
+    """The feature schema that a Parquet file says made its columns; None where it says nothing."""
+    import pyarrow.parquet as pq
+
+    said = (pq.read_schema(file).metadata or {}).get(SCHEMA_KEY)
+    return None if said is None else said.decode()
 
 
 def _require_columns(folder: Path, features: tuple[str, ...], given: list[str]) -> None:
@@ -124,7 +133,9 @@ def write_scores(loaded: LoadedModel, rows: Iterable[InputRows], out: Path, *, r
     except OSError as error:
         raise UsageError(f"--out {out}: cannot be written ({error.strerror or error})") from error
     finally:
-        if writer is not None:
-            writer.close()
+        # On a full disk the end of the file cannot be written either.
+        with suppress(OSError):
+            if writer is not None:
+                writer.close()
         part.unlink(missing_ok=True)
     return done

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,21 +10,31 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from atc.errors import AtcError, DataError, nearest
+from atc.errors import AtcError, DataError
 from atc.evaluation.report import MODEL
-from atc.features.declarations import feature_schema, known_columns
 from atc.models.artifact import LoadedModel, load_model
 from atc.models.calibration import CALIBRATION_FILE
 from atc.models.checks import SAMPLE_ROWS, BringsChecks, Check, sample_rows
-from atc.models.manifest import check_files, read_manifest, require_schema
+from atc.models.manifest import check_files, read_manifest
 from atc.models.profile import PROFILE_FILE
 from atc.models.window_length import window_length
 from atc.protocol.row_runs import rows_of
 from atc.protocol.row_windows import RowWindows
-from atc.tasks.cached_rows import InputRows, cached_days, input_rows, source_of, with_day_before
+from atc.tasks.cached_rows import (
+    InputRows,
+    cached_days,
+    input_rows,
+    require_computed,
+    source_of,
+    windows_from,
+    with_day_before,
+)
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from atc.config.schema import RunConfig
+    from atc.features.source import Source
     from atc.opened_run import OpenedRun
 
 SCORES_WITHIN = 1e-6
@@ -83,12 +93,7 @@ def _files(folder: Path, manifest: Mapping[str, Any]) -> str:
 
 
 def _features(folder: Path, manifest: Mapping[str, Any]) -> str:
-    for name in manifest["features"]:
-        if name not in known_columns():
-            near = nearest(name, known_columns())
-            raise DataError(f"{folder} takes {name!r}, which this checkout does not compute; {near}")
-    here = feature_schema(manifest["features"])
-    require_schema(folder, manifest, here)
+    here = require_computed(folder, manifest)
     return f"{len(manifest['features'])} inputs of {here}, as this checkout computes them"
 
 
@@ -133,10 +138,9 @@ class _Compared:
 
     expected: int
     """Rows that the run scored."""
-    days: int
-    """Business days that they lie in."""
+    there: int
+    """Those of them that the feature cache has to hold: of its days, of windows those that it holds whole."""
     rows: int = 0
-    cached_days: int = 0
     largest: float = 0.0
     at: int = 0
     """ts_recv of the row of `largest`, ns."""
@@ -158,13 +162,17 @@ class _Compared:
     def check(self) -> Check:
         """What came out."""
         told = f"{self.rows:,} of {self.expected:,} rows of the run scored again from the feature cache"
-        if self.cached_days == 0:
+        if self.there == 0:
             passed, told = (
                 None,
                 "no inputs of the run's rows are in the feature cache: nothing to compare with",
             )
-        elif self.cached_days == self.days and self.rows < self.expected:
-            passed, told = False, f"{told}; the others are not among the rows of the cached days"
+        elif self.rows < self.there:
+            missing = self.there - self.rows
+            passed, told = (
+                False,
+                f"{told}; {missing:,} more are of cached days and not among the rows of these",
+            )
         elif self.largest > SCORES_WITHIN:
             passed, told = (
                 False,
@@ -206,7 +214,17 @@ def _compared(loaded: LoadedModel, run: OpenedRun, config: RunConfig) -> _Compar
     features, length = loaded.model.features, window_length(loaded.model)
     there = cached_days(source, days, features)
     read = with_day_before(source, there, features) if length > 1 else there
-    compared = _Compared(len(predicted), len(days), cached_days=len(there))
+    in_cache = _rows_in(predicted, source, there, starts=windows_from(source, there, read, features, length))
+    compared = _Compared(len(predicted), in_cache)
     for some in input_rows(source, config.data.symbol, read, features, length):
         compared.take(predicted, some, loaded, columns)
     return compared
+
+
+def _rows_in(predicted: pl.DataFrame, source: Source, days: Sequence[date], starts: Sequence[int]) -> int:
+    """How many rows of `predicted` lie in `days`, in each from the one at `starts` on."""
+    ts = predicted["ts_recv"].to_numpy()
+    return sum(
+        int(np.count_nonzero((ts >= start) & (ts < source.span(day)[1])))
+        for day, start in zip(days, starts, strict=True)
+    )
