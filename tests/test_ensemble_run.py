@@ -19,6 +19,7 @@ from atc.models.artifact import load_model
 from atc.models.average import AverageModel
 from atc.opened_run import OpenedRun
 from atc.run import run
+from atc.tasks.verifying_model import verify_model
 
 SIX_DAYS = (
     *("data.days=6", "window.train_days=4", "window.holdout_days=2", "data.rate=0.1"),
@@ -238,6 +239,20 @@ def test_names_that_are_not_clear_are_refused(outputs: Path, trees: OpenedRun, b
     made(outputs, *TREES, "seed=3", "name=twin")
     made(outputs, *TREES, "seed=4", "name=twin")
     assert "2 finished runs fit (twin-" in refused(name, "twin")
+
+
+def test_of_an_experiment_the_one_run_that_fits_the_data_is_taken(outputs: Path, line: OpenedRun) -> None:
+    """Which one it is takes the windows of both to say, and is asked before anything reads their columns."""
+    fits = made(outputs, *TREES, "name=twice")
+    made(outputs, *TREES, "name=twice", "window.train_days=3")
+    both = made(outputs, "name=by_name", "model=ensemble", "model.runs=[twice,ticker_line]")
+    folders = f"model.runs=[{fits.folder.name},{line.folder.name}]"
+    plain = made(outputs, "name=by_folder", "model=ensemble", folders)
+    assert both.predictions.equals(plain.predictions)
+    # The record and the artifact have the words of whoever asked.
+    assert both.config.model.runs == ("twice", "ticker_line")  # type: ignore[union-attr]
+    assert both.model.manifest["model_config"]["runs"] == ["twice", "ticker_line"]
+    assert all(check.passed for check in verify_model(both.folder / "model", both))
 
 
 def test_what_an_ensemble_cannot_do_is_said_before_anything_runs() -> None:

@@ -76,9 +76,9 @@ def test_calibration_makes_no_gap_smaller(kind: str) -> None:
     assert mended.gap is not None
     assert mended.gap == pytest.approx(plain.gap, abs=1e-12)
     figures = mended.figures
-    told = figures["fold/1/train/auc"] - figures["fold/1/valid/auc"]  # type: ignore[operator]
-    if kind == "isotonic":  # fitted on the validation rows, it ranks them better than the model does
-        assert told < mended.gap - 0.003
+    # An isotonic curve, fitted on the validation rows, would rank them better than the model does.
+    for part in ("train", "valid"):
+        assert figures[f"fold/1/{part}/auc"] == plain.figures[f"fold/1/{part}/auc"]
     # The scores that judge are the calibrated ones all the same.
     judged = mended.test.y[mended.decided.place.judged, 0]
     scores = mended.decided.scores["model"][mended.decided.place.judged, 0]

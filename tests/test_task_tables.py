@@ -104,7 +104,8 @@ def test_a_sealed_run_has_the_keys_of_an_open_one_and_no_look_at_the_holdout(con
             assert value is None, key
         else:
             assert value == opened.metrics[key], key
-    assert "calibrated on validation; the holdout is sealed" in sealed.notes
+    (note,) = [note for note in sealed.notes if note.startswith("calibrated on validation")]
+    assert "the holdout is sealed; train/… and valid/… are of the scores before" in note
 
 
 def test_calibration_is_told_before_and_after(config: RunConfig) -> None:
@@ -116,6 +117,19 @@ def test_calibration_is_told_before_and_after(config: RunConfig) -> None:
         assert after < before  # they were far too sure of themselves
     assert set(found.tables["reliability"]["score"].unique()) == {"raw", "score"}
     assert any(note.startswith("calibrated on validation; on the holdout ECE 0.") for note in found.notes)
+
+
+@pytest.mark.parametrize("kind", ["temperature", "isotonic"])
+def test_validation_is_shown_before_calibration_and_the_holdout_after(config: RunConfig, kind: str) -> None:
+    data = rows_of(config)
+    plain, mended = (further(config, data, kind=one).tables for one in ("none", kind))
+    for name in ("days", "regimes"):
+        parts = {
+            split: [one[name].filter(pl.col("split") == split) for one in (plain, mended)]
+            for split in ("valid", "holdout")
+        }
+        assert parts["valid"][0].equals(parts["valid"][1])
+        assert not parts["holdout"][0].equals(parts["holdout"][1])
 
 
 def test_no_regimes_where_a_column_is_null_and_no_shift_where_it_is_switched_off(config: RunConfig) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,6 +52,19 @@ class Scored:
             valid=by(self.valid),
             holdout=None if self.holdout is None else by(self.holdout),
         )
+
+
+def as_judged(scores: Mapping[str, Scored], raw: Mapping[str, Scored]) -> dict[str, Scored]:
+    """By model, what its figures are made of: the `scores`, of training and validation before calibration
+    where the run calibrates (`raw`, else empty).
+
+    Calibration is fitted on validation: a curve ranks those very rows better than the model, and would win
+    every choice that is made there.
+    """
+    return {
+        name: replace(one, train=raw[name].train, valid=raw[name].valid) if raw else one
+        for name, one in scores.items()
+    }
 
 
 @dataclass(frozen=True)

@@ -59,13 +59,15 @@ def _spread(  # all of them are different things
     same = True
     for split, place in places.opened():
         first: Matrix | None = None
-        for name, raw in zip(names, model.each(place.rows.select(model.features).x), strict=True):
+        x, is_valid = place.rows.select(model.features).x, split == "valid"
+        for name, raw in zip(names, model.each(x, before_calibration=is_valid), strict=True):
             first = raw if first is None else first
             same = same and np.array_equal(raw, first)
-            if calibrates and split == "valid":
+            if calibrates and is_valid:
                 judged = place.judged
                 calibrations[name] = calibration_of(config, raw[judged], place.rows.y[judged])
-            scores[name][split] = calibrated(raw, calibrations.get(name))
+            # As all figures of a run: those of validation are of the scores before calibration.
+            scores[name][split] = raw if is_valid else calibrated(raw, calibrations.get(name))
     count = {f"{start}/count": len(names)}
     if same:
         why = f"{start}: all {len(names)} gave the same scores to the last bit, so there is no spread"

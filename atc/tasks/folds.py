@@ -85,17 +85,16 @@ def _fit_fold(config: RunConfig, loaded: Loaded, rows: Dataset, fold: Fold, desk
     fitted = training_rows(config, own, fold.train)
     train, valid, test = fitted.block, own.block(fold.valid), own.block(fold.test_decisions)
     scores: dict[str, dict[str, NDArray[np.float64]]] = {}
-    before: dict[str, dict[str, NDArray[np.float64]]] = {}
+    raw: dict[str, NDArray[np.float64]] = {}
     for plan in plans_of(config):
         checkpoint = desk.checkpoint(f"fold{fold.name} {plan.name}")
         one = fit_one(config, plan, train, valid, checkpoint=checkpoint)
-        before[plan.name] = {
+        raw[plan.name] = one.raw_scores(test)
+        # Calibration is fitted on validation: an isotonic curve ranks those very rows better than the model.
+        scores[plan.name] = {
             "train": one.raw_scores(train),
             "valid": one.raw_valid,
-            "test": one.raw_scores(test),
-        }
-        scores[plan.name] = {
-            part: calibrated(values, one.calibration) for part, values in before[plan.name].items()
+            "test": calibrated(raw[plan.name], one.calibration),
         }
     # What is kept of the rows has no inputs: they are not copied.
     blind = own.select(())
@@ -112,19 +111,17 @@ def _fit_fold(config: RunConfig, loaded: Loaded, rows: Dataset, fold: Fold, desk
         scores=scores,
     )
     of_test = {name: of["test"] for name, of in scores.items()}
-    raw = {name: of["test"] for name, of in before.items()} if config.calibration.kind != "none" else {}
     return FittedFold(
         fold=fold,
         train_rows=train.n_rows,
         figures=fold_figures(told, config.evaluation),
-        # Calibration is fitted on validation: an isotonic curve ranks those very rows better than the model.
-        gap=replace(told, scores=before).gap(),
+        gap=told.gap(),
         told=replace(
             told,
             outcomes={"test": told.outcomes["test"]},
             scores={name: {"test": values} for name, values in of_test.items()},
         ),
-        decided=Decided(f"fold{fold.name}", place, of_test, raw),
+        decided=Decided(f"fold{fold.name}", place, of_test, raw if config.calibration.kind != "none" else {}),
     )
 
 

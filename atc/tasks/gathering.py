@@ -48,9 +48,20 @@ def gathered(config: RunConfig, plan: Plan, loaded: Loaded) -> FittedModel:
             + ", each as its run calibrated it; nothing was fitted but what it is compared with",
             "members were chosen by somebody: whoever chose them by their figures on this holdout has no "
             "holdout left; valid/… is what to choose by",
+            *_calibrated(model),
         ),
     )
     return FittedModel.of(config, model, report, config.model, valid)
+
+
+def _calibrated(model: AverageModel) -> list[str]:
+    """What to know of validation figures where members were calibrated there."""
+    names = [member.name for member in model.members if member.calibration is not None]
+    told = (
+        f"calibrated on validation: {', '.join(names)}; members/valid/… are of the scores before, valid/… of "
+        "the ensemble's own scores, which those calibrations flatter there"
+    )
+    return [told] if names else []
 
 
 def _member(config: RunConfig, loaded: Loaded, one: MemberRun) -> Member:

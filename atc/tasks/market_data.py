@@ -31,7 +31,8 @@ class MarketData:
     """What the config's data, window and columns name."""
 
     def __init__(self, config: RunConfig) -> None:
-        self._config = config
+        self.config = config
+        """After `prepare` with each member of an ensemble named by its folder."""
         self.digest = ""
         """Of all that the rows depend on; known after `prepare`."""
         self.workers: int | None = None
@@ -45,7 +46,7 @@ class MarketData:
         Raises DataError where the filed events are of another instrument than the config says.
         """
         from atc.events.instrument import different_facts, instrument_of
-        from atc.tasks.member_runs import members_digest
+        from atc.tasks.member_runs import member_runs, members_digest, with_members
 
         with desk.stage("events") as stage:
             stage.cached = self._ensure_events(desk)
@@ -53,7 +54,9 @@ class MarketData:
         _ = self.planned_folds
         self._demand_costs()
         facts = self.facts
-        members = members_digest(self._config, self)
+        members = member_runs(self.config, self) if isinstance(self.config.model, Ensemble) else ()
+        if members:
+            self.config = with_members(self.config, members)
         read = self._days_read()
         filed = self.catalog.instrument(facts.venue, facts.symbol, sorted(read))
         wrong = different_facts(filed, instrument_of(facts))
@@ -64,8 +67,8 @@ class MarketData:
             )
         self.digest = self.catalog.content_digest(facts.venue, facts.symbol, read)
         quality = self._demand_quality(sorted(read), desk)
-        schema = feature_schema(run_columns(self._config))
-        return DataIdentity(self.digest, schema, label_schema(), quality, members)
+        schema = feature_schema(run_columns(self.config))
+        return DataIdentity(self.digest, schema, label_schema(), quality, members_digest(members))
 
     def read_digest(self) -> str:
         """Of the filed events that the rows depend on."""
@@ -76,7 +79,7 @@ class MarketData:
         from atc.features.day_cache import days_read
         from atc.labels.definitions import label_spec
 
-        config = self._config
+        config = self.config
         return {
             day
             for span_days in (self.days_of(self.spans.train), self.days_of(self.spans.holdout))
@@ -93,7 +96,7 @@ class MarketData:
         from atc.backtest.costs import require_costs
         from atc.protocol.window import span_dates
 
-        config, facts, spans = self._config, self.facts, self.spans
+        config, facts, spans = self.config, self.facts, self.spans
         if not config.backtest.enabled:
             return
         window = (spans.train[0], spans.holdout[1])
@@ -108,7 +111,7 @@ class MarketData:
         from atc.events.quality.document import document
         from atc.events.quality.measure import Yardsticks
 
-        config, facts = self._config, self.facts
+        config, facts = self.config, self.facts
         stream = Stream(self.catalog, facts, Yardsticks.of(config.quality.measure))
         with desk.stage("quality") as stage, desk.bar("quality", len(days), "days") as bar:
             found = cached_quality(stream, days, config.paths.outputs_dir / "cache", bar.advance)
@@ -119,7 +122,7 @@ class MarketData:
 
     def _ensure_events(self, desk: Desk) -> bool:
         """True if the events were there."""
-        data, paths = self._config.data, self._config.paths
+        data, paths = self.config.data, self.config.paths
         if isinstance(data, SimulatedData):
             from atc.events.simulate import ensure_simulated
 
@@ -140,7 +143,7 @@ class MarketData:
     @cached_property
     def facts(self) -> InstrumentFacts:
         """The instrument as its events are filed: a simulation has a venue of its own."""
-        data = self._config.data
+        data = self.config.data
         if isinstance(data, SimulatedData):
             from atc.events.simulate import located
 
@@ -151,7 +154,7 @@ class MarketData:
     def catalog(self) -> Catalog:
         from atc.events.catalog import Catalog
 
-        return Catalog(self._config.paths.events_dir, only=self._only)
+        return Catalog(self.config.paths.events_dir, only=self._only)
 
     @cached_property
     def spans(self) -> Spans:
@@ -161,7 +164,7 @@ class MarketData:
         days = self.catalog.days(facts.venue, facts.symbol)
         time_range = self.catalog.span_ns(facts.venue, facts.symbol)
         return spans_of(
-            self._config.window,
+            self.config.window,
             days,
             time_range,
             day_cut_utc_s=facts.day_cut_utc_s,
@@ -175,7 +178,7 @@ class MarketData:
 
         facts = self.facts
         return plan_folds(
-            self._config.protocol,
+            self.config.protocol,
             self.spans.train,
             day_cut_utc_s=facts.day_cut_utc_s,
             tz_offset_s=facts.tz_offset_s,
@@ -207,7 +210,7 @@ class MarketData:
         """What days of rows and labels are built from, and the cache that keeps them."""
         from atc.features.day_cache import Source
 
-        config = self._config
+        config = self.config
         return Source(
             self.facts,
             self.catalog,
@@ -230,8 +233,8 @@ class MarketData:
         spans = self.spans
         days = self.days_of(spans.holdout) if holdout_only else self.days
         features, labels = self.build(days, (), desk)
-        heads = label_spec(self._config.label).names
-        rows = read_rows(self._config.data.symbol, features.files, labels.files, (), heads)
+        heads = label_spec(self.config.label).names
+        rows = read_rows(self.config.data.symbol, features.files, labels.files, (), heads)
         inside = (rows.t0 >= spans.holdout[0]) & (rows.t0 < spans.holdout[1])
         if not holdout_only:
             inside |= (rows.t0 >= spans.train[0]) & (rows.t0 < spans.train[1])
@@ -254,7 +257,7 @@ class MarketData:
                 source,
                 days,
                 features,
-                label_spec(self._config.label, self._config.auxiliary.horizons_s),
+                label_spec(self.config.label, self.config.auxiliary.horizons_s),
                 watch=_shown(bar),
                 make_executor=make_executor,
             )

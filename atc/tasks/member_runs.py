@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,7 +52,7 @@ class MemberRun:
 
 def member_runs(config: RunConfig, market: MarketData | None = None) -> tuple[MemberRun, ...]:
     """The members in the order of `model.runs`; with `market` also judged by the data that they were fitted
-    on.
+    on, as `prepare` of the run's market does before anything else asks for them.
 
     Raises UsageError that names the run and says why it is none, or why the name is not clear.
     """
@@ -73,12 +73,18 @@ def member_runs(config: RunConfig, market: MarketData | None = None) -> tuple[Me
     return tuple(found)
 
 
-def members_digest(config: RunConfig, market: MarketData) -> str:
-    """Of the members, their models and weights; empty for a run that has none. Raises as `member_runs`."""
-    if not isinstance(config.model, Ensemble):
-        return ""
-    told = [member.identity() for member in member_runs(config, market)]
-    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+def members_digest(members: Sequence[MemberRun]) -> str:
+    """Of the members, their models and weights; empty for a run that has none."""
+    told = [member.identity() for member in members]
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest() if told else ""
+
+
+def with_members(config: RunConfig, members: Sequence[MemberRun]) -> RunConfig:
+    """`config` with each member named by its folder: which run of an experiment fits takes the data to say,
+    and is asked once.
+    """
+    folders = tuple(str(one.run.folder.absolute()) for one in members)
+    return config.model_copy(update={"model": config.model.model_copy(update={"runs": folders})})
 
 
 def member_columns(config: RunConfig) -> tuple[str, ...]:

@@ -13,7 +13,6 @@ from atc.evaluation import metrics
 from atc.evaluation.report import MODEL, ranking_of
 from atc.features.declarations import feature_schema
 from atc.models.artifact import Provenance, save_model
-from atc.models.calibration import calibrated
 from atc.models.profile import reference_profile
 from atc.tasks.fitting import FALLBACK, Fitted, FittedModel
 from atc.tasks.heads import heads_of
@@ -44,7 +43,8 @@ def _save(config: RunConfig, data_digest: str, fitted: Fitted, name: str, folder
     save_model(
         named.model,
         folder,
-        config=named.config,
+        # An ensemble's as it was asked for, not with the folders that its members were found in.
+        config=config.model if name == MODEL else named.config,
         provenance=Provenance(
             symbol=facts.symbol,
             train_from=first,
@@ -70,10 +70,9 @@ def _save(config: RunConfig, data_digest: str, fitted: Fitted, name: str, folder
 
 def _valid_metrics(config: RunConfig, loaded: Loaded, named: FittedModel) -> dict[str, float | None]:
     """On the internal validation, of each head: AUC of the last class against the rest, and log loss; of a
-    return Pearson's ρ and the mean squared error.
+    return Pearson's ρ and the mean squared error. Before calibration, which is fitted on these rows.
     """
-    valid = loaded.parts.valid
-    scores = calibrated(named.raw_valid, named.calibration)
+    valid, scores = loaded.parts.valid, named.raw_valid
     found: dict[str, float | None] = {}
     for number, head in enumerate(heads_of(config, loaded)):
         rows = np.flatnonzero(~np.isnan(valid.y[:, number]))

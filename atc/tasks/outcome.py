@@ -8,7 +8,7 @@ import numpy as np
 
 from atc.config.schema import RunConfig
 from atc.evaluation.power import described, power_figures, power_marks
-from atc.evaluation.report import MODEL, Scored, evaluate
+from atc.evaluation.report import MODEL, Scored, as_judged, evaluate
 from atc.evaluation.side_by_side import both
 from atc.models.calibration import calibrated
 from atc.protocol.dataset import Block
@@ -45,6 +45,7 @@ def outcome_of(config: RunConfig, market: MarketData, loaded: Loaded, fitted: Fi
             holdout = Judged.labelled(everything.take(held))
         places = Places(Judged(loaded.valid, loaded.valid_judged), holdout)
         scores, raw = _scores(train, places, fitted)
+        judging = as_judged(scores, raw)
         report, further = both(
             partial(
                 evaluate,
@@ -52,7 +53,7 @@ def outcome_of(config: RunConfig, market: MarketData, loaded: Loaded, fitted: Fi
                 train_y=train.y,
                 valid=places.valid.outcomes(),
                 holdout=None if holdout is None else holdout.outcomes(),
-                scores=scores,
+                scores=judging,
                 config=config.evaluation,
                 seed=config.seed,
             ),
@@ -61,7 +62,7 @@ def outcome_of(config: RunConfig, market: MarketData, loaded: Loaded, fitted: Fi
         further = further.plus(averaged(config, loaded, fitted.by_name[MODEL], heads, places))
         of_folds = figures_of(config, loaded, fitted.folds)
     by_named = scores[MODEL]
-    judged = {"valid": (places.valid, by_named.valid, young)}
+    judged = {"valid": (places.valid, judging[MODEL].valid, young)}
     if holdout is not None and by_named.holdout is not None:
         late = refitted(config, loaded, fitted, split="holdout", rows=everything, desk=desk)
         judged["holdout"] = (holdout, by_named.holdout, late)

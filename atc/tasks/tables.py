@@ -17,7 +17,7 @@ from atc.evaluation.groups import by_day, group_table
 from atc.evaluation.head import Head, HeadRows
 from atc.evaluation.regimes import RegimeCuts, fit_regimes, regimes
 from atc.evaluation.reliability import CALIBRATED, calibration_figures, reliability_table
-from atc.evaluation.report import MODEL, Metrics, Scored, draws_of
+from atc.evaluation.report import MODEL, Metrics, Scored, as_judged, draws_of
 from atc.evaluation.side_by_side import side_by_side
 from atc.protocol.dataset import Block, Dataset
 from atc.tasks.base import Series
@@ -94,10 +94,10 @@ def further_figures(
 
     `raw`: scores before calibration; empty where there is none.
     """
-    parts = _parts(heads, places)
+    parts, judging = _parts(heads, places), as_judged(scores, raw)
     tasks = [
-        lambda: Further(tables={"days": _days(parts, scores)}),
-        lambda: _regimes(config, parts, train, scores),
+        lambda: Further(tables={"days": _days(parts, judging)}),
+        lambda: _regimes(config, parts, train, judging),
     ]
     if any(head.classes for head in heads):
         tasks.append(lambda: _reliability(heads, parts, scores, raw))
@@ -199,7 +199,7 @@ def _told(head: Head, metrics: Metrics) -> str:
             changes.append(f"{name} {before:.4f} → {after:.4f}")
     where = f"{head.name}: " if head.name else ""
     said = f"on the holdout {', '.join(changes)}" if changes else "the holdout is sealed"
-    return f"{where}calibrated on validation; {said}"
+    return f"{where}calibrated on validation; {said}; train/… and valid/… are of the scores before"
 
 
 def _calibration_key(head: Head, split: str, figure: str, moment: str) -> str:

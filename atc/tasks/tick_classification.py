@@ -32,7 +32,7 @@ class TickClassification:
         """Rows with the columns of all models, labels, and the holdout behind its seal."""
         from atc.tasks.loaded import load_rows
 
-        return load_rows(self.market, self._config, desk)
+        return load_rows(self.market, self.market.config, desk)
 
     def fit(self, loaded: Loaded, desk: Desk) -> Fitted:
         """Fits the named model, the baseline and volatility alone; the holdout is closed meanwhile, and the
@@ -43,8 +43,9 @@ class TickClassification:
         from atc.tasks.fitting import fit_all
         from atc.tasks.judging import enter_judged
 
-        notes = enter_judged(self._config, self.market, loaded, desk)
-        return replace(fit_all(self._config, loaded, desk), notes=notes)
+        config = self.market.config
+        notes = enter_judged(config, self.market, loaded, desk)
+        return replace(fit_all(config, loaded, desk), notes=notes)
 
     def save(self, fitted: Fitted, folder: Path) -> None:
         """The named model's directory, and in it the fallback's where there is one; each loads without this
@@ -58,4 +59,4 @@ class TickClassification:
         """Scores all three models and compares them on the holdout, unless the run is sealed."""
         from atc.tasks.outcome import outcome_of
 
-        return outcome_of(self._config, self.market, loaded, fitted, desk)
+        return outcome_of(self.market.config, self.market, loaded, fitted, desk)

@@ -70,7 +70,7 @@ def transfer(runs: Sequence[OpenedRun], desk_of: Callable[[OpenedRun], Desk]) ->
             _require_past(run, of_run.spans, target, market.spans)
     found: list[Transferred] = []
     for target, market in zip(runs, markets, strict=True):
-        loaded = load_rows(market, target.config, desk_of(target))
+        loaded = load_rows(market, market.config, desk_of(target))
         others = ", ".join(run.folder.name for run in runs if run is not target)
         rows = loaded.parts.holdout.open(f"transfer of {others}")
         heads = heads_of(target.config, loaded)
