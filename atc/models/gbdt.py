@@ -262,7 +262,9 @@ class GbdtModel(OneHeadModel[Gbdt, _State]):
                 raise DataError(f"{path}: LightGBM cannot read it: {error}") from None
         outputs = state.booster.num_model_per_iteration()
         if outputs != len(score_names):
-            raise DataError(f"{path}: it gives {outputs} numbers a row, for the scores {', '.join(score_names)}")
+            raise DataError(
+                f"{path}: it gives {outputs} numbers a row, for the scores {', '.join(score_names)}"
+            )
         return cls(config, state)
 
 
