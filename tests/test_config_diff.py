@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 from pathlib import Path
@@ -140,15 +141,50 @@ def test_diff_shows_members_of_lists() -> None:
 
 
 def test_diff_aligns_its_columns() -> None:
-    result = command("diff", A, f"{A} model.num_leaves=31 label.exit_bps=4")
+    result = command("diff", A, f"{A} model.num_leaves=31 label.exit_bps=4 features.drop=[rv_30s]")
     assert result.exit_code == 0
+    right = f"{A} model.num_leaves=31 label.exit_bps=4 features.drop=[rv_30s]"
+    changes = " " * (len(right) - len("4.0")) + "  "
+    no_values = f"{' ' * len(A)}  {' ' * len(right)}"
     assert result.output.splitlines() == [
-        f"                  {A}  {A} model.num_leaves=31 label.exit_bps=4",
-        "label.exit_bps    2.0          4.0",
-        "model.num_leaves  63           31",
+        f"{'':<33}  {A}  {right}  changes",
+        f"{'label.exit_bps':<33}  2.0          4.0{changes}run id, labels",
+        f"{'features.drop − ob_imbalance_top5':<33}  {no_values}  run id, training only",
+        f"{'features.drop + rv_30s':<33}  {no_values}  run id, training only",
+        f"{'model.num_leaves':<33}  63           31 {changes}run id, training only",
     ]
     named = f"{A} tracking=none name=other data.name=other features.name=other"
     assert command("diff", A, named).output == "no difference in meaning\n"
+
+
+def test_diff_as_markdown() -> None:
+    result = command("diff", "--md", A, f"{A} label.exit_bps=4 features.drop=[]")
+    assert result.output.splitlines() == [
+        "",
+        f"| key | {A} | {A} label.exit_bps=4 features.drop=[] | changes |",
+        "|---|---|---|---|",
+        "| `label.exit_bps` | 2.0 | 4.0 | run id, labels |",
+        "| `features.drop − ob_imbalance_top5` |  |  | run id, training only |",
+    ]
+
+
+def test_diff_as_json_has_values_and_not_their_texts() -> None:
+    right = f"{B} label.exit_bps=4"
+    found = json.loads(command("diff", "--json", A, right).output)
+    assert (found["left"], found["right"]) == (A, right)
+    by_key = {one["key"]: one for one in found["differences"]}
+    assert by_key["label.exit_bps"] == {
+        "key": "label.exit_bps",
+        "left": 2.0,
+        "right": 4.0,
+        "changes": ["run id", "labels"],
+    }
+    assert by_key["features.drop"]["lost"] == ["ob_imbalance_top5"]
+    assert by_key["features.drop"]["left"] == ["ob_imbalance_top5"]
+    assert "right" not in by_key["model.num_leaves"]
+    assert json.loads(command("diff", "--json", A, A).output)["differences"] == []
+    result = CliRunner().invoke(application(), ["config", "diff", A, B, "--json", "--md"])
+    assert isinstance(result.exception, UsageError)
 
 
 def test_diff_reads_run_folders_whatever_their_schema(tmp_path: Path) -> None:
@@ -159,6 +195,9 @@ def test_diff_reads_run_folders_whatever_their_schema(tmp_path: Path) -> None:
         Difference("model.of_an_older_schema", "—", "1"),
         Difference("seed", "1", "7"),
     ]
+    result = command("diff", A, str(tmp_path))
+    assert "its keys are not all those of this version" in result.output
+    assert "changes" not in result.output.splitlines()[0]
     (tmp_path / "config.yaml").write_text("- a list\n")
     with pytest.raises(DataError, match="expected the keys"):
         load(str(tmp_path))
@@ -173,6 +212,8 @@ def test_diff_reads_git_revisions(project: ProjectRoot) -> None:
     assert differences(load(f"HEAD:{A}"), load(A)) == [Difference("model.num_leaves", "63", "64")]
     with pytest.raises(UsageError, match="git has no configs"):
         load(f"nowhere:{A}")
+    output = command("diff", f"HEAD:{A}", f"HEAD:{A} seed=3 model.num_leaves=7").output
+    assert [line.split()[0] for line in output.splitlines()[1:]] == ["model.num_leaves", "seed"]
 
 
 @pytest.mark.parametrize(

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from atc.errors import UsageError
+
 Side = Annotated[
     str,
     typer.Argument(
-        help="An experiment (with overrides: 'gbdt_36feat seed=2'), a run folder, or REV:experiment."
+        help="An experiment (with overrides: 'gbdt_36feat seed=2'), a run folder, or REV:experiment (with "
+        "overrides too)."
     ),
 ]
 
@@ -57,12 +61,56 @@ def show(
 
 
 @app.command()
-def diff(left: Side, right: Side) -> None:
-    """Print what differs in meaning: label first, never paths, tracking or runtime."""
-    from atc.config.diff import differences, load, table
+def diff(
+    left: Side,
+    right: Side,
+    *,
+    markdown: Annotated[bool, typer.Option("--md", help="As Markdown.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    cost: Annotated[
+        bool,
+        typer.Option("--cost", help="Also what a run of the second takes after one of the first."),
+    ] = False,
+    records: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="With --cost: outputs whose finished runs say how long stages take; those of the second.",
+        ),
+    ] = None,
+) -> None:
+    """Print what differs in meaning, and what each difference changes: label first, never paths, tracking or
+    runtime.
 
-    found = differences(load(left), load(right))
-    sys.stdout.write(table(found, left, right) + "\n" if found else "no difference in meaning\n")
+    Changes: the run id; files of events, features and labels that have to be made; what the labels are and
+    which rows judge, by which figures are comparable; or only the training, the evaluation, the backtest, the
+    explanation.
+    """
+    from json import dumps
+
+    from atc.review.diff_lines import diff_json, diff_lines
+    from atc.review.price_lines import price_json, price_lines
+    from atc.review.reviewed import reviewed
+
+    if markdown and json:
+        raise UsageError("--md and --json are two forms: give one of them")
+    if records is not None and not cost:
+        raise UsageError("--records says what --cost learns from: give both")
+    found = reviewed(left, right)
+    price = found.price(records) if cost else None
+    if json:
+        content = diff_json(found.differences, left, right)
+        content |= {} if price is None else {"cost": price_json(price)}
+        sys.stdout.write(dumps(content, indent=1, ensure_ascii=False) + "\n")
+        return
+    for line in diff_lines(found.differences, left, right, markdown=markdown):
+        sys.stdout.write(f"{line}\n")
+    for line in found.notes:
+        sys.stderr.write(f"{line}\n")
+    if price is not None:
+        sys.stdout.write("\n")
+        for line in price_lines(price, right, markdown=markdown):
+            sys.stdout.write(f"{line}\n")
 
 
 @app.command()

@@ -8,7 +8,7 @@ import subprocess
 import tarfile
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,20 +23,11 @@ from atc.errors import DataError, UsageError, nearest
 
 # What a reviewer asks first: is it the same question on the same data, and only then, answered by what.
 BY_MEANING = (
-    "label",
-    "data",
-    "window",
-    "sampling",
-    "protocol",
-    "features",
-    "model",
-    "baseline",
-    "evaluation",
-    "explain",
-    "seed",
-    "seeds",
+    *("label", "data", "window", "sampling", "protocol", "features", "auxiliary"),
+    *("model", "thinning", "weights", "seed", "seeds", "calibration", "refit", "baseline"),
+    *("evaluation", "policy", "execution", "cost", "backtest", "explain"),
 )
-_ABSENT = "—"
+ABSENT = "—"
 
 
 @dataclass(frozen=True)
@@ -46,6 +37,13 @@ class Difference:
     key: str
     left: str
     right: str
+    lost: tuple[str, ...] = ()
+    """Members that only the left list has."""
+    gained: tuple[str, ...] = ()
+    values: tuple[Any, Any] = field(default=(None, None), compare=False)
+    """As they are in the configs; `ABSENT` where the key is not there."""
+    changes: tuple[str, ...] = ()
+    """What it changes, where somebody has asked (`atc.review.tags`)."""
 
 
 def load(name: str) -> dict[str, Any]:
@@ -114,7 +112,7 @@ def differences(left: Mapping[str, Any], right: Mapping[str, Any]) -> list[Diffe
     for key in ranked:
         if key.partition(".")[0] in OUTSIDE_THE_DIGEST or key in {*LABELS, *CHECKED_ONLY, "name"}:
             continue
-        a, b = (side.get(key, _ABSENT) for side in sides)
+        a, b = (side.get(key, ABSENT) for side in sides)
         if a != b or (type(a) is not type(b) and isinstance(a, bool) | isinstance(b, bool)):
             found.append(_difference(key, a, b))
     return found
@@ -134,23 +132,15 @@ def _leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
 
 def _difference(key: str, a: Any, b: Any) -> Difference:
     if isinstance(a, list) and isinstance(b, list):
-        lost = [_text(item) for item in a if item not in b]
-        gained = [_text(item) for item in b if item not in a]
+        lost = tuple(_text(item) for item in a if item not in b)
+        gained = tuple(_text(item) for item in b if item not in a)
         if lost or gained:
-            return Difference(
-                key, " ".join(f"−{item}" for item in lost), " ".join(f"+{item}" for item in gained)
-            )
-    return Difference(key, _text(a), _text(b))
+            texts = " ".join(f"−{item}" for item in lost), " ".join(f"+{item}" for item in gained)
+            return Difference(key, *texts, lost, gained, (a, b))
+    return Difference(key, _text(a), _text(b), values=(a, b))
 
 
 def _text(value: Any) -> str:
     if isinstance(value, str):
         return value
     return yaml.safe_dump(value, default_flow_style=True, width=10_000).removesuffix("\n...\n").strip()
-
-
-def table(found: list[Difference], left: str, right: str) -> str:
-    """The differences as three aligned columns."""
-    rows = [("", left, right), *((d.key, d.left, d.right) for d in found)]
-    widths = [max(len(row[column]) for row in rows) for column in range(2)]
-    return "\n".join(f"{key:<{widths[0]}}  {a:<{widths[1]}}  {b}".rstrip() for key, a, b in rows)

@@ -57,7 +57,7 @@ class MarketData:
         members = member_runs(self.config, self) if isinstance(self.config.model, Ensemble) else ()
         if members:
             self.config = with_members(self.config, members)
-        read = self._days_read()
+        read = self.days_read()
         filed = self.catalog.instrument(facts.venue, facts.symbol, sorted(read))
         wrong = different_facts(filed, instrument_of(facts))
         if wrong:
@@ -72,9 +72,9 @@ class MarketData:
 
     def read_digest(self) -> str:
         """Of the filed events that the rows depend on."""
-        return self.catalog.content_digest(self.facts.venue, self.facts.symbol, self._days_read())
+        return self.catalog.content_digest(self.facts.venue, self.facts.symbol, self.days_read())
 
-    def _days_read(self) -> set[date]:
+    def days_read(self) -> set[date]:
         """Business days whose events the rows of the window depend on."""
         from atc.features.day_cache import days_read
         from atc.labels.definitions import label_spec

@@ -1,0 +1,56 @@
+"""The differences of two configs as text, as Markdown and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from atc.config.diff import ABSENT, Difference
+from atc.report.cells import Row, table
+
+NONE = "no difference in meaning"
+
+
+def diff_lines(found: Sequence[Difference], left: str, right: str, *, markdown: bool) -> Iterator[str]:
+    """The table of the differences; a member that a list lost or gained has a line of its own."""
+    if not found:
+        yield NONE
+        return
+    tagged = any(one.changes for one in found)
+    rows = [["key" if markdown else "", left, right, *(["changes"] if tagged else [])]]
+    for one in found:
+        rows += [[*cells, *([", ".join(one.changes)] if tagged else [])] for cells in _cells(one)]
+    if markdown:
+        rows = [rows[0], *([_code(row[0]), *map(_safe, row[1:])] for row in rows[1:])]
+    yield from table(rows, markdown=markdown, words=tuple(range(4)))
+
+
+def diff_json(found: Sequence[Difference], left: str, right: str) -> dict[str, Any]:
+    """The same; a value that is not there has no entry."""
+    return {"left": left, "right": right, "differences": [_entry(one) for one in found]}
+
+
+def _cells(one: Difference) -> Iterator[Row]:
+    if not (one.lost or one.gained):
+        yield [one.key, one.left, one.right]
+        return
+    for sign, members in (("−", one.lost), ("+", one.gained)):
+        for member in members:
+            yield [f"{one.key} {sign} {member}", "", ""]
+
+
+def _entry(one: Difference) -> dict[str, Any]:
+    values = {
+        side: value for side, value in zip(("left", "right"), one.values, strict=True) if value is not ABSENT
+    }
+    members = {"lost": list(one.lost), "gained": list(one.gained)} if one.lost or one.gained else {}
+    return {"key": one.key, **values, **members, "changes": list(one.changes)}
+
+
+def _code(text: str) -> str:
+    return f"`{text}`"
+
+
+def _safe(text: str) -> str:
+    """As a cell of a Markdown table."""
+    return text.replace("|", "\\|")

@@ -1,0 +1,240 @@
+"""Seconds and memory of the stages of a run that has not been, from those of runs that have."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from atc.config.model import Gbdt, Model
+from atc.config.nets import Net
+from atc.config.schema import RunConfig
+from atc.review.fit_work import FITS, Work
+from atc.review.keys import SHARED, Keys, columns_of
+from atc.review.recorded import Recorded, StageTiming
+from atc.review.size import Size, size_of
+from atc.review.stages import Recomputed
+from atc.review.work import fits_in, work_of
+
+RECORDED, SCALED, GUESSED, UNKNOWN = "as recorded", "scaled", "guessed", "unknown"
+"""How sure: runs did the same; runs did the same with other amounts; only other work is known; nothing is."""
+_SAME = 1.05
+"""Amounts that differ by less are the same."""
+_MOST = 5
+"""Runs that one estimate comes from, the latest ones."""
+_FIXED_S = 0.05
+"""What a stage takes before it does anything, where no two runs tell."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Of one stage."""
+
+    stage: Recomputed
+    seconds: float | None
+    """None: no run has done such a thing."""
+    low: float | None
+    high: float | None
+    peak_mib: float | None
+    basis: str
+    """`RECORDED`, `SCALED`, `GUESSED` or `UNKNOWN`."""
+    factor: float = 1.0
+    """How many times as much work it is as that of the runs."""
+    runs: tuple[str, ...] = ()
+    """Names of the runs that it comes from."""
+
+
+@dataclass(frozen=True)
+class _Done:
+    """A stage that a run has done, beside the work of the run that is estimated."""
+
+    run: Recorded
+    timing: StageTiming
+    work: Work
+    ours: Work
+    """That of the run that is estimated, with what this run says of iterations."""
+    cells: float
+    """Rows × columns of the run, by which its memory grows."""
+
+    @property
+    def factor(self) -> float:
+        return self.ours.amount / self.work.amount if self.work.amount > 0 else 1.0
+
+
+class Estimator:
+    """What runs in the record say of a run of `config`."""
+
+    def __init__(self, config: RunConfig, runs: Sequence[Recorded], keys: Keys) -> None:
+        self._config, self._runs = config, runs
+        self._size = size_of(config, keys, runs)
+        self._sizes = {run.name: size_of(run.config, keys, [run]) for run in runs}
+
+    @property
+    def size(self) -> Size | None:
+        """None where the window does not fit the data."""
+        return self._size
+
+    def of(self, stage: Recomputed) -> Estimate:
+        """The estimate of one stage."""
+        size = self._size
+        if size is None:
+            return Estimate(stage, None, None, None, None, UNKNOWN)
+        done = list(self._done(stage, size))
+        same = [one for one in done if one.work.kind == one.ours.kind]
+        if not same:
+            return self._of_its_fits(stage, size) or self._guessed(stage, done, size)
+        line = _line(same)
+        nearest = min(abs(math.log(one.factor)) for one in same)
+        chosen = [one for one in same if abs(math.log(one.factor)) <= nearest + math.log(_SAME)][-_MOST:]
+        told = [one.timing.seconds * _grown(one, line) for one in chosen]
+        spread = _spread(told)
+        factor = median(one.factor for one in chosen)
+        exact = 1 / _SAME <= factor <= _SAME and size.assured
+        # What is scaled is as unsure as it is far away.
+        unsure = 1.0 + spread + (0.0 if exact else 0.25 * abs(math.log2(factor)) + 0.1)
+        seconds = median(told)
+        return Estimate(
+            stage,
+            seconds,
+            seconds / unsure,
+            seconds * unsure,
+            max(self._memory(one, size) for one in chosen),
+            RECORDED if exact else SCALED,
+            factor,
+            tuple(one.run.name for one in chosen),
+        )
+
+    def _done(self, stage: Recomputed, size: Size) -> Iterable[_Done]:
+        # Fits of one kind of model are one work, whatever the model is there for.
+        names = FITS if stage.name in FITS else (stage.name,)
+        for run in self._runs:
+            theirs = self._sizes[run.name]
+            if theirs is None:
+                continue
+            steps = _steps(self._config, run)
+            share = stage.share if stage.name in SHARED else 1.0
+            ours = work_of(stage.name, self._config, size, share=share, iterations=steps)
+            for name in names:
+                timing = run.stages.get(name)
+                if timing is None:
+                    continue
+                iterations = None if run.iterations is None else float(run.iterations)
+                if iterations is not None:
+                    iterations /= run.config.seeds.count
+                work = work_of(name, run.config, theirs, share=timing.share, iterations=iterations)
+                if work.amount > 0 and ours.amount > 0:
+                    yield _Done(run, timing, work, ours, theirs.rows * len(columns_of(run.config)))
+
+    def _of_its_fits(self, stage: Recomputed, size: Size) -> Estimate | None:
+        """Folds and refits that no run has made, as so many fits; None of another stage, and where nobody has
+        fitted such a model.
+        """
+        count = fits_in(stage.name, self._config, size)
+        if count is None:
+            return None
+        models = ("fit", "fit baseline", "fit volatility") if stage.name == "folds" else ("fit",)
+        fits = [self.of(Recomputed(name)) for name in models]
+        told = [one.seconds for one in fits if one.seconds is not None and one.basis != GUESSED]
+        if len(told) < len(models):
+            return None
+        seconds = count * sum(told)
+        runs = fits[0].runs
+        peak = max((one.peak_mib for one in fits if one.peak_mib is not None), default=None)
+        return Estimate(stage, seconds, seconds / 1.5, seconds * 1.5, peak, SCALED, count, runs)
+
+    def _guessed(self, stage: Recomputed, done: Sequence[_Done], size: Size) -> Estimate:
+        """From work of another kind, as if it were of this one: by the rows alone."""
+        if not done:
+            return Estimate(stage, None, None, None, None, UNKNOWN)
+        of_stage = [one for one in done if stage.name in one.run.stages] or list(done)
+        chosen = of_stage[-_MOST:]
+        told = [
+            one.timing.seconds * size.rows / max(1.0, self._rows_of(one.run)) * stage.share for one in chosen
+        ]
+        seconds = median(told)
+        return Estimate(
+            stage,
+            seconds,
+            seconds / 4,
+            seconds * 4,
+            max(self._memory(one, size) for one in chosen),
+            GUESSED,
+            1.0,
+            tuple(one.run.name for one in chosen),
+        )
+
+    def _rows_of(self, run: Recorded) -> float:
+        size = self._sizes[run.name]
+        return 1.0 if size is None else size.rows
+
+    def _memory(self, one: _Done, size: Size) -> float:
+        """What the process has before it has a row, and what grows with rows × columns."""
+        grown = max(0.0, one.timing.peak_mib - one.run.base_mib)
+        cells = size.rows * len(columns_of(self._config))
+        return one.run.base_mib + grown * cells / max(one.cells, 1.0)
+
+
+def _steps(config: RunConfig, run: Recorded) -> float | None:
+    """Iterations of the named model of `config` if they end as those of `run` did; None where they say
+    nothing of each other.
+    """
+    mine, theirs = config.model, run.config.model
+    if run.iterations is None or type(mine) is not type(theirs):
+        return None
+    heads = (len(config.label.all_horizons_s), len(run.config.label.all_horizons_s))
+    if not isinstance(mine, Gbdt | Net) or not isinstance(theirs, Gbdt | Net):
+        return None
+    # Those of a run are of all its seeds, and of all heads where each head is fitted alone.
+    fits = (heads[0], heads[1]) if isinstance(mine, Gbdt) else (1, 1)
+    each = run.iterations / run.config.seeds.count / fits[1]
+    if each >= _limit(theirs):
+        # It was not stopped early, so what it would have done is not known: the limit counts.
+        return float(_limit(mine) * fits[0])
+    before, now = theirs.early_stopping, mine.early_stopping
+    stopped = max(1.0, each - before) * theirs.learning_rate / mine.learning_rate + now
+    return min(float(_limit(mine)), stopped) * fits[0]
+
+
+def _limit(model: Model) -> int:
+    return model.n_estimators if isinstance(model, Gbdt) else int(getattr(model, "epochs", 1))
+
+
+def _line(done: Sequence[_Done]) -> tuple[float, float]:
+    """Fixed seconds and seconds an amount, of runs of one kind: by least squares of the relative errors, with
+    neither below 0; where all did as much, the fixed part is that of any stage.
+    """
+    amounts = [one.work.amount for one in done]
+    seconds = [max(one.timing.seconds, 1e-3) for one in done]
+    if max(amounts) < 1.3 * min(amounts):
+        typical = median(seconds)
+        fixed = min(_FIXED_S, typical / 2)
+        return fixed, (typical - fixed) / median(amounts)
+    # Minimise Σ((a + b·w − s)/s)²: two normal equations.
+    w = [(1 / s, amount / s) for amount, s in zip(amounts, seconds, strict=True)]
+    aa, ab, bb = (sum(x[i] * x[j] for x in w) for i, j in ((0, 0), (0, 1), (1, 1)))
+    a1, b1 = sum(x[0] for x in w), sum(x[1] for x in w)
+    determinant = aa * bb - ab * ab
+    if determinant > 0:
+        fixed, slope = (bb * a1 - ab * b1) / determinant, (aa * b1 - ab * a1) / determinant
+        if fixed >= 0 and slope >= 0:
+            return fixed, slope
+    only_slope, only_fixed = b1 / bb, a1 / aa
+    errors = (
+        sum((x[1] * only_slope - 1) ** 2 for x in w),
+        sum((x[0] * only_fixed - 1) ** 2 for x in w),
+    )
+    return (0.0, only_slope) if errors[0] <= errors[1] else (only_fixed, 0.0)
+
+
+def _grown(one: _Done, line: tuple[float, float]) -> float:
+    """How many times as long it takes as that run took."""
+    fixed, slope = line
+    before, now = (fixed + slope * work.amount for work in (one.work, one.ours))
+    return now / before if before > 0 else one.factor
+
+
+def _spread(values: Sequence[float]) -> float:
+    """Half the range of some times, as a share; of a single one what times of one machine vary by."""
+    middle = median(values)
+    return 0.1 if len(values) < 2 or middle <= 0 else max(0.05, (max(values) - min(values)) / 2 / middle)

@@ -1,0 +1,72 @@
+"""The workflow that people copy, its step run as it stands on a repository with a pull request."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from atc.config.root import project_root
+
+WORKFLOW = "docs/ci/price_tag.yml"
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """Two experiments; the second commit changes one of them and adds another."""
+    root, folder = project_root().folder, tmp_path / "repository"
+    shutil.copytree(root / "conf", folder / "conf")
+    (folder / "experiments").mkdir()
+    shutil.copytree(root / "sweeps", folder / "sweeps")
+    for name in ("gbdt_36feat", "logistic_36feat"):
+        shutil.copy(root / "experiments" / f"{name}.yaml", folder / "experiments")
+    commit(folder, "init", "-q")
+    changed = folder / "conf" / "model" / "gbdt.yaml"
+    changed.write_text(changed.read_text().replace("num_leaves: 63", "num_leaves: 31"))
+    shutil.copy(root / "experiments" / "softmax_36feat.yaml", folder / "experiments")
+    commit(folder)
+    return folder
+
+
+def commit(folder: Path, *first: str) -> None:
+    git = ["git", "-c", "user.name=t", "-c", "user.email=t@example.org"]
+    for words in ([list(first)] if first else []) + [["add", "."], ["commit", "-q", "-m", "change"]]:
+        subprocess.run([*git, *words], cwd=folder, check=True)
+
+
+def test_the_step_says_what_changes_and_what_it_costs(repository: Path, tmp_path: Path) -> None:
+    steps = yaml.safe_load((project_root().folder / WORKFLOW).read_text())["jobs"]["price-tag"]["steps"]
+    script = next(step["run"] for step in steps if step.get("name") == "differences and price")
+    uv = tmp_path / "uv"
+    uv.write_text(f'#!/bin/sh\n[ "$1" = sync ] && exit 0\nshift 2\nexec {sys.executable} -m atc.cli "$@"\n')
+    uv.chmod(uv.stat().st_mode | stat.S_IXUSR)
+
+    def sha(name: str) -> str:
+        found = subprocess.run(["git", "rev-parse", name], cwd=repository, capture_output=True, check=True)
+        return found.stdout.decode().strip()
+
+    summary = tmp_path / "summary.md"
+    environment = os.environ | {
+        "PATH": f"{tmp_path}:{os.environ['PATH']}",
+        "PYTHONPATH": str(project_root().folder),
+        "ATC_EVENTS": str(tmp_path / "nothing"),
+        "BASE": sha("HEAD~1"),
+        "HEAD": sha("HEAD"),
+        "RECORDS": "outputs",
+        "GITHUB_STEP_SUMMARY": str(summary),
+    }
+    subprocess.run(["bash", "-e", "-c", script], cwd=repository, env=environment, check=True)
+    told = summary.read_text()
+    assert told.startswith("### `gbdt_36feat`\n")
+    assert "| key | base:gbdt_36feat | this:gbdt_36feat | changes |" in told
+    assert "| `model.num_leaves` | 63 | 31 | run id, training only |" in told
+    assert "- holdout: spends 1 look" in told
+    assert "no finished run is recorded here" in told
+    assert "### `softmax_36feat` is new" in told
+    assert "logistic_36feat" not in told
