@@ -11,8 +11,8 @@ from typing import Any
 from atc.config.schema import RunConfig
 from atc.features.day_cache import feature_days
 from atc.features.day_file import read_footer
+from atc.features.day_workers import local
 from atc.features.declarations import schemas_of
-from atc.features.executors.local import local
 from atc.features.keys import label_file, label_inputs
 from atc.features.plan import feature_job
 from atc.labels.definitions import label_spec

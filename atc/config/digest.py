@@ -28,7 +28,7 @@ CHECKED_ONLY = frozenset({"data.largest_order"})
 _RESULT_PACKAGES = ("lightgbm", "lightning", "numpy", "polars", "pyarrow", "torch")
 
 # Python that reads results but does not make them.
-_NOT_RESULT_CODE = frozenset({"cli", "report", "review", "sweep", "tracking"})
+_NOT_RESULT_CODE = frozenset({"cli", "report", "review", "run_sweep.py", "sweep", "tracking"})
 
 
 def config_digest(config: RunConfig) -> str:
