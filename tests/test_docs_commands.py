@@ -17,7 +17,6 @@ from hydra.errors import OverrideParseException
 
 from atc.cli import application
 from atc.config.compose import Composer
-from atc.config.schema import RunConfig
 
 HYDRA_FLAGS = {
     "-m",
@@ -54,11 +53,11 @@ def options() -> dict[str, set[str]]:
 def keys() -> set[str]:
     """Every key that a config can have, whatever its options, with the sections on the way."""
     import_generators()
-    from config_pages import simulator_parameters
+    from config_pages import FIELDS, simulator_parameters
     from schema import keys_of, variants_of
 
     found = {f"data.scenario.{name}" for name, *_ in simulator_parameters()}
-    for name, field in RunConfig.model_fields.items():
+    for name, field in FIELDS.items():
         found.add(name)
         for variant in variants_of(field.annotation):
             found |= {f"{name}.{key.name.partition('[]')[0]}" for key in keys_of(variant, {})}

@@ -9,10 +9,13 @@ from markdown import code, fenced, page, paragraphs, prose, table
 from schema import Key, Model, default_of, keys_of, variants_of, words, words_below
 
 from atc.config.compose import Composer
+from atc.config.launcher import Launching
 from atc.config.plugins import PRESET_GROUPS
 from atc.config.root import project_root
 from atc.config.schema import RunConfig
 
+FIELDS = {**RunConfig.model_fields, **Launching.model_fields}
+"""The sections of a composed config: those of a run, and those of a whole sweep."""
 _SIMULATOR = re.compile(r"((?:^ +///[^\n]*\n)+)^ +(\w+): [^=;]+ = (.+?), (\w+);$", re.MULTILINE)
 
 
@@ -20,7 +23,7 @@ def pages() -> dict[str, str]:
     """By file name below `reference/`."""
     composer = Composer()
     groups = [group for group in composer.groups() if group not in PRESET_GROUPS]
-    fields = {name: variants_of(field.annotation) for name, field in RunConfig.model_fields.items()}
+    fields = {name: variants_of(field.annotation) for name, field in FIELDS.items()}
     own = {model: name for name, models in fields.items() for model in models}
     made = {
         f"config/{name}.md": _group_page(composer, name, models, own, groups)
@@ -37,7 +40,7 @@ def options_of(composer: Composer, group: str) -> list[str]:
 
 
 def _overview(composer: Composer, fields: Mapping[str, tuple[Model, ...]], groups: list[str]) -> str:
-    told = words_below(RunConfig)
+    told = {**words_below(RunConfig), **words_below(Launching)}
     defaults = composer.job(()).choices
     rows = []
     for name, models in fields.items():
@@ -67,7 +70,7 @@ def _overview(composer: Composer, fields: Mapping[str, tuple[Model, ...]], group
 
 
 def _plain(name: str) -> tuple[str, str, str]:
-    field = RunConfig.model_fields[name]
+    field = FIELDS[name]
     kind, bounds = words(field.annotation, field.metadata)
     return kind, code(default_of(field)) if default_of(field) else "", bounds
 

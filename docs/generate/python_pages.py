@@ -26,6 +26,9 @@ FURTHER = (
     "atc.events.event.TradeEvent",
     "atc.events.event.TickerEvent",
     "atc.events.event.ControlEvent",
+    "atc.sweep.opened.open_sweep",
+    "atc.sweep.opened.OpenedSweep",
+    "atc.sweep.opened.OpenedJob",
 )
 """What the names of `atc.__all__` give and take, and what own data, models and labels are written with."""
 
