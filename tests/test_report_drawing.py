@@ -16,7 +16,7 @@ from atc.report.html.draw.marks import Drawing, element, number, path, rectangle
 from atc.report.html.draw.parallel import Axis, parallel
 from atc.report.html.draw.points import Point, front, scatter
 from atc.report.html.draw.rows import Mark, Row, row_chart
-from atc.report.html.draw.scale import linear, nice_step, of_time
+from atc.report.html.draw.scale import linear, nice_step, of_time, readable
 from atc.report.html.draw.swarm import MOST_POINTS as SWARM_POINTS
 from atc.report.html.draw.swarm import swarm
 from atc.report.html.draw.thin import along, evenly, keep_extremes
@@ -58,6 +58,13 @@ def test_a_scale_holds_its_values_and_names_round_ones(values: list[float], most
 
 def test_steps_are_1_2_or_5() -> None:
     assert [nice_step(span, 5) for span in (1.0, 7.0, 12.0, 0.03)] == [0.2, 2.0, 5.0, 0.01]
+
+
+def test_ticks_that_would_touch_have_no_words() -> None:
+    scale = linear([0, 5_000_000], 0.0, 300.0, most=6, sign="+")
+    told = [said for _, said in readable(scale, 7.0)]
+    assert told == ["+0", "", "+2,000,000", "", "+4,000,000", ""]
+    assert all(said for _, said in readable(linear([0, 5], 0.0, 300.0), 7.0))
 
 
 def test_ticks_say_what_they_are_and_never_minus_nothing() -> None:

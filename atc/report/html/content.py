@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 _NUMBER = re.compile(r"^[+\-−]?\d[\d,]*(\.\d+)?(e[+\-]?\d+)?")
-FILTERED_FROM = 12
+FILTERED_FROM = 16
 """Rows from which a table has a field to filter by."""
+UNFOLDED = 6
+"""Sentences that are always shown."""
 PRINTED = 40
 """Rows of a table that are printed on paper."""
 
@@ -106,12 +108,17 @@ class Figure:
 
 @dataclass(frozen=True)
 class Words:
-    """Sentences under a small title."""
+    """Sentences under a small title; many are shown when they are asked for, unless `look` is given."""
 
     kind: ClassVar[str] = "words"
     title: str
     sentences: Sequence[str]
     look: str = ""
+
+    @property
+    def folded(self) -> bool:
+        """Whether they are too many to stand in the way."""
+        return not self.look and len(self.sentences) > UNFOLDED
 
 
 @dataclass(frozen=True)

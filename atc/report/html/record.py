@@ -166,6 +166,12 @@ class Record:
             wanted = "" if of_return else name.removeprefix("p_").removesuffix(end).upper()
             happened = y > 0 if of_return else y == (1 if len(own) == 1 else code)
             columns = {"model": name, **{other: f"{other}_{name}" for other in _OTHERS}}
+            if self.judges == VALID:
+                # Calibration was fitted on these very rows.
+                columns = {
+                    model: raw if (raw := f"{column}_raw") in rows.columns else column
+                    for model, column in columns.items()
+                }
             scores = {
                 model: rows[column].to_numpy()
                 for model, column in columns.items()

@@ -29,8 +29,7 @@ def write_report(path: Path, to: Path | None = None) -> Path:
     if len(content) > LARGEST:
         raise DataError(
             f"the report of {path} takes {len(content) / 2**20:.1f} MiB, more than {LARGEST / 2**20:.0f}: "
-            "something in the record is "
-            "larger than it is made to be"
+            "something in the record is larger than it is made to be"
         )
     folder = path.resolve()
     file = to if to is not None else folder.parent.parent / REPORTS / f"{folder.name}.html"

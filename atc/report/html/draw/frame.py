@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from atc.report.html.draw.marks import CHARACTER, line, rectangle, words
-from atc.report.html.draw.scale import Scale
+from atc.report.html.draw.scale import Scale, readable
 
 FULL, HALF, THIRD = 1060, 520, 345
 """Widths of drawings, px: the page's column, and two or three beside each other."""
@@ -42,13 +42,10 @@ class Frame:
                 line(x.start, at, x.end, at, "zero" if zero and value == 0 else "grid"),
                 words(x.start - 6, at + 4, said, at="end"),
             ]
-        room = (x.end - x.start) / max(len(x.ticks), 1)
-        widest = max((len(said) for _, said in x.ticks), default=1) * CHARACTER + 8
-        every = max(1, -int(-widest // room))
-        for number, (value, said) in enumerate(x.ticks):
+        for value, said in readable(x, CHARACTER):
             at = x(value)
             parts.append(line(at, y.start, at, y.start + 4, "axis"))
-            if number % every == 0:
+            if said:
                 half = len(said) * CHARACTER / 2
                 where = "end" if at + half > self.width else "start" if at < half else "middle"
                 parts.append(words(at, y.start + 17, said, at=where))

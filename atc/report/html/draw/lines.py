@@ -20,6 +20,8 @@ Vector = NDArray[np.float64]
 MOST_POINTS = 900
 """Of a curve; a page's column has about so many pixels."""
 _STRIPS = 60
+HALF_DAY_NS = 43_200 * 10**9
+"""Room beside points of time, which stand in the middle of their day."""
 
 
 @dataclass(frozen=True)
@@ -99,9 +101,10 @@ def _x_scale(
     most = max(4, round((end - start) / 110))
     known = [curve.x for curve in curves if len(curve.x)]
     if times:
+        room = HALF_DAY_NS if all(curve.dots for curve in curves) else 0
         return of_time(
-            int(min(values[0] for values in known)),
-            int(max(values[-1] for values in known)),
+            int(min(values[0] for values in known)) - room,
+            int(max(values[-1] for values in known)) + room,
             start,
             end,
             most=most,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from atc.report.html.draw.frame import FULL
 from atc.report.html.draw.marks import CHARACTER, Drawing, dot, line, rectangle, shortened, words
-from atc.report.html.draw.scale import linear
+from atc.report.html.draw.scale import linear, readable
 
 _ROW, _TOP, _BOTTOM, _RIGHT = 22, 6, 42, 16
 _LONGEST = 34
@@ -53,11 +53,11 @@ def row_chart(
     left = 12 + min(max((len(row.name) for row in rows), default=0), _LONGEST) * CHARACTER
     room = max((len(row.said) for row in rows), default=0) * CHARACTER
     height = _TOP + high_row * len(rows) + _BOTTOM
-    most = max(3, round((width - left) / 110))
+    most = max(3, round((width - left) / 80))
     x = linear([*_values(rows), at_x], left, width - _RIGHT - room, most=most, wide=False, sign=sign)
     below = _TOP + high_row * len(rows)
     parts = []
-    for value, said in x.ticks:
+    for value, said in readable(x, CHARACTER):
         at = x(value)
         parts += [
             line(at, _TOP, at, below, "zero" if value == 0 else "grid"),

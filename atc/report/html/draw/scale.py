@@ -31,6 +31,14 @@ class Scale:
         return self.start + min(max(part, 0.0), 1.0) * (self.end - self.start)
 
 
+def readable(scale: Scale, character: float) -> list[tuple[float, str]]:
+    """The ticks along a level axis, some without words where those of all would touch; `character`: px."""
+    widest = max((len(said) for _, said in scale.ticks), default=0) * character + 10
+    apart = abs(scale(scale.ticks[1][0]) - scale(scale.ticks[0][0])) if len(scale.ticks) > 1 else widest
+    every = max(1, math.ceil(widest / max(apart, 1.0)))
+    return [(value, said if number % every == 0 else "") for number, (value, said) in enumerate(scale.ticks)]
+
+
 def linear(
     values: Iterable[float | None],
     start: float,

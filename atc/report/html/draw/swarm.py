@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from atc.report.html.draw.frame import HALF
 from atc.report.html.draw.marks import CHARACTER, Drawing, dot, line, shortened, words
-from atc.report.html.draw.scale import linear
+from atc.report.html.draw.scale import linear, readable
 from atc.report.html.draw.thin import evenly
 
 Vector = NDArray[np.float64]
@@ -37,7 +37,7 @@ def swarm(
     ends = [float(end) for row in values if len(row) for end in (row.min(), row.max())]
     x = linear([0.0, *ends], left, width - _RIGHT, most=max(3, round((width - left) / 90)))
     parts = []
-    for value, said in x.ticks:
+    for value, said in readable(x, CHARACTER):
         parts += [
             line(x(value), _TOP, x(value), below, "zero" if value == 0 else "grid"),
             words(x(value), below + 17, said, at="middle"),

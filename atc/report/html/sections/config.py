@@ -89,9 +89,8 @@ def config_section(record: Record, origin: Origin) -> Section:
             rows,
             words=(
                 "Marked and first: what the command changed in the experiment's file, and what tells the "
-                "model and its inputs from "
-                "the baseline's. Paths, tracking and runtime are no part of what a run means and are never "
-                "marked."
+                "model and its inputs from the baseline's. Paths, tracking and runtime are no part of what "
+                "a run means and are never marked."
             ),
         )
     )

@@ -60,8 +60,7 @@ def drift_section(record: Record) -> Section:
     known = ranked["psi_chance"].drop_nulls().len()
     words = (
         f"{told.height} of {known} inputs lie above what sampling alone stays below in 95 % of cases; "
-        f"{0.05 * known:.0f} or so "
-        "would by luck."
+        f"{0.05 * known:.0f} or so would by luck."
         if known
         else "Too few rows to say what sampling alone would make."
     )
@@ -81,10 +80,9 @@ def drift_section(record: Record) -> Section:
 
 _LEAD = (
     "Bins are training's deciles, nulls one of their own. Rows of neighbouring time are nearly copies, so "
-    "the error is that of "
-    "20 stretches of time on each side, and rules of thumb such as “above 0.25” do not hold. A shift costs "
-    "nothing in an "
-    "input that the model does not use, and a model may fail without any shift."
+    "the error is that of 20 stretches of time on each side, and rules of thumb such as “above 0.25” do not "
+    "hold. A shift costs nothing in an input that the model does not use, and a model may fail without any "
+    "shift."
 )
 
 

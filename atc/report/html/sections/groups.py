@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -129,7 +130,9 @@ def _folds(record: Record) -> Iterator[Block]:
     )
     table = fold_table(spans, metrics)
     if table.row_count:
-        yield from_rich(table, "fold-table", "Folds: train, validation and test beside each other")
+        shown = from_rich(table, "fold-table", "Folds: train, validation and test beside each other")
+        # The last rows are means of the others.
+        yield replace(shown, fixed=True)
 
 
 def _days(record: Record) -> Iterator[Block]:

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from atc.report.backtest_lines import RIVALS, backtest_tables
-from atc.report.html.content import Block, Figure, Section, from_rich
+from atc.report.html.content import Block, Figure, Section, Words, from_rich
 from atc.report.html.draw.frame import HALF
 from atc.report.html.draw.lines import Curve, line_chart
 from atc.report.html.draw.rows import Mark, Row, row_chart
@@ -41,24 +41,22 @@ def money_section(record: Record) -> Section:
     if valid is not None:
         lead = (
             "No backtest of the holdout is in this record. What the policy earned on validation, where it "
-            "chose its "
-            "thresholds, flatters."
+            "chose its thresholds, flatters."
         )
         return Section("money", "Equity and alpha", _of_equity(record, valid, "on validation"), lead=lead)
     return Section(
         "money",
         "Equity and alpha",
         empty=(
-            "This run traded nothing: backtest=none, a label of returns (policies take probabilities), or "
-            "a protocol that opens no holdout."
+            "This run traded nothing: backtest=none, a label of returns (policies take probabilities), or a "
+            "protocol that opens no holdout."
         ),
     )
 
 
 _LEAD = (
     "Alpha is the strategy's equity less that of a benchmark that buys at the first decision and never lets "
-    "go. The "
-    "drawdown is the fall from the highest alpha so far, at the points of the curve."
+    "go. The drawdown is the fall from the highest alpha so far, at the points of the curve."
 )
 
 
@@ -79,6 +77,9 @@ def _of_equity(record: Record, equity: pl.DataFrame, where: str = "on the holdou
         )
     ]
     alpha = _column(equity, "alpha")
+    if not alpha.any():
+        blocks.append(Words("", ["Alpha is 0 throughout: the strategy held as the benchmark does."]))
+        return [*blocks, *_oracle_path(record, equity)]
     fall = alpha - np.maximum.accumulate(np.nan_to_num(alpha))
     blocks.append(
         Figure(
@@ -96,35 +97,36 @@ def _of_equity(record: Record, equity: pl.DataFrame, where: str = "on the holdou
             line_chart([Curve("drawdown", times, fall, "s5", filled=True)], times=True, width=HALF),
         )
     )
+    return [*blocks, *_oracle_path(record, equity)]
+
+
+def _oracle_path(record: Record, equity: pl.DataFrame) -> Iterator[Block]:
+    times, quote = equity["ts"].to_numpy().astype(np.float64), record.quote
     if "oracle_path" in equity.columns and equity["oracle_path"].null_count() == 0:
         best = _column(equity, "oracle_path")
         captured = record.metrics.get("backtest/oracle_path/captured")
         part = "" if captured is None else f" The strategy has {captured:.1%} of its alpha."
-        blocks.append(
-            Figure(
-                "oracle-path",
-                f"Beside the oracle path, {quote}",
-                f"The best sequence of positions that hindsight finds ends at {best[-1]:+,.0f}, the strategy "
-                "at "
-                f"{_column(equity, 'strategy')[-1]:+,.0f} {quote}.",
-                line_chart(
-                    [
-                        Curve("oracle path", times, best, "s3"),
-                        Curve("strategy", times, _column(equity, "strategy"), "s0"),
-                    ],
-                    times=True,
-                    width=HALF,
-                    sign="+",
-                ),
-                [("s3", "oracle path"), ("s0", "strategy")],
-                words=(
-                    "The best of all sequences of positions at the same decisions, in hindsight: no policy "
-                    "earns more."
-                )
-                + part,
+        yield Figure(
+            "oracle-path",
+            f"Beside the oracle path, {quote}",
+            f"The best sequence of positions that hindsight finds ends at {best[-1]:+,.0f}, the strategy "
+            f"at {_column(equity, 'strategy')[-1]:+,.0f} {quote}.",
+            line_chart(
+                [
+                    Curve("oracle path", times, best, "s3"),
+                    Curve("strategy", times, _column(equity, "strategy"), "s0"),
+                ],
+                times=True,
+                width=HALF,
+                sign="+",
+            ),
+            [("s3", "oracle path"), ("s0", "strategy")],
+            words=(
+                "The best of all sequences of positions at the same decisions, in hindsight: no policy "
+                "earns more."
             )
+            + part,
         )
-    return blocks
 
 
 def _column(frame: pl.DataFrame, name: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
@@ -146,7 +148,13 @@ def _waterfall(record: Record) -> Iterator[Block]:
             Row(names.get(row["step"], row["step"]), (mark,), f"{change:+,.0f}" if round(change) else "0")
         )
         before = alpha
-    rows.append(Row("realised alpha", (Mark(before, look="s7", start=0.0),), f"{before:+,.0f}"))
+    rows.append(
+        Row(
+            "realised alpha",
+            (Mark(before, look="s7", start=0.0),),
+            f"{before:+,.0f}" if round(before) else "0",
+        )
+    )
     yield Figure(
         "waterfall",
         f"Where the alpha of the oracle path is lost, {record.quote}",
@@ -161,7 +169,7 @@ def _waterfall(record: Record) -> Iterator[Block]:
 
 def _capacity(record: Record) -> Iterator[Block]:
     table = record.table("capacity")
-    if table is None or table.height < 2:
+    if table is None or table.height < 2 or not _column(table.fill_null(0), "alpha").any():
         return
     size, alpha = _column(table, "size"), _column(table, "alpha")
     rate = _column(table, "fill_rate")

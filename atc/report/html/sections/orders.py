@@ -31,9 +31,8 @@ def orders_section(record: Record) -> Section:
     tick, lot = (_number(data.get(name)) for name in ("tick", "lot"))
     words = (
         f"{shown.height:,} of {own.height:,} orders: every one that was not filled whole (as far as there is "
-        "room), those with the "
-        "largest flows of cash, the first and the last, and others evenly between. All: "
-        f"{record.shown}/orders.parquet."
+        "room), those with the largest flows of cash, the first and the last, and others evenly between. "
+        f"All: {record.shown}/orders.parquet."
         if shown.height < own.height
         else f"All {own.height:,} orders. Those of the controls: {record.shown}/orders.parquet."
     )

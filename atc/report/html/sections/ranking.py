@@ -156,8 +156,7 @@ def _calibration(one: Answers, of: str) -> Figure:
         "calibration",
         f"Calibration{of}",
         "Share that happened over mean probability, in bins of equal count. The model's largest gap is "
-        f"{worst[0]:.3f}, at p = "
-        f"{worst[1]:.3f}. On the diagonal a probability is what it says.",
+        f"{worst[0]:.3f}, at p = {worst[1]:.3f}. On the diagonal a probability is what it says.",
         line_chart(
             curves,
             x_title="probability that was given",

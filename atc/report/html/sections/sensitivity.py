@@ -35,8 +35,7 @@ def sensitivity_section(record: Record) -> Section:
                 "heat",
                 f"Alpha at depth {depth:g}, {record.quote}",
                 f"Latency by fee. From {min(known):+,.0f} to {max(known):+,.0f}; "
-                f"{sum(one > 0 for one in known)} of {len(known)} "
-                "cells above 0."
+                f"{sum(one > 0 for one in known)} of {len(known)} cells above 0."
                 if known
                 else "No alpha is known.",
                 heat_map(

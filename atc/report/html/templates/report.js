@@ -76,6 +76,11 @@
     choices.forEach((one) => one.addEventListener("change", apply));
   }
 
+  // Paper shows what is folded, but for the numbers of drawings.
+  addEventListener("beforeprint", () => {
+    for (const one of document.querySelectorAll("details.folded:not(.data)")) one.open = true;
+  });
+
   // What a mark of a drawing is worth, beside the pointer or the focus. Without this script its title tells.
   const tip = document.getElementById("tip");
   for (const drawing of document.querySelectorAll("figure svg[role=img]")) {
