@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from click.testing import Result
+from sklearn.metrics import log_loss
 from typer.testing import CliRunner
 
 import atc
@@ -96,6 +97,17 @@ def test_what_is_no_model_is_said(tmp_path: Path) -> None:
         model("show", tmp_path / "nothing")
     with pytest.raises(DataError, match="is no run"):
         model("verify", tmp_path)
+
+
+def test_figures_of_validation_are_before_calibration_and_those_of_the_holdout_after(made: OpenedRun) -> None:
+    found = {}
+    for split in ("valid", "holdout"):
+        rows = made.predictions.filter(pl.col("split") == split, pl.col("judged"))
+        found[split] = [log_loss(rows["y"], rows[column]) for column in ("p_hold_raw", "p_hold")]
+        assert abs(found[split][0] - found[split][1]) > 1e-5
+    assert made.metrics["valid/log_loss"] == pytest.approx(found["valid"][0], abs=1e-9)
+    assert made.model.manifest["valid_metrics"]["log_loss"] == pytest.approx(found["valid"][0], abs=1e-9)
+    assert made.metrics["holdout/log_loss"] == pytest.approx(found["holdout"][1], abs=1e-9)
 
 
 # score
