@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator, Mapping
 
 from markdown import code, fenced, page, paragraphs, prose, table
@@ -47,7 +48,8 @@ def _overview(composer: Composer, fields: Mapping[str, tuple[Model, ...]], group
         options = options_of(composer, name) if name in groups else []
         chosen = defaults.get(name)
         shown = ", ".join(f"**`{one}`**" if one == chosen else code(one) for one in options)
-        said = models[0].__doc__ if len(models) == 1 else told.get(name, "")
+        # A choice of several kinds is told by the module that they are in.
+        said = models[0].__doc__ if len(models) == 1 else models and sys.modules[models[0].__module__].__doc__
         if models:
             rows.append([f"[`{name}`]({name}.md)", shown, prose(_first_line(said or ""))])
     plain = [

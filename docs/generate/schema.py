@@ -101,9 +101,8 @@ def as_yaml(value: Any) -> str:
 
 def words(annotation: Any, metadata: tuple[Any, ...] | list[Any] = ()) -> tuple[str, str]:
     """A type in words, and its range."""
-    bounds = [*_bounds(metadata)]
-    kind, inner = _type(annotation)
-    return kind, ", ".join(dict.fromkeys([*inner, *bounds]))
+    kind, inner = _type(Annotated[annotation, *metadata]) if metadata else _type(annotation)
+    return kind, ", ".join(dict.fromkeys(inner))
 
 
 def _type(annotation: Any) -> tuple[str, list[str]]:
