@@ -22,6 +22,8 @@ _INLINE = re.compile(r"`([^`\n]+)`")
 _COLUMN = re.compile(r"\s{2,}|\s#\s.*")
 _VARIABLE = re.compile(r"^[A-Z_]+=\S*$")
 _JOINT = re.compile(r"\s(?:&&|\|\||\||;)\s|;\s")
+_FILE = re.compile(r"(?<![\w./<-])((?:atc|conf|docs|experiments|rust|sweeps|tests)/[\w./-]*\w)(?![\w<*{…-])")
+_RECIPE = re.compile(r"(?:`|^|\s{4})just ([a-z][a-z-]*)", re.MULTILINE)
 REFUSED = "refused"
 """After the language of a block: its commands are wrong, and the page shows what is said of them."""
 PROGRAMS = (["atc"], ["python", "-m", "atc.run"])
@@ -120,6 +122,18 @@ def commands(text: str) -> Iterator[list[str]]:
             words = _words(part)
             if words is not None:
                 yield words
+
+
+def files_named(page: Path) -> set[str]:
+    """The files and folders of the project that a page names, but for those that some page says to write."""
+    text = page.read_text(encoding="utf-8")
+    written = {block.file for one in pages() for block in blocks(one)}
+    return {path.rstrip("/") for path in _FILE.findall(text)} - {str(file) for file in written}
+
+
+def recipes_named(page: Path) -> set[str]:
+    """The recipes of the justfile that a page names."""
+    return set(_RECIPE.findall(page.read_text(encoding="utf-8")))
 
 
 def _words(line: str) -> list[str] | None:

@@ -10,8 +10,16 @@ from typing import Any
 
 import pytest
 import typer
+from docs_pages import (
+    PROJECT,
+    files_named,
+    import_generators,
+    keys_written,
+    options_written,
+    pages,
+    recipes_named,
+)
 from docs_pages import commands as commands_in
-from docs_pages import import_generators, keys_written, options_written, pages
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import OverrideParseException
 
@@ -31,6 +39,8 @@ HYDRA_FLAGS = {
 }
 PLACEHOLDER = re.compile(r"…|\.\.\.|^[A-Z][A-Z0-9_,:-]*$|=[A-Z][A-Z_]*$|\$|^[a-z_.]+=NAME$")
 """A word that stands for others: FILE…, data=NAME, $s."""
+MADE = {"docs/reference"}
+"""What the build makes."""
 RANGE = re.compile(r"^(range|choice|sort|shuffle|interval|glob)\(")
 
 
@@ -137,6 +147,15 @@ def test_the_commands_of_a_page_are_known(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     wrong = [f"{' '.join(words)}: {why}" for words in commands_in(text) if (why := wrong_with(words))]
     assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
+def test_the_files_and_recipes_that_a_page_names_are_there(page: Path) -> None:
+    missing = {path for path in files_named(page) if not (PROJECT / path).exists()} - MADE
+    recipes = set(
+        re.findall(r"^([a-z][a-z-]*)(?: [^:\n]*)?:(?!=)", (PROJECT / "justfile").read_text(), re.MULTILINE)
+    )
+    assert not missing | (recipes_named(page) - recipes)
 
 
 def test_commands_are_found() -> None:
