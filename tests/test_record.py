@@ -43,7 +43,7 @@ def test_a_finished_record_holds_what_the_contract_lists(tmp_path: Path) -> None
     assert manifest["versions"]["python"] == ".".join(str(part) for part in sys.version_info[:3])
     assert manifest["versions"]["lightgbm"]
     assert set(manifest["stages"]) == {"features", "fit"}
-    assert set(manifest["stages"]["fit"]) == {"seconds", "peak_rss_mib", "cached"}
+    assert set(manifest["stages"]["fit"]) == {"seconds", "cpu_seconds", "peak_rss_mib", "cached"}
     assert manifest["stages"]["features"]["cached"] is True
     assert manifest["stages"]["fit"]["peak_rss_mib"] > 1
     assert manifest["spans"]["train"]["rows"] == 5

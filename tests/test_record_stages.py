@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from made_records import fill, make, manifest_of, opened
+from measured_stages import BURNT_S
 from record_one import CONFIG, IDENTITY, METRICS, NAME
 
 from atc.tracking.memory import descendants
@@ -21,14 +22,30 @@ from atc.tracking.record import RunRecord
 
 
 @pytest.fixture(scope="module")
-def peaks_mib() -> dict[str, float]:
+def costs() -> dict[str, dict[str, float]]:
     """Of stages in a process of their own: what a process that ran other tests gives back meanwhile would
     count against them.
     """
     script = Path(__file__).with_name("measured_stages.py")
     done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=True)
-    peaks: dict[str, float] = json.loads(done.stdout)
-    return peaks
+    found: dict[str, dict[str, float]] = json.loads(done.stdout)
+    return found
+
+
+@pytest.fixture
+def peaks_mib(costs: dict[str, dict[str, float]]) -> dict[str, float]:
+    return {name: cost["peak_rss_mib"] for name, cost in costs.items()}
+
+
+def test_processor_time_is_of_the_process_its_threads_and_its_children(
+    costs: dict[str, dict[str, float]],
+) -> None:
+    spent = {name: cost["cpu_seconds"] for name, cost in costs.items()}
+    for name in ("thread", "ended_child", "living_child"):
+        assert spent[name] >= 0.9 * BURNT_S, name
+    # What a child took before a stage is not of the stage, not even when it ends and is waited for in it.
+    for name in ("idle_beside_child", "end_of_child"):
+        assert spent[name] < BURNT_S / 2, name
 
 
 def test_stages_measure_their_own_peak_memory(peaks_mib: dict[str, float]) -> None:

@@ -14,8 +14,9 @@ from atc.config.schema import RunConfig
 from atc.errors import AtcError
 from atc.installed import installed_version
 
-# What does not change a result: where files lie, who is told, how the terminal looks, which data are refused.
-OUTSIDE_THE_DIGEST = frozenset({"paths", "quality", "tracking", "runtime"})
+# What does not change a result: where files lie, who is told, how the terminal looks, which data are refused,
+# what was hoped for.
+OUTSIDE_THE_DIGEST = frozenset({"paths", "plan", "quality", "tracking", "runtime"})
 
 # Names for people. The experiment's own `name` counts: it names the run folder, and two experiments that mean
 # the same are still two.

@@ -20,6 +20,7 @@ from atc.config.explain import Explain
 from atc.config.features import Features, Sampling
 from atc.config.labels import Label
 from atc.config.model import Model
+from atc.config.plan import Plan
 from atc.config.protocol import Protocol
 from atc.config.quality import Quality
 from atc.config.refit import Refit
@@ -66,6 +67,7 @@ class RunConfig(Slice):
     cost: Cost
     backtest: Backtest
     quality: Quality
+    plan: Plan = Plan()
     tracking: Tracking
     paths: Paths
     runtime: Runtime

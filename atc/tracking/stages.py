@@ -1,4 +1,4 @@
-"""The stages of a run: how long each took, how much memory it needed, whether a cache answered it."""
+"""The stages of a run: how long each took, its processor time and memory, whether a cache answered it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from atc.tracking.cpu import CpuTime
 from atc.tracking.heard import stage_begins
 from atc.tracking.memory import PeakMemory
 
@@ -24,15 +25,19 @@ class Stage:
 
 @dataclass(frozen=True)
 class StageCost:
-    """What a stage took: wall seconds, peak resident memory in MiB (see `PeakMemory`)."""
+    """What a stage took: wall seconds, processor seconds (see `CpuTime`), peak resident memory in MiB (see
+    `PeakMemory`).
+    """
 
     seconds: float
+    cpu_seconds: float
     peak_rss_mib: float
     cached: bool
 
     def as_json(self) -> dict[str, float | bool]:
         return {
             "seconds": round(self.seconds, 3),
+            "cpu_seconds": round(self.cpu_seconds, 3),
             "peak_rss_mib": round(self.peak_rss_mib, 1),
             "cached": self.cached,
         }
@@ -59,8 +64,9 @@ class Stages:
             raise ValueError(f"stage {name!r} was there before; a stage has a name of its own")
         handle = Stage(name)
         self._under_way = name
-        memory = PeakMemory(self.ignored_processes)
+        memory, cpu = PeakMemory(self.ignored_processes), CpuTime(self.ignored_processes)
         memory.start()
+        cpu.start()
         _log.info("stage %s: start", name)
         stage_begins(name)
         began = time.perf_counter()
@@ -69,7 +75,8 @@ class Stages:
             yield handle
             outcome = "cached" if handle.cached else "done"
         finally:
-            cost = StageCost(time.perf_counter() - began, memory.stop(), handle.cached)
+            seconds, cpu_seconds = time.perf_counter() - began, cpu.stop()
+            cost = StageCost(seconds, cpu_seconds, memory.stop(), handle.cached)
             self._under_way = None
             self.costs[name] = cost
             _log.info("stage %s: %s, %.2f s, peak %.0f MiB", name, outcome, cost.seconds, cost.peak_rss_mib)
