@@ -41,7 +41,7 @@ def test_others_say_nothing() -> None:
         (["plan.figure=lift/holdout/auc", SOURCE], "plan.expects: is null"),
         (["plan.figure=lift/holdout/auc", "plan.expects=-0.1", SOURCE], "plan.expects"),
         (["plan.figure=holdout/auc", "plan.expects=0.1", SOURCE], "plan.figure"),
-        (["plan.figures=lift/holdout/auc"], "did you mean 'figure'"),
+        (["plan.figures=lift/holdout/auc"], "did you mean 'plan.figure'"),
     ],
 )
 def test_half_a_plan_is_refused(words: list[str], told: str) -> None:
