@@ -54,6 +54,15 @@ class OpenedRun:
         """The flat metrics; null is undefined, or sealed."""
         return read_metrics(self.folder / METRICS)
 
+    @property
+    def opened_holdout(self) -> bool:
+        """Whether it has figures of its holdout, of any of its heads."""
+        return any(
+            value is not None
+            for key, value in self.metrics.items()
+            if key.partition("@")[0] == "holdout/rows"
+        )
+
     @cached_property
     def raw_config(self) -> dict[str, object]:
         """config.yaml as plain values, readable even where this version's schema has moved on."""
@@ -168,20 +177,12 @@ def model_folders(path: Path) -> tuple[OpenedRun | None, list[Path]]:
 
 def is_folder_of_runs(folder: Path) -> bool:
     """Whether `folder` is no run and has runs in it, or in its `runs`."""
-    return not (folder / MANIFEST).exists() and any([*_runs_in(folder), *_runs_in(folder / "runs")])
+    return not (folder / MANIFEST).exists() and bool(runs_in(folder))
 
 
-def finished_runs(folder: Path) -> tuple[list[OpenedRun], list[str]]:
-    """The finished runs of a folder of runs, by name, and the names of those that have not finished.
-
-    Raises DataError where one is damaged.
-    """
-    found = [open_run(path, finished=False) for path in (*_runs_in(folder), *_runs_in(folder / "runs"))]
-    done = [run.manifest["status"] == FINISHED for run in found]
-    return (
-        [open_run(run.folder) for run, is_done in zip(found, done, strict=True) if is_done],
-        [run.folder.name for run, is_done in zip(found, done, strict=True) if not is_done],
-    )
+def runs_in(folder: Path) -> list[Path]:
+    """Folders of runs, finished or not, in a folder of runs or in its `runs`, by name."""
+    return [*_runs_in(folder), *_runs_in(folder / "runs")]
 
 
 def _no_run(folder: Path) -> str:

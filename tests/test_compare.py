@@ -50,7 +50,9 @@ def test_two_runs_on_the_same_rows(folder: Folder, tmp_path: Path) -> None:
     assert content["runs"][0]["differences"] == {}
     assert content["runs"][1]["differences"][""]["auc"] == pytest.approx(areas[1] - areas[0])
     assert content["backtest"] is None
-    table = compared(first, second, options=("--markdown",)).splitlines()
+    marked, _, board = compared(first, second, options=("--markdown",)).partition("leaderboard of")
+    table = marked.splitlines()
+    assert board.count("| good ") == board.count("| worse ") > 0
     assert sum(line.startswith("| ") for line in table) == 5
     assert all(line.count("|") == 9 for line in table if line.startswith("| good"))
 
@@ -177,8 +179,9 @@ def test_a_folder_of_runs_is_all_runs_in_it(folder: Folder) -> None:
         assert done.output == compared(one, two)
     (two.folder / "manifest.json").write_text(json.dumps({**manifest, "status": "failed"}))
     done = CliRunner().invoke(application(), ["compare", str(folder.root)], catch_exceptions=False)
-    assert done.stdout == compared(one)
-    assert f"{two.folder.name} has not finished and is left out" in done.stderr
+    pairs, _, board = done.stdout.partition("leaderboard of the 2 given: 1 run on it, 1 apart")
+    assert pairs == compared(one).partition("leaderboard of")[0]
+    assert "two  failed" in board
 
 
 def test_a_run_twice_and_no_run(folder: Folder) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import subprocess
@@ -19,6 +20,7 @@ from atc.config.nets import Net
 from atc.errors import DataError
 from atc.models.base import FitReport, fit_model
 from atc.models.build import build_model
+from atc.tracking.cpu import CpuTime
 
 SCRIPT = Path(__file__).with_name("fit_net.py")
 PATIENCE_S = 120.0
@@ -42,8 +44,6 @@ def start(*arguments: object) -> subprocess.Popen[str]:
 
 
 def epochs_in(path: Path) -> int:
-    import json
-
     if not path.exists():
         return 0
     with safe_open(path, framework="np") as file:
@@ -89,6 +89,26 @@ def test_a_fit_that_was_done_is_not_done_again(tmp_path: Path) -> None:
     assert (steps, none) == (one.iterations * STEPS, 0)
     assert again.curves == one.curves
     assert again.best_iteration == one.best_iteration
+
+
+def test_what_a_fit_has_cost_goes_on_with_it(tmp_path: Path) -> None:
+    """However often it was killed, a fit costs what its epochs cost."""
+    first = CpuTime()
+    first.start()
+    report_of(tmp_path / "fit")
+    spent, again = first.stop(), CpuTime()
+    again.start()
+    report_of(tmp_path / "fit")  # nothing is left to do
+    taken_over = again.stop()
+    kept = kept_cpu_seconds(tmp_path)
+    assert 0.0 < kept <= spent
+    assert taken_over >= kept
+
+
+def kept_cpu_seconds(folder: Path) -> float:
+    (path,) = folder.iterdir()
+    with safe_open(path, framework="np") as file:
+        return float(json.loads(file.metadata()["state"])["cpu_seconds"])
 
 
 @pytest.mark.parametrize("change", ["seed", "learning_rate", "hidden"])

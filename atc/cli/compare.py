@@ -1,50 +1,90 @@
-"""`atc compare`: finished runs beside each other."""
+"""`atc compare`: runs beside each other, and the leaderboard of a sweep."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from atc.errors import UsageError
 
+if TYPE_CHECKING:
+    from atc.opened_run import OpenedRun
+    from atc.report.candidates import Candidate
+
 
 def compare(
-    runs: Annotated[
+    paths: Annotated[
         list[Path],
         typer.Argument(
             metavar="PATH...",
-            help="Run folders, or folders of runs; the others are compared with the first run.",
+            help="A sweep's folder; or run folders, or folders of runs, the others compared with the first.",
         ),
     ],
     *,
     markdown: Annotated[bool, typer.Option("--markdown", help="The tables as Markdown.")] = False,
-    file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="The figures as JSON too.")
+    csv: Annotated[
+        Path | None, typer.Option("--csv", metavar="FILE", help="The leaderboard as CSV too, with costs.")
+    ] = None,
+    parquet: Annotated[
+        Path | None, typer.Option("--parquet", metavar="FILE", help="The leaderboard as Parquet too.")
+    ] = None,
+    json: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="All figures as JSON too.")
+    ] = None,
+    to: Annotated[
+        Path | None,
+        typer.Option(
+            "--to",
+            metavar="DIR",
+            help="Write leaderboard.* and cost.* there (md, csv, parquet); of a sweep its own folder.",
+        ),
     ] = None,
 ) -> None:
-    """Compare finished runs: lifts, paired differences on the same rows, looks at the holdout, track records.
+    """Rank runs by their lift over their own baselines, for what they cost; runs that are given one by one
+    are also compared in pairs, on the same rows.
 
-    Runs that are judged on other rows or labels than the first are listed apart, with the reason.
+    A run that has failed, is unfinished or cannot be read is listed apart, with the reason.
     """
     from json import dumps
 
-    from atc.opened_run import finished_runs, is_folder_of_runs, open_run
+    from atc.report.candidates import candidates_in
+    from atc.report.leaderboard import leaderboard_of
+    from atc.report.leaderboard_files import csv_bytes, parquet_bytes, whole_frame, write_files
+    from atc.report.leaderboard_lines import leaderboard_lines
+    from atc.report.leaderboard_rows import board_json
+    from atc.sweep.opened import is_sweep
+
+    sweeps = [path for path in paths if is_sweep(path)]
+    candidates = candidates_in(paths)
+    content: dict[str, Any] = {}
+    if not sweeps:
+        content = _compare_pairs(paths, candidates, markdown=markdown)
+        typer.echo("")
+    name = sweeps[0].resolve().name if len(paths) == len(sweeps) == 1 else f"the {len(candidates)} given"
+    board = leaderboard_of(candidates, name)
+    for line in leaderboard_lines(board, markdown=markdown, brief=not sweeps):
+        typer.echo(line)
+    if json is not None:
+        of_board = board_json(board)
+        told = {**content, "leaderboard": of_board} if content else of_board
+        _write("--json", json, (dumps(told, indent=1) + "\n").encode())
+    if csv is not None:
+        _write("--csv", csv, csv_bytes(whole_frame(board)))
+    if parquet is not None:
+        _write("--parquet", parquet, parquet_bytes(whole_frame(board)))
+    folder = to if to is not None else sweeps[0] if len(paths) == len(sweeps) == 1 else None
+    if folder is not None:
+        write_files(board, folder)
+
+
+def _compare_pairs(paths: list[Path], candidates: list[Candidate], *, markdown: bool) -> dict[str, Any]:
+    """Prints the runs beside the first one, on the same rows; the figures."""
     from atc.report.comparison import compare_runs
     from atc.report.comparison_tables import comparison_json, comparison_lines
 
-    opened = []
-    for path in runs:
-        if not is_folder_of_runs(path):
-            opened.append(open_run(path))
-            continue
-        finished, unfinished = finished_runs(path)
-        opened += finished
-        for name in unfinished:
-            typer.echo(f"{path / name} has not finished and is left out", err=True)
-    if not opened:
-        raise UsageError(f"no finished run in {', '.join(map(str, runs))}: expected at least one")
+    opened = _finished(paths, candidates)
     ids = [run.run_id for run in opened]
     for run in opened:
         if ids.count(run.run_id) > 1:
@@ -52,8 +92,24 @@ def compare(
     found = compare_runs(opened)
     for line in comparison_lines(found, markdown=markdown):
         typer.echo(line)
-    if file is not None:
-        try:
-            file.write_text(dumps(comparison_json(found), indent=1) + "\n", encoding="utf-8")
-        except OSError as error:
-            raise UsageError(f"--json {file}: cannot be written ({error.strerror})") from error
+    return comparison_json(found)
+
+
+def _finished(paths: list[Path], candidates: list[Candidate]) -> list[OpenedRun]:
+    """Raises DataError or UsageError where there is none."""
+    from atc.opened_run import open_run
+
+    opened = [one.run for one in candidates if one.run is not None]
+    if opened:
+        return opened
+    if len(candidates) == len(paths) == 1:
+        open_run(paths[0])  # it says at length why it is none
+    reasons = "".join(f"\n  {one.folder_name or one.label}: {one.unusable}" for one in candidates)
+    raise UsageError(f"no finished run in {', '.join(map(str, paths))}: expected at least one{reasons}")
+
+
+def _write(option: str, file: Path, content: bytes) -> None:
+    try:
+        file.write_bytes(content)
+    except OSError as error:
+        raise UsageError(f"{option} {file}: cannot be written ({error.strerror})") from error

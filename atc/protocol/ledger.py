@@ -128,8 +128,11 @@ class Ledger:
         """Looks of one run at its holdouts, in order of time, or at what it judged on before. Raises
         DataError as `looks`.
         """
-        looks = self._read(self.folder.rglob(f"*{_SUFFIX}"))
-        return [look for look in looks if (look.run_id, look.kind) == (run_id, kind)]
+        return [look for look in self.every() if (look.run_id, look.kind) == (run_id, kind)]
+
+    def every(self) -> list[Look]:
+        """All entries of all streams in order of time. Raises DataError as `looks`."""
+        return self._read(self.folder.rglob(f"*{_SUFFIX}"))
 
     def _read(self, paths: Iterable[Path]) -> list[Look]:
         found: list[Look] = []

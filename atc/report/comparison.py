@@ -78,7 +78,7 @@ def compare_runs(runs: Sequence[OpenedRun]) -> Comparison:
             same.append(Compared(other, _differences(first, held, found)))
         else:
             apart.append((other, str(reason)))
-    ledgers = {run.folder: _own_looks(run) for run in runs if run.metrics.get("holdout/rows") is not None}
+    ledgers = {run.folder: _own_looks(run) for run in runs if run.opened_holdout}
     entries = None if held is None else _looks(first, ledgers[first.folder])
     looks = None if entries is None else len(entries)
     return Comparison(

@@ -9,11 +9,19 @@ from atc.report.cells import DASH, number, table
 from atc.report.sealed_trials import SealedTrials
 from atc.report.track_records import MIN_PERIODS, POINT, TrackRecords
 
+FLATTERS = (
+    "these flatter: each policy chose its thresholds on this very time, each model stopped there, and "
+    "the best of many trials is one of luck too. That last is what the PBO shows: how often the trial "
+    "that is best on one half of the time is not among the better ones on the other. What the thresholds "
+    "learnt of both halves it cannot show"
+)
+"""Of figures on validation."""
+
 
 def record_lines(records: TrackRecords, *, markdown: bool) -> Iterator[str]:
     """On the holdout."""
     yield (
-        f"backtest, alpha over always HOLD; {_luck(records, 'looks')}; probability of backtest overfitting "
+        f"backtest, alpha over always HOLD; {luck(records, 'looks')}; probability of backtest overfitting "
         f"{number(records.overfitting, '')}, by the {records.period}"
     )
     yield from _table(records, markdown=markdown)
@@ -25,17 +33,12 @@ def sealed_lines(sealed: SealedTrials, *, markdown: bool) -> Iterator[str]:
     count = f"{len(records.runs)} sealed trial{'s' if len(records.runs) > 1 else ''}"
     yield (
         f"{count} ON VALIDATION, the holdout untouched: alpha over always HOLD, "
-        f"everything by the {records.sharpe_period}; {_luck(records, 'runs that judged on that time')}; "
+        f"everything by the {records.sharpe_period}; {luck(records, 'runs that judged on that time')}; "
         f"probability of backtest overfitting {number(records.overfitting, '')}"
     )
     yield from _table(records, markdown=markdown)
     yield ""
-    yield (
-        "these flatter: each policy chose its thresholds on this very time, each model stopped there, and "
-        "the best of many trials is one of luck too. That last is what the PBO shows: how often the trial "
-        "that is best on one half of the time is not among the better ones on the other. What the thresholds "
-        "learnt of both halves it cannot show"
-    )
+    yield FLATTERS
     if records.overfitting is None:
         fewest = min(run.periods for run in records.runs)
         why = (
@@ -71,7 +74,8 @@ def sealed_json(sealed: SealedTrials) -> dict[str, Any]:
     return {**records_json(sealed.records), "apart": apart}
 
 
-def _luck(records: TrackRecords, looks: str) -> str:
+def luck(records: TrackRecords, looks: str) -> str:
+    """Of how many trials they are, and what the best of so many would show; `looks`: what was counted."""
     if records.trials is None:
         return "of how many trials is unknown, as the looks are, so no Sharpe ratio is deflated"
     return (

@@ -25,12 +25,12 @@ def sealed_trials(runs: Sequence[OpenedRun]) -> SealedTrials | None:
     """Of those of `runs` that have no holdout figures, the ones that validate on the first one's time; None
     where none of them traded there. Raises DataError as reading runs and ledgers does.
     """
-    sealed = [run for run in runs if run.metrics.get("holdout/rows") is None]
+    sealed = [run for run in runs if not run.opened_holdout]
     traded = [run for run in sealed if (run.folder / VALIDATION).is_file()]
     if not traded:
         return None
     curves = [Curve(run, VALIDATION) for run in traded]
-    places = [(*_stream(run), curve.span) for run, curve in zip(traded, curves, strict=True)]
+    places = [(*stream_of(run), curve.span) for run, curve in zip(traded, curves, strict=True)]
     same = [place == places[0] for place in places]
     apart = [(run.folder.name, f"it has no {VALIDATION}") for run in sealed if run not in traded]
     apart += [
@@ -43,7 +43,8 @@ def sealed_trials(runs: Sequence[OpenedRun]) -> SealedTrials | None:
     return SealedTrials(validation_records(trials, own, _looks(trials[0], own[0].span)), tuple(apart))
 
 
-def _stream(run: OpenedRun) -> tuple[object, ...]:
+def stream_of(run: OpenedRun) -> tuple[object, ...]:
+    """Venue and symbol of what the run traded."""
     data = run.raw_config.get("data")
     return tuple(data.get(name) for name in _STREAM) if isinstance(data, dict) else ()
 

@@ -15,8 +15,19 @@ _TIMES = slice(11, 15)
 """
 
 
+_taken_over_s = 0.0
+
+
+def take_over(seconds: float) -> None:
+    """Counts as spent now what an attempt that died has spent on what this one goes on from, so that a fit
+    costs the same however often it was killed.
+    """
+    global _taken_over_s  # noqa: PLW0603  # of the process, like its processor time
+    _taken_over_s += seconds
+
+
 class CpuTime:
-    """Measures between `start()` and `stop()`: user and system time, seconds.
+    """Measures between `start()` and `stop()`: user and system time, seconds, with what was taken over.
 
     The time of a process that has ended and was waited for is in its parent's, so the sum over this process
     and those below it only grows, and two looks at it are enough; other processes are told to 1/100 s. Left
@@ -38,7 +49,7 @@ class CpuTime:
     def _spent(self) -> float:
         times = os.times()
         own = time.process_time() + times.children_user + times.children_system
-        return own + sum(map(_spent_by, descendants(self._ignore)))
+        return own + _taken_over_s + sum(map(_spent_by, descendants(self._ignore)))
 
 
 def _spent_by(pid: int) -> float:

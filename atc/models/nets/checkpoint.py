@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from atc.errors import DataError
 from atc.tracking import durable
+from atc.tracking.cpu import CpuTime, take_over
 
 _log = logging.getLogger(__name__)
 
@@ -65,14 +66,16 @@ def put_weights(network: nn.Module, weights: Mapping[str, Tensor]) -> None:
 
 
 class Keeper:
-    """The checkpoint of one fit, at `path`; `key` says which fit it is of."""
+    """The checkpoint of one fit, at `path`; `key` says which fit it is of. What it costs counts from here."""
 
     def __init__(self, path: Path, key: Mapping[str, Any]) -> None:
+        self._cpu = CpuTime()
+        self._cpu.start()
         self.path = path
         self._key = hashlib.sha256(json.dumps(key, sort_keys=True, default=str).encode()).hexdigest()
 
     def write(self, state: Checkpoint) -> None:
-        """Replaces the file in one step."""
+        """Replaces the file in one step; what the fit has cost so far stands in it."""
         tensors = {f"weights/{name}": value for name, value in state.weights.items()}
         tensors |= {f"best/{name}": value for name, value in state.best.items()}
         plain: dict[str, dict[str, Any]] = {}
@@ -93,13 +96,15 @@ class Keeper:
             "train": state.train,
             "valid": state.valid,
             "tensors": _digest(tensors),
+            "cpu_seconds": self._cpu.stop(),
         }
         self.path.parent.mkdir(parents=True, exist_ok=True)
         tensors = {name: value.contiguous() for name, value in tensors.items()}
         durable.write_bytes(self.path, save(tensors, {"format": FORMAT, "state": json.dumps(content)}))
 
     def read(self) -> Checkpoint | None:
-        """The state that was written last; None without a file, or with one of another fit.
+        """The state that was written last; None without a file, or with one of another fit. What it cost is
+        taken over.
 
         Raises DataError for a damaged file.
         """
@@ -129,6 +134,7 @@ class Keeper:
                 _, number, value = name.split("/")
                 optimiser.setdefault(int(number), {})[value] = tensors[name]
         _log.info("%s: going on after epoch %d", self.path.name, content["epoch"])
+        take_over(content.get("cpu_seconds", 0.0))
         return Checkpoint(
             epoch=content["epoch"],
             weights=_under("weights/", tensors),

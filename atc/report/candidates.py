@@ -1,0 +1,142 @@
+"""What could stand on a leaderboard: finished runs, and everything else with the reason why it cannot."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from atc.errors import DataError
+from atc.opened_run import OpenedRun, is_folder_of_runs, open_run, runs_in
+from atc.tracking.run_files import FINISHED, INTERRUPTED, RUNNING
+
+if TYPE_CHECKING:
+    from atc.sweep.opened import OpenedJob, OpenedSweep
+
+_LONGEST_REASON = 200
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A run, or a job of a sweep."""
+
+    label: str
+    """Unlike that of any other."""
+    experiment: str
+    number: int | None
+    """Of the job, from 1; None outside a sweep."""
+    config: Mapping[str, Any]
+    """Resolved, as plain values; of a job as the sweep froze it."""
+    folder_name: str
+    """Of the run, finished or not; empty for a job that has none yet."""
+    run: OpenedRun | None
+    """Finished and readable."""
+    unusable: str = ""
+    """Why there is no run."""
+
+
+def candidates_in(paths: Sequence[Path]) -> list[Candidate]:
+    """Runs in the folders `paths`, each a sweep's, a run's or one of runs; a sweep that is given alone has
+    its jobs by their numbers.
+
+    Raises DataError for a path at which there is nothing at all; a run that cannot be read is a candidate
+    with its reason.
+    """
+    from atc.sweep.opened import is_sweep, open_sweep
+
+    if len(paths) == 1 and is_sweep(paths[0]):
+        return candidates_of(open_sweep(paths[0]))
+    found: list[Candidate] = []
+    for path in paths:
+        if is_sweep(path):
+            found += [replace(one, number=None) for one in candidates_of(open_sweep(path))]
+        else:
+            folders = runs_in(path) if is_folder_of_runs(path) else [path]
+            found += [_of_folder(folder) for folder in folders]
+    return _with_labels(found)
+
+
+def candidates_of(sweep: OpenedSweep) -> list[Candidate]:
+    """The jobs of `sweep`; of two that are one run the later is listed with its reason."""
+    seen: dict[str, int] = {}
+    found = []
+    for job in sweep.jobs:
+        one = _of_job(job)
+        first = job.number if one.run is None else seen.setdefault(one.run.run_id, job.number)
+        if first != job.number:
+            why = f"it is the run of job {first}, whose config means the same"
+            one = replace(one, run=None, unusable=why)
+        found.append(one)
+    return _with_labels(found)
+
+
+def _of_job(job: OpenedJob) -> Candidate:
+    run, why = None, job.why
+    if job.status == "finished" and job.run_folder is not None:
+        run, why = _readable(job.run_folder)
+    elif job.error is not None:
+        why = f"{job.status}: {job.error.type}: {job.error.message}"
+    name, outputs = "", ""
+    if job.run_folder is not None:
+        name, outputs = job.run_folder.name, f"{job.run_folder.parent.parent}/"
+    reason = "" if run is not None else _short(why or _NOT_DONE.get(job.status, job.status), outputs)
+    return Candidate("", job.name, job.number, job.config, name, run, reason)
+
+
+def _of_folder(folder: Path) -> Candidate:
+    opened = open_run(folder, finished=False)
+    name = str(opened.manifest.get("name") or folder.name)
+    try:
+        config: Mapping[str, Any] = opened.raw_config
+    except DataError:
+        config = {}
+    status, error = str(opened.manifest["status"]), opened.manifest.get("error")
+    run = None
+    if status == FINISHED:
+        run, why = _readable(folder)
+    elif isinstance(error, dict):
+        why = f"{status}: {error.get('type')}: {error.get('message')}"
+    else:
+        why = _NOT_DONE.get(status, status)
+    return Candidate("", name, None, config, folder.name, run, _short(why, f"{folder.parent.parent}/"))
+
+
+_NOT_DONE = {
+    "pending": "unfinished: it has not begun",
+    RUNNING: "unfinished: a process is making it, or died doing so",
+    INTERRUPTED: "unfinished: it was stopped before its end",
+}
+
+
+def _readable(folder: Path) -> tuple[OpenedRun | None, str]:
+    """The finished run of `folder`, its figures read; or None and why not."""
+    try:
+        run = open_run(folder)
+        _ = run.metrics, run.config
+    except DataError as why:
+        return None, str(why)
+    return run, ""
+
+
+def _short(why: str, outputs: str) -> str:
+    """One line, without the place where the outputs lie, which other machines do not have."""
+    line = " ".join(why.replace(outputs, "").split())
+    return line if len(line) <= _LONGEST_REASON else f"{line[: _LONGEST_REASON - 1]}…"
+
+
+def _with_labels(found: Sequence[Candidate]) -> list[Candidate]:
+    return [replace(one, label=label) for one, label in zip(found, _labels(found), strict=True)]
+
+
+def _labels(found: Sequence[Candidate]) -> Iterator[str]:
+    """The experiment's name; where several have it with the job's number, or the start of the run's id."""
+    names = Counter(one.experiment for one in found)
+    for one in found:
+        if names[one.experiment] == 1:
+            yield one.experiment
+        elif one.number is not None:
+            yield f"{one.experiment} #{one.number}"
+        else:
+            yield one.folder_name or one.experiment

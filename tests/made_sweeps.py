@@ -1,0 +1,125 @@
+"""Sweeps whose runs have figures, costs and looks that are known, for the tests of the leaderboard."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from compared_runs import Folder, curve, known, predictions
+from record_example import METRICS, with_interval
+
+from atc.opened_run import OpenedRun, open_run
+from atc.sweep.folder import job_folder, sweep_folder
+from atc.sweep.manifest import PlannedJob, SweepHeader, write_manifest
+from atc.sweep.state import JobError, JobState, write_state
+from atc.tracking.run_files import MANIFEST
+
+Figures = Mapping[str, float | int | None]
+TOP3 = {
+    "gbdt_36feat": "lift/holdout/auc",
+    "multihorizon_ticker_24feat": "lift/holdout/auc@300s",
+    "hold10_softmax_mlp_36feat": "lift/holdout/macro_f1",
+}
+
+
+def metrics_with(key: str, lift: float, half: float) -> dict[str, float | int | None]:
+    """Those of a run whose lift in `key` is this, the model's figure 0.6 plus it."""
+    figure = key.removeprefix("lift/")
+    head = key[key.index("@") :] if "@" in key else ""
+    known_metrics: dict[str, float | int | None] = dict(METRICS)
+    if head:
+        known_metrics = {f"{name}{head}" if "/" in name else name: value for name, value in METRICS.items()}
+    found = {
+        **known_metrics,
+        **with_interval(key, lift, half),
+        **with_interval(figure, 0.6 + lift, 0.01),
+        **with_interval(f"baseline/{figure}", 0.6, 0.01),
+    }
+    valid = figure.replace("holdout/", "valid/")
+    found |= {valid: 0.61 + lift, f"baseline/{valid}": 0.61, key.replace("holdout", "valid"): lift}
+    if key.endswith("macro_f1"):
+        found |= {"holdout/f1/SHORT": 0.3}
+    return found
+
+
+class Sweeps:
+    """Makes runs, and sweeps of them."""
+
+    def __init__(self, root: Path) -> None:
+        self.folder = Folder(root)
+        self.outputs = root
+
+    def run(  # all of them are different things
+        self,
+        experiment: str,
+        lift: float = 0.05,
+        half: float = 0.01,
+        *words: str,
+        cpu_s: float = 3600.0,
+        key: int = 0,
+        sealed: bool = False,
+        metrics: Figures | None = None,
+        drift: float = 0.0,
+    ) -> OpenedRun:
+        figure = TOP3.get(experiment, "lift/holdout/auc")
+        words = (*words, "protocol.sealed=true") if sealed else words
+        gains = np.random.default_rng(key + len(experiment)).standard_t(5, 40 * 24) * 100 + drift
+        earned = curve(gains)
+        run = self.folder.run(
+            experiment,
+            predictions(*known(), sealed=sealed),
+            *([f"+experiment={experiment}"] if (Path("experiments") / f"{experiment}.yaml").exists() else []),
+            *words,
+            metrics=metrics_with(figure, lift, half) if metrics is None else metrics,
+            equity=None if sealed else earned,
+            valid=earned,
+            key=key,
+        )
+        return self.priced(run, cpu_s)
+
+    def priced(self, run: OpenedRun, cpu_s: float) -> OpenedRun:
+        """The same run with stages that cost so much."""
+        own = {"seconds": cpu_s / 2, "cpu_seconds": cpu_s / 2, "peak_rss_mib": 500.0, "cached": False}
+        stages = {"features": {**own, "cpu_seconds": 9e4}, "fit": own, "evaluate": own}
+        path = run.folder / MANIFEST
+        path.write_text(json.dumps({**json.loads(path.read_bytes()), "stages": stages}))
+        return open_run(run.folder)
+
+    def sweep(self, *jobs: OpenedRun | JobState | None, name: str = "top3", sealed: bool = False) -> Path:
+        """The folder of a sweep with these jobs: finished, in another state, or pending (None)."""
+        configs = [
+            dict(one.raw_config) if isinstance(one, OpenedRun) else {"name": f"job{number}"}
+            for number, one in enumerate(jobs, start=1)
+        ]
+        header = SweepHeader(
+            name=name,
+            sweep_id="5" * 64,
+            created_at="2026-01-01T00:00:00+00:00",
+            command=(f"+sweep={name}",),
+            sealed=sealed,
+            sealing=(),
+            group=name,
+            jobs=len(jobs),
+            code_digest="e" * 64,
+            launcher={"kind": "basic"},
+        )
+        folder = sweep_folder(self.outputs, name, header.sweep_id)
+        planned = [
+            PlannedJob(number, (f"+experiment={config['name']}",), "c" * 64, config)
+            for number, config in enumerate(configs, start=1)
+        ]
+        write_manifest(folder, header, planned)
+        for number, one in enumerate(jobs, start=1):
+            state = one
+            if isinstance(one, OpenedRun):
+                place = one.folder.relative_to(self.outputs)
+                state = JobState("finished", 1, run=str(place), run_id=one.run_id)
+            if isinstance(state, JobState):
+                write_state(job_folder(folder, number), state)
+        return folder
+
+
+FAILED = JobState("failed", 1, error=JobError("DataError", "the disk\nis full"))
+INTERRUPTED = JobState("interrupted", 2)

@@ -1,0 +1,280 @@
+"""The leaderboard of runs and sweeps whose figures, costs and looks are known."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import polars as pl
+import pytest
+from compared_runs import HOLDOUT, curve
+from made_sweeps import FAILED, INTERRUPTED, Sweeps, metrics_with
+from typer.testing import CliRunner
+
+from atc.cli import application
+from atc.opened_run import OpenedRun
+from atc.protocol.ledger import Asker, Ledger
+from atc.report.candidates import candidates_in
+from atc.report.leaderboard import Leaderboard, leaderboard_of
+from atc.tracking.run_files import METRICS
+
+FILES = [f"{name}.{ending}" for name in ("leaderboard", "cost") for ending in ("md", "csv", "parquet")]
+
+
+@pytest.fixture
+def sweeps(tmp_path: Path) -> Sweeps:
+    return Sweeps(tmp_path)
+
+
+def board(*runs: OpenedRun) -> Leaderboard:
+    return leaderboard_of(candidates_in([run.folder for run in runs]), "them")
+
+
+def ranks(found: Leaderboard) -> dict[str, int | None]:
+    return {one.entry.candidate.label: one.rank for ranking in found.rankings for one in ranking.entries}
+
+
+def shown(*words: object) -> str:
+    done = CliRunner().invoke(application(), ["compare", *map(str, words)], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+def top3(sweeps: Sweeps) -> list[OpenedRun]:
+    """Of the plan's order of worth, with the hoped-for lifts: the second is cheapest, the third dearest."""
+    return [
+        sweeps.run("gbdt_36feat", 0.056, cpu_s=3600, key=1),
+        sweeps.run("multihorizon_ticker_24feat", 0.015, 0.005, cpu_s=1800, key=2),
+        sweeps.run("hold10_softmax_mlp_36feat", 0.03, cpu_s=36000, key=3),
+    ]
+
+
+def test_experiments_are_ranked_by_what_they_attain_for_what_they_cost(sweeps: Sweeps) -> None:
+    found = board(*top3(sweeps))
+    (ranking,) = found.rankings
+    assert ranking.unit == "expectation"
+    # 0.75 of the expectation in half an hour, all of it in one hour, all of it in ten.
+    assert [one.entry.candidate.experiment for one in ranking.entries] == [
+        "multihorizon_ticker_24feat",
+        "gbdt_36feat",
+        "hold10_softmax_mlp_36feat",
+    ]
+    assert [one.amount for one in ranking.entries] == pytest.approx([0.75, 1.0, 1.0])
+    assert [one.per_core_hour for one in ranking.entries] == pytest.approx([1.5, 1.0, 0.1])
+    assert [one.rank for one in ranking.entries] == [1, 2, 3]
+    # Three labels: no absolute figure can be held against another.
+    assert [(one.entry.place, one.entry.of) for one in ranking.entries] == [(1, 1)] * 3
+    assert len({one.entry.group.letter for one in ranking.entries}) == 3
+
+
+def test_nothing_stands_above_its_baseline_that_is_not_shown(sweeps: Sweeps) -> None:
+    runs = [
+        sweeps.run("gbdt_36feat", 0.004, 0.010, key=1, cpu_s=1.0),  # its interval holds 0
+        sweeps.run("multihorizon_ticker_24feat", 0.0105, 0.010, key=2, cpu_s=1.0),  # alone it would be shown
+        sweeps.run("hold10_softmax_mlp_36feat", -0.05, 0.010, key=3, cpu_s=1.0),
+    ]
+    found = board(*runs)
+    assert set(ranks(found).values()) == {None}
+    assert [one.judged.verdict for one in found.entries] == ["not shown", "not shown", "below"]
+    lines = shown(*(run.folder for run in runs)).splitlines()
+    (baseline,) = (place for place, line in enumerate(lines) if "its own baseline" in line)
+    above = lines[baseline - 1]
+    assert above.lstrip().startswith("#"), "the first row of the ranking is the baseline"
+    # One real lift beside them has the only rank.
+    real = sweeps.run("gbdt_13feat", 0.05, key=4)
+    assert ranks(board(*runs, real)) | {} == {
+        "gbdt_36feat": None,
+        "multihorizon_ticker_24feat": None,
+        "hold10_softmax_mlp_36feat": None,
+        "gbdt_13feat": 1,
+    }
+
+
+def test_without_expectations_lifts_are_ranked_figure_by_figure(sweeps: Sweeps) -> None:
+    found = board(*top3(sweeps), sweeps.run("gbdt_13feat", 0.02, key=4))
+    assert [ranking.unit for ranking in found.rankings] == ["auc", "macro_f1"]
+    by_area, by_f1 = found.rankings
+    assert [one.entry.candidate.experiment for one in by_area.entries] == [
+        "gbdt_36feat",  # 0.056 an hour
+        "multihorizon_ticker_24feat",  # 0.030
+        "gbdt_13feat",  # 0.020
+    ]
+    assert [one.rank for one in by_f1.entries] == [1]
+
+
+def test_absolute_figures_have_places_among_runs_that_are_judged_alike_only(sweeps: Sweeps) -> None:
+    runs = [
+        sweeps.run("gbdt_13feat", 0.02, key=1),
+        sweeps.run("logistic_36feat", 0.03, key=2),
+        sweeps.run("other", 0.03, 0.01, "model=logistic", key=3),
+        sweeps.run("elsewhere", 0.09, 0.01, "label.exit_bps=3", key=4),
+        sweeps.run("later", 0.09, 0.01, "window.holdout_days=14", "window.train_days=46", key=5),
+        sweeps.run("walked", 0.09, 0.01, "protocol=walk_forward", key=6),
+    ]
+    entries = {one.candidate.label: one for one in board(*runs).entries}
+    places = {name: (one.group.letter, one.place, one.of) for name, one in entries.items()}
+    letters = {places[name][0] for name in ("gbdt_13feat", "logistic_36feat", "other")}
+    assert len(letters) == 1
+    assert [places[name][1:] for name in ("logistic_36feat", "other", "gbdt_13feat")] == [
+        (1, 3),
+        (1, 3),
+        (3, 3),
+    ]
+    assert {places[name][1:] for name in ("elsewhere", "later", "walked")} == {(1, 1)}
+    assert len({places[name][0] for name in places}) == 4
+
+
+def test_what_cannot_be_ranked_is_listed_with_its_reason(sweeps: Sweeps) -> None:
+    good = sweeps.run("gbdt_36feat", key=1)
+    half = sweeps.run("logistic_36feat", key=2)
+    (half.folder / METRICS).write_bytes((half.folder / METRICS).read_bytes()[:100])
+    control = sweeps.run(
+        "gbdt_36feat_random",
+        metrics={**metrics_with("lift/holdout/auc", 0.2, 0.01), "warning/random_split": 1},
+    )
+    undefined = {**metrics_with("lift/holdout/auc", 0.2, 0.01), "lift/holdout/auc": None, "holdout/auc": None}
+    empty = sweeps.run("gbdt_13feat", metrics=undefined, key=3)
+    folder = sweeps.sweep(good, FAILED, INTERRUPTED, None, half, control, empty, good, name="mixed")
+    text = shown(folder)
+    assert "leaderboard of mixed-555555555555: 1 run on it, 7 apart" in text
+    why = {row["job"]: row["why_apart"] for row in pl.read_csv(folder / "leaderboard.csv").to_dicts()}
+    assert why[1] is None
+    assert why[2] == "failed: DataError: the disk is full"
+    assert why[3] == "unfinished: it was stopped before its end"
+    assert why[4] == "unfinished: it has not begun"
+    assert why[5].startswith("runs/logistic_36feat-")
+    assert "metrics.json has 100 bytes" in why[5]
+    assert str(sweeps.outputs) not in (folder / "leaderboard.md").read_text()
+    assert why[6] == "a control and no result: a random split flatters"
+    assert why[7].startswith("it has no lift over its baseline")
+    assert why[8] == "it is the run of job 1, whose config means the same"
+
+
+def test_runs_given_one_by_one_are_not_lost_for_one_that_cannot_be_read(sweeps: Sweeps) -> None:
+    good, half = sweeps.run("gbdt_36feat", key=1), sweeps.run("logistic_36feat", key=2)
+    whole = (half.folder / METRICS).read_bytes()
+    (half.folder / METRICS).write_bytes(whole[:-2] + b"  ")
+    text = shown(half.folder, good.folder)
+    assert "apart, each for its reason" in text
+    assert "metrics.json is not whole JSON" in " ".join(text.split())
+    assert text.splitlines()[0].startswith("5,880 holdout rows")  # the pairs begin with the first that can
+
+
+def test_sealed_runs_are_ordered_by_validation_and_none_has_a_rank(sweeps: Sweeps) -> None:
+    runs = [
+        sweeps.run("gbdt_36feat", lift, 0.01, f"model.num_leaves={leaves}", key=leaves, sealed=True)
+        for leaves, lift in ((15, 0.01), (31, 0.05), (63, -0.02))
+    ]
+    found = board(*runs)
+    (ranking,) = found.rankings
+    assert ranking.split == "valid"
+    assert [one.rank for one in ranking.entries] == [None] * 3
+    assert [one.entry.claim.lift for one in ranking.entries] == pytest.approx([0.05, 0.01, -0.02])
+    assert [one.entry.place for one in ranking.entries] == [1, 2, 3]
+    text = " ".join(shown(*(run.folder for run in runs)).split())
+    assert "ON VALIDATION, the holdout untouched: an order by which to choose, and no ranking" in text
+    assert "its own baseline" not in text
+    assert "keys that differ" in text
+    assert "model.num_leaves" in text
+
+
+def test_trials_deflate_each_other_across_labels_and_a_look_counts_once(sweeps: Sweeps) -> None:
+    runs = top3(sweeps)
+    found = board(*runs)
+    (trials,) = (one for one in found.trials if one.split == "holdout")
+    assert trials.records.trials == 3
+    assert trials.records.overfitting is not None
+    assert {one.looks for one in found.entries} == {3}
+    assert all(one.track is not None and one.track.deflated is not None for one in found.entries)
+    # A run that was killed after its look looks again, and knows no more.
+    asker = Asker(runs[0].run_id, "gbdt_36feat", "c" * 64, "d" * 64, None, None, None, None)
+    Ledger(sweeps.outputs / "data").enter(HOLDOUT, asker, "again")
+    assert {one.looks for one in board(*runs).entries} == {3}
+
+
+def test_the_files_say_the_same_whatever_the_clocks_say(sweeps: Sweeps) -> None:
+    runs = top3(sweeps)
+    folder = sweeps.sweep(*runs)
+    shown(folder)
+    assert sorted(path.name for path in folder.iterdir() if path.is_file()) == sorted(
+        [*FILES, "manifest.jsonl"]
+    )
+    before = {name: (folder / name).read_bytes() for name in FILES}
+    for run, times in zip(runs, (1.07, 0.95, 1.1), strict=True):
+        own = json.loads((run.folder / "manifest.json").read_bytes())["stages"]["fit"]["cpu_seconds"] * 2
+        sweeps.priced(run, own * times)
+    shown(folder)
+    for name, content in before.items():
+        assert ((folder / name).read_bytes() == content) is name.startswith("leaderboard"), name
+
+
+def test_tables_fit_the_terminal_and_files_hold_everything(sweeps: Sweeps, tmp_path: Path) -> None:
+    long = "gbdt_36feat_with_a_very_long_name_that_nobody_should_use"
+    runs = [*top3(sweeps), sweeps.run(long, 0.02, key=5)]
+    folder = sweeps.sweep(*runs, FAILED, name="wide")
+    text = shown(folder)
+    assert max(map(len, text.splitlines())) <= 100
+    csv, parquet, file = tmp_path / "b.csv", tmp_path / "b.parquet", tmp_path / "b.json"
+    marked = shown(folder, "--markdown", "--csv", csv, "--parquet", parquet, "--json", file)
+    assert marked.startswith((folder / "leaderboard.md").read_text())
+    assert long in marked
+    rows = pl.read_parquet(parquet)
+    assert rows.equals(pl.read_csv(csv, schema=rows.schema))
+    assert rows["rank"].to_list() == [1, 2, 3, 1, None]
+    assert rows["label.kind"].to_list()[0] == "hold10_oracle"
+    first = rows.row(0, named=True)
+    assert first["run"] == "gbdt_36feat"
+    assert first["lift"] == pytest.approx(0.056)
+    assert (first["expects"], first["share"]) == pytest.approx((0.056, 1.0))
+    assert first["own_cpu_seconds"] == 3600.0
+    content = json.loads(file.read_text())
+    assert [row["run"] for row in content["rows"]] == rows["run"].to_list()
+    assert len(content["cost"]) == 4
+    elsewhere = tmp_path / "there"
+    shown(*(run.folder for run in runs), "--to", elsewhere)
+    assert sorted(path.name for path in elsewhere.iterdir()) == sorted(FILES)
+
+
+def test_ties_go_by_name(sweeps: Sweeps) -> None:
+    names = ("b", "a", "c")
+    runs = [sweeps.run(name, 0.05, key=key) for key, name in enumerate(names)]
+    assert ranks(board(*runs)) == {"a": 1, "b": 2, "c": 3}
+    assert ranks(board(*reversed(runs))) == {"a": 1, "b": 2, "c": 3}
+
+
+def test_a_plan_for_a_figure_that_the_run_does_not_have_is_no_expectation(sweeps: Sweeps) -> None:
+    run = sweeps.run("gbdt_36feat", 0.05, 0.01, "plan.figure=lift/holdout/auc@300s", key=1)
+    (entry,) = board(run).entries
+    assert (entry.claim.name, entry.claim.expects) == ("AUC", None)
+
+
+def test_of_several_horizons_the_longest_is_the_claim_where_no_plan_says(sweeps: Sweeps) -> None:
+    metrics = {
+        **metrics_with("lift/holdout/auc@30s", 0.01, 0.001),
+        **metrics_with("lift/holdout/auc@300s", 0.02, 0.001),
+        **metrics_with("lift/holdout/auc@5s", 0.03, 0.001),
+    }
+    (entry,) = board(sweeps.run("heads", metrics=metrics, key=1)).entries
+    assert (entry.claim.name, entry.claim.lift) == ("AUC@300s", 0.02)
+    assert entry.cost.judged_rows == 112_345
+
+
+def test_nothing_finished_is_said(sweeps: Sweeps) -> None:
+    folder = sweeps.sweep(FAILED, None, name="none")
+    text = shown(folder)
+    assert "0 runs on it, 2 apart" in text
+    done = CliRunner().invoke(application(), ["compare", str(folder / "jobs")])
+    assert "is no run" in str(done.exception)
+
+
+def test_curves_of_other_time_are_trials_of_their_own(sweeps: Sweeps) -> None:
+    first = sweeps.run("gbdt_36feat", key=1)
+    other = sweeps.run("gbdt_13feat", key=2)
+    curve(
+        pl.read_parquet(other.folder / "equity.parquet")["alpha"].diff().to_numpy()[1:][:-48]
+    ).write_parquet(other.folder / "equity.parquet")
+    manifest = json.loads((other.folder / "manifest.json").read_bytes())
+    manifest["files"]["equity.parquet"] = (other.folder / "equity.parquet").stat().st_size
+    (other.folder / "manifest.json").write_text(json.dumps(manifest))
+    found = board(first, other)
+    assert [len(one.records.runs) for one in found.trials if one.split == "holdout"] == [1, 1]
