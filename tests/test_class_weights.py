@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from atc.models.build import build_model
 from atc.models.calibration import calibrated, fit_calibration
 from atc.models.standardise import fit_standardiser
 from atc.protocol.class_weights import balanced, class_weighted, given
-from atc.protocol.dataset import Block
+from atc.protocol.dataset import CHUNK_ROWS, Block
 from atc.run import run
 
 
@@ -53,6 +54,25 @@ def test_it_goes_with_the_weights_that_rows_have() -> None:
     assert found.mean() == pytest.approx(1.0)
     of_class = train.y[:, 0] == 1
     np.testing.assert_allclose(found[of_class, 0] / own[of_class], found[of_class, 0][0] / own[of_class][0])
+
+
+def test_it_costs_the_weights_and_little_beside() -> None:
+    n = 16 * CHUNK_ROWS
+    y = (np.arange(n) % 7 == 0).astype(np.float32)[:, None]
+    y[::3] = np.nan
+    block = Block(np.zeros((n, 1), dtype=np.float32), y, ("a",))
+    tracemalloc.start()
+    try:
+        weights = class_weighted(block, balanced(block)).weights
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert weights is not None
+    assert peak < 1.5 * weights.nbytes
+    known = ~np.isnan(y[:, 0])
+    assert weights[known].mean() == pytest.approx(1.0, rel=1e-12)
+    np.testing.assert_allclose(weights[known, 0], compute_sample_weight("balanced", y[known, 0]), rtol=1e-12)
+    assert set(weights[~known, 0]) == {1.0}
 
 
 def test_a_class_without_rows_takes_nothing_from_the_others() -> None:

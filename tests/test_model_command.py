@@ -356,6 +356,17 @@ def test_rows_missing_from_a_cached_day_fail_whatever_else_is_cached(made: Opene
         assert f"{moved:,} more are of cached days and not among the rows" in said
 
 
+def test_scores_of_another_device_may_be_a_little_further_off(copied: Path, tmp_path: Path) -> None:
+    path = copied / "predictions.parquet"
+    frame = pl.read_parquet(path)
+    frame.with_columns(p_hold=pl.col("p_hold") + (pl.row_index() == 0) * 5e-6).write_parquet(path)
+    refiled(copied, "predictions.parquet")
+    assert results(copied, tmp_path)[1]["predictions"] is False
+    fit = json.loads((copied / "model" / "manifest.json").read_text())["fit"]
+    rewritten(copied, fit={**fit, "parameters": {**fit["parameters"], "device": "cuda"}})
+    assert results(copied, tmp_path)[1]["predictions"] is True
+
+
 def test_without_the_cache_nothing_is_claimed(copied: Path, tmp_path: Path) -> None:
     config = copied / "config.yaml"
     config.write_text(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from atc.models.base import FitReport, Model, fit_model
 from atc.models.build import build_model
 from atc.models.checks import BringsChecks
 from atc.models.nets.export import onnx_scores
+from atc.models.nets.model import NetModel
 from atc.models.nets.module import weighted_losses
 from atc.models.profile import reference_profile
 from atc.models.standardise import fit_standardiser
@@ -248,15 +250,74 @@ def test_the_files_are_the_model(
     load_model(folder)
 
 
-def test_a_graph_that_scores_otherwise_is_not_saved(
-    mlp: tuple[Model, FitReport], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from atc.models.nets import files
+def saved(fit: tuple[Model, FitReport], config: ModelConfig, train: Block, folder: Path) -> Path:
+    model, report = fit
+    profile = reference_profile(train.x, train.features)
+    told: dict[str, Any] = {"config": config, "report": report, "profile": profile}
+    save_model(model, folder, **told, provenance=PROVENANCE, valid_metrics={})
+    return folder
 
-    scores = files.onnx_scores
-    monkeypatch.setattr(files, "onnx_scores", lambda path, x: scores(path, x) + 2e-6)
-    with pytest.raises(DataError, match=r"mlp\.onnx: onnxruntime's scores differ .* by 2\..e-06, 1e-06 is"):
-        mlp[0].save(tmp_path, "mlp")
+
+def test_it_scores_on_the_processor_wherever_it_was_fitted(
+    mlp: tuple[Model, FitReport], classes: tuple[Block, Block], tmp_path: Path
+) -> None:
+    trainer = Trainer(num_threads=1, accelerator="gpu", precision="16-mixed")
+    folder = saved(mlp, MLP.model_copy(update={"trainer": trainer}), classes[0], tmp_path / "model")
+    loaded, x = load_model(folder).model, np.ascontiguousarray(classes[1].x)
+    assert loaded.predict(x).tobytes() == mlp[0].predict(x).tobytes()
+    assert isinstance(loaded, BringsChecks)
+    assert [check.passed for check in loaded.own_checks(folder, x)] == [True]
+    assert len(loaded.save(tmp_path, "again")) == 3
+
+
+def by_onnx_and(monkeypatch: pytest.MonkeyPatch, more: float) -> None:
+    from atc.models.nets import export, files
+
+    monkeypatch.setattr(files, "onnx_scores", lambda path, x: export.onnx_scores(path, x) + more)
+
+
+def test_a_graph_that_scores_otherwise_is_not_kept_and_the_fit_is(
+    mlp: tuple[Model, FitReport],
+    classes: tuple[Block, Block],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    x = np.ascontiguousarray(classes[1].x)
+    for more in (2e-6, np.nan):
+        by_onnx_and(monkeypatch, more)
+        caplog.clear()
+        folder = saved(mlp, MLP, classes[0], tmp_path / str(more))
+        assert "the graph is not kept, the model is" in caplog.text
+        assert list(folder.glob("*.onnx")) == []
+        loaded = load_model(folder).model
+        assert loaded.predict(x).tobytes() == mlp[0].predict(x).tobytes()
+        assert isinstance(loaded, BringsChecks)
+        (check,) = loaded.own_checks(folder, x)
+        assert (check.name, check.passed) == ("onnx", False)
+        assert "no graph" in check.said and "1e-06 allowed" in check.said
+
+
+def test_terms_that_cancel_may_round_and_no_more(
+    classes: tuple[Block, Block], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two hidden units that are the same, with weights of 3000 against each other: no sum in float32 has the
+    digits that are left, in whatever order it is made.
+    """
+    import torch
+
+    fit = fitted(MLP.model_copy(update={"epochs": 1}), classes)
+    assert isinstance(fit[0], NetModel)
+    network = fit[0]._fitted().network
+    last, head = network.body[2], network.head
+    with torch.no_grad():
+        for value in (last.weight, last.bias):
+            value[1] = value[0] = value[0].abs()
+        head.weight[0, :2] = torch.tensor([3000.0, -3000.0])
+    by_onnx_and(monkeypatch, 2e-6)
+    assert len(fit[0].save(tmp_path, "rounds")) == 3
+    by_onnx_and(monkeypatch, 1e-2)
+    assert len(fit[0].save(tmp_path, "wrong")) == 2
 
 
 def test_nothing_is_printed(

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 from fit_net import CONFIG, SEED, scores
 from made_records import fill, make, manifest_of, opened
 from planted_heads import blocks, three_classes
@@ -20,6 +21,7 @@ from atc.config.nets import Net
 from atc.errors import DataError
 from atc.models.base import FitReport, fit_model
 from atc.models.build import build_model
+from atc.models.nets.checkpoint import Checkpoint, Keeper
 from atc.tracking.cpu import CpuTime
 
 SCRIPT = Path(__file__).with_name("fit_net.py")
@@ -136,6 +138,33 @@ def test_a_damaged_checkpoint_is_refused_by_name(tmp_path: Path) -> None:
         file.write_bytes(damaged)
         with pytest.raises(DataError, match=rf"{file.name} is a damaged checkpoint.*begins anew"):
             report_of(tmp_path / "fit")
+
+
+def test_no_bit_of_its_header_may_change(tmp_path: Path) -> None:
+    """What is told there decides as much as the weights: epochs, the best loss, whether it stopped."""
+    some = torch.arange(6.0).reshape(2, 3)
+    state = Checkpoint(
+        epoch=3,
+        weights={"w": some},
+        optimiser={0: {"step": torch.tensor(3.0), "moment": some + 1, "amsgrad": 0.5}},
+        best={"w": some + 2},
+        best_epoch=2,
+        best_loss=0.25,
+        train=[[0.5]],
+        valid=[[0.25]],
+    )
+    keeper = Keeper(tmp_path / "fit.safetensors", {"seed": 1})
+    keeper.write(state)
+    assert keeper.read() is not None
+    whole = keeper.path.read_bytes()
+    end = 8 + int.from_bytes(whole[:8], "little")
+    assert b"best_loss" in whole[:end]
+    for place in range(0, end, 2):
+        damaged = bytearray(whole)
+        damaged[place] ^= 1 << place // 2 % 7
+        keeper.path.write_bytes(damaged)
+        with pytest.raises(DataError, match="is a damaged checkpoint"):
+            keeper.read()
 
 
 def test_without_checkpoints_none_is_written(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import gc
 import itertools
 import logging
 import signal
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from torch import nn
 from atc.config.nets import Multihorizon, Net, SoftmaxMlp, Trainer
 from atc.models.base import Model, fit_model
 from atc.models.build import build_model
+from atc.models.nets import loop
 from atc.models.nets.batches import Batches
 from atc.models.nets.checkpoint import weights_of
 from atc.models.nets.device import torch_as
@@ -161,10 +163,22 @@ def test_a_profile_goes_to_the_log_and_nowhere_else(
     assert capfd.readouterr() == ("", "")
 
 
-def test_what_may_not_repeat_can_be_allowed(rows: dict[str, tuple[Block, Block]]) -> None:
-    strict, free = fitted(MLP, rows), fitted(with_trainer(MLP, deterministic=False), rows)
-    for one, other in zip(weights(strict), weights(free), strict=True):
-        assert torch.equal(one, other)
+@pytest.mark.parametrize("deterministic", [True, False])
+def test_what_may_not_repeat_is_refused_unless_it_is_allowed(
+    rows: dict[str, tuple[Block, Block]], monkeypatch: pytest.MonkeyPatch, deterministic: bool
+) -> None:
+    seen: list[tuple[object, bool]] = []
+
+    class Trainer(loop.LightningTrainer):
+        def __init__(self, **given: Any) -> None:
+            super().__init__(**given)
+            seen.append((given["deterministic"], torch.are_deterministic_algorithms_enabled()))
+
+    monkeypatch.setattr(loop, "LightningTrainer", Trainer)
+    config = with_trainer(MLP.model_copy(update={"epochs": 1}), deterministic=deterministic)
+    fitted(config, rows)
+    assert seen == [(deterministic, deterministic)]
+    assert not torch.are_deterministic_algorithms_enabled()
 
 
 def test_ctrl_c_is_an_interrupt_and_stays_one(rows: dict[str, tuple[Block, Block]]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +18,20 @@ from atc.config.model import Logistic
 from atc.config.nets import MultihorizonTransformer, Trainer
 from atc.errors import UsageError
 from atc.models.artifact import load_model, save_model
+from atc.models.average import AverageModel, Member
 from atc.models.base import fit_model
 from atc.models.build import build_model
+from atc.models.checks import SAMPLE_ROWS
 from atc.models.nets.device import torch_as
 from atc.models.nets.export import onnx_scores
 from atc.models.nets.model import NetModel
 from atc.models.nets.transformer import EncoderLayer, WindowEncoder
 from atc.models.profile import reference_profile
+from atc.models.window_length import window_length
 from atc.protocol.dataset import Block
+from atc.protocol.row_runs import rows_of
 from atc.protocol.row_windows import RowWindows
+from atc.tasks.verifying_model import verify_model
 
 LENGTH = 12
 SMALL = MultihorizonTransformer(
@@ -164,6 +170,48 @@ def test_the_same_seed_gives_the_same_weights(blocks: tuple[Block, Block]) -> No
     assert not np.array_equal(found[0], found[2])
 
 
+def longer(block: Block) -> Block:
+    """The same rows with the windows that a longer model of the run reads."""
+    assert isinstance(block.x, RowWindows)
+    return replace(block, x=RowWindows.ending_at(block.x._matrix, np.arange(60, 60 + block.n_rows), 20))
+
+
+def test_a_longer_window_holds_the_shorter_one(fitted: tuple[Any, Any], blocks: tuple[Block, Block]) -> None:
+    model, (train, valid) = fitted[0], blocks
+    narrow, wide = (rows_of(block.x, np.arange(400)) for block in (valid, longer(valid)))
+    np.testing.assert_array_equal(model.predict(wide), model.predict(narrow))
+    short = SMALL.model_copy(update={"epochs": 1})
+    found = []
+    for pair in ((train, valid), (longer(train), longer(valid))):
+        one = build_model(short)
+        fit_model(one, *pair, seed=1)
+        found.append(one.predict(narrow))
+    np.testing.assert_array_equal(found[0], found[1])
+    twenty = build_model(SMALL.model_copy(update={"epochs": 1, "sequence_length": 20}))
+    fit_model(twenty, longer(train), longer(valid), seed=1)
+    both = AverageModel(
+        "ensemble", FEATURES, [Member("a", model, SMALL, 0.5), Member("b", twenty, SMALL, 0.5)]
+    )
+    assert window_length(both) == 20
+    mean = (model.predict(wide) + twenty.predict(wide)) / 2
+    np.testing.assert_allclose(both.predict(wide), mean, rtol=1e-12)
+    with pytest.raises(UsageError, match="reads windows of 20 rows, and was given windows of 12 rows"):
+        both.predict(narrow)
+
+
+def test_a_head_with_few_labels_still_stops_a_fit(blocks: tuple[Block, Block]) -> None:
+    """Early stopping looks at every 16th row; a head may have its labels among the others."""
+    train, valid = blocks
+    y = valid.y.copy()
+    y[:, 0] = np.nan
+    y[2::4, 0] = np.arange(len(y[2::4])) % 2
+    assert np.isnan(y[:: SMALL.valid_every, 0]).all()
+    report = fit_model(
+        build_model(SMALL.model_copy(update={"epochs": 1})), train, replace(valid, y=y), seed=1
+    )
+    assert np.isfinite(report.curves["valid/log_loss@near"]).all()
+
+
 def by_hand(config: MultihorizonTransformer, train: Block, seed: int) -> list[torch.Tensor]:
     """The weights after the same fit without any of the project's loop, batches or loss."""
     assert isinstance(train.x, RowWindows)
@@ -234,7 +282,10 @@ def test_a_loop_written_by_hand_gives_the_same_weights() -> None:
 
 
 def test_saved_loaded_and_by_onnxruntime_it_scores_the_same(
-    fitted: tuple[Any, Any], blocks: tuple[Block, Block], tmp_path: Path
+    fitted: tuple[Any, Any],
+    blocks: tuple[Block, Block],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     model, report = fitted
     x = blocks[1].x
@@ -256,6 +307,17 @@ def test_saved_loaded_and_by_onnxruntime_it_scores_the_same(
     found = onnx_scores(file, windows)
     np.testing.assert_allclose(found, model.predict(alone(windows)), atol=1e-6)
     assert not np.allclose(found[7], expected[7], atol=1e-4)
+    # A window may be longer than the sample that a model of rows is checked with.
+    seen, own_checks = [], NetModel.own_checks
+
+    def seeing(self: NetModel[Any], directory: Path, sample: NDArray[np.float32]) -> Any:
+        seen.append(len(sample))
+        return own_checks(self, directory, sample)
+
+    monkeypatch.setattr(NetModel, "own_checks", seeing)
+    checks = {check.name: check.passed for check in verify_model(tmp_path, None)}
+    assert checks["scores"] and checks["onnx"], checks
+    assert seen == [SAMPLE_ROWS + LENGTH - 1]
 
 
 def alone(windows: NDArray[np.float32]) -> RowWindows:

@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from planted_rows import START, planted_rows
 
+from atc.errors import UsageError
 from atc.protocol.dataset import Dataset
 from atc.protocol.fold import FoldSpans, rows_of_fold
 from atc.protocol.row_runs import RowRuns, columns_of, rows_of
-from atc.protocol.row_windows import RowWindows
+from atc.protocol.row_windows import RowWindows, require_windows
 from atc.protocol.sequences import window_ends
 
 MATRIX = np.arange(480, dtype=np.float32).reshape(120, 4)
@@ -70,6 +71,23 @@ def test_columns_and_rows_commute_and_row_models_see_the_last_row() -> None:
     assert one.columns(np.array([1])).shape == (5, 1)
 
 
+def test_one_run_of_rows_needs_no_list_of_them() -> None:
+    """As all rows of a part of the time are: their number would be as much memory as their labels."""
+    matrix = np.zeros((2_000_000, 1), dtype=np.float32)
+    found = RowWindows(matrix, np.array([10, 1000, 900_000]), np.array([900, 800_000, 2_000_000]), length=5)
+    rows = np.arange(500, 1_500_000)
+    tracemalloc.start()
+    try:
+        part = found.rows(rows)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 10 * len(rows)
+    assert len(part) == len(rows)
+    at = np.array([0, 389, 390, 391, 799_389, 799_390, len(rows) - 1])
+    np.testing.assert_array_equal(part._positions(at), found._positions(rows[at]))
+
+
 def test_a_window_that_begins_before_the_matrix_is_refused() -> None:
     with pytest.raises(ValueError, match="5 rows ends at row 3, 4 was the first"):
         RowWindows.ending_at(MATRIX, np.array([7, 3]), 5)
@@ -82,6 +100,25 @@ def test_a_window_that_begins_before_the_matrix_is_refused() -> None:
         5,
         4,
     )
+
+
+@given(ends_lists, columns_lists, st.integers(1, LENGTH))
+def test_shorter_windows_are_the_ends_of_longer_ones(
+    ends: list[int], chosen: list[int] | None, length: int
+) -> None:
+    found = RowWindows.ending_at(MATRIX, np.array(ends), LENGTH)
+    if chosen is not None:
+        found = found.columns(np.array(chosen))
+    short = require_windows(found, length, "a model")
+    assert short.length == length
+    np.testing.assert_array_equal(short[:], found[:])
+    np.testing.assert_array_equal(
+        short.windows(slice(None)), found.windows(slice(None))[:, LENGTH - length :]
+    )
+    with pytest.raises(
+        UsageError, match=rf"windows of {LENGTH + 1} rows, and was given windows of {length} "
+    ):
+        require_windows(short, LENGTH + 1, "a model")
 
 
 def windowed(n: int = 3000, length: int = 8) -> tuple[Dataset, Dataset, NDArray[np.int64]]:

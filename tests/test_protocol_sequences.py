@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atc.protocol.sequences import every_window, window_ends, windows
+from atc.protocol import sequences
+from atc.protocol.sequences import window_ends, window_runs
 
 GAP = 10
 
@@ -34,14 +37,32 @@ def test_ends_equal_the_definition(rows: list[tuple[int, int]], length: int, res
     assert found.tolist() == expected
 
 
-def test_windows_are_rows_in_order_and_views_until_they_are_asked_for() -> None:
-    x = np.arange(24, dtype=np.float32).reshape(8, 3)
-    view = every_window(x, 4)
-    assert np.shares_memory(view, x)
-    np.testing.assert_array_equal(view[2], x[2:6])
-    batch = windows(x, np.array([3, 7]), 4)
-    np.testing.assert_array_equal(batch, np.stack([x[0:4], x[4:8]]))
-    assert batch.flags.c_contiguous
+@pytest.mark.parametrize("chunk", [1, 3, 7])
+def test_how_many_rows_are_looked_at_at_once_changes_nothing(
+    chunk: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ts = np.cumsum(np.random.default_rng(1).integers(0, 14, size=60))
+    symbol = np.repeat([0, 1], 30)
+    given: dict[str, Any] = {"max_gap_ns": GAP, "symbol": symbol, "resets_ns": ts[[20, 40]].tolist()}
+    whole = window_runs(ts, 3, **given)
+    assert len(whole[0]) > 4
+    monkeypatch.setattr(sequences, "_CHUNK_ROWS", chunk)
+    np.testing.assert_array_equal(window_runs(ts, 3, **given), whole)
+    ts[50] = 0
+    with pytest.raises(ValueError, match="row 50 at 0 comes after one at"):
+        window_runs(ts, 3, **given)
+
+
+def test_what_it_needs_does_not_grow_with_the_rows() -> None:
+    ts = np.arange(8 << 20, dtype=np.int64)
+    tracemalloc.start()
+    try:
+        starts, stops = window_runs(ts, 128, max_gap_ns=1, resets_ns=[5_000_000])
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert (starts.tolist(), stops.tolist()) == ([127, 5_000_127], [5_000_000, len(ts)])
+    assert peak < 5 * len(ts)
 
 
 def test_what_cannot_be_meant_is_refused() -> None:

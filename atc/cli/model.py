@@ -11,6 +11,7 @@ from atc.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import date
 
     from atc.models.artifact import LoadedModel
     from atc.opened_run import OpenedRun
@@ -141,7 +142,15 @@ def _days_rows(
     from atc.features.day_cache import feature_days
     from atc.models.window_length import window_length
     from atc.report.progress import Progress
-    from atc.tasks.cached_rows import input_rows, keyed_from, require_computed, source_of
+    from atc.tasks.cached_rows import (
+        cached_days,
+        cached_row_count,
+        input_rows,
+        keyed_from,
+        require_computed,
+        source_of,
+        with_days_before,
+    )
 
     if run is None:
         raise UsageError(
@@ -157,11 +166,21 @@ def _days_rows(
             f"no business day of {run.config.data.name} from {begin} to {end}; there are {len(source.days)}"
         )
     columns, length = loaded.model.features, window_length(loaded.model)
-    # The windows of the first rows begin on the day before.
-    earlier = [day for day in source.days if day < days[0]][-1:] if length > 1 else []
-    read = [*earlier, *days]
-    with progress.bar("features", len(read), "days") as bar:
-        feature_days(source, read, columns, watch=lambda tally: bar.update(tally.done, detail=tally.detail))
+
+    def build(some: list[date]) -> None:
+        with progress.bar("features", len(some), "days") as bar:
+            feature_days(
+                source, some, columns, watch=lambda tally: bar.update(tally.done, detail=tally.detail)
+            )
+
+    def rows_on(day: date) -> int | None:
+        if not cached_days(source, [day], columns):
+            build([day])
+        return cached_row_count(source, day, columns)
+
+    # The windows of the first rows begin on the day before; where it has few rows, on still earlier ones.
+    build([*([day for day in source.days if day < days[0]][-1:] if length > 1 else []), *days])
+    read = with_days_before(source, days, length, rows_on)
     found = input_rows(source, run.config.data.symbol, read, columns, length)
     return keyed_from(found, source.span(days[0])[0])
 

@@ -44,6 +44,18 @@ def stretch_starts(
     return np.unique(np.concatenate(found)) if found else last
 
 
+def stretches_among(
+    catalog: Catalog, venue: str, symbol: str, ts: NDArray[np.int64], *, max_gap_ns: int
+) -> NDArray[np.int64]:
+    """`stretch_starts` as far as they part rows at `ts` (n,), n > 0, ascending.
+
+    Rows of a clock go on for `max_gap_ns` after the last event: a silence that ends among the rows may have
+    begun before the first of them, and the event before it is not one of theirs.
+    """
+    span = (int(ts[0]) - max_gap_ns, int(ts[-1]) + 1)
+    return stretch_starts(catalog, venue, symbol, span, max_gap_ns=max_gap_ns)
+
+
 def _market_times(path: Path, entry: FileEntry, span: tuple[int, int]) -> NDArray[np.int64]:
     """Distinct times of what the engine does not ignore."""
     with opened(path, entry, *span) as (file, groups):

@@ -13,7 +13,7 @@ from atc.models.profile import Profile
 from atc.protocol.row_runs import FloatMatrix
 
 SAMPLE_ROWS = 512
-"""Rows that a model's own check is given."""
+"""Rows that a model's own check can score; of a model of windows those before the first one's come on top."""
 _NULL_EVERY = 17
 """One value in so many of the sample is null."""
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from atc.protocol.dataset import Block
+from atc.protocol.dataset import CHUNK_ROWS, Block, Labels
 
 Matrix = NDArray[np.float64]
 
@@ -21,12 +21,23 @@ def balanced(train: Block) -> Matrix:
     classes = len(train.classes)
     found = np.ones((len(train.heads), classes))
     for head in range(len(train.heads)):
-        known = ~np.isnan(train.y[:, head])
-        codes = train.y[known, head].astype(np.int64)
-        of_class = np.bincount(codes, weights=_weights(train)[known, head], minlength=classes)
+        of_class = weights_of_codes(train.y, train.weights, head, classes)
         there = of_class > 0
         found[head, there] = of_class.sum() / (np.count_nonzero(there) * of_class[there])
     return found
+
+
+def weights_of_codes(
+    y: Labels, weights: NDArray[np.float64] | None, head: int, classes: int
+) -> NDArray[np.float64]:
+    """(classes,) the weights, summed up, of the rows of each class of a head of the codes `y` (n, heads), NaN
+    for none; `weights` (n,) or (n, heads), None: all 1.
+    """
+    total = np.zeros(classes)
+    for rows in _chunks(len(y)):
+        codes, own, _ = _known(y, weights, head, rows)
+        total += np.bincount(codes, own, minlength=classes)
+    return total
 
 
 def given(train: Block, weights: Sequence[float]) -> Matrix:
@@ -38,16 +49,37 @@ def class_weighted(block: Block, factors: Matrix) -> Block:
     """`block` with each row's weight times the factor (heads, classes) of its class, of mean 1 over the rows
     that have a head's label; a row without the label gets 1, which nobody reads.
     """
-    weights = np.ones(block.y.shape)
-    before = _weights(block)
+    found = np.ones(block.y.shape)
     for head in range(len(block.heads)):
-        known = np.flatnonzero(~np.isnan(block.y[:, head]))
-        own = before[known, head] * factors[head, block.y[known, head].astype(np.int64)]
-        weights[known, head] = own / own.mean() if len(own) else own
-    return replace(block, weights=weights)
+        total, count = 0.0, 0
+        for rows in _chunks(block.n_rows):
+            codes, own, known = _known(block.y, block.weights, head, rows)
+            own = own * factors[head, codes]
+            total, count = total + float(own.sum()), count + len(own)
+            found[rows, head][known] = own
+        for rows in _chunks(block.n_rows):
+            np.divide(
+                found[rows, head],
+                total / count if count else 1.0,
+                out=found[rows, head],
+                where=~np.isnan(block.y[rows, head]),
+            )
+    return replace(block, weights=found)
 
 
-def _weights(block: Block) -> Matrix:
-    if block.weights is None:
-        return np.ones(block.y.shape)
-    return np.broadcast_to(block.weights.reshape(block.n_rows, -1), block.y.shape)
+def _chunks(n: int) -> Iterator[slice]:
+    """Rows that are looked at at once: what is made of them needs no memory of all rows' length."""
+    for start in range(0, n, CHUNK_ROWS):
+        yield slice(start, start + CHUNK_ROWS)
+
+
+def _known(
+    y: Labels, weights: NDArray[np.float64] | None, head: int, rows: slice
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.bool_]]:
+    """Codes and weights of those of the `rows` that have the label, and which they are."""
+    of_head = y[rows, head]
+    known = ~np.isnan(of_head)
+    codes = of_head[known].astype(np.int64)
+    if weights is None:
+        return codes, np.ones(len(codes)), known
+    return codes, (weights if weights.ndim == 1 else weights[:, head])[rows][known], known

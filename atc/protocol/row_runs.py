@@ -55,8 +55,7 @@ class RowRuns:
         """Some of these rows (ascending): runs of the same matrix, or a copy where they lie scattered."""
         if _scattered(rows):
             return self[rows]
-        found = RowRuns.of(self._matrix, self._positions(rows))
-        return found if self._columns is None else found.columns(self._columns)
+        return RowRuns(self._matrix, *self._runs(rows), self._columns)
 
     def columns(self, positions: Rows) -> RowRuns:
         """The same rows with these columns of theirs."""
@@ -118,6 +117,21 @@ class RowRuns:
             parts = [np.ascontiguousarray(part[:, self._columns]) for part in parts]
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
+    def _runs(self, rows: Rows) -> tuple[Rows, Rows]:
+        """Starts and stops in the matrix of the runs of these rows; where they are one run of these, without
+        an array of their number.
+        """
+        some = places_of(rows)
+        if not isinstance(some, slice) or not 0 <= some.start < some.stop <= len(self):
+            return runs_of(self._positions(rows))
+        runs = slice(
+            int(np.searchsorted(self._first, some.start, side="right")) - 1,
+            int(np.searchsorted(self._first, some.stop, side="left")),
+        )
+        shift = self._starts[runs] - self._first[:-1][runs]
+        starts = np.maximum(self._first[:-1][runs], some.start) + shift
+        return starts, np.minimum(self._first[1:][runs], some.stop) + shift
+
     def _positions(self, rows: Rows) -> Rows:
         """Positions in the matrix of these rows."""
         if len(rows) and not (rows.min() >= 0 and rows.max() < len(self)):
@@ -160,6 +174,14 @@ def runs_of(rows: Rows) -> tuple[Rows, Rows]:
     ]
     edges = np.concatenate([[0], *breaks, [len(rows)]]) if len(rows) else np.zeros(1, dtype=np.int64)
     return rows[edges[:-1]], rows[edges[1:] - 1] + 1
+
+
+def rows_between(starts: Rows, stops: Rows) -> Rows:
+    """Positions of the rows of runs that begin at `starts` and end, excluded, at `stops`."""
+    lengths = stops - starts
+    first = np.cumsum(lengths) - lengths
+    shifts: Rows = np.repeat(starts - first, lengths)
+    return np.arange(len(shifts), dtype=np.int64) + shifts
 
 
 def rows_of(x: Matrix, rows: Rows) -> Matrix:

@@ -57,14 +57,21 @@ class RowWindows(RowRuns):
 
     def rows(self, rows: Rows) -> Self:
         """Some of these rows, with their windows."""
-        starts, stops = runs_of(self._positions(rows))
-        return type(self)(self._matrix, starts, stops, self._columns, length=self.length)
+        return type(self)(self._matrix, *self._runs(rows), self._columns, length=self.length)
 
     def columns(self, positions: Rows) -> Self:
         """The same rows and windows with these columns of theirs."""
         chosen = positions if self._columns is None else self._columns[positions]
         return type(self)(
             self._matrix, self._starts, self._starts + np.diff(self._first), chosen, length=self.length
+        )
+
+    def shortened(self, length: int) -> Self:
+        """The same rows with windows of fewer rows: the last of each."""
+        if length > self.length:
+            raise ValueError(f"windows of {self.length} rows do not say what {length} rows are")
+        return type(self)(
+            self._matrix, self._starts, self._starts + np.diff(self._first), self._columns, length=length
         )
 
     @property
@@ -98,11 +105,13 @@ def _picked(whole: Windows, columns: Rows) -> Windows:
 
 
 def require_windows(x: Matrix, length: int, reader: str) -> RowWindows:
-    """`x` with its windows of `length` rows; raises UsageError where it has none, or others, for `reader`."""
-    if isinstance(x, RowWindows) and x.length == length:
-        return x
+    """`x` with windows of `length` rows, of longer ones their ends; raises UsageError where it has none, or
+    shorter ones, for `reader`.
+    """
+    if isinstance(x, RowWindows) and x.length >= length:
+        return x if x.length == length else x.shortened(length)
     found = f"windows of {x.length} rows" if isinstance(x, RowWindows) else "single rows"
     raise UsageError(
         f"{reader} reads windows of {length} rows, and was given {found}: give it the rows of one symbol as "
-        f"RowWindows.ending_at(matrix, window_ends(times, {length}, …), {length})"
+        f"RowWindows(matrix, *window_runs(times, {length}, …), length={length})"
     )

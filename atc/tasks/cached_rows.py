@@ -4,7 +4,7 @@ asked about.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -15,7 +15,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from atc.errors import DataError, nearest
-from atc.events.stretches import stretch_starts
+from atc.events.stretches import stretches_among
 from atc.features.declarations import feature_schema, known_columns, schemas_of
 from atc.features.source import Source
 from atc.features.state import expected_files
@@ -67,29 +67,52 @@ def cached_days(source: Source, days: Sequence[date], columns: Sequence[str]) ->
     return [day for day in days if all(file.exists() for file in expected_files(source, [day], wanted))]
 
 
-def with_day_before(source: Source, days: Sequence[date], columns: Sequence[str]) -> list[date]:
-    """`days`, and before them the day on which the windows of their first rows begin, if it is in the
-    cache.
+def cached_row_count(source: Source, day: date, columns: Sequence[str]) -> int | None:
+    """Rows of `day`; None where its `columns` are not in the cache. Raises DataError for a damaged file."""
+    files = [*expected_files(source, [day], schemas_of(columns))]
+    return rows_in_common(files).rows if all(file.exists() for file in files) else None
+
+
+def with_days_before(
+    source: Source, days: Sequence[date], length: int, rows_on: Callable[[date], int | None]
+) -> list[date]:
+    """`days`, and before them those in which the windows of `length` rows of their first rows begin: as many
+    as it takes, as a day may have few rows or none. `rows_on` says how many; None: there is no knowing, and
+    no window reaches into it.
     """
-    earlier = [day for day in source.days if days and day < days[0]][-1:]
-    return [*cached_days(source, earlier, columns), *days]
+    earlier: list[date] = []
+    missing = length - 1
+    for day in reversed([day for day in source.days if days and day < days[0]]):
+        rows = rows_on(day) if missing > 0 else None
+        if rows is None:
+            break
+        earlier.append(day)
+        missing -= rows
+    return [*reversed(earlier), *days]
 
 
 def windows_from(
     source: Source, days: Sequence[date], read: Sequence[date], columns: Sequence[str], length: int
 ) -> list[int]:
     """Of each of `days`, the instant (ts_recv, ns) from which its rows may end a whole window of `length`
-    rows where the days `read` are read: its start, or without the day before its row number `length`.
+    rows where the days `read` are read: its start, or, where a day that the windows of its first rows reach
+    into is not read, the row that has enough before it.
     """
     every = source.days
     starts = []
     for day in days:
         begin, end = source.span(day)
-        before = every[: every.index(day)][-1:]
-        if length > 1 and not set(before) <= set(read):
-            (file,) = expected_files(source, [day], schemas_of(columns)[:1])
-            ts = day_keys(file)["ts_recv"]
-            begin = int(ts[length - 1]) if len(ts) >= length else end
+        missing = length - 1
+        for before in reversed(every[: every.index(day)]):
+            if missing <= 0:
+                break
+            rows = cached_row_count(source, before, columns) if before in read else None
+            if rows is None:
+                (file,) = expected_files(source, [day], schemas_of(columns)[:1])
+                ts = day_keys(file)["ts_recv"]
+                begin = int(ts[missing]) if len(ts) > missing else end
+                break
+            missing -= rows
         starts.append(begin)
     return starts
 
@@ -117,13 +140,14 @@ def _whole_windows(source: Source, days: Iterable[InputRows], length: int) -> It
     before: tuple[NDArray[np.int64], FloatMatrix] | None = None
     facts, max_gap_ns = source.data, round(source.sampling.max_gap_s * 1e9)
     for day in days:
+        if len(day.keys) == 0:
+            continue
         ts, x = day.keys["ts_recv"].to_numpy(), day.x[:]
         if before is not None:
             ts, x = np.concatenate([before[0], ts]), np.concatenate([before[1], x])
         old = len(ts) - len(day.keys)
         before = ts[1 - length :], x[1 - length :]
-        span = (int(ts[0]), int(ts[-1]) + 1)
-        begins = stretch_starts(source.catalog, facts.venue, facts.symbol, span, max_gap_ns=max_gap_ns)
+        begins = stretches_among(source.catalog, facts.venue, facts.symbol, ts, max_gap_ns=max_gap_ns)
         ends = window_ends(ts, length, max_gap_ns=max_gap_ns, resets_ns=begins.tolist())
         ends = ends[ends >= old]
         yield InputRows(day.keys[ends - old], RowWindows.ending_at(x, ends, length))

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from atc.protocol.dataset import Block
-from atc.protocol.row_runs import Matrix
+from atc.protocol.row_runs import Matrix, rows_between
 from atc.protocol.row_windows import require_windows
 
 BLOCKS_PER_BATCH = 64
@@ -95,8 +95,8 @@ class Batches:
 
     def _gathered(self, spans: NDArray[np.int64]) -> Batch:
         """The windows of the rows in one go: batches of windows are small, and their blocks hold few rows."""
-        block, counts = self.block, spans[:, 1] - spans[:, 0]
-        rows = np.arange(counts.sum()) + np.repeat(spans[:, 0] - (np.cumsum(counts) - counts), counts)
+        block = self.block
+        rows = rows_between(spans[:, 0], spans[:, 1])
         x = require_windows(block.x, self.length, "the net").windows(rows)
         y = block.y[rows].astype(np.float32)
         weights = np.ones_like(y)

@@ -26,7 +26,7 @@ from atc.tracking.cpu import CpuTime, take_over
 
 _log = logging.getLogger(__name__)
 
-FORMAT = "atc-checkpoint-1"
+FORMAT = "atc-checkpoint-2"
 
 Tensors = dict[str, Tensor]
 """On the processor, by name."""
@@ -100,7 +100,9 @@ class Keeper:
         }
         self.path.parent.mkdir(parents=True, exist_ok=True)
         tensors = {name: value.contiguous() for name, value in tensors.items()}
-        durable.write_bytes(self.path, save(tensors, {"format": FORMAT, "state": json.dumps(content)}))
+        told = json.dumps(content)
+        header = {"format": FORMAT, "state": told, "state_sha256": _digest_of_text(told)}
+        durable.write_bytes(self.path, save(tensors, header))
 
     def read(self) -> Checkpoint | None:
         """The state that was written last; None without a file, or with one of another fit. What it cost is
@@ -116,6 +118,8 @@ class Keeper:
                 tensors: Tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             if header.get("format") != FORMAT:
                 raise ValueError(f"format {header.get('format')!r}, {FORMAT!r} was expected")
+            if header["state_sha256"] != _digest_of_text(header["state"]):
+                raise ValueError("its state is not the one that was written")
             content = json.loads(header["state"])
             if content["tensors"] != _digest(tensors):
                 raise ValueError("its tensors are not those that were written")
@@ -156,6 +160,10 @@ def _under(prefix: str, tensors: Tensors) -> Tensors:
 def _digest(tensors: Mapping[str, Tensor]) -> str:
     found = hashlib.sha256()
     for name in sorted(tensors):
-        found.update(name.encode())
+        found.update(f"{name} {tensors[name].dtype} {tuple(tensors[name].shape)}".encode())
         found.update(tensors[name].contiguous().numpy().tobytes())
     return found.hexdigest()
+
+
+def _digest_of_text(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

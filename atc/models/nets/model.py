@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from atc.config.nets import Net
 from atc.errors import DataError
-from atc.models.base import CHUNK_ROWS, FitReport, Progress, Scores, check_width, class_scores
+from atc.models.base import CHUNK_ROWS, FitReport, Progress, Scores, class_scores
 from atc.models.checks import Check
-from atc.models.nets.scores import base_shares, scores_of
+from atc.models.nets.scores import base_shares
 from atc.models.nets.state import NetState
 from atc.models.nets.told import auxiliary_parameters, curves, fit_key, flat
 from atc.models.one_head import fit_report
@@ -43,6 +43,8 @@ class NetModel(ABC, Generic[C]):
         self._config = config
         self._state = state
         self._checkpoint = checkpoint
+        self._device = "cpu"
+        """Where it scores; a fit that was on another one scores there too, in its own process."""
 
     @staticmethod
     def _wait() -> None:
@@ -97,7 +99,7 @@ class NetModel(ABC, Generic[C]):
         from atc.models.nets.auxiliary import WithAuxiliary, taught
         from atc.models.nets.batches import Batches
         from atc.models.nets.checkpoint import Checkpoint, Keeper, put_weights
-        from atc.models.nets.device import torch_as
+        from atc.models.nets.device import accelerator_of, torch_as
         from atc.models.nets.loop import run_epochs
         from atc.models.nets.module import NetModule
 
@@ -125,13 +127,18 @@ class NetModel(ABC, Generic[C]):
             progress=progress,
         )
         put_weights(trained.cpu().eval(), reached.best)
-        self._state = state
+        self._state, self._device = state, accelerator_of(config.trainer)
         notes: tuple[str, ...] = ()
         if reached.best_epoch == config.epochs:
             notes = (f"{self.kind} still improved on validation at model.epochs={config.epochs}, its last",)
         return fit_report(
             train,
-            parameters={**flat(config.model_dump(mode="json")), "seed": seed, **auxiliary_parameters(train)},
+            parameters={
+                **flat(config.model_dump(mode="json")),
+                "seed": seed,
+                "device": self._device,
+                **auxiliary_parameters(train),
+            },
             curves=curves(reached, train),
             iterations=reached.epoch,
             best_iteration=reached.best_epoch,
@@ -142,54 +149,29 @@ class NetModel(ABC, Generic[C]):
         )
 
     def predict(self, x: Matrix) -> Scores:
-        """P(class) of each head, (n, classes); of two classes that of the last, (n, 1). On the device that
-        the config names, in float32.
+        """P(class) of each head, (n, classes); of two classes that of the last, (n, 1). In float32, where the
+        fit was; a loaded model on the processor, wherever and in whatever precision it was fitted.
         """
-        import torch
+        from atc.models.nets.predicting import network_scores
 
-        from atc.models.nets.batches import batch_shape, read
-        from atc.models.nets.device import accelerator_of, torch_as
-
-        state, config = self._fitted(), self._config
-        check_width(x, state.features)
-        out = np.empty((len(x), len(state.score_names)))
-        step = scored_rows(config.length)
-        with torch_as(config.trainer), torch.inference_mode():
-            device = accelerator_of(config.trainer)
-            network = state.network.to(device)
-            # Always as many rows at once: how a product is summed may depend on it, and a row's score must
-            # not depend on what it is scored with. Of layers with a few units it may still depend on the
-            # row's place, in the last bit.
-            rows = torch.zeros(batch_shape(x, step, config.length))
-            for start in range(0, len(x), step):
-                stop = min(start + step, len(x))
-                rows.numpy()[: stop - start] = read(x, start, stop, config.length)
-                logits = network(rows.to(device))[: stop - start]
-                out[start:stop] = scores_of(logits.cpu().double().numpy())
-            state.network.to("cpu")
-        return out
+        return network_scores(self._fitted(), self._config, x, self._device)
 
     def save(self, directory: Path, stem: str) -> tuple[str, ...]:
         """Write `<stem>.safetensors` (the weights), `<stem>.onnx` (all of it, from raw inputs to scores) and
         `<stem>.json` (preprocessing, architecture, heads).
 
-        Raises DataError where onnxruntime does not give the scores of this model.
+        Where onnxruntime does not give the scores of this model there is no graph, which is logged, and which
+        the JSON and `own_checks` say.
         """
         from atc.models.nets.files import write
 
-        return write(self._fitted(), self._config, directory, stem, self.predict)
+        return write(self._fitted(), self._config, directory, stem)
 
     def own_checks(self, directory: Path, sample: FloatMatrix) -> Iterable[Check]:
         """Whether the ONNX file gives the scores of the weights."""
-        from atc.models.nets.export import TOLERANCE
-        from atc.models.nets.files import apart
+        from atc.models.nets.files import graph_check
 
-        (graph,) = sorted(directory.glob("*.onnx"))
-        found = apart(graph, sample, self.length, self.predict)
-        said = (
-            f"{graph.name} by onnxruntime: scores within {found:.1e} of the model's, {TOLERANCE:.0e} allowed"
-        )
-        yield Check("onnx", found <= TOLERANCE, said)
+        yield graph_check(self._fitted(), self._config, directory, sample)
 
     @classmethod
     def load(cls, directory: Path, manifest: Mapping[str, Any]) -> Self:
@@ -268,8 +250,3 @@ class NetModel(ABC, Generic[C]):
 
 AnyNet = NetModel[Any]
 """A net of whatever kind."""
-
-
-def scored_rows(length: int) -> int:
-    """Rows that are scored at once."""
-    return max(64, 4096 // length)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from atc.models.base import CHUNK_ROWS, Scores
+from atc.models.base import Scores
 from atc.models.row_chunks import count_codes
 from atc.models.softmax import probabilities
 from atc.models.standardise import Standardiser
 from atc.protocol.auxiliary import AuxiliaryTargets
+from atc.protocol.class_weights import weights_of_codes
 from atc.protocol.dataset import Block
 from atc.protocol.row_runs import FloatMatrix
 
@@ -27,22 +28,13 @@ def base_shares(train: Block | AuxiliaryTargets) -> NDArray[np.float64]:
     found = np.empty((len(train.heads), len(train.classes)))
     for head in range(len(train.heads)):
         counts, _ = count_codes(train.y[:, head], len(train.classes))
-        weight = counts if train.weights is None else _weight_of_codes(train, head)
+        weight = (
+            counts
+            if train.weights is None
+            else weights_of_codes(train.y, train.weights, head, len(train.classes))
+        )
         found[head] = np.maximum(weight / weight.sum(), 0.5 / counts.sum())
     return found
-
-
-def _weight_of_codes(train: Block | AuxiliaryTargets, head: int) -> NDArray[np.float64]:
-    """(classes,) the weights of the rows of each class, summed up."""
-    assert train.weights is not None
-    weights = train.weights if train.weights.ndim == 1 else train.weights[:, head]
-    total = np.zeros(len(train.classes))
-    for start in range(0, len(train.y), CHUNK_ROWS):
-        rows = slice(start, start + CHUNK_ROWS)
-        y = train.y[rows, head]
-        known = ~np.isnan(y)
-        total += np.bincount(y[known].astype(np.int64), weights[rows][known], minlength=len(total))
-    return total
 
 
 def few_rows(standardiser: Standardiser, rows: int) -> FloatMatrix:
