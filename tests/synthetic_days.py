@@ -46,6 +46,8 @@ class SyntheticDays:
             build=lambda *_: (SimpleNamespace(files=self.features), SimpleNamespace(files=self.labels)),
             source=SimpleNamespace(folder=lambda kind: self.folder / kind),
             holdout=None,
+            catalog=None,
+            facts=SimpleNamespace(venue="V", symbol="T"),
         )
 
 

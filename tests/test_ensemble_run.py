@@ -137,6 +137,19 @@ def test_members_are_part_of_the_run_id_and_a_name_may_be_an_experiment(
     assert ids[0] != ids[1]
 
 
+def test_members_of_one_name_are_told_apart(
+    outputs: Path, trees: OpenedRun, line: OpenedRun, tmp_path: Path
+) -> None:
+    for folder, one in (("a", trees), ("b", line)):
+        shutil.copytree(one.folder, tmp_path / folder / "best")
+    members = f"model.runs=[{tmp_path / 'a/best'},{tmp_path / 'b/best'}]"
+    found = made(outputs, "name=same", "model=ensemble", members)
+    names = ["best", f"best-{line.run_id[:6]}"]
+    assert [member.name for member in found.model.model.members] == names  # type: ignore[attr-defined]
+    assert set(pl.read_parquet(found.folder / "members.parquet")["member"].unique()) == set(names)
+    assert [(found.folder / "model" / name).is_dir() for name in names] == [True, True]
+
+
 def edited(key: str, value: object) -> Callable[[Path], None]:
     def edit(folder: Path) -> None:
         path = folder / "manifest.json"

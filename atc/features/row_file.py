@@ -59,11 +59,14 @@ class RowPlan:
     columns: tuple[RowColumn, ...]
     days: tuple[MatrixDay, ...]
     """In order; a key of a file stands for its rows, its events and its formulas."""
+    picked: str = ""
+    """Which rows of the days' files these are, as a digest; empty: all."""
 
     @cached_property
     def key(self) -> str:
         """Digest of all that decides the values; the name of the file."""
-        return key_of(FORMAT, self._columns_content, self.days)
+        columns: Any = self._columns_content
+        return key_of(FORMAT, [*columns, self.picked] if self.picked else columns, self.days)
 
     @property
     def rows(self) -> int:
@@ -106,6 +109,7 @@ class RowPlan:
                 for column, at, crc in zip(self.columns, self.offsets[:-1], checksums, strict=True)
             ],
             "days": days_content(self.days),
+            **({"picked": self.picked} if self.picked else {}),
         }
 
 
@@ -191,7 +195,7 @@ def read_row_file(path: Path) -> RowFile:
 def _read(path: Path, file: IO[bytes]) -> RowFile:
     content, before = read_end(file, _MARK)
     columns = tuple(RowColumn(each["name"], each["dtype"], each["width"]) for each in content["columns"])
-    plan = RowPlan(columns, days_of_content(content["days"]))
+    plan = RowPlan(columns, days_of_content(content["days"]), content.get("picked", ""))
     if plan.key != path.stem:
         raise ValueError(f"its manifest has the key {plan.key}")
     if before != plan.bytes:

@@ -69,6 +69,7 @@ def load_rows(market: MarketData, config: RunConfig, desk: Desk) -> Loaded:
     days, spans = market.days, market.spans
     columns = run_columns(config)
     features, labels = market.build(days, columns, desk)
+    matrices = market.source.folder(MATRICES)
     with desk.stage("dataset"):
         rows = read_rows(
             config.data.symbol,
@@ -76,7 +77,7 @@ def load_rows(market: MarketData, config: RunConfig, desk: Desk) -> Loaded:
             labels.files,
             columns,
             label_spec(config.label, config.auxiliary.horizons_s).names,
-            matrices=market.source.folder(MATRICES),
+            matrices=matrices,
         )
         if len(rows.x) == 0:
             raise DataError(
@@ -84,7 +85,7 @@ def load_rows(market: MarketData, config: RunConfig, desk: Desk) -> Loaded:
                 f"{config.sampling.kind} makes a row of events that these data do not have"
             )
         read = len(rows.x)
-        rows = with_whole_windows(rows, market, config)
+        rows = with_whole_windows(rows, market, config, labels.files, matrices=matrices)
         # A label that only trains is purged like one that judges.
         last_t1, judging = latest(rows.t1), len(label_spec(config.label).heads)
         rows, further = rows.of_heads(slice(judging)), rows.of_heads(slice(judging, None))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from atc.tasks.market_data import MarketData
 
 _LEAST_ID = 6
-"""Digits of a run id that name it."""
+"""Digits of a run id that name it, and tell it from one of the same name."""
 
 
 @dataclass(frozen=True)
@@ -30,11 +30,9 @@ class MemberRun:
     run: OpenedRun
     weight: float
     model_manifest: Mapping[str, Any]
-
-    @property
-    def name(self) -> str:
-        """Of its folder."""
-        return self.run.folder.name
+    name: str
+    """Of its folder, which becomes the name of its folder in the ensemble; with the beginning of its run id
+    where an earlier member has that name."""
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -69,6 +67,8 @@ def member_runs(config: RunConfig, market: MarketData | None = None) -> tuple[Me
                 f"{key}: {member.name} has the scores {', '.join(member.model_manifest['scores'])}, "
                 f"{found[0].name} has {', '.join(found[0].model_manifest['scores'])}: they cannot be averaged"
             )
+        if any(one.name == member.name for one in found):
+            member = replace(member, name=f"{member.name}-{member.run.run_id[:_LEAST_ID]}")
         found.append(member)
     return tuple(found)
 
@@ -145,7 +145,7 @@ def _judged(
 
     try:
         run = open_run(folder)
-        member = MemberRun(run, weight, read_model_manifest(folder / MODEL))
+        member = MemberRun(run, weight, read_model_manifest(folder / MODEL), run.folder.name)
         own = run.config
     except DataError as error:
         return None, [str(error)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 KEYS = ("ts_recv", "ev_seq", "ts_close")
+BESIDE_KEYS = ("r_bps", "t0", "t1", "spread_bps", "null_cause")
+"""What else is kept of rows, under the names that `LabelledRows` has."""
 
 
 @dataclass(frozen=True)
@@ -57,12 +59,25 @@ class LabelledRows:
             self,
             keys=self.keys[some],
             x=self.x.rows(rows) if isinstance(self.x, RowRuns) else self.x[some],
-            r_bps=self.r_bps[some],
-            t0=self.t0[some],
-            t1=self.t1[some],
-            spread_bps=self.spread_bps[some],
-            null_cause=self.null_cause[some],
+            **{name: getattr(self, name)[some] for name in BESIDE_KEYS},
         )
+
+    def with_known(self, x: Matrix, known: Columns) -> LabelledRows:
+        """Some of the rows, with their inputs `x` and everything else of them, by the names it is kept
+        under.
+        """
+        return LabelledRows(
+            keys=_key_frame(str(self.keys["symbol"][0]), known),
+            x=x,
+            heads=self.heads,
+            **{name: known[name] for name in BESIDE_KEYS},
+        )
+
+    @property
+    def known(self) -> Columns:
+        """Everything but inputs, by the names it is kept under; nothing is copied."""
+        keys = {name: self.keys[name].to_numpy() for name in KEYS}
+        return {**keys, **{name: getattr(self, name) for name in BESIDE_KEYS}}
 
     def of_heads(self, some: slice) -> LabelledRows:
         """The same rows with some of their labels."""
@@ -103,14 +118,7 @@ def read_rows(
             for count, files, label_file in zip(counts, features, labels, strict=True)
         ),
     )
-    # The key of a file of labels stands for its rows, so for their keys too.
-    beside = RowPlan(
-        _known_columns(len(heads)),
-        tuple(
-            MatrixDay(_day_of(label_file), count, {LABELS: label_file.stem})
-            for count, label_file in zip(counts, labels, strict=True)
-        ),
-    )
+    beside = known_plan(len(heads), counts, labels)
 
     def days() -> Iterator[NDArray[np.float32]]:
         for files, count in zip(features, counts, strict=True):
@@ -124,20 +132,28 @@ def read_rows(
         x = in_memory(plan, days())
     else:
         x = shared_matrix(matrices, plan, days)
-    if matrices is None or total == 0:
-        known = columns_in_memory(beside, known_days())
-    else:
-        known = shared_columns(matrices, beside, known_days)
+    known = kept_known(beside, known_days, matrices)
     return LabelledRows(
-        keys=_key_frame(symbol, known),
-        x=x,
-        r_bps=known["r_bps"],
-        t0=known["t0"],
-        t1=known["t1"],
-        spread_bps=known["spread_bps"],
-        null_cause=known["null_cause"],
-        heads=heads,
+        keys=_key_frame(symbol, known), x=x, heads=heads, **{name: known[name] for name in BESIDE_KEYS}
     )
+
+
+def known_plan(heads: int, counts: Sequence[int], labels: Sequence[Path], picked: str = "") -> RowPlan:
+    """What is kept of rows beside their inputs, `counts` of each day; the key of a file of labels stands for
+    its rows, so for their keys too. `picked`: which of them, as a digest.
+    """
+    days = tuple(
+        MatrixDay(_day_of(label_file), count, {LABELS: label_file.stem})
+        for count, label_file in zip(counts, labels, strict=True)
+    )
+    return RowPlan(_known_columns(heads), days, picked)
+
+
+def kept_known(plan: RowPlan, days: Callable[[], Iterator[Columns]], matrices: Path | None) -> Columns:
+    """The columns of `plan`, those of each day given by `days`, as they are kept in `matrices`."""
+    if matrices is None or plan.rows == 0:
+        return columns_in_memory(plan, days())
+    return shared_columns(matrices, plan, days)
 
 
 def _known_columns(heads: int) -> tuple[RowColumn, ...]:
@@ -233,6 +249,11 @@ def _require_finite_or_null(file: Path, name: str, values: NDArray[np.generic], 
 
 def _day_of(file: Path) -> date:
     return date.fromisoformat(file.parent.name.removeprefix("date="))
+
+
+def rows_in(file: Path) -> int:
+    """How many a file of the cache has. Raises DataError for one that is damaged or gone."""
+    return _manifest(file).rows
 
 
 def _labelled_rows(features: Sequence[Path], labels: Path) -> int:

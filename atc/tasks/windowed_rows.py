@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +13,7 @@ from atc.config.nets import Net
 from atc.config.schema import RunConfig
 from atc.errors import DataError
 from atc.protocol.row_windows import RowWindows
-from atc.protocol.sequences import window_ends
+from atc.protocol.sequences import window_runs
 from atc.tasks.member_runs import member_runs
 
 if TYPE_CHECKING:
@@ -38,32 +39,41 @@ def window_ns(config: RunConfig) -> int:
     return (window_rows(config) - 1) * round(step_s * SECOND_NS)
 
 
-def with_whole_windows(rows: LabelledRows, market: MarketData, config: RunConfig) -> LabelledRows:
-    """The `rows` at which a whole window of the run's models ends, their inputs with the windows.
+def with_whole_windows(
+    rows: LabelledRows,
+    market: MarketData,
+    config: RunConfig,
+    labels: Sequence[Path] = (),
+    *,
+    matrices: Path | None = None,
+) -> LabelledRows:
+    """The `rows` at which a whole window of the run's models ends, their inputs with
+    the windows.
 
     Every model of the run has these rows, also one that reads their last row alone: it is compared on the
-    same decisions. Raises DataError where no window is whole.
+    same decisions. `labels`: the files that `rows` are of, and `matrices`: where what is known of them is
+    kept; None: in memory. Raises DataError where no window is whole.
     """
-    from atc.events.stretches import stretch_starts
+    from atc.events.stretches import stretches_among
+    from atc.tasks.picked_rows import rows_of_runs
 
     length = window_rows(config)
     if length == 1 or len(rows.x) == 0:
         return rows
     ts = rows.keys["ts_recv"].to_numpy()
     max_gap_ns = round(config.sampling.max_gap_s * SECOND_NS)
-    span = (int(ts[0]), int(ts[-1]) + 1)
     facts = market.facts
-    begins = stretch_starts(market.catalog, facts.venue, facts.symbol, span, max_gap_ns=max_gap_ns)
-    ends = window_ends(ts, length, max_gap_ns=max_gap_ns, resets_ns=begins.tolist())
-    if len(ends) == 0:
+    begins = stretches_among(market.catalog, facts.venue, facts.symbol, ts, max_gap_ns=max_gap_ns)
+    runs = window_runs(ts, length, max_gap_ns=max_gap_ns, resets_ns=begins.tolist())
+    if len(runs[0]) == 0:
         raise DataError(
             f"{config.data.name}: no {length} rows in a row without a gap or a reset among {len(ts):,}: "
             "choose a shorter model.sequence_length or other data"
         )
     matrix = rows.x
     assert isinstance(matrix, np.ndarray)  # as it was read
-    windows = RowWindows.ending_at(matrix, ends, length)
-    return replace(replace(rows, x=matrix[:, :0]).take(ends), x=windows)
+    windows = RowWindows(matrix, *runs, length=length)
+    return rows_of_runs(rows, *runs, windows, labels, matrices=matrices)
 
 
 def window_notes(config: RunConfig, without: int) -> list[str]:
