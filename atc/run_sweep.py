@@ -53,11 +53,26 @@ def run_frozen(frozen: Frozen, run: Callable[..., object]) -> int:
     for line in closing_lines(done):
         sys.stderr.write(line + "\n")
     sys.stderr.flush()
+    if not done.interrupted and any(row.state is not None and row.state.run is not None for row in done.rows):
+        _print_board(frozen.folder)
     for row in done.rows:
         if row.status == "finished" and row.state is not None and row.state.run is not None:
             _print_folder("run", frozen.folder.parent.parent / row.state.run)
     _print_folder("sweep", frozen.folder)
     return done.exit_code
+
+
+def _print_board(folder: Path) -> None:
+    """The leaderboard, whose failure is no failure of the sweep."""
+    from atc.errors import AtcError
+    from atc.report.leaderboard import print_leaderboard
+    from atc.report.summary import shown_path
+
+    try:
+        print_leaderboard(folder)
+    except AtcError as why:
+        sys.stderr.write(f"no leaderboard: {why}; `atc compare {shown_path(folder)}` makes it\n")
+        sys.stderr.flush()
 
 
 def _print_folder(kind: str, folder: Path) -> None:

@@ -22,7 +22,7 @@ BOARD, COST = "leaderboard", "cost"
 
 
 def write_files(board: Leaderboard, folder: Path) -> list[Path]:
-    """Writes both as Markdown, CSV and Parquet into `folder`, each in one step; gives their paths.
+    """Writes both as Markdown, CSV and Parquet into `folder`, each in one step where it changes; their paths.
 
     Raises UsageError where the folder cannot be written.
     """
@@ -36,7 +36,8 @@ def write_files(board: Leaderboard, folder: Path) -> list[Path]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for file, data in content.items():
-            durable.write_bytes(folder / file, data)
+            if not (folder / file).is_file() or (folder / file).read_bytes() != data:
+                durable.write_bytes(folder / file, data)
     except OSError as error:
         raise UsageError(f"{folder}: the leaderboard cannot be written there ({error.strerror})") from error
     return [folder / file for file in content]
