@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from browser import asked_for, complaints, faint, needs_browser, opened, prefers, show
 from reported_runs import whole_run
+from reported_sweeps import made_sweep
 
+from atc.opened_run import open_run
 from atc.report.html.written import write_report
 
 if TYPE_CHECKING:
@@ -86,6 +88,22 @@ def test_a_table_sorts_by_number_both_ways_and_says_so(chrome: Chrome) -> None:
     names = column(chrome, "#drift-table", 0)
     assert names == sorted(names)
     assert heading.get_attribute("aria-sort") is None
+
+
+def test_the_page_of_a_sweep_is_silent_sorts_and_can_be_read(browser: Chrome, page: Path) -> None:
+    (run,) = (page.parent / "outputs" / "runs").glob("gbdt_36feat-*")
+    sweep = write_report(made_sweep(open_run(run), jobs=9), page.parent / "sweep.html")
+    prefers(browser, "dark")
+    show(browser, sweep)
+    assert asked_for(browser) == [sweep.resolve().as_uri()]
+    titles = "return [...document.querySelectorAll('#board-rows thead th')].map((one) => one.textContent)"
+    place = browser.execute_script(titles).index("lift")
+    press(browser, f"#board-rows thead th:nth-child({place + 1}) button")
+    shown = [float(one) for one in column(browser, "#board", place)]
+    assert shown == sorted(shown, reverse=True)
+    assert len(shown) == 8
+    assert faint(browser) == {"texts": [], "marks": []}
+    assert complaints(browser) == []
 
 
 def test_what_is_not_known_stands_last_both_ways(chrome: Chrome) -> None:

@@ -112,6 +112,7 @@ def test_figures_have_title_description_and_the_numbers_they_show(page: str) -> 
     assert all(len(one) > 12 for one in re.findall(r"<desc[^>]*>(.*?)</desc>", page))
     assert "lift over baseline" in section(page, "summary")
     assert "+0.0204" in section(page, "summary")
+    assert "36% of it: +0.0204" in section(page, "summary")  # the plan expects 0.056
     assert "The model ranks better than the baseline" in section(page, "summary")
     assert "+52,000" in section(page, "money")
 

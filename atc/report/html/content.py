@@ -221,8 +221,9 @@ def between(low: object, high: object, decimals: int = 4, sign: str = "") -> Cel
 
 
 def with_unique_names(sections: Iterable[Section]) -> list[Section]:
-    """The sections with the names of figures and tables made distinct: they are anchors."""
-    used: dict[str, int] = {}
+    """The sections with the names of figures and tables made distinct: they are anchors, as theirs are."""
+    sections = list(sections)
+    used = {section.name: 1 for section in sections}
 
     def distinct(name: str) -> str:
         used[name] = used.get(name, 0) + 1

@@ -8,6 +8,8 @@ from atc.errors import DataError, UsageError
 from atc.opened_run import is_folder_of_runs, open_run
 from atc.report.html.page import LARGEST, rendered
 from atc.report.html.run_page import run_page
+from atc.report.html.sweep_page import sweep_page
+from atc.sweep.opened import is_sweep, open_sweep
 from atc.tracking import durable
 
 REPORTS = "reports"
@@ -24,7 +26,7 @@ def write_report(path: Path, to: Path | None = None) -> Path:
         raise UsageError(
             f"{path} is a folder of runs: expected one run, or a sweep (atc compare {path} has them all)"
         )
-    page = run_page(open_run(path))
+    page = sweep_page(open_sweep(path)) if is_sweep(path) else run_page(open_run(path))
     content = rendered(page).encode()
     if len(content) > LARGEST:
         raise DataError(

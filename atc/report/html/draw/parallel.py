@@ -31,7 +31,9 @@ def parallel(
     gap = (width - 2 * _SIDE) / max(len(every) - 1, 1)
     at = [_SIDE + place * gap for place in range(len(every))]
     room = max(int(gap / CHARACTER) - 1, 6)
-    parts, heights = [], []
+    parts: list[str] = []
+    ticked: list[str] = []
+    heights: list[list[float | None]] = []
     for x, axis in zip(at, every, strict=True):
         ticks, places = _places(axis, height - _BOTTOM, _TOP)
         heights.append(places)
@@ -41,7 +43,7 @@ def parallel(
         for y, said in ticks:
             words_at = (x + 7, "start") if marked else (x - 7, "end")
             parts.append(line(x - 3, y, x + 3, y, "axis"))
-            parts.append(words(words_at[0], y + 4, shortened(said, 14), at=words_at[1]))
+            ticked.append(words(words_at[0], y + 4, shortened(said, 14), at=words_at[1], look="over"))
     drawn = []
     figures = [value if isinstance(value, float | int) else None for value in last.values]
     shades = _shades(figures)
@@ -55,7 +57,7 @@ def parallel(
     # The best are drawn last, above the others.
     for shade, tip, points in sorted(drawn, key=lambda one: one[0]):
         parts.append(element("g", path(points, f"{shade} strand"), class_="thread", data_tip=tip))
-    return Drawing(width, height, "".join(parts))
+    return Drawing(width, height, "".join([*parts, *ticked]))
 
 
 def _said(value: float | str | None) -> str:

@@ -84,6 +84,7 @@ def _tiles(record: Record) -> Iterator[Tile]:
             _shown(metrics.get("holdout/direction_auc")),
             _interval(metrics, "holdout/direction_auc"),
         )
+    yield from _hoped(record)
     alpha = metrics.get("backtest/alpha")
     if alpha is not None:
         low, high = (metrics.get(f"backtest/alpha_daily/{side}") for side in ("lo", "hi"))
@@ -100,6 +101,17 @@ def _tiles(record: Record) -> Iterator[Tile]:
             "train, validation and test beside each other",
             "good" if gate else "bad",
         )
+
+
+def _hoped(record: Record) -> Iterator[Tile]:
+    """What the plan expects of this experiment, and how much of it is there."""
+    plan = record.part("plan")
+    key, expects = plan.get("figure"), plan.get("expects")
+    if not isinstance(key, str) or not isinstance(expects, int | float) or not expects:
+        return
+    found = record.metrics.get(key)
+    part = "not measured here" if found is None else f"{found / expects:.0%} of it: {found:+.4f}"
+    yield Tile(f"the plan expects, {key}", f"{expects:+.4f}", part)
 
 
 def _shown(value: float | None, sign: str = "") -> str:
