@@ -146,6 +146,10 @@ def test_the_config_marks_what_differs(page: str) -> None:
     assert marked["data.days"] == "40"
     assert marked["model.kind"] == "gbdt"  # the baseline's is logistic
     assert "paths.outputs" not in marked
+    (there,) = re.findall(
+        r">features.families</th>.*?</td><td>baseline</td><td class=\"wrap\">(.*?)</td>", config
+    )
+    assert there == "[legacy]"
 
 
 def test_the_command_makes_the_run_again(page: str) -> None:

@@ -210,7 +210,7 @@ def figure(value: object, decimals: int = 4, sign: str = "") -> Cell:
     if isinstance(value, bool):
         return Cell("yes" if value else "no")
     rounded = round(float(value), decimals) + 0.0
-    return Cell(f"{rounded:{sign},.{decimals}f}", float(value))
+    return Cell(f"{rounded:{sign if rounded else ''},.{decimals}f}", float(value))
 
 
 def between(low: object, high: object, decimals: int = 4, sign: str = "") -> Cell:

@@ -43,11 +43,11 @@ def origin_of(record: Record) -> Origin:
 
 def config_section(record: Record, origin: Origin) -> Section:
     """Every key, the differing ones marked."""
-    own = _by_key({}) if origin.config is None else _by_key(differences(origin.config, record.config))
+    own = {} if origin.config is None else _there(origin.config, record.config)
     baseline = record.part("baseline")
     whole = record.config
     model = {name: whole.get(name) for name in ("features", "model")}
-    beside = _by_key(differences({name: baseline.get(name) for name in model}, model)) if baseline else {}
+    beside = _there({name: baseline.get(name) for name in model}, model) if baseline else {}
     rows = []
     for key, value in leaves(record.config):
         marks = [_OWN] * (key in own) + [_BASELINE] * (key in beside)
@@ -184,9 +184,11 @@ def leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, A
             yield f"{prefix}{key}", value
 
 
-def _by_key(found: Any) -> dict[str, str]:
-    """By key what stands on the left side of a difference."""
-    return {one.key: one.left or "(fewer)" for one in found}
+def _there(other: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, str]:
+    """By key that differs what `other` says."""
+    values = dict(leaves(other))
+    keys = [one.key for one in differences(other, config)]
+    return {key: _text(values[key]) if key in values else _ABSENT for key in keys}
 
 
 def _text(value: object) -> str:

@@ -44,7 +44,7 @@ def orders_section(record: Record) -> Section:
             Column(title, number=True)
             for title in (
                 "score",
-                "position before",
+                "before",
                 "asked",
                 "filled",
                 "expected",
