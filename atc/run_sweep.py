@@ -42,6 +42,7 @@ def resume_sweep(folder: Path, run: Callable[..., object], launcher: Launcher | 
 def run_frozen(frozen: Frozen, run: Callable[..., object]) -> int:
     """Launches the sweep and says what became of it."""
     from atc.report.sweep_lines import closing_lines
+    from atc.report.sweep_tracking import track_sweep
     from atc.report.sweep_watch import watching
     from atc.sweep.job import target_of
     from atc.sweep.launch import launch
@@ -59,6 +60,8 @@ def run_frozen(frozen: Frozen, run: Callable[..., object]) -> int:
         if row.status == "finished" and row.state is not None and row.state.run is not None:
             _print_folder("run", frozen.folder.parent.parent / row.state.run)
     _print_folder("sweep", frozen.folder)
+    if not done.interrupted:
+        track_sweep(frozen.folder)
     return done.exit_code
 
 

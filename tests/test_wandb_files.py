@@ -33,11 +33,13 @@ with t.RunRecord.open(outputs, "gbdt_36feat", t.IDENTITY, t.CONFIG) as record:
 def kill_one(outputs: Path) -> None:
     """Begins the run of `IDENTITY` and ends its process with `kill -9` in the middle of it."""
     here = Path(__file__).parent
+    # W&B's service of its own: this process's would keep the run open.
+    environment = {name: value for name, value in os.environ.items() if name != "WANDB_SERVICE"}
     with subprocess.Popen(
         [sys.executable, "-c", KILLED, str(outputs)],
         stdout=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONPATH": f"{here}{os.pathsep}{here.parent}"},
+        env={**environment, "PYTHONPATH": f"{here}{os.pathsep}{here.parent}"},
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "fitting\n"

@@ -56,7 +56,7 @@ def send(folders: Sequence[Path], outputs: Path, *, entity: str, project: str) -
         capture_output=True,
         text=True,
         check=False,
-        env={**os.environ, **variables},
+        env={**os.environ, **variables, "WANDB_DIR": str(outputs)},  # where it writes a log of its own
     )
     left = [folder.name for folder in folders if not was_sent(folder)]
     if left:

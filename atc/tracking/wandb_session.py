@@ -13,6 +13,7 @@ from atc.tracking.wandb_files import HOME
 if TYPE_CHECKING:
     from wandb.sdk.wandb_run import Run
 
+RecordingMode = Literal["offline", "online"]
 Mode = Literal["offline", "online", "none"]
 _INIT_TIMEOUT_S = 30.0
 _FINISH_TIMEOUT_S = 300.0
@@ -66,9 +67,7 @@ class Surroundings:
         }
 
 
-def begin(
-    outputs: Path, mode: Literal["offline", "online"], about: About, config: Mapping[str, object]
-) -> Run:
+def begin(outputs: Path, mode: RecordingMode, about: About, config: Mapping[str, object]) -> Run:
     """Begins the W&B run, or goes on with the one of its id, whose files lie under `outputs`.
 
     mode: `online` needs an account. Raises RuntimeError without one, and what W&B raises.
