@@ -91,6 +91,10 @@ docs:
 bench-report *words:
     uv run python tests/benches/report.py {{words}}
 
+# thirty differences of experiments, priced and then run; to outputs/bench/price_tag.json
+bench-price-tag:
+    uv run python tests/benches/price_tag.py
+
 # what CI runs
 ci:
     bash .ci/run
