@@ -41,6 +41,9 @@ def compare(
             help="Write leaderboard.* and cost.* there (md, csv, parquet); of a sweep its own folder.",
         ),
     ] = None,
+    diff: Annotated[
+        bool, typer.Option("--diff", help="Of two runs only the keys that differ, and what they moved.")
+    ] = False,
 ) -> None:
     """Rank runs by their lift over their own baselines, for what they cost; runs that are given one by one
     are also compared in pairs, on the same rows.
@@ -56,6 +59,13 @@ def compare(
     from atc.report.leaderboard_rows import board_json
     from atc.sweep.opened import is_sweep
 
+    if diff:
+        if csv or parquet or to:
+            raise UsageError("--diff takes --markdown and --json: it has no leaderboard to write")
+        moved = _diff(paths, markdown=markdown)
+        if json is not None:
+            _write("--json", json, (dumps(moved, indent=1, ensure_ascii=False) + "\n").encode())
+        return
     sweeps = [path for path in paths if is_sweep(path)]
     candidates = candidates_in(paths)
     content: dict[str, Any] = {}
@@ -77,6 +87,22 @@ def compare(
     folder = to if to is not None else sweeps[0] if len(paths) == len(sweeps) == 1 else None
     if folder is not None:
         write_files(board, folder)
+
+
+def _diff(paths: list[Path], *, markdown: bool) -> dict[str, Any]:
+    """Prints what two runs differ in, and what that moved; the figures."""
+    from atc.opened_run import open_run
+    from atc.review.moved import moved, moved_json, moved_lines
+
+    if len(paths) != 2:
+        raise UsageError(f"--diff is of two runs, and {len(paths)} are given")
+    left, right = (open_run(path) for path in paths)
+    if left.run_id == right.run_id:
+        raise UsageError(f"{right.folder}: this run is given twice; expected two runs")
+    found = moved(left, right)
+    for line in moved_lines(found, markdown=markdown):
+        typer.echo(line)
+    return moved_json(found)
 
 
 def _compare_pairs(paths: list[Path], candidates: list[Candidate], *, markdown: bool) -> dict[str, Any]:

@@ -35,33 +35,21 @@ TRAINING, EVALUATION, BACKTEST, EXPLANATION = "training", "evaluation", "backtes
 OWN = (TRAINING, EVALUATION, BACKTEST, EXPLANATION)
 """What a run makes for itself; each but the first also depends on those before that it reads."""
 
-_OF_COLUMNS = frozenset({"evaluation", "policy", "backtest"})
-"""Sections that name columns besides those of the models."""
 _OF_TRAINING = frozenset(
     {
-        *(
-            "data",
-            "window",
-            "sampling",
-            "features",
-            "label",
-            "auxiliary",
-            "model",
-            "baseline",
-            "seed",
-            "seeds",
-        ),
-        *("thinning", "weights", "calibration", "protocol", "refit"),
+        *("data", "window", "sampling", "features", "label", "auxiliary", "model", "baseline"),
+        *("seed", "seeds", "thinning", "weights", "calibration", "protocol", "refit"),
     }
 )
 READS: Mapping[str, frozenset[str]] = {
-    # Which columns there are, and so the embargo of folds, is in the files that a fit reads.
-    TRAINING: _OF_TRAINING | _OF_COLUMNS,
-    EVALUATION: _OF_TRAINING | _OF_COLUMNS,
-    BACKTEST: _OF_TRAINING | _OF_COLUMNS | {"execution", "cost"},
-    EXPLANATION: _OF_TRAINING | _OF_COLUMNS | {"explain"},
+    TRAINING: _OF_TRAINING,
+    EVALUATION: _OF_TRAINING | {"evaluation"},
+    BACKTEST: _OF_TRAINING | {"evaluation", "policy", "execution", "cost", "backtest"},
+    EXPLANATION: _OF_TRAINING | {"evaluation", "explain"},
 }
-"""Sections of a config that the stages of a part may read; its key holds what they read of them."""
+"""Sections of a config that the stages of a part read; its key holds what they read of them."""
+NAME_COLUMNS = frozenset({"evaluation", "policy", "backtest"})
+"""Sections that name columns which no model sees; they too are in the rows, and in the files of features."""
 
 _OF_FIT = ("seed", "seeds", "auxiliary", "thinning", "weights", "calibration", "refit", "label")
 _OF_BACKTEST = ("policy", "execution", "cost", "backtest", "seed")
