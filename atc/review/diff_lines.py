@@ -9,6 +9,8 @@ from atc.config.diff import ABSENT, Difference
 from atc.report.cells import Row, table
 
 NONE = "no difference in meaning"
+_LONGEST_HEADING = 40
+"""Of a column; what is longer stands above the table."""
 
 
 def diff_lines(found: Sequence[Difference], left: str, right: str, *, markdown: bool) -> Iterator[str]:
@@ -17,6 +19,9 @@ def diff_lines(found: Sequence[Difference], left: str, right: str, *, markdown: 
         yield NONE
         return
     tagged = any(one.changes for one in found)
+    if not markdown and max(len(left), len(right)) > _LONGEST_HEADING:
+        yield from (f"A  {left}", f"B  {right}", "")
+        left, right = "A", "B"
     rows = [["key" if markdown else "", left, right, *(["changes"] if tagged else [])]]
     for one in found:
         rows += [[*cells, *([", ".join(one.changes)] if tagged else [])] for cells in _cells(one)]

@@ -93,11 +93,8 @@ def smallest_lifts(config: RunConfig, keys: Keys, runs: Sequence[Recorded]) -> t
             run, value = told[-1]
             theirs = _holdout_days(run.config, keys) * _DAY_S / (horizon_ns / 1e9)
             scaled = float(value or 0) * math.sqrt(theirs / windows)
-            found.append(
-                SmallestLift(
-                    head, scaled, f"from {run.name}, for {windows:,.0f} label windows, not {theirs:,.0f}"
-                )
-            )
+            many = f"{windows:,.0f} label windows, not {theirs:,.0f}" if theirs != windows else "as many"
+            found.append(SmallestLift(head, scaled, f"from {run.name} on other rows or labels, for {many}"))
         else:
             found.append(SmallestLift(head, _at_best(config, round(windows)), _AT_BEST))
     return tuple(found)
