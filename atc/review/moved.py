@@ -17,8 +17,9 @@ from atc.review.diff_lines import diff_json, diff_lines
 from atc.review.tags import tagged
 
 _SHOWN = re.compile(
-    r"(valid|holdout|lift/holdout|lift_over_volatility/holdout)"
-    r"/(auc|direction_auc|macro_f1|log_loss|brier|ece|pearson)(@[\w.]+)?"
+    r"(valid/(auc|direction_auc|macro_f1)"
+    r"|holdout/(auc|direction_auc|macro_f1|log_loss|ece|pearson)"
+    r"|lift/holdout/(auc|direction_auc|macro_f1|pearson))(@[\w.]+)?"
     r"|backtest/(pnl|alpha|alpha_sharpe|breakeven_cost_bps)"
     r"|gate/(verdict|gap)"
 )
