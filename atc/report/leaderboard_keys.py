@@ -15,7 +15,7 @@ def key_lines(board: Leaderboard, page: Page) -> Iterator[str]:
     """The keys that differ, as columns, as many as fit."""
     configs = [one.candidate.config for one in board.entries]
     head, rows = ["run"], [[page.name(one.candidate.label)] for one in board.entries]
-    for key in _telling(board.keys, configs):
+    for key in telling_keys(board.keys, configs):
         cells = [page.value(shown_value(config, key) or "") for config in configs]
         wider = [[*row, cell] for row, cell in zip(rows, cells, strict=True)]
         if page.markdown or width_of([[*head, key], *wider]) <= WIDEST:
@@ -30,7 +30,7 @@ def key_lines(board: Leaderboard, page: Page) -> Iterator[str]:
     )
 
 
-def _telling(keys: Sequence[str], configs: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+def telling_keys(keys: Sequence[str], configs: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """Those of `keys` that all `configs` have; where the name of a set tells them apart, the name for its
     keys.
     """

@@ -26,8 +26,9 @@ from atc.report.html.draw.frame import FULL
 from atc.report.html.draw.parallel import Axis, parallel
 from atc.report.html.draw.points import Point, front, scatter
 from atc.report.html.draw.rows import Mark, Row, row_chart
-from atc.report.leaderboard import Leaderboard, leaderboard_of
-from atc.report.leaderboard_rows import board_rows, cost_rows
+from atc.report.leaderboard import EXPECTATION, Leaderboard, leaderboard_of
+from atc.report.leaderboard_keys import telling_keys
+from atc.report.leaderboard_rows import board_rows, cost_rows, shown_value
 from atc.report.summary import shown_path
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def sweep_page(sweep: OpenedSweep) -> Page:
         _summary(sweep, board, rows),
         _leaderboard(sweep, board, rows),
         _cost(rows, costs),
-        _keys(board, rows),
+        _keys(board),
         _failures(sweep),
         _provenance(sweep),
     ]
@@ -213,23 +214,20 @@ def _board_table(rows: Sequence[Plain], where: str) -> DataTable:
 def _cost(rows: Sequence[Plain], costs: Sequence[Plain]) -> Section:
     lifts = {row["folder"]: row for row in _on_board(rows)}
     blocks: list[Block] = []
-    for table, figure_name in dict.fromkeys((row["table"], row["figure"]) for row in _on_board(rows)):
-        points = [
-            point
-            for cost in costs
-            if (row := lifts.get(cost["folder"])) is not None
-            and (row["table"], row["figure"]) == (table, figure_name)
-            and (point := _point(row, cost)) is not None
-        ]
+    for table, unit in dict.fromkeys((row["table"], row["unit"]) for row in costs):
+        own = [cost for cost in costs if (cost["table"], cost["unit"]) == (table, unit)]
+        found = [_point(lifts[cost["folder"]], cost) for cost in own if cost["folder"] in lifts]
+        points = [point for point in found if point is not None]
         if len(points) < 2:
             continue
         best = ", ".join(points[place].name for place in front(points))
+        y_title = "lift, share of what was expected" if unit == EXPECTATION else f"lift, {unit}"
         blocks.append(
             Figure(
                 "pareto",
-                f"{figure_name}: lift and cost",
+                f"Lift and cost{' on validation' if table == _VALID else ''}",
                 f"On the front, no other has more lift for less: {best}.",
-                scatter(points, x_title="own processor seconds", y_title="lift"),
+                scatter(points, x_title="own processor seconds", y_title=y_title),
                 [("s1 dot", "on the front: no other has more lift for less"), ("s0 ring", "others")],
                 words=(
                     "Own: the stages that caches do not share. Whoever stands on the front by luck stands "
@@ -270,74 +268,72 @@ _WORTH = (
 
 
 def _point(row: Plain, cost: Plain) -> Point | None:
-    lift, seconds = _number(row, "lift"), _number(cost, "own_cpu_seconds")
+    lift, seconds = _number(cost, "lift_in_unit"), _number(cost, "own_cpu_seconds")
     if lift is None or seconds is None:
         return None
-    return Point(_text(row, "run"), seconds, lift, _number(row, "lift_lo"), _number(row, "lift_hi"))
+    unit = _number(row, "expects") if cost["unit"] == EXPECTATION else 1.0
+    ends = [None if (end := _number(row, name)) is None or not unit else end / unit for name in _ENDS]
+    return Point(_text(row, "run"), seconds, lift, *ends)
 
 
-def _keys(board: Leaderboard, rows: Sequence[Plain]) -> Section:
-    shown = _on_board(rows)
+_ENDS = ("lift_lo", "lift_hi")
+
+
+def _keys(board: Leaderboard) -> Section:
+    entries = board.entries
+    configs = [one.candidate.config for one in entries]
+    names = [one.candidate.label for one in entries]
+    lifts = [one.claim.lift for one in entries]
+    # Names of sets stand for their keys, and what only some have is in the leaderboard's files.
+    keys = [
+        Axis(key, tuple(_value(shown_value(config, key)) for config in configs))
+        for key in telling_keys(board.keys, configs)
+    ]
+    keys = sorted(keys, key=lambda axis: max(len(str(value)) for value in axis.values) > _LONG)
     blocks: list[Block] = []
-    keys = _telling(board.keys, shown)
-    with_lift = [row for row in shown if row["lift"] is not None]
-    if keys and len(with_lift) > 1:
-        axes = [Axis(key, tuple(_value(row.get(key)) for row in with_lift)) for key in keys[:MOST_AXES]]
-        last = Axis("lift", tuple(_number(row, "lift") for row in with_lift))
-        names = [_text(row, "run") for row in with_lift]
+    if keys and any(lift is not None for lift in lifts):
+        told = ", ".join(axis.name for axis in keys[:MOST_AXES])
         blocks.append(
             Figure(
                 "parallel",
                 "What told the runs apart, and what came of it",
-                f"A line a run over {', '.join(keys[:MOST_AXES])} to its lift on the right.",
-                parallel(axes, names, last),
+                f"A line a run over {told} to its lift on the right.",
+                parallel(keys[:MOST_AXES], names, Axis("lift", tuple(lifts))),
                 [("q0", "low lift"), ("q2", "middle"), ("q4", "high"), ("qn", "unknown")],
-                words=""
-                if len(keys) <= MOST_AXES
-                else f"{len(keys) - MOST_AXES} more keys differ: the table below.",
+                words=f"{len(keys) - MOST_AXES} more keys differ: the table below."
+                if len(keys) > MOST_AXES
+                else "",
             )
         )
     if keys:
-        columns = [
-            Column("run"),
-            *(Column(key, _is_number(key, shown)) for key in keys[:MOST_KEYS]),
-            Column("lift", True),
-        ]
+        shown = keys[:MOST_KEYS]
+        columns = [Column("run"), *(Column(axis.name, axis.numeric) for axis in shown), Column("lift", True)]
         cells = [
             [
-                Cell(_text(row, "run")),
-                *(Cell(_text(row, key), _sortable(row.get(key))) for key in keys[:MOST_KEYS]),
-                figure(row["lift"], 4, "+"),
+                Cell(name),
+                *(_key_cell(axis.values[place]) for axis in shown),
+                figure(lifts[place], 4, "+"),
             ]
-            for row in shown
+            for place, name in enumerate(names)
         ]
         blocks.append(DataTable("keys", "Keys that differ", columns, cells, words=_WORDS))
     return Section("keys", "What differed", blocks, empty="The runs differ in no key, or there is one alone.")
 
 
 _WORDS = "All of them: leaderboard.csv; of two runs in words: atc config diff A B."
+_LONG = 24
 
 
-def _telling(keys: Sequence[str], rows: Sequence[Plain]) -> list[str]:
-    """Those in which the runs of the board differ, those with short values first."""
-    differing = [key for key in keys if len({row.get(key) for row in rows}) > 1]
-    return sorted(differing, key=lambda key: max(len(_text(row, key)) for row in rows) > 24)
+def _key_cell(value: float | str | None) -> Cell:
+    return Cell("" if value is None else value if isinstance(value, str) else f"{value:g}", value)
 
 
-def _value(value: str | int | float | None) -> float | str | None:
-    found = _sortable(value)
-    return found if found is not None else value
-
-
-def _sortable(value: str | int | float | None) -> float | None:
+def _value(said: str | None) -> float | str | None:
+    """A number where it is one."""
     try:
-        return None if value is None else float(value)
+        return None if said is None else float(said)
     except ValueError:
-        return None
-
-
-def _is_number(key: str, rows: Sequence[Plain]) -> bool:
-    return all(_sortable(row.get(key)) is not None for row in rows)
+        return said
 
 
 def _failures(sweep: OpenedSweep) -> Section:

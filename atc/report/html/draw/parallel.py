@@ -10,7 +10,7 @@ from atc.report.html.draw.marks import CHARACTER, Drawing, element, line, path, 
 from atc.report.html.draw.scale import linear
 
 MOST_LINES = 400
-_TOP, _BOTTOM, _SIDE = 34, 24, 70
+_TOP, _BOTTOM, _SIDE = 34, 24, 112
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,12 @@ class Axis:
 
     name: str
     values: tuple[float | str | None, ...]
+
+    @property
+    def numeric(self) -> bool:
+        """Whether all that is known is numbers."""
+        known = [value for value in self.values if value is not None]
+        return bool(known) and all(isinstance(value, int | float) for value in known)
 
 
 def parallel(
@@ -76,12 +82,12 @@ def _shades(figures: Sequence[float | None]) -> list[str]:
 def _places(axis: Axis, start: float, end: float) -> tuple[list[tuple[float, str]], list[float | None]]:
     """Ticks of an axis, and the height of each thing on it. Words stand in their order of appearance."""
     known = [value for value in axis.values if value is not None]
-    if known and all(isinstance(value, int | float) and not isinstance(value, bool) for value in known):
+    if axis.numeric:
         numbers = [None if value is None else float(value) for value in axis.values]
         distinct = sorted({value for value in numbers if value is not None})
         scale = linear(distinct, start, end, most=6, wide=False)
         if len(distinct) <= 7:
-            ticks = [(scale(value), f"{value:g}") for value in distinct]
+            ticks = [(scale(value), f"{value:.4g}") for value in distinct]
         else:
             ticks = [(scale(value), said) for value, said in scale.ticks]
         return ticks, [None if value is None else scale(value) for value in numbers]
