@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import yaml
@@ -76,12 +77,19 @@ def _plain(cfg: DictConfig | Mapping[str, Any]) -> tuple[dict[str, Any], list[Pr
         cfg = OmegaConf.create(dict(cfg))
     try:
         data = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=False)
-        missing = sorted(OmegaConf.missing_keys(cfg))
+        # To ask for their names costs as much as all the rest.
+        missing = sorted(OmegaConf.missing_keys(cfg)) if _some_missing(data) else []
     except OmegaConfBaseException as failure:
         raise ConfigError([Problem(str(failure.full_key or ""), _first_lines(failure))]) from failure
     assert isinstance(data, dict)
     values = {str(key): value for key, value in data.items() if key != "hydra"}
     return values, [Problem(key, "needs a value (it is ??? in the config)") for key in missing]
+
+
+def _some_missing(value: object) -> bool:
+    if isinstance(value, dict):
+        return any(map(_some_missing, value.values()))
+    return any(map(_some_missing, value)) if isinstance(value, list) else value == "???"
 
 
 def _wrong_columns(config: RunConfig) -> list[Problem]:
@@ -148,6 +156,8 @@ class Composer:
     def __init__(self, root: ProjectRoot | None = None) -> None:
         self.root = root or project_root()
         self._loader = ProjectLoader(self.root)
+        self._parsed: dict[str, list[Override]] = {}
+        """What each word means: the jobs of a sweep have most of theirs in common."""
 
     def options(self, group: str) -> list[str]:
         return self._loader.get_group_options(group)
@@ -167,7 +177,9 @@ class Composer:
         parsed, problems = [], []
         for text in overrides:
             try:
-                parsed += parser.parse_overrides([text])
+                if text not in self._parsed:
+                    self._parsed[text] = parser.parse_overrides([text])
+                parsed += self._parsed[text]
             except OverrideParseException as failure:
                 problems.append(Problem("", f"cannot read {text!r} as key=value: {_first_lines(failure)}"))
         if problems:
@@ -242,7 +254,7 @@ class Composer:
                 else:
                     problems.append(wrong)
             elif override.package is not None:
-                problems.append(Problem(key, f"no such group; {nearest(key, self._top_groups())}"))
+                problems.append(Problem(key, f"no such group; {nearest(key, self._top_groups)}"))
             else:
                 accepted.append("++" + line.lstrip("+"))
         return accepted, problems
@@ -252,7 +264,7 @@ class Composer:
         if key in PRESET_GROUPS and not override.is_add():
             return Problem(key, f"is no part of the default config: write +{override.input_line}")
         if (
-            key in self._top_groups()
+            key in self._top_groups
             and key not in PRESET_GROUPS
             and override.is_add()
             and override.package is None
@@ -267,6 +279,7 @@ class Composer:
                 return Problem(key, f"no {kind} '{option}'; {nearest(str(option), self.options(key))}")
         return None
 
+    @cached_property
     def _top_groups(self) -> list[str]:
         return [g for g in self.groups() if "/" not in g]
 
@@ -284,7 +297,7 @@ class Composer:
         text = _first_lines(failure)
         if "No match in the defaults list" in text and "'" in text:
             word = text.split("Could not override '")[-1].partition("'")[0]
-            text += f"\n{nearest(word.strip('/'), self._top_groups())}"
+            text += f"\n{nearest(word.strip('/'), self._top_groups)}"
         return Problem("", text)
 
 

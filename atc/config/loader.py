@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from hydra import version
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
@@ -42,6 +43,7 @@ class ProjectLoader(ConfigLoaderImpl):
         path.append("schema", "structured://")
         super().__init__(config_search_path=path)
         self._read: dict[str, ConfigResult | None] = {}
+        self._merged: dict[tuple[str, ...], _Merged] = {}
 
     def get_group_options(
         self,
@@ -74,16 +76,43 @@ class ProjectLoader(ConfigLoaderImpl):
     def compose(self, overrides: Sequence[Override]) -> Composition:
         """Raises what Hydra raises: HydraException, OmegaConfBaseException, ValueError or a YAML error."""
         self.validate_sweep_overrides_legal(list(overrides), RunMode.RUN, from_shell=True)
-        files = _Files(self.repository, self._read)
-        defaults = create_defaults_list(
-            files, CONFIG_NAME, list(overrides), prepend_hydra=False, skip_missing=False
-        )
-        cfg = self._compose_config_from_defaults_list(defaults.defaults, files)
+        of_groups, of_keys = [], []
+        for one in overrides:
+            (of_groups if self._chooses(one) else of_keys).append(one)
+        merged = self._merge(of_groups)
+        cfg = copy.deepcopy(merged.cfg)
         OmegaConf.set_struct(cfg, True)
-        self._apply_overrides_to_config(defaults.config_overrides, cfg)
-        choices = {str(k): str(v) for k, v in defaults.overrides.known_choices.items() if v is not None}
-        places = [(d.config_path, d.package or "") for d in defaults.defaults if d.config_path]
-        return Composition(cfg, choices, [o.key_or_group for o in overrides], places, files)
+        self._apply_overrides_to_config(of_keys, cfg)
+        given = [o.key_or_group for o in overrides]
+        return Composition(cfg, merged.choices, given, merged.places, merged.files)
+
+    def _chooses(self, override: Override) -> bool:
+        """Whether it chooses files, as Hydra tells such overrides from those of keys."""
+        return self.is_group(override.key_or_group) and not isinstance(override.value(), dict)
+
+    def _merge(self, of_groups: list[Override]) -> _Merged:
+        """The files that these choices mean, merged once: the jobs of a sweep differ in keys mostly."""
+        asked = tuple(str(one.input_line) for one in of_groups)
+        if asked not in self._merged:
+            files = _Files(self.repository, self._read)
+            defaults = create_defaults_list(
+                files, CONFIG_NAME, of_groups, prepend_hydra=False, skip_missing=False
+            )
+            cfg = self._compose_config_from_defaults_list(defaults.defaults, files)
+            choices = {str(k): str(v) for k, v in defaults.overrides.known_choices.items() if v is not None}
+            places = [(d.config_path, d.package or "") for d in defaults.defaults if d.config_path]
+            self._merged[asked] = _Merged(cfg, choices, places, files)
+        return self._merged[asked]
+
+
+@dataclass(frozen=True)
+class _Merged:
+    """Files merged before a single key is overridden."""
+
+    cfg: DictConfig
+    choices: Mapping[str, str]
+    places: Sequence[tuple[str, str]]
+    files: _Files
 
 
 class _Files(CachingConfigRepository):
