@@ -76,7 +76,8 @@ class ProjectLoader(ConfigLoaderImpl):
     def compose(self, overrides: Sequence[Override]) -> Composition:
         """Raises what Hydra raises: HydraException, OmegaConfBaseException, ValueError or a YAML error."""
         self.validate_sweep_overrides_legal(list(overrides), RunMode.RUN, from_shell=True)
-        of_groups, of_keys = [], []
+        of_groups: list[Override] = []
+        of_keys: list[Override] = []
         for one in overrides:
             (of_groups if self._chooses(one) else of_keys).append(one)
         merged = self._merge(of_groups)
