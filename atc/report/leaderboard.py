@@ -73,6 +73,7 @@ class Ranked:
     amount: float | None
     """The lift in the unit of the ranking."""
     per_core_hour: float | None
+    """None of a lift that is not above 0: less of it for more cost would be better."""
 
 
 @dataclass(frozen=True)
@@ -209,7 +210,7 @@ def _ranking(split: str, unit: str, entries: Sequence[Entry]) -> Ranking:
     for entry in sorted(entries, key=lambda one: _natural(one.candidate)):
         amount = entry.claim.share if unit == EXPECTATION else entry.claim.lift
         hours = entry.cost.core_hours
-        worth = None if amount is None or hours is None else amount / hours
+        worth = None if amount is None or amount <= 0.0 or hours is None else amount / hours
         found.append(Ranked(entry, None, amount, worth))
     shown = [one for one in found if one.entry.judged.verdict == SHOWN]
     others = [one for one in found if one.entry.judged.verdict != SHOWN]
