@@ -33,6 +33,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WandbSer
     answering.close()
 
 
+@pytest.mark.slow  # five processes that import W&B
 def test_runs_lineage_reports_and_the_dashboard_arrive(server: WandbServer, tmp_path: Path) -> None:
     outputs = tmp_path / "outputs"
     first, _ = two_runs(outputs)
@@ -72,6 +73,7 @@ def test_runs_lineage_reports_and_the_dashboard_arrive(server: WandbServer, tmp_
     assert f"dashboard: {server.url}/{ENTITY}/atc?nw=" in said
 
 
+@pytest.mark.slow
 def test_a_run_that_was_killed_arrives_as_failed(server: WandbServer, tmp_path: Path) -> None:
     outputs = tmp_path / "outputs"
     kill_one(outputs)
