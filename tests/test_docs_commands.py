@@ -39,6 +39,7 @@ HYDRA_FLAGS = {
 }
 PLACEHOLDER = re.compile(r"…|\.\.\.|^[A-Z][A-Z0-9_,:-]*$|=[A-Z][A-Z_]*$|\$|^[a-z_.]+=NAME$")
 """A word that stands for others: FILE…, data=NAME, $s."""
+SIDE = re.compile(r"^[\w~:-]+ \S")
 MADE = {"docs/reference"}
 """What the build makes."""
 RANGE = re.compile(r"^(range|choice|sort|shuffle|interval|glob)\(")
@@ -109,7 +110,8 @@ def _wrong_command(words: list[str]) -> str | None:
                 return f"no option {name}"
             skip = name in taking and "=" not in word
         elif "=" in word:
-            settings.append(word)
+            # An experiment with its overrides is one word of `atc config diff`.
+            settings += word.split()[1:] if SIDE.match(word) else [word]
     if words[1:2] == ["simulate"]:  # whose words are those of the group data, said without it
         settings = [f"data{'/' if word.startswith('scenario=') else '.'}{word}" for word in settings]
     return _wrong_overrides(settings)
