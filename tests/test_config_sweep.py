@@ -77,7 +77,7 @@ def test_no_spelling_goes_around_the_seal() -> None:
 def test_what_decides_nothing_is_named_key_by_key() -> None:
     """Every key of a run seals but these."""
     config = Composer().job([]).config.model_dump(mode="json")
-    assert set(config) - {"paths", "quality", "tracking", "runtime", "name"} == {
+    assert set(config) - {"paths", "plan", "quality", "tracking", "runtime", "name"} == {
         *("seed", "seeds", "data", "window", "sampling", "features", "label", "auxiliary", "model"),
         *("thinning", "weights"),
         *("baseline", "calibration", "protocol", "refit", "evaluation", "explain", "policy", "execution"),
