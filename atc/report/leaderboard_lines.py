@@ -168,17 +168,21 @@ def _group_lines(entries: Sequence[Entry], page: Page) -> Iterator[str]:
 
 
 def _warning_lines(entries: Sequence[Entry], page: Page) -> Iterator[str]:
+    """What a reader of some of the figures has to know, each sentence once."""
+    names: dict[str, list[str]] = {}
     for entry in entries:
-        warned = [key for key, value in entry.metrics.items() if key.startswith("warning/") and value]
-        if warned:
-            yield ""
-            names = ", ".join(key.removeprefix("warning/") for key in warned)
-            yield from page.said(f"{entry.candidate.label} warns: {names}; its notes say why")
-        if entry.gate == "rejected":
-            yield ""
-            told = "its gate rejected the model that these figures are of"
-            yield from page.said(f"{entry.candidate.label}: {told}")
-        if entry.looks is None and entry.claim.split == "holdout":
-            yield ""
-            told = "its look is in no ledger beside its data, so nobody knows how many there were"
-            yield from page.said(f"{entry.candidate.label}: {told}")
+        for told in _warnings(entry):
+            names.setdefault(told, []).append(entry.candidate.label)
+    for told, whose in names.items():
+        yield ""
+        yield from page.said(f"{listed(whose)}: {told}")
+
+
+def _warnings(entry: Entry) -> Iterator[str]:
+    warned = [key for key, value in entry.metrics.items() if key.startswith("warning/") and value]
+    if warned:
+        yield f"warns {', '.join(key.removeprefix('warning/') for key in warned)}; its notes say why"
+    if entry.gate == "rejected":
+        yield "its gate rejected the model that these figures are of"
+    if entry.looks is None and entry.claim.split == "holdout":
+        yield "its look is in no ledger beside its data, so nobody knows how many there were"
