@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 from atc.config.ensemble import Ensemble
+from atc.config.labels import THREE_CLASSES
 from atc.config.model import Gbdt, Linear, Model, Ridge
 from atc.config.nets import MultihorizonTransformer, Net, SoftmaxMlp
 from atc.config.protocol import WalkForward
@@ -43,6 +44,8 @@ class _Asked:
     heads: int
     iterations: float | None
     """Trees, epochs or steps of all heads together, where they are known."""
+    columns_out: int = 1
+    """Scores that a head is fitted for: 1 of two classes, else one a class."""
 
 
 def fit_work(stage: str, config: RunConfig, size: Size, iterations: float | None) -> Work:
@@ -60,7 +63,8 @@ def fit_work(stage: str, config: RunConfig, size: Size, iterations: float | None
             if isinstance(config.protocol, WalkForward):
                 model = config.protocol.gate.fallback
     steps = iterations if stage == FIT else None
-    asked = _Asked(size.train_rows, size.valid_rows, columns, heads, steps)
+    out = 3 if config.label.kind in THREE_CLASSES else 1
+    asked = _Asked(size.train_rows, size.valid_rows, columns, heads, steps, out)
     amount = next(of(model, asked) for kind, of in _AMOUNTS if isinstance(model, kind))
     return Work(_kind_of(model), seeds * amount)
 
@@ -84,7 +88,7 @@ def _kind_of(model: Model) -> str:
 
 def _gbdt(model: Gbdt, of: _Asked) -> float:
     """Histograms of the larger child's sibling on each level, splits of each leaf, validation scored."""
-    trees = of.iterations or model.n_estimators * of.heads
+    trees = (of.iterations or model.n_estimators * of.heads) * of.columns_out
     leaves = min(model.num_leaves, max(2.0, of.rows / model.min_child_samples))
     sampled = of.rows * of.columns * model.feature_fraction * model.bagging_fraction
     return trees * (sampled * math.log2(leaves) + leaves * of.columns * model.max_bin + 8 * of.valid_rows)
@@ -92,8 +96,8 @@ def _gbdt(model: Gbdt, of: _Asked) -> float:
 
 def _linear(model: Linear, of: _Asked) -> float:
     if model.solver == "newton":
-        return of.heads * of.rows * of.columns * (of.columns + 20)
-    return of.heads * model.epochs * (of.rows + of.valid_rows) * of.columns
+        return of.heads * of.rows * of.columns * (of.columns * of.columns_out + 20) * of.columns_out
+    return of.heads * model.epochs * (of.rows + of.valid_rows) * of.columns * of.columns_out
 
 
 def _ridge(model: Ridge, of: _Asked) -> float:  # noqa: ARG001  # a closed form: nothing of it counts
