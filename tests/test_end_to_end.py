@@ -80,6 +80,16 @@ def test_the_record_is_whole(gbdt: Path) -> None:
     assert len(run.model.model.features) == 36
 
 
+def test_its_report_has_something_in_every_section(gbdt: Path, tmp_path: Path) -> None:
+    """Of a real record, whose tables have the columns that runs write."""
+    from atc.report.html.written import write_report
+
+    page = write_report(gbdt, tmp_path / "page.html").read_text(encoding="utf-8")
+    assert page.count("<section id=") == 10
+    assert 'class="empty"' not in page
+    assert "inputs lie above what sampling alone stays below" in page
+
+
 def test_the_metrics_are_those_that_scripts_rely_on(gbdt: Path) -> None:
     metrics = json.loads((gbdt / "metrics.json").read_bytes())
     for key in (

@@ -130,7 +130,7 @@ def _leaderboard(sweep: OpenedSweep, board: Leaderboard, rows: Sequence[Plain]) 
         blocks.append(_board_table(own, where))
     groups = {entry.group.letter: entry.group.told for entry in board.entries}
     if groups:
-        said = [f"{letter}: {told}" for letter, told in groups.items()]
+        said = [f"{letter}: {told}" for letter, told in sorted(groups.items())]
         blocks.append(Words("Groups: absolute figures have places inside these alone", said))
     done = {job.number for job in sweep.with_status("finished")}
     apart = [row for row in rows if row["table"] == "apart" and row["job"] in done]

@@ -10,7 +10,9 @@ from atc.report.html.draw.marks import Drawing, dot, line, path, shortened, word
 from atc.report.html.draw.scale import linear
 
 _NAMED = 12
-"""Points whose names are written; the others tell theirs when they are pointed at."""
+"""Points whose names are written: all if they are no more, else so many of the front. The others tell theirs
+when they are pointed at.
+"""
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ def scatter(
         said += f"\n{x_title} {point.x:,.4g}"
         look = "s1 dot" if place in best else "s0 ring"
         parts.append(dot(x(point.x), y(point.y), 5.0, look, data_tip=said, tabindex=0))
-    for place in best[:_NAMED]:
+    for place in range(len(points)) if len(points) <= _NAMED else best[:_NAMED]:
         point = points[place]
         right = x(point.x) > x.end - 180
         parts.append(
