@@ -1,0 +1,81 @@
+"""What a terminal shows of a sweep: one line a job, as many as there is room for, and how long it takes."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from atc.report.sweep_lines import duration, shortened
+from atc.report.sweep_watch import live_table
+from atc.sweep.folder import PROGRESS, job_folder
+from atc.sweep.launch import Progress, Row
+from atc.sweep.manifest import PlannedJob, titles
+from atc.sweep.state import JobError, JobState
+from atc.sweep.timing import left_of, left_together
+
+
+def progress_of(folder: Path, states: list[JobState | None]) -> Progress:
+    jobs = [
+        PlannedJob(number, ("tracking=none", f"seed={number}"), "0", {"name": "gbdt_36feat"})
+        for number in range(1, len(states) + 1)
+    ]
+    called = titles(jobs)
+    rows = {job.number: Row(job, called[job.number], state) for job, state in zip(jobs, states, strict=True)}
+    for row in rows.values():
+        if row.status == "running":
+            row.began = time.monotonic() - 10
+    return Progress(folder, rows)
+
+
+def shown(progress: Progress, height: int) -> list[str]:
+    console = Console(file=io.StringIO(), width=120)
+    console.print(live_table(progress, {}, 120, height))
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue().splitlines()
+
+
+STATES: list[JobState | None] = [
+    JobState("finished", 1, seconds=40.0),
+    JobState("finished", 1, seconds=1.0, reused=True),
+    JobState("failed", 1, error=JobError("DataError", "no rows")),
+    JobState("running", 1),
+    None,
+]
+
+
+def test_a_line_a_job_with_its_stage_and_what_is_left(tmp_path: Path) -> None:
+    progress = progress_of(tmp_path / "sweeps" / "x", STATES)
+    place = job_folder(progress.folder, 4)
+    place.mkdir(parents=True)
+    (place / PROGRESS).write_text(json.dumps({"stage": "fit", "done": 1.0, "total": 4.0}))
+    _, _, *lines, last = shown(progress, 40)
+    words = [line.split() for line in lines]
+    assert [word[:2] for word in words] == [
+        *(["1", "finished"], ["2", "reused"], ["3", "failed"], ["4", "running"], ["5", "pending"])
+    ]
+    assert "fit 25 %" in lines[3] and "seed=4" in lines[3] and "tracking" not in lines[3]
+    left = left_of(progress.rows[4], progress, {})
+    assert left == pytest.approx(30, abs=1)  # as long as the one that was really made
+    assert left_together(progress, {}) == pytest.approx(70, abs=1)
+    assert last.startswith("2 of 5 finished, 1 failed") and last.endswith("left")
+
+
+def test_a_small_terminal_shows_what_matters(tmp_path: Path) -> None:
+    states = [JobState("finished", 1, seconds=1.0)] * 100 + STATES + [None] * 95
+    lines = shown(progress_of(tmp_path / "sweeps" / "x", states), 20)
+    assert len(lines) < 20
+    assert any("running" in line for line in lines) and any("failed" in line for line in lines)
+    assert "186 more jobs not shown" in lines[-1]
+
+
+def test_durations_and_titles() -> None:
+    assert [duration(seconds) for seconds in (None, 4.23, 99.94, 723, 7500)] == [
+        *("–", "4.2 s", "99.9 s", "12 min 3 s", "2 h 5 min")
+    ]
+    assert shortened("abcdef", 6) == "abcdef"
+    assert shortened("abcdefg", 6) == "…cdefg"
