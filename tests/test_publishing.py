@@ -64,7 +64,7 @@ def test_features_go_first_and_what_was_sent_stays(tmp_path: Path) -> None:
 def test_the_dashboard_shows_what_differs_and_what_the_runs_claim(tmp_path: Path) -> None:
     first, _ = two_runs(tmp_path)
     shown = publication_of(tmp_path).shown("team")
-    assert shown.varied == ("model.num_leaves",)
+    assert shown.varied == ("model.num_leaves",)  # not where the runs lie
     assert shown.figures == ("lift/holdout/auc",)
     assert shown.runs == ("0" * 16, "1" * 16)
     assert shown.baseline == "0" * 16

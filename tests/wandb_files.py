@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import time
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+
+_WRITTEN_WITHIN_S = 2.0
+"""W&B's service writes the last lines a moment after a run was finished; one that was killed has no end."""
 
 
 class Offline:
@@ -24,14 +28,15 @@ class Offline:
         (file,) = self.folder.glob("*.wandb")
         # What `wandb leet inspect --json FILE` calls, without the second that the command takes to begin.
         words = ["leet", "inspect", "--no-observability", "--json", "--run-file", str(file), str(file.parent)]
-        done = subprocess.run(
-            [get_core_path(), *words],
-            capture_output=True,
-            text=True,
-            check=True,
-            env={**os.environ, "HOME": str(self.folder.parent.parent)},
-        )
-        return [json.loads(line) for line in done.stdout.splitlines()]
+        environment = {**os.environ, "HOME": str(self.folder.parent.parent)}
+        command = [get_core_path(), *words]
+        until = time.monotonic() + _WRITTEN_WITHIN_S
+        while True:
+            done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+            records = [json.loads(line) for line in done.stdout.splitlines()]
+            if any(record["type"] == "exit" for record in records) or time.monotonic() > until:
+                return records
+            time.sleep(0.2)
 
     def of(self, kind: str) -> list[dict[str, Any]]:
         """The contents of all records of a kind."""

@@ -25,6 +25,9 @@ from atc.tracking.wandb_files import folder_of, offline_folders, wandb_id, was_s
 from atc.tracking.wandb_lineage import Lineage
 from atc.tracking.workspace import Shown
 
+_AXES = 10
+"""Of the parallel coordinates, beside the figures."""
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -185,9 +188,26 @@ def _figures(runs: Sequence[OpenedRun]) -> tuple[str, ...]:
 
 
 def _varied(configs: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
-    """Keys in which configs differ from the first, most fundamental first."""
-    found = {one.key: None for config in configs[1:] for one in differences(configs[0], config)}
-    return tuple(found)
+    """Keys in which configs differ and for which all have one word or number, most fundamental first and at
+    most as many as axes can be read side by side; for the lists that make a set of features its name.
+    """
+    found: dict[str, None] = {}
+    for config in configs[1:]:
+        for one in differences(configs[0], config):
+            key = "features.name" if one.key.startswith("features.") else one.key
+            values = [_value(each, key) for each in configs]
+            plain = all(isinstance(value, str | int | float) for value in values)
+            if plain and len(set(values)) > 1 and not key.startswith("baseline."):
+                found[key] = None
+    return tuple(found)[:_AXES]
+
+
+def _value(config: Mapping[str, Any], key: str) -> Any:
+    """None where the config has no such key, or a part instead of a value."""
+    found: Any = config
+    for part in key.split("."):
+        found = found.get(part) if isinstance(found, dict) else None
+    return found if not isinstance(found, dict | list) else None
 
 
 def _unsent(folders: Iterable[Path]) -> list[Path]:

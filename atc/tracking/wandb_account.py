@@ -48,6 +48,9 @@ def send(folders: Sequence[Path], outputs: Path, *, entity: str, project: str) -
     """
     if not folders:
         return
+    import wandb
+
+    wandb.teardown()  # its service may hold the last lines of what was finished just now
     variables = Surroundings(outputs).variables()
     del variables["WANDB_SILENT"]
     words = ["sync", "--entity", entity, "--project", project, *map(str, folders)]
