@@ -21,7 +21,7 @@ from docs_pages import (
 )
 from docs_pages import commands as commands_in
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import OverrideParseException
+from hydra.errors import HydraException
 
 from atc.cli import application
 from atc.config.compose import Composer
@@ -42,6 +42,8 @@ PLACEHOLDER = re.compile(r"…|\.\.\.|^[A-Z][A-Z0-9_,:-]*$|=[A-Z][A-Z_]*$|\$|^[a
 SIDE = re.compile(r"^[\w~:-]+ \S")
 MADE = {"docs/reference"}
 """What the build makes."""
+ENTRY = re.compile(r"\[\]|\.<")
+"""Where the name of a key goes on into the entries of a list, or of a section by key."""
 RANGE = re.compile(r"^(range|choice|sort|shuffle|interval|glob)\(")
 
 
@@ -71,7 +73,7 @@ def keys() -> set[str]:
     for name, field in FIELDS.items():
         found.add(name)
         for variant in variants_of(field.annotation):
-            found |= {f"{name}.{key.name.partition('[]')[0]}" for key in keys_of(variant, {})}
+            found |= {f"{name}.{ENTRY.split(key.name)[0]}" for key in keys_of(variant, {})}
     for page in pages():
         for group, option in options_written(page):
             found |= {f"{group}.{key}" for key in keys_written(page, option)}
@@ -132,7 +134,7 @@ def _wrong_overrides(words: list[str]) -> str | None:
             continue
         try:
             override = OverridesParser.create().parse_override(word)
-        except OverrideParseException as failure:
+        except HydraException as failure:
             return str(failure).splitlines()[0]
         key = override.key_or_group
         if key in options():
@@ -200,3 +202,4 @@ def test_words_that_are_known_are_not() -> None:
     )
     assert known("python -m atc.run data.scenario.volatility_step=0.2 gate=… experiment=NAME") is None
     assert known("atc features status data=demo --from 2025-01-06 --columns") is None
+    assert wrong_with(["atc", "config", "diff", "main:gbdt_36feat seed=2", "gbdt_36feat"]) is None

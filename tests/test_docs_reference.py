@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 import typer
 from docs_pages import DOCS, import_generators
+from pydantic import Field
 
 import atc
 from atc.cli import application
 from atc.config.compose import Composer
 from atc.config.plugins import PRESET_GROUPS
+from atc.config.slices import Float, Slice
 from atc.features.declarations import declarations
 
 
@@ -60,6 +62,27 @@ def test_defaults_ranges_types_and_words_are_those_of_the_schema() -> None:
     assert "| `model.trainer.gradient_clip` | number or `null` | `null` | > 0 |" in page
     assert "| `protocol.gate.max_gap` | number | `0.03` | > 0, < 1 |" in reference()["config/protocol.md"]
     assert "`cost.fees[].taker_bps`" in reference()["config/cost.md"]
+
+
+def test_sections_that_may_be_absent_and_entries_by_key_are_told() -> None:
+    import_generators()
+    from schema import keys_of
+
+    class Entry(Slice):
+        low: Float = Field(default=0.0, ge=0)
+        """The least."""
+
+    class Whole(Slice):
+        space: dict[str, Entry]
+        one: Entry | None = None
+
+    told = {key.name: (key.kind, key.default, key.bounds) for key in keys_of(Whole, {})}
+    assert told == {
+        "space": ("section, an entry a key", "", ""),
+        "space.<key>.low": ("number", "0", "≥ 0"),
+        "one": ("section or `null`", "null", ""),
+        "one.low": ("number", "0", "≥ 0"),
+    }
 
 
 def test_the_simulator_s_parameters_are_all_there() -> None:

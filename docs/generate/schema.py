@@ -60,6 +60,11 @@ def keys_of(model: Model, pages: Mapping[Model, str], prefix: str = "") -> Itera
             if get_origin(field.annotation) is tuple:
                 entries = "[]"
                 yield Key(key, "list", default_of(field), "", text)
+            elif get_origin(field.annotation) is dict:
+                entries = ".<key>"
+                yield Key(key, "section, an entry a key", default_of(field), "", text)
+            elif type(None) in get_args(field.annotation):
+                yield Key(key, "section or `null`", default_of(field), "", text)
             for variant in inside:
                 below = list(keys_of(variant, pages, f"{key}{entries}."))
                 if len(inside) > 1:
