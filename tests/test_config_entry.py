@@ -246,7 +246,7 @@ def test_nothing_is_written_beside_outputs(project: Path) -> None:
     assert probe("paths.outputs=results", cwd=project / "experiments").returncode == 0
     assert {path.name for path in project.iterdir()} - before == {"results"}
     assert list((project / "results").iterdir()) == []
-    assert probe("-m", "seed=1,2", cwd=project).returncode == 0
+    assert probe("-m", "seed=1,2", "tracking=none", cwd=project).returncode == 0
     assert {path.name for path in project.iterdir()} - before == {"results", "outputs"}
     written = [path.relative_to(project / "outputs") for path in (project / "outputs").rglob("*")]
     assert {path.name for path in written if len(path.parts) == 3 and path.parts[1] != ".locks"} == {
