@@ -188,5 +188,8 @@ def test_what_cannot_be_told_is_none() -> None:
     assert probabilistic_sharpe(certain) is None
     assert backtest_overfitting(fat_tailed(16 * MIN_BLOCK_PERIODS - 1, 1, trials=3)) is None
     assert backtest_overfitting(fat_tailed(400, 1, trials=1)) is None
+    assert backtest_overfitting(np.zeros((400, 3))) is None
+    assert backtest_overfitting(np.full((400, 3), 0.1)) is None
+    assert backtest_overfitting(np.column_stack([np.zeros(400), fat_tailed(400, 1, trials=1)])) is not None
     with pytest.raises(ValueError, match="even number"):
         backtest_overfitting(fat_tailed(400, 1, trials=3), blocks=5)

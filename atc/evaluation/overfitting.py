@@ -128,12 +128,13 @@ def backtest_overfitting(pnl: Vector, blocks: int = CSCV_BLOCKS) -> Overfitting 
     The time is cut into `blocks` (even) of equal length, the first ones a period longer where it does not go
     up; every half of them is in sample once, the other half out of sample. Trials are compared by Sharpe
     ratio, 0 without risk; ties share their rank. None with fewer than two trials or `MIN_BLOCK_PERIODS`
-    periods a block.
+    periods a block, and where no trial has any risk, as when none did anything but hold.
     """
     if blocks < 2 or blocks % 2:
         raise ValueError(f"{blocks} blocks: an even number was expected")
     periods, trials = pnl.shape
-    if trials < 2 or periods < MIN_BLOCK_PERIODS * blocks:
+    floor = _ROUNDING * np.abs(pnl).max(axis=0, initial=0.0)
+    if trials < 2 or periods < MIN_BLOCK_PERIODS * blocks or not (pnl.std(axis=0) > floor).any():
         return None
     edges = np.cumsum([0] + [periods // blocks + (i < periods % blocks) for i in range(blocks)])
     centre = pnl.mean(axis=0)  # else the sums of squares cancel where the mean is large
@@ -141,7 +142,6 @@ def backtest_overfitting(pnl: Vector, blocks: int = CSCV_BLOCKS) -> Overfitting 
     sums = np.add.reduceat(around, edges[:-1], axis=0)
     squares = np.add.reduceat(around**2, edges[:-1], axis=0)
     counts = np.diff(edges).astype(np.float64)
-    floor = _ROUNDING * np.abs(pnl).max(axis=0)
 
     chosen = np.array(list(combinations(range(blocks), blocks // 2)))
     inside = np.zeros((len(chosen), blocks))

@@ -46,6 +46,8 @@ def sealed_lines(sealed: SealedTrials, *, markdown: bool) -> Iterator[str]:
             if len(records.runs) < 2
             else f"validation has {fewest} gains by the {records.period}, {MIN_PERIODS} needed"
             if fewest < MIN_PERIODS
+            else "none of them did anything but hold"
+            if all(run.sharpe is None for run in records.runs)
             else "their curves have other points"
         )
         yield ""
