@@ -19,6 +19,7 @@ from atc.tracking.run_files import (
     METRICS,
     MODEL,
     PREDICTIONS,
+    PRUNED,
     RUNNING,
     Manifest,
     check_files,
@@ -149,6 +150,7 @@ def open_run(path: str | Path, *, finished: bool = True) -> OpenedRun:
     reason = {
         RUNNING: f"a process ({manifest.get('pid', 'unknown')}) is making it, or died doing so",
         INTERRUPTED: "it was stopped before its end",
+        PRUNED: "a search ended it early",
     }.get(str(status), "it failed")
     error = manifest.get("error")
     told = f": {error.get('type')}: {error.get('message')}" if isinstance(error, dict) else ""

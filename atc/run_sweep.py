@@ -47,9 +47,8 @@ def run_frozen(frozen: Frozen, run: Callable[..., object]) -> int:
     from atc.sweep.job import target_of
     from atc.sweep.launch import launch
 
-    progress = frozen.configs[1].runtime.progress
-    with watching(progress) as watch:
-        done = launch(frozen, target_of(run), watch)
+    with watching(frozen.progress) as watch:
+        done = launch(frozen, target_of(run), watch, frozen.source)
     sys.stdout.flush()
     for line in closing_lines(done):
         sys.stderr.write(line + "\n")

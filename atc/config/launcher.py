@@ -5,10 +5,11 @@ It stands in the composed config beside the keys of a run and is taken out befor
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
+from atc.config.search import Search
 from atc.config.slices import Count, Slice, Text
 
 LAUNCHING = ("launcher", "search")
@@ -59,4 +60,5 @@ class Launching(Slice):
     """The sections of a composed config that are of a whole sweep."""
 
     launcher: Launcher = Basic(kind="basic")
-    search: Any = None
+    search: Search | None = None
+    """null: the jobs are those that the overrides list."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -13,6 +13,7 @@ from atc.config.compose import Composer, Job, launching, of_launching, settled
 from atc.config.diff import differences, plain
 from atc.config.launcher import Basic, Launcher
 from atc.config.problems import ConfigError, Problem
+from atc.config.search import Search, check_search
 
 LISTED = ("experiment", "data")
 """Groups whose options a multirun may list with open holdouts: each experiment is a question of its own, each
@@ -45,7 +46,8 @@ class Sweep:
     sealing: tuple[str, ...]
     """The keys that they vary and could choose by the holdout, which therefore stays sealed."""
     launcher: Launcher = field(default_factory=lambda: Basic(kind="basic"))
-    search: Mapping[str, Any] | None = None
+    search: Search | None = None
+    """Where there is one, the only job is what its trials vary."""
 
     @property
     def sealed(self) -> bool:
@@ -83,6 +85,8 @@ def expand(composer: Composer, overrides: Sequence[str]) -> Sweep:
     batch = BasicSweeper.split_arguments(parsed, None)[0]
     composed = _composed(composer, [tuple(job) for job in batch])
     keys = sealing(composed)
+    if how.search is not None:
+        keys = _searched(how.search, how.launcher, composed, parsed)
     names = {job.config.name for job in composed}
     single_name = f"{names.pop()}-multirun" if len(names) == 1 else "multirun"
     return Sweep(
@@ -92,6 +96,29 @@ def expand(composer: Composer, overrides: Sequence[str]) -> Sweep:
         how.launcher,
         how.search,
     )
+
+
+def _searched(
+    search: Search, launcher: Launcher, composed: Sequence[Job], parsed: Sequence[Override]
+) -> tuple[str, ...]:
+    """The keys that a search varies; raises `ConfigError` with all that keeps it from being one."""
+    problems = [
+        Problem(str(one.key_or_group), f"{one.input_line}: a search proposes its values itself; give one")
+        for one in parsed
+        if one.is_sweep_override() and len(composed) > 1
+    ]
+    if launcher.kind != "basic":
+        problems.append(
+            Problem(
+                "launcher",
+                f"found {launcher.kind}: a trial is proposed from all before it, so they run one after the "
+                "other; launcher=basic (the trees of a trial take model.num_threads)",
+            )
+        )
+    problems += check_search(search, composed[0].config)
+    if problems:
+        raise ConfigError(problems)
+    return tuple(sorted(search.space))
 
 
 def _of_hydra(overrides: Sequence[Override]) -> list[Problem]:

@@ -29,6 +29,8 @@ def told(row: Row) -> str:
     if state.status == "finished":
         found = "was finished before, found" if state.reused else "finished"
         return f"{found} in {duration(state.seconds)}: {title}"
+    if state.status == "pruned":
+        return f"pruned: {title}: {reason(state)}"
     return f"{state.status}: {title}"
 
 
@@ -39,7 +41,10 @@ def closing_lines(done: Launched) -> list[str]:
     failed = [row for row in done.rows if row.status == "failed"]
     made = [row for row in finished if row.fresh and row.state is not None and not row.state.reused]
     lines = [f"{len(finished)} of {total} jobs finished, {len(made)} of them now"]
-    left = total - len(finished) - len(failed)
+    pruned = sum(row.status == "pruned" for row in done.rows)
+    if pruned:
+        lines.append(f"{pruned} of {total} jobs were ended early by the search")
+    left = total - len(finished) - len(failed) - pruned
     if left:
         again = f"atc sweep resume {shown_path(done.folder)}"
         lines.append(f"{left} of {total} jobs are left; the same command, or {again}, runs them")
@@ -86,7 +91,7 @@ def status_tables(sweep: OpenedSweep) -> tuple[list[str], Table]:
     return sentences, table
 
 
-_STATUSES = ("finished", "running", "pending", "interrupted", "failed", "unusable")
+_STATUSES = ("finished", "pruned", "running", "pending", "interrupted", "failed", "unusable")
 
 
 def reason(state: JobState | None) -> str:

@@ -64,7 +64,7 @@ class Lines(Silent):
 
     def changed(self, row: Row, progress: Progress) -> None:
         """A job was started or has ended."""
-        self._print(f"[{row.job.number}/{len(progress.rows)}] {told(row)}")
+        self._print(f"[{row.job.number}/{progress.total}] {told(row)}")
 
     def looked(self, progress: Progress) -> None:
         """Some time has passed."""
@@ -161,7 +161,7 @@ def _together(progress: Progress, recorded: dict[str, float]) -> str:
     left = left_together(progress, recorded)
     failed = progress.count("failed")
     return (
-        f"{progress.count('finished')} of {len(progress.rows)} finished"
+        f"{progress.count('finished')} of {progress.total} finished"
         + (f", {failed} failed" if failed else "")
         + f", {duration(time.monotonic() - progress.began)}"
         + ("" if left is None else f", about {duration(left)} left")

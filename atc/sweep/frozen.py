@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 from atc.config.digest import code_digest, config_digest
 from atc.config.launcher import Launcher
@@ -20,6 +20,9 @@ from atc.tracking.run_files import now
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from atc.config.search import Search
+    from atc.sweep.search.trials import Trials
+
 
 @dataclass(frozen=True)
 class Frozen:
@@ -32,6 +35,10 @@ class Frozen:
     """By the number of the job. As the present command has them: it may say where outputs go, who is told and
     how the terminal looks, on which no result depends."""
     launcher: Launcher
+    source: Trials | None = None
+    """Of a search: what proposes further jobs."""
+    progress: Literal["auto", "on", "off"] = "auto"
+    """How the terminal looks."""
 
 
 def freeze(sweep: Sweep, command: Sequence[str]) -> Frozen:
@@ -47,13 +54,18 @@ def freeze(sweep: Sweep, command: Sequence[str]) -> Frozen:
         )
     code = code_digest()
     digests = [config_digest(job.config) for job in sweep.jobs]
-    sweep_id = sweep_id_of(digests, code, sweep.search)
+    search = None if sweep.search is None else _asked(sweep.search)
+    sweep_id = sweep_id_of(digests, code, search)
     folder = sweep_folder(outputs.pop(), sweep.name, sweep_id)
     grouped = sweep.grouped(folder.name)
     jobs = tuple(
         PlannedJob(number, job.overrides, digest, job.config.model_dump(mode="json"))
         for number, (job, digest) in enumerate(zip(grouped.jobs, digests, strict=True), start=1)
+        if search is None
     )
+    base = grouped.jobs[0]
+    if search is not None:
+        search |= {"overrides": list(base.overrides), "config": base.config.model_dump(mode="json")}
     header = SweepHeader(
         name=sweep.name,
         sweep_id=sweep_id,
@@ -65,16 +77,36 @@ def freeze(sweep: Sweep, command: Sequence[str]) -> Frozen:
         jobs=len(jobs),
         code_digest=code,
         launcher=sweep.launcher.model_dump(mode="json"),
-        search=sweep.search,
+        search=search,
     )
     if is_sweep(folder):
         header, there = read_manifest(folder)
         _demand_same(folder, header, sweep_id)
-        jobs = tuple(there[: header.jobs])
+        jobs = tuple(there)
     else:
         write_manifest(folder, header, jobs)
+    progress = base.config.runtime.progress
+    if sweep.search is not None:
+        return _searching(Frozen(folder, header, jobs, {}, sweep.launcher), sweep.search, base.config)
     configs = {number: job.config for number, job in enumerate(grouped.jobs, start=1)}
-    return Frozen(folder, header, jobs, configs, sweep.launcher)
+    return Frozen(folder, header, jobs, configs, sweep.launcher, progress=progress)
+
+
+def _asked(search: Search) -> dict[str, Any]:
+    """What decides which trials a search makes."""
+    from atc.installed import installed_version
+
+    return {**search.model_dump(mode="json"), "optuna": installed_version("optuna")}
+
+
+def _searching(frozen: Frozen, search: Search, base: RunConfig) -> Frozen:
+    """With what proposes its further jobs, and the configs of those that there are."""
+    from atc.sweep.search.trials import Trials
+
+    assert frozen.header.search is not None
+    source = Trials(frozen.folder, search, base, tuple(frozen.header.search["overrides"]))
+    configs = source.configs_of(frozen.jobs)
+    return replace(frozen, configs=configs, source=source, progress=base.runtime.progress)
 
 
 def thaw(folder: Path, launcher: Launcher | None = None) -> Frozen:
@@ -86,6 +118,7 @@ def thaw(folder: Path, launcher: Launcher | None = None) -> Frozen:
     from pydantic import ValidationError
 
     from atc.config.launcher import Launching
+    from atc.config.search import Search
 
     header, jobs = read_manifest(folder)
     if header.code_digest != code_digest():
@@ -94,26 +127,36 @@ def thaw(folder: Path, launcher: Launcher | None = None) -> Frozen:
             "its remaining jobs would not be comparable with the finished ones; check that code out, or give "
             f"the command again, which is another sweep: python -m atc.run -m {' '.join(header.command)}"
         )
-    configs, outputs = {}, outputs_of(folder)
-    for job in jobs:
+    outputs = outputs_of(folder)
+
+    def placed(plain: Mapping[str, Any], what: str) -> RunConfig:
         try:
-            config = RunConfig.model_validate(job.config)
+            config = RunConfig.model_validate(plain)
         except ValidationError as why:
-            raise DataError(
-                f"{folder}: job {job.number} does not fit the schema of this version: {why}"
-            ) from None
+            raise DataError(f"{folder}: {what} does not fit the schema of this version: {why}") from None
+        if config.paths.outputs_dir == outputs:
+            return config
+        # The folder of outputs was moved, the sweep with it.
+        return config.model_copy(update={"paths": config.paths.model_copy(update={"outputs": str(outputs)})})
+
+    how = launcher or Launching.model_validate({"launcher": dict(header.launcher)}).launcher
+    if header.search is not None:
+        asked = {key: value for key, value in header.search.items() if key in Search.model_fields}
+        base = placed(header.search["config"], "its search")
+        frozen = Frozen(folder, header, tuple(jobs), {}, how)
+        return _searching(frozen, Search.model_validate(asked), base)
+    configs = {}
+    for job in jobs:
+        config = placed(job.config, f"job {job.number}")
         found = config_digest(config)
         if found != job.config_digest:
             raise DataError(
                 f"{folder}: the config of job {job.number} has digest {found[:12]}, its line says "
                 f"{job.config_digest[:12]}: the manifest was edited"
             )
-        if config.paths.outputs_dir != outputs:  # the folder of outputs was moved, the sweep with it
-            paths = config.paths.model_copy(update={"outputs": str(outputs)})
-            config = config.model_copy(update={"paths": paths})
         configs[job.number] = config
-    how = launcher or Launching.model_validate({"launcher": dict(header.launcher)}).launcher
-    return Frozen(folder, header, tuple(jobs), configs, how)
+    progress = configs[1].runtime.progress
+    return Frozen(folder, header, tuple(jobs), configs, how, progress=progress)
 
 
 def _demand_same(folder: Path, header: SweepHeader, sweep_id: str) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from atc.config.root import ROOT_VARIABLE
 from atc.errors import AtcError
@@ -21,6 +21,9 @@ from atc.sweep.folder import LOG, PROGRESS
 from atc.sweep.state import JobError
 from atc.tracking.interrupts import sigterm_interrupts
 from atc.tracking.run_files import now, read_manifest
+
+if TYPE_CHECKING:
+    from atc.sweep.search.pruning import Pruning
 
 _RETURNS_AT_MOST_MIB = 1024.0
 """A process that holds more than this when its job is done ends, and gives its memory back so."""
@@ -45,13 +48,15 @@ class JobRequest:
     """The current folder."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """Variables that libraries read when they are loaded: how many threads to start."""
+    pruning: Pruning | None = None
+    """Of a trial: what its folds are held against."""
 
 
 @dataclass(frozen=True)
 class JobOutcome:
     """What became of a job."""
 
-    status: Literal["finished", "failed", "interrupted", "lost"]
+    status: Literal["finished", "failed", "interrupted", "pruned", "lost"]
     """`lost`: its worker ended, and nobody knows why."""
     run: Path | None = None
     run_id: str | None = None
@@ -116,6 +121,8 @@ def _outcome(request: JobRequest) -> JobOutcome:
     from atc.config.storage import in_words
     from atc.sweep.finished import data_seen
     from atc.sweep.job_progress import told_in
+    from atc.sweep.search.pruning import pruned_by
+    from atc.tracking.folds_heard import Pruned
 
     sys.stderr.write(f"--- job {request.number}, attempt {request.attempt}, {now()} ---\n")
     began, clock = now(), time.perf_counter()
@@ -125,11 +132,16 @@ def _outcome(request: JobRequest) -> JobOutcome:
         config = RunConfig.model_validate(request.config)
         paths = config.paths
         seen = data_seen(config)
-        with told_in(request.folder / PROGRESS):
+        with told_in(request.folder / PROGRESS), pruned_by(request.pruning, request.folder):
             folder = target(request.target)(config)
     except KeyboardInterrupt as stopped:
         sys.stderr.write(f"interrupted ({stopped})\n")
         return JobOutcome("interrupted", seconds=time.perf_counter() - clock)
+    except Pruned as ended:
+        sys.stderr.write(f"{ended}\n")
+        same = seen if seen == data_seen(config) else None
+        why = JobError("Pruned", str(ended))
+        return JobOutcome("pruned", seconds=time.perf_counter() - clock, error=why, data_seen=same)
     except BaseException as raised:  # a job takes nothing with it
         told = in_words(raised, paths) if isinstance(raised, Exception) and paths is not None else raised
         traceback.print_exception(raised)

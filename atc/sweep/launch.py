@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from atc.config.root import project_root
 from atc.errors import DataError
 from atc.executors import Executor
-from atc.sweep.finished import is_finished
+from atc.sweep.finished import data_seen, is_finished
 from atc.sweep.folder import job_folder, lock_file, outputs_of
 from atc.sweep.frozen import Frozen
 from atc.sweep.job import JobOutcome, JobRequest
@@ -25,6 +26,10 @@ from atc.sweep.state import JobState, read_state, write_state
 from atc.sweep.workers import workers_of
 from atc.tracking.interrupts import sigterm_interrupts
 from atc.tracking.lock import RunLock
+
+if TYPE_CHECKING:
+    from atc.config.schema import RunConfig
+    from atc.sweep.search.pruning import Pruning
 
 _LOOKS_EVERY_S = 0.5
 JobExecutor = Executor[JobRequest, JobOutcome]
@@ -56,10 +61,38 @@ class Progress:
     rows: dict[int, Row]
     workers: int = 1
     began: float = field(default_factory=time.monotonic)
+    planned: int = 0
+    """Jobs of a search, those included that are not yet proposed."""
+
+    @property
+    def total(self) -> int:
+        """Jobs that there are or will be."""
+        return max(self.planned, len(self.rows))
 
     def count(self, *wanted: str) -> int:
         """Jobs of these statuses."""
         return sum(row.status in wanted for row in self.rows.values())
+
+
+class Source(Protocol):
+    """Where jobs come from that are known only one after the other."""
+
+    planned: int
+    """So many there will be."""
+
+    def propose(self, rows: Mapping[int, Row]) -> tuple[PlannedJob, RunConfig | None] | None:
+        """The job after `rows`, which all have ended, and its config; None: there is no further one. A job
+        without a config has failed already, and its state is written.
+        """
+        ...
+
+    def title(self, job: PlannedJob) -> str:
+        """What tables call the job."""
+        ...
+
+    def pruning(self, number: int, rows: Mapping[int, Row]) -> Pruning | None:
+        """By what a job may be ended early."""
+        ...
 
 
 class Watch(Protocol):
@@ -84,36 +117,39 @@ class Launched:
 
     @property
     def exit_code(self) -> int:
-        """0: every job is finished; 130: interrupted; else 1."""
+        """0: every job is finished, or was ended early by its search; 130: interrupted; else 1."""
         if self.interrupted:
             return 130
-        return 0 if all(row.status == "finished" for row in self.rows) else 1
+        return 0 if all(row.status in ("finished", "pruned") for row in self.rows) else 1
 
 
-def launch(frozen: Frozen, target: str, watch: Watch) -> Launched:
+def launch(frozen: Frozen, target: str, watch: Watch, source: Source | None = None) -> Launched:
     """Runs what is not finished of the sweep; waits while another process launches the same one.
 
-    `target` is what a job calls with its config. A failed job is recorded, and raises nothing.
+    `target` is what a job calls with its config. A failed job is recorded, and raises nothing. `source`
+    proposes further jobs whenever none is left.
     """
     lock = RunLock(lock_file(frozen.folder), of="sweep")
     lock.acquire()
     undo = sigterm_interrupts()
     try:
-        return _Launch(frozen, target, watch).run()
+        return _Launch(frozen, target, watch, source).run()
     finally:
         undo()
         lock.release()
 
 
 class _Launch:
-    def __init__(self, frozen: Frozen, target: str, watch: Watch) -> None:
+    def __init__(self, frozen: Frozen, target: str, watch: Watch, source: Source | None) -> None:
         self._frozen = frozen
+        self._source = source
+        self._configs = dict(frozen.configs)
         self._target = target
         self._watch = watch
         self._outputs = outputs_of(frozen.folder)
         called = titles(frozen.jobs)
         rows = {job.number: Row(job, called[job.number], _state(frozen.folder, job)) for job in frozen.jobs}
-        self._progress = Progress(frozen.folder, rows)
+        self._progress = Progress(frozen.folder, rows, planned=0 if source is None else source.planned)
         self._pending: deque[int] = deque()
         self._under_way: set[int] = set()
         self._lost: set[int] = set()
@@ -123,17 +159,12 @@ class _Launch:
 
     def run(self) -> Launched:
         rows = self._progress.rows
-        code = self._frozen.header.code_digest
-        self._pending += (
-            number
-            for number, row in rows.items()
-            if not is_finished(row.state, row.job, self._frozen.configs[number], code, self._outputs)
-        )
+        self._pending += (number for number, row in rows.items() if not self._is_done(row))
         interrupted = False
         for number in self._pending:
             if rows[number].status == "running":  # its launcher is dead: we have the lock
                 self._close(number, replace(_known(rows[number]), status="interrupted"))
-        if self._pending:
+        if self._more():
             try:
                 interrupted = self._work()
             except KeyboardInterrupt:
@@ -143,13 +174,38 @@ class _Launch:
                     self._close(number, replace(_known(rows[number]), status="interrupted"))
         return Launched(self._frozen.folder, tuple(rows.values()), interrupted)
 
+    def _is_done(self, row: Row) -> bool:
+        config = self._configs.get(row.job.number)
+        if config is None:  # values that do not fit together: there is nothing to run
+            return True
+        if row.status == "pruned":
+            assert row.state is not None
+            return row.state.data_seen is not None and row.state.data_seen == data_seen(config)
+        return is_finished(row.state, row.job, config, self._frozen.header.code_digest, self._outputs)
+
+    def _more(self) -> bool:
+        """Whether a job is left to start; asks for a further one where none is, and none is under way."""
+        while not self._pending and not self._under_way and self._source is not None:
+            found = self._source.propose(self._progress.rows)
+            if found is None:
+                return False
+            job, config = found
+            row = Row(job, self._source.title(job), _state(self._frozen.folder, job))
+            self._progress.rows[job.number] = row
+            if config is None:
+                self._watch.changed(row, self._progress)
+                continue
+            self._configs[job.number] = config
+            self._pending.append(job.number)
+        return bool(self._pending)
+
     def _work(self) -> bool:
         """Until nothing is left to do; True where a job was interrupted."""
         workers = workers_of(self._frozen.launcher, len(self._pending))
         self._environment = workers.environment
         with workers.executor() as executor:
             self._progress.workers = executor.capacity
-            while self._under_way or (self._pending and not self._stopped):
+            while self._under_way or (not self._stopped and self._more()):
                 while not self._stopped and len(self._under_way) < executor.capacity:
                     number = self._next()
                     if number is None:
@@ -190,15 +246,19 @@ class _Launch:
             number=number,
             folder=folder.resolve(),
             outputs=self._outputs,
-            config=self._frozen.configs[number].model_dump(mode="json"),
+            config=self._configs[number].model_dump(mode="json"),
             target=self._target,
             attempt=attempts,
             root=root.folder if root.folder == root.work else None,
             here=Path.cwd(),
             environment=self._environment,
+            pruning=self._pruning(number),
         )
         self._watch.changed(row, self._progress)
         executor.submit(number, request)
+
+    def _pruning(self, number: int) -> Pruning | None:
+        return None if self._source is None else self._source.pruning(number, self._progress.rows)
 
     def _take(self, number: int, outcome: JobOutcome) -> bool:
         """Records what became of a job; True where it was interrupted."""

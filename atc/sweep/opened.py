@@ -14,7 +14,7 @@ from atc.sweep.manifest import PlannedJob, SweepHeader, read_manifest
 from atc.sweep.state import JobError, JobState, read_state
 from atc.tracking.lock import is_held
 
-JobStatus = Literal["pending", "running", "finished", "failed", "interrupted", "unusable"]
+JobStatus = Literal["pending", "running", "finished", "pruned", "failed", "interrupted", "unusable"]
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from atc.errors import DataError
 from atc.sweep.folder import STATE
 from atc.tracking import durable
 
-Status = Literal["running", "finished", "failed", "interrupted"]
+Status = Literal["running", "finished", "failed", "interrupted", "pruned"]
+"""`pruned`: a search has ended it early."""
 
 
 @dataclass(frozen=True)

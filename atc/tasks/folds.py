@@ -25,6 +25,7 @@ from atc.tasks.heads import heads_of
 from atc.tasks.loaded import Loaded
 from atc.tasks.predictions import Decided, Judged
 from atc.tasks.training_rows import training_rows
+from atc.tracking.folds_heard import fold_ended
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,7 @@ def fit_folds(config: RunConfig, loaded: Loaded, desk: Desk) -> tuple[FittedFold
                 fitted.append(_fit_fold(config, loaded, loaded.train_range, fold, desk))
             except DataError as error:
                 raise DataError(f"fold {fold.name}: {error}") from error
+            fold_ended(fold.name, number + 1, len(loaded.folds), fitted[-1].figures)
         bar.update(len(loaded.folds))
     return tuple(fitted)
 

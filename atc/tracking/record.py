@@ -3,8 +3,8 @@
     config.yaml  manifest.json  metrics.json  predictions.parquet  model/  log.txt  attempts/
     checkpoints/ (until it has finished)
 
-`manifest.json` says `running`, `finished`, `failed` or `interrupted`, and `finished` only after all else is
-on disk.
+`manifest.json` says `running`, `finished`, `failed`, `interrupted` or, of a trial that a search ended early,
+`pruned`; and `finished` only after all else is on disk.
 
 - A finished run is not made again. `force` makes it again as another attempt, which takes the earlier one's
   place only when it has finished; if it fails, the finished run stays where it is. The manifest says whether
@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 from atc.errors import DataError
 from atc.tracking import durable, memory
 from atc.tracking.attempts import Attempts
+from atc.tracking.folds_heard import Pruned
 from atc.tracking.interrupts import nothing, sigterm_interrupts, undisturbed
 from atc.tracking.lock import RunLock
 from atc.tracking.metrics_file import metrics_bytes, read_metrics
@@ -41,6 +42,7 @@ from atc.tracking.run_files import (
     LOG,
     METRICS,
     PREDICTIONS,
+    PRUNED,
     RUNNING,
     Manifest,
     check_files,
@@ -336,13 +338,14 @@ class RunRecord:
 
     def _close_unfinished(self, error: BaseException) -> None:
         stopped = isinstance(error, KeyboardInterrupt)
+        status = INTERRUPTED if stopped else PRUNED if isinstance(error, Pruned) else FAILED
         if self._log is not None:
-            self._log.write_failure("interrupted" if stopped else f"failed: {error}", error)
+            self._log.write_failure("interrupted" if stopped else f"{status}: {error}", error)
         self.manifest["error"] = {"type": type(error).__name__, "message": str(error)}
         try:
             with undisturbed():
                 durable.remove_parts(self.folder)
-                self._close(INTERRUPTED if stopped else FAILED)
+                self._close(status)
         except (
             OSError
         ) as second:  # a full disk; the manifest still says running, and the free lock tells the truth

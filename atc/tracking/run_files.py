@@ -23,6 +23,7 @@ CONFIG, MANIFEST, METRICS, PREDICTIONS, MODEL, LOG, ATTEMPTS, CHECKPOINTS = (
 )
 QUALITY = "quality.json"
 RUNNING, FINISHED, FAILED, INTERRUPTED = "running", "finished", "failed", "interrupted"
+PRUNED = "pruned"
 ID_LENGTH = 12
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _RUN_ID = re.compile(rf"[0-9a-f]{{{ID_LENGTH},}}")

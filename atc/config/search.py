@@ -1,0 +1,225 @@
+"""How hyper-parameters are searched: the section `search` of a sweep file, and what it may ask of a run.
+
+It stands beside the keys of a run, as `launcher` does, and is taken out before a run's are judged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from atc.config.slices import Count, Int, Slice, Text, _not_bool
+from atc.errors import nearest
+
+if TYPE_CHECKING:
+    from atc.config.problems import Problem
+    from atc.config.schema import RunConfig
+
+Number = Annotated[int | float, BeforeValidator(_not_bool)]
+Value = bool | int | float | str | None
+
+_SMALL_IS_GOOD = frozenset({"log_loss", "brier", "ece", "mse"})
+_OF_CLASSES = (
+    *("auc", "direction_auc", "pr_auc", "log_loss", "brier", "ece", "accuracy", "macro_f1", "p_t"),
+    *("pearson", "spearman"),
+)
+_OF_RETURNS = ("pearson", "spearman", "mse", "directional_accuracy")
+
+_ANOTHER_QUESTION = frozenset({"data", "evaluation", "label", "name", "protocol", "sampling", "window"})
+"""Trials that differ here are judged on other rows, by other answers or by other figures: the best of them
+would be the one with the easiest question.
+"""
+_NO_RESULT = frozenset({"paths", "plan", "quality", "runtime", "tracking"})
+_LUCK = frozenset({"seed", "seeds"})
+
+
+class Dimension(Slice):
+    """What one key may be: a range, or a list of choices."""
+
+    low: Number | None = None
+    high: Number | None = None
+    """Inclusive. Whole numbers are drawn where both ends are whole."""
+    log: bool = False
+    """Drawn evenly by its logarithm."""
+    step: Number | None = None
+    """Only multiples of it above `low`."""
+    choices: tuple[Value, ...] | None = None
+
+    @property
+    def whole(self) -> bool:
+        """Whether whole numbers are drawn."""
+        return all(isinstance(one, int) for one in (self.low, self.high, self.step or 0))
+
+    @property
+    def corners(self) -> tuple[Value, ...]:
+        """The ends of the range, or all choices."""
+        return (self.low, self.high) if self.choices is None else self.choices
+
+    @model_validator(mode="after")
+    def _is_one_kind(self) -> Dimension:
+        if self.choices is not None:
+            if self.low is not None or self.high is not None or self.step is not None or self.log:
+                raise ValueError("choices, or low and high: not both")
+            if len({(type(one), one) for one in self.choices}) < max(2, len(self.choices)):
+                raise ValueError(
+                    f"choices {list(self.choices)}: two or more different ones expected; one alone is no "
+                    "search, set the key instead"
+                )
+            return self
+        if self.low is None or self.high is None:
+            raise ValueError("expected {low, high}, or {choices}")
+        if not self.low < self.high:
+            raise ValueError(f"the range {self.low} … {self.high} is empty; low < high was expected")
+        if self.log and self.low <= 0:
+            raise ValueError(f"log: low={self.low} has no logarithm; low > 0 was expected")
+        if self.step is not None:
+            if self.log:
+                raise ValueError("log and step: only one of them")
+            width, step = Decimal(str(self.high)) - Decimal(str(self.low)), Decimal(str(self.step))
+            if step <= 0 or width % step:
+                raise ValueError(
+                    f"step={self.step}: a positive one was expected that goes into {self.low} … {self.high}"
+                )
+        return self
+
+
+class Median(Slice):
+    """A trial ends whose folds so far are worse than the median of finished trials at the same fold."""
+
+    kind: Literal["median"]
+    startup: Count = 5
+    """So many finished trials there are before one is ended early."""
+    warmup_folds: Annotated[Int, Field(ge=0, le=1000)] = 1
+    """After so many folds no trial is ended yet."""
+
+
+class Search(Slice):
+    """Proposes the jobs of a sweep one after the other by Optuna's TPE, from what earlier ones gave."""
+
+    objective: Text
+    """A figure of metrics.json: `valid/…`, or `folds/…/mean` of a protocol with folds."""
+    direction: Literal["maximize", "minimize"] = "maximize"
+    trials: Annotated[Int, Field(ge=1, le=10_000)]
+    seed: Annotated[Int, Field(ge=0, le=4_294_967_295)] = 0
+    """Of the sampler: trial k draws from (seed, k) and the trials before it."""
+    startup: Count = 10
+    """So many trials are drawn at random before the sampler learns from them."""
+    pruner: Median | None = None
+    """null: every trial runs to its end."""
+    space: Annotated[dict[str, Dimension], Field(min_length=1)]
+    """By the key of the run's config, such as `model.num_leaves`."""
+
+
+def with_values(config: RunConfig, values: Mapping[str, Value], *, check: bool = True) -> Any:
+    """`config` with other values at dotted keys, judged like any other; as plain values without `check`.
+
+    Raises `ConfigError` where they do not fit together, KeyError for a key that it has not.
+    """
+    from atc.config.compose import validate
+
+    data = config.model_dump(mode="json")
+    for key, value in values.items():
+        *above, leaf = key.split(".")
+        place = data
+        for part in above:
+            place = place[part]
+        if not isinstance(place, dict) or leaf not in place:
+            raise KeyError(key)
+        place[leaf] = value
+    return validate(data) if check else data
+
+
+def check_search(search: Search, config: RunConfig) -> list[Problem]:
+    """What is wrong with searching `config` like this: known before anything is started."""
+    from atc.config.problems import Problem
+
+    found = [Problem("search.objective", why) for why in _wrong_objective(search, config)]
+    found += [Problem(f"search.space.{key}", why) for key, why in _wrong_space(search, config)]
+    if config.protocol.sealed is False:
+        why = "a search chooses by what its trials show, so they are sealed: leave it out, or true"
+        found.append(Problem("protocol.sealed", why))
+    if config.protocol.kind == "random_split":
+        why = "random_split is a control: a search would choose what leaks best; use walk_forward"
+        found.append(Problem("protocol.kind", why))
+    if search.pruner is not None and (
+        config.protocol.kind != "walk_forward" or not search.objective.startswith("folds/")
+    ):
+        why = (
+            "a trial is ended early by its folds: needs protocol=walk_forward and an objective folds/…/mean; "
+            f"found {config.protocol.kind} and {search.objective} (or search.pruner=null)"
+        )
+        found.append(Problem("search.pruner", why))
+    return found
+
+
+def _wrong_objective(search: Search, config: RunConfig) -> Iterator[str]:
+    asked = search.objective
+    if "holdout" in asked or asked.startswith(("backtest/", "refit/", "fallback/")):
+        yield (
+            f"found {asked!r}: whoever chooses by the holdout has no holdout left, and trials are sealed; "
+            "valid/… or folds/…/mean was expected"
+        )
+        return
+    known = objectives(config)
+    if asked.startswith("folds/") and not any(one.startswith("folds/") for one in known):
+        yield f"found {asked!r}, but protocol={config.protocol.kind} has no folds; add protocol=walk_forward"
+    elif asked not in known:
+        yield f"this run has no {asked!r} to search by; {nearest(asked, known)}"
+    figure = asked.removesuffix("/mean").rpartition("/")[2].partition("@")[0]
+    wanted = "minimize" if figure in _SMALL_IS_GOOD else "maximize"
+    if asked in known and search.direction != wanted:
+        yield f"{asked} is better {'small' if wanted == 'minimize' else 'large'}: search.direction={wanted}"
+
+
+def objectives(config: RunConfig) -> list[str]:
+    """The figures of validation and folds that a run of `config` can be chosen by."""
+    from atc.labels.definitions import label_spec
+
+    returns = config.label.kind == "fwd_logret"
+    heads = [f"@{name}" if name else "" for name, _ in label_spec(config.label).heads]
+    figures = _OF_RETURNS if returns else _OF_CLASSES
+    ranking = "pearson" if returns else "auc"
+    found = [f"valid/{figure}{head}" for figure in figures for head in heads]
+    if config.protocol.kind in ("walk_forward", "cpcv"):
+        of_folds = (*(one for one in figures if one != "p_t"), f"valid/{ranking}", f"lift/{ranking}")
+        found += [f"folds/{figure}{head}/mean" for figure in of_folds for head in heads]
+    return found
+
+
+def _wrong_space(search: Search, config: RunConfig) -> Iterator[tuple[str, str]]:
+    from atc.config.problems import ConfigError, unknown_key
+
+    data = config.model_dump(mode="json")
+    right = True
+    for key, dimension in search.space.items():
+        top = key.partition(".")[0]
+        why = ""
+        if top in _ANOTHER_QUESTION:
+            why = f"trials with another {top} answer another question, and their figures cannot be compared"
+        elif top in _NO_RESULT:
+            why = "no result depends on it: there is nothing to search"
+        elif top in _LUCK:
+            why = "the best of several seeds is luck: leave it out (seeds.count averages over several)"
+        else:
+            try:
+                for value in dimension.corners:
+                    with_values(config, {key: value})
+            except (KeyError, TypeError):
+                why = unknown_key(key, data)
+            except ConfigError as wrong:
+                why = "; ".join(problem.message for problem in wrong.problems)
+        if why:
+            right = False
+            yield key, why
+    if not right:
+        return
+    for name, end in (("lowest", 0), ("highest", -1)):
+        values = {key: dimension.corners[end] for key, dimension in search.space.items()}
+        try:
+            with_values(config, values)
+        except ConfigError as wrong:
+            told = "; ".join(str(problem) for problem in wrong.problems)
+            yield next(iter(values)), f"the {name} values of all keys do not fit together: {told}"

@@ -1,0 +1,214 @@
+"""Searches: the same trials whatever kills them, all sealed, hopeless ones ended early, nonsense refused."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import optuna
+import pytest
+import searched_runs
+
+import atc
+from atc.config.compose import Composer
+from atc.config.digest import config_digest
+from atc.config.problems import ConfigError
+from atc.config.root import project_root
+from atc.config.search import Median
+from atc.config.sweep import Sweep, expand
+from atc.errors import DataError
+from atc.run_sweep import resume_sweep
+from atc.sweep.opened import OpenedSweep, open_sweep
+from atc.sweep.search.pruning import Pruning, is_pruned
+from atc.sweep.search.results import steps_of
+
+PROGRAM = Path(__file__).with_name("searched_runs.py")
+COMPOSER = Composer()
+QUICK = ("search.startup=4", "search.pruner.startup=2", "search.pruner.warmup_folds=0")
+
+
+def searched(outputs: Path, *words: str, trials: int = 9) -> subprocess.CompletedProcess[str]:
+    outputs.mkdir(exist_ok=True)
+    command = ["-m", "+sweep=gbdt_hparams", *QUICK, f"search.trials={trials}", *words]
+    return subprocess.run(
+        [sys.executable, str(PROGRAM), *command, f"paths.outputs={outputs}", "tracking=none"],
+        cwd=project_root().folder,
+        env=os.environ | {"PYTHONPATH": str(project_root().folder)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def the_sweep(outputs: Path) -> OpenedSweep:
+    (folder,) = (outputs / "sweeps").glob("gbdt_hparams-*")
+    return open_sweep(folder)
+
+
+def told(sweep: OpenedSweep) -> list[tuple[object, ...]]:
+    """Of each trial what it tried and what it gave, without places and times."""
+    found: list[tuple[object, ...]] = []
+    for job in sweep.jobs:
+        done = job.status == "finished" and job.run_folder is not None
+        value = atc.open_run(job.run_folder).metrics["folds/auc/mean"] if done else None
+        found.append((job.number, job.overrides[-6:], job.planned.config_digest, job.status, value))
+    return found
+
+
+def stored(sweep: OpenedSweep) -> optuna.Study:
+    from optuna.storages import JournalStorage
+    from optuna.storages.journal import JournalFileBackend
+
+    backend = JournalFileBackend(str(sweep.folder / "study.journal"))
+    return optuna.load_study(study_name=sweep.folder.name, storage=JournalStorage(backend))
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, OpenedSweep]:
+    outputs = tmp_path_factory.mktemp("whole") / "outputs"
+    done = searched(outputs)
+    assert done.returncode == 0, done.stderr
+    return outputs, the_sweep(outputs)
+
+
+def test_every_trial_is_a_sealed_run_as_its_words_compose_it(uninterrupted: tuple[Path, OpenedSweep]) -> None:
+    outputs, sweep = uninterrupted
+    assert sweep.header.sealed
+    assert sweep.header.sealing == tuple(sorted(expand(COMPOSER, ["+sweep=gbdt_hparams"]).search.space))  # type: ignore[union-attr]
+    assert len(sweep.jobs) == 9
+    assert {job.status for job in sweep.jobs} == {"finished", "pruned"}
+    for job in sweep.jobs[:2]:
+        words = [word for word in job.overrides if not word.startswith("+sweep")]
+        alone = atc.compose([*words, "protocol.sealed=true", f"paths.outputs={outputs}", "tracking=none"])
+        assert config_digest(alone) == job.planned.config_digest
+        assert job.config["protocol"]["sealed"] is True
+
+
+def test_a_hopeless_trial_ends_early_and_its_record_says_so(uninterrupted: tuple[Path, OpenedSweep]) -> None:
+    _, sweep = uninterrupted
+    (first, *_) = sweep.with_status("pruned")
+    assert first.error is not None
+    assert first.error.type == "Pruned"
+    assert "ended by the search after fold 1 of 3: folds/auc/mean over them is 0." in first.error.message
+    study = stored(sweep)
+    assert study.user_attrs["atc search"]["objective"] == "folds/auc/mean"
+    assert [trial.state.name for trial in study.trials] == [
+        {"finished": "COMPLETE", "pruned": "PRUNED"}[job.status] for job in sweep.jobs
+    ]
+    pruned = study.trials[first.number - 1]
+    assert list(pruned.intermediate_values) == [1]
+    records = [
+        json.loads(path.read_text()) for path in sweep.folder.parent.parent.glob("runs/*/manifest.json")
+    ]
+    ended = [record for record in records if record["status"] == "pruned"]
+    assert len(ended) == len(sweep.with_status("pruned"))
+    assert ended[0]["error"]["type"] == "Pruned"
+
+
+def test_killed_and_resumed_it_is_what_it_would_have_been(
+    uninterrupted: tuple[Path, OpenedSweep], tmp_path: Path
+) -> None:
+    outputs = tmp_path / "outputs"
+    outputs.mkdir()
+    (outputs / "die-at-4").touch()
+    died = searched(outputs)
+    assert died.returncode == -9
+    half = the_sweep(outputs)
+    assert len(half.jobs) == 4
+    # What a writer that dies leaves.
+    for name in ("trials.jsonl", "study.journal"):
+        with (half.folder / name).open("a") as file:
+            file.write('{"half')
+    again = searched(outputs)
+    assert again.returncode == 0, again.stderr
+    assert told(the_sweep(outputs)) == told(uninterrupted[1])
+    made = (outputs / "made.txt").read_text().split()
+    assert len(made) == 10  # the fourth twice
+    values = [trial.value for trial in stored(the_sweep(outputs)).trials]
+    assert values == [trial.value for trial in stored(uninterrupted[1]).trials]
+
+
+def test_a_finished_search_starts_nothing(uninterrupted: tuple[Path, OpenedSweep]) -> None:
+    outputs, sweep = uninterrupted
+    before = (outputs / "made.txt").read_bytes(), told(sweep)
+    assert resume_sweep(sweep.folder, searched_runs.run) == 0
+    assert ((outputs / "made.txt").read_bytes(), told(the_sweep(outputs))) == before
+
+
+def test_a_study_of_another_objective_is_told_of(uninterrupted: tuple[Path, OpenedSweep]) -> None:
+    _, sweep = uninterrupted
+    journal = sweep.folder / "study.journal"
+    content = journal.read_text()
+    try:
+        journal.write_text(content.replace("folds/auc/mean", "valid/auc"))
+        with pytest.raises(DataError, match=r"study of another objective .*'valid/auc' there"):
+            resume_sweep(sweep.folder, searched_runs.run)
+    finally:
+        journal.write_text(content)
+
+
+def test_the_pruner_holds_a_trial_against_the_same_folds() -> None:
+    before = ({1: 0.6, 2: 0.62}, {1: 0.7, 2: 0.6}, {1: 0.65, 2: 0.5})
+    rule = Pruning("folds/auc/mean", "maximize", Median(kind="median", startup=3, warmup_folds=0), before)
+    assert is_pruned(rule, 1, 0.64)
+    assert not is_pruned(rule, 1, 0.66)
+    # An easy first fold saves no trial: each fold is held against the same one of the others.
+    assert is_pruned(rule, 2, 0.59)
+    later = Pruning("folds/auc/mean", "maximize", Median(kind="median", startup=3, warmup_folds=1), before)
+    assert not is_pruned(later, 1, 0.1)
+    assert is_pruned(later, 2, 0.1)
+    fewer = Pruning("folds/auc/mean", "maximize", Median(kind="median", startup=4, warmup_folds=0), before)
+    assert not is_pruned(fewer, 2, 0.1)
+
+
+def test_steps_are_the_mean_so_far_in_the_order_of_folds() -> None:
+    metrics = {f"fold/{k}/lift/test/auc": k / 10 for k in (10, 1, 2)} | {"fold/3/lift/test/auc": None}
+    found = steps_of(metrics, "folds/lift/auc/mean")
+    assert found == {1: 0.1, 2: pytest.approx(0.15), 4: pytest.approx(1.3 / 3)}
+    assert steps_of(metrics, "valid/auc") == {}
+
+
+def expanded(*words: str) -> Sweep:
+    return expand(COMPOSER, ["+sweep=gbdt_hparams", *words])
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["search.objective=holdout/auc"], "whoever chooses by the holdout has no holdout left"),
+        (["search.objective=lift/holdout/auc"], "valid/… or folds/…/mean was expected"),
+        (["search.objective=folds/acu/mean"], "did you mean 'folds/auc/mean'"),
+        (["search.objective=valid/auc@300s"], "this run has no 'valid/auc@300s'"),
+        (["search.objective=valid/log_loss", "search.pruner=null"], "search.direction=minimize"),
+        (["protocol=sealed_holdout"], "has no folds; add protocol=walk_forward"),
+        (["protocol=cpcv"], "needs protocol=walk_forward"),
+        (["protocol=random_split"], "random_split is a control"),
+        (["protocol.sealed=false"], "so they are sealed"),
+        (["search.trials=0"], "greater than or equal to 1"),
+        (["search.trails=5"], "did you mean 'search.trials'"),
+        (["search.direction=up"], "maximize"),
+        (["search.pruner.kind=mean"], "median"),
+        (["search.space={model.num_leafs:{low:7,high:255}}"], "model.num_leaves"),
+        (["search.space={model.num_leaves:{low:255,high:7}}"], "the range 255 … 7 is empty"),
+        (["search.space={model.max_bin:{low:7}}"], "expected {low, high}, or {choices}"),
+        (["search.space={model.max_depth:{low:-9,high:7}}"], "search.space.model.max_depth: found -9"),
+        (["search.space={model.num_leaves:{low:2.5,high:7}}"], "2.5"),
+        (["search.space={model.max_bin:{choices:[31]}}"], "one alone is no search"),
+        (["search.space={model.max_bin:{low:7,high:15,step:3}}"], "goes into 7 … 15"),
+        (["search.space={model.learning_rate:{low:0,high:0.1,log:true}}"], "has no logarithm"),
+        (["search.space={label.horizon_s:{choices:[60,300]}}"], "another question"),
+        (["search.space={seed:{low:1,high:9}}"], "luck"),
+        (["search.space={paths.outputs:{choices:[a,b]}}"], "no result depends on it"),
+        (["model.max_bin=63,255"], "a search proposes its values itself"),
+        (["launcher=joblib"], "they run one after the other"),
+    ],
+)
+def test_nonsense_is_refused_before_anything_starts(words: list[str], said: str) -> None:
+    # A space is merged into that of the file, so another file's would stand beside it.
+    with pytest.raises(ConfigError) as refused:
+        expanded(*words)
+    assert said in str(refused.value)
