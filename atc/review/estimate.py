@@ -21,6 +21,8 @@ RECORDED, SCALED, GUESSED, UNKNOWN = "as recorded", "scaled", "guessed", "unknow
 """How sure: runs did the same; runs did the same with other amounts; only other work is known; nothing is."""
 _SAME = 1.05
 """Amounts that differ by less are the same."""
+_NEAR = 2.0
+"""Where no run did the same, those are asked too whose work is so many times further off than the nearest."""
 _MOST = 5
 """Runs that one estimate comes from, the latest ones."""
 _FIXED_S = 0.05
@@ -85,8 +87,7 @@ class Estimator:
         if not same:
             return self._of_its_fits(stage, size) or self._guessed(stage, done, size)
         line = _line(same)
-        nearest = min(abs(math.log(one.factor)) for one in same)
-        chosen = [one for one in same if abs(math.log(one.factor)) <= nearest + math.log(_SAME)][-_MOST:]
+        chosen = _nearest(same)
         told = [one.timing.seconds * _grown(one, line) for one in chosen]
         spread = _spread(told)
         factor = median(one.factor for one in chosen)
@@ -225,6 +226,17 @@ def _line(done: Sequence[_Done]) -> tuple[float, float]:
         sum((x[0] * only_fixed - 1) ** 2 for x in w),
     )
     return (0.0, only_slope) if errors[0] <= errors[1] else (only_fixed, 0.0)
+
+
+def _nearest(done: Sequence[_Done]) -> Sequence[_Done]:
+    """Those that did as much, the latest of them; where none did, the nearest, for one alone may have had a
+    bad day.
+    """
+    far = [abs(math.log(one.factor)) for one in done]
+    least = min(far)
+    within = least + math.log(_SAME if least <= math.log(_SAME) else _NEAR)
+    near = [one for one, away in zip(done, far, strict=True) if away <= within]
+    return sorted(near, key=lambda one: -abs(math.log(one.factor)))[-_MOST:]
 
 
 def _grown(one: _Done, line: tuple[float, float]) -> float:
