@@ -212,3 +212,40 @@ def test_nonsense_is_refused_before_anything_starts(words: list[str], said: str)
     with pytest.raises(ConfigError) as refused:
         expanded(*words)
     assert said in str(refused.value)
+
+
+@pytest.mark.slow
+def test_real_trials_are_sealed_and_ended_by_their_folds(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "atc.run", "-m", "+sweep=gbdt_hparams", "search.trials=4"),
+            *("search.pruner.startup=1", "search.pruner.warmup_folds=0"),
+            "search.space={model.min_child_samples:{low:20,high:100}}",
+            *("data.days=6", "window.train_days=5", "window.holdout_days=1", "data.rate=0.1"),
+            *("evaluation.resamples=50", "backtest=none", "explain=none", "tracking=none"),
+            *(
+                "model.n_estimators=15",
+                "model.num_threads=1",
+                "protocol.folds=3",
+                f"paths.outputs={tmp_path}",
+            ),
+        ],
+        cwd=project_root().folder,
+        env=os.environ | {"PYTHONPATH": str(project_root().folder)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    sweep = the_sweep(tmp_path)
+    finished, pruned = sweep.with_status("finished"), sweep.with_status("pruned")
+    assert len(finished) + len(pruned) == 4
+    assert pruned
+    for run in sweep.finished_runs():
+        assert run.metrics["holdout/auc"] is None
+        steps = steps_of(run.metrics, "folds/auc/mean")
+        assert steps[3] == pytest.approx(run.metrics["folds/auc/mean"], abs=1e-12)
+    assert [trial.state.name == "PRUNED" for trial in stored(sweep).trials] == [
+        job.status == "pruned" for job in sweep.jobs
+    ]
