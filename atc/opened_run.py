@@ -72,8 +72,10 @@ class OpenedRun:
         path = self._there(CONFIG)
         try:
             # libyaml's reader is several times as fast, which counts where a sweep has 200 runs.
-            loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-            content = yaml.load(path.read_text(encoding="utf-8"), Loader=loader)
+            text = path.read_text(encoding="utf-8")
+            content = (
+                yaml.load(text, Loader=yaml.CSafeLoader) if yaml.__with_libyaml__ else yaml.safe_load(text)
+            )
         except yaml.YAMLError as error:
             raise DataError(f"{path} is not YAML: {error}") from None
         if not isinstance(content, dict):

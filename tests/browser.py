@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from waiting import waited_for
 
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome
@@ -59,7 +60,11 @@ def show(chrome: Chrome, page: Path) -> None:
     """Opens the file `page`, forgetting what was logged before."""
     chrome.get_log("browser")
     chrome.get_log("performance")
-    chrome.get(page.resolve().as_uri())
+    address = page.resolve().as_uri()
+    chrome.get(address)
+    # On a busy machine the driver has been seen to answer before the document was the new one, and whole.
+    there = "return document.URL === arguments[0] && document.readyState === 'complete'"
+    waited_for(lambda: chrome.execute_script(there, address))
 
 
 def complaints(chrome: Chrome) -> list[str]:

@@ -64,6 +64,8 @@ def run(config: RunConfig) -> Path:
 
 
 if __name__ == "__main__":
+    # The background of a shell, where tests may run, has its processes ignore Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     from atc.run_sweep import run_sweep
 
     sys.exit(main_with(run, run_sweep))

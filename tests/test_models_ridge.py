@@ -168,6 +168,7 @@ def test_saved_and_loaded_it_predicts_the_same(tmp_path: Path) -> None:
         "model_config": {"kind": "ridge", "alpha": 1.0, "clip": 10.0},
         "model_files": list(files),
         "scores": list(model.score_names),
+        "features": list(FEATURES),
     }
     again = PerHead.load(tmp_path, manifest)
     assert again.features == FEATURES

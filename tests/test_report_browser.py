@@ -12,6 +12,7 @@ import pytest
 from browser import asked_for, complaints, faint, needs_browser, opened, prefers, show
 from reported_runs import whole_run
 from reported_sweeps import made_sweep
+from waiting import waited_for
 
 from atc.opened_run import open_run
 from atc.report.html.written import write_report
@@ -173,7 +174,7 @@ def test_marks_tell_what_they_are_worth(chrome: Chrome) -> None:
     chrome.execute_script("arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", mark)
     ActionChains(chrome).move_to_element(mark).perform()
     tip = find(chrome, "#tip")
-    assert tip.is_displayed()
+    waited_for(tip.is_displayed)
     assert tip.text.startswith("input_00\nPSI 0.900")
 
 

@@ -7,13 +7,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from swept_runs import BREAKS, DIES, FAILS, SLOW, WAITS, run
 from typer.testing import CliRunner
+from waiting import waited_for
 
 from atc.cli import application
 from atc.config.launcher import Basic, Joblib, Ray
@@ -169,14 +169,6 @@ def test_what_a_killed_launcher_left_goes_on(
     assert swept(tmp_path, *words).returncode == 0
     assert statuses(the_sweep(tmp_path)) == ["finished"] * 3
     assert made(tmp_path) == ["1", str(WAITS), "2"]
-
-
-def waited_for(found):  # type: ignore[no-untyped-def]
-    until = time.monotonic() + 30
-    while not (value := found()):
-        assert time.monotonic() < until
-        time.sleep(0.02)
-    return value
 
 
 def test_damage_is_told_and_nothing_is_lost(tmp_path: Path) -> None:

@@ -122,7 +122,8 @@ def test_the_offline_file_holds_what_the_local_record_holds(
     assert captured.out == captured.err == ""
     assert network.calls == 0
     with pytest.raises(OSError):  # the listener does hear who calls
-        urllib.request.urlopen("http://example.invalid", timeout=10)
+        # an opener of its own: the one that the process keeps knows the proxies of its first call
+        urllib.request.build_opener().open("http://example.invalid", timeout=10)
     assert network.calls == 1
     assert list((tmp_path / "home").rglob("*")) == []
 

@@ -7,13 +7,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from record_example import CONFIG, IDENTITY, METRICS
 from test_tracking import CURVES, EQUITY, IMPORTANCE, sink_for, tracking_of
+from waiting import waited_for
 from wandb_files import read_offline
 
 from atc.tracking import memory
@@ -30,13 +29,6 @@ PNG = bytes.fromhex(
 
 def beside(outputs: Path, mode: Mode = "offline") -> WandbBeside:
     return WandbBeside(sink_for(outputs, mode))
-
-
-def wait_until(there: Callable[[], object]) -> None:
-    until = time.monotonic() + 60
-    while not there():
-        assert time.monotonic() < until
-        time.sleep(0.05)
 
 
 def run_with(outputs: Path, sink: WandbBeside, ends: BaseException | None = None) -> Path:
@@ -162,9 +154,9 @@ def test_a_run_that_dies_leaves_no_process_and_no_finished_run(tmp_path: Path) -
     ) as process:
         assert process.stdout is not None
         (pid,) = map(int, process.stdout.readline().split())
-        wait_until(lambda: [*tmp_path.glob("wandb/offline-run-*/*.wandb")])
+        waited_for(lambda: [*tmp_path.glob("wandb/offline-run-*/*.wandb")])
         process.kill()
-    wait_until(lambda: not Path(f"/proc/{pid}").exists())
+    waited_for(lambda: not Path(f"/proc/{pid}").exists())
     assert read_offline(tmp_path).exit_codes == []
 
 
@@ -184,6 +176,6 @@ def test_what_it_starts_is_no_part_of_a_stage(tmp_path: Path) -> None:
         before = memory.descendants()
         record.attach(beside(tmp_path))
         (own,) = memory.descendants() - before
-        wait_until(lambda: len(memory.descendants() - before) > 1)  # W&B's service is there as well
+        waited_for(lambda: len(memory.descendants() - before) > 1)  # W&B's service is there as well
         assert memory.descendants({own}) == before
         record.finish(METRICS)
