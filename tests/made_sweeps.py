@@ -80,19 +80,30 @@ class Sweeps:
         return self.priced(run, cpu_s)
 
     def priced(self, run: OpenedRun, cpu_s: float) -> OpenedRun:
-        """The same run with stages that cost so much."""
-        own = {"seconds": cpu_s / 2, "cpu_seconds": cpu_s / 2, "peak_rss_mib": 500.0, "cached": False}
-        stages = {"features": {**own, "cpu_seconds": 9e4}, "fit": own, "evaluate": own}
+        """The same run with fits that cost so much, and other stages that cost more."""
+        fit = {"seconds": cpu_s, "cpu_seconds": cpu_s, "peak_rss_mib": 500.0, "cached": False}
+        other = {**fit, "cpu_seconds": 9e4}
+        stages = {"features": other, "fit": fit, "explain": other, "truth": other, "backtest": other}
         path = run.folder / MANIFEST
         path.write_text(json.dumps({**json.loads(path.read_bytes()), "stages": stages}))
         return open_run(run.folder)
 
-    def sweep(self, *jobs: OpenedRun | JobState | None, name: str = "top3", sealed: bool = False) -> Path:
-        """The folder of a sweep with these jobs: finished, in another state, or pending (None)."""
+    def sweep(
+        self,
+        *jobs: OpenedRun | JobState | None,
+        name: str = "top3",
+        sealed: bool = False,
+        plan: Mapping[str, object] | None = None,
+    ) -> Path:
+        """The folder of a sweep with these jobs: finished, in another state, or pending (None); frozen with
+        `plan` where that is not the runs' own.
+        """
         configs = [
             dict(one.raw_config) if isinstance(one, OpenedRun) else {"name": f"job{number}"}
             for number, one in enumerate(jobs, start=1)
         ]
+        if plan is not None:
+            configs = [{**config, "plan": dict(plan)} for config in configs]
         header = SweepHeader(
             name=name,
             sweep_id="5" * 64,

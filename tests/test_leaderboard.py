@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import polars as pl
 import pytest
 from compared_runs import HOLDOUT, curve
 from made_sweeps import FAILED, INTERRUPTED, Sweeps, metrics_with
+from record_example import with_interval
 from typer.testing import CliRunner
 
 from atc.cli import application
@@ -16,6 +18,7 @@ from atc.opened_run import OpenedRun
 from atc.protocol.ledger import Asker, Ledger
 from atc.report.candidates import candidates_in
 from atc.report.leaderboard import Leaderboard, leaderboard_of
+from atc.report.leaderboard_files import whole_frame
 from atc.tracking.run_files import METRICS
 
 FILES = [f"{name}.{ending}" for name in ("leaderboard", "cost") for ending in ("md", "csv", "parquet")]
@@ -90,16 +93,75 @@ def test_nothing_stands_above_its_baseline_that_is_not_shown(sweeps: Sweeps) -> 
     }
 
 
-def test_without_expectations_lifts_are_ranked_figure_by_figure(sweeps: Sweeps) -> None:
-    found = board(*top3(sweeps), sweeps.run("gbdt_13feat", 0.02, key=4))
-    assert [ranking.unit for ranking in found.rankings] == ["auc", "macro_f1"]
-    by_area, by_f1 = found.rankings
-    assert [one.entry.candidate.experiment for one in by_area.entries] == [
-        "gbdt_36feat",  # 0.056 an hour
-        "multihorizon_ticker_24feat",  # 0.030
-        "gbdt_13feat",  # 0.020
+def test_runs_without_expectations_are_ranked_figure_by_figure_beside_the_others(sweeps: Sweeps) -> None:
+    planned = top3(sweeps)
+    found = board(
+        *planned,
+        sweeps.run("gbdt_13feat", 0.02, key=4),
+        sweeps.run("unplanned", metrics=metrics_with("lift/holdout/macro_f1", 0.02, 0.01), key=5),
+    )
+    assert [ranking.unit for ranking in found.rankings] == ["expectation", "auc", "macro_f1"]
+    hoped, *others = found.rankings
+    # One run without a plan leaves the order of those with one as it was.
+    assert [(one.entry.candidate.label, one.rank) for one in hoped.entries] == [
+        (one.entry.candidate.label, one.rank) for one in board(*planned).rankings[0].entries
     ]
-    assert [one.rank for one in by_f1.entries] == [1]
+    assert [[(one.entry.candidate.label, one.rank) for one in some.entries] for some in others] == [
+        [("gbdt_13feat", 1)],
+        [("unplanned", 1)],
+    ]
+
+
+def test_the_plan_is_that_of_the_run_whatever_the_sweep_froze_after_it(sweeps: Sweeps) -> None:
+    """No digest holds the plan: a sweep that names another figure after the look finds the run made."""
+    run = sweeps.run("gbdt_36feat", 0.056, key=1)
+    later = {"figure": "lift/holdout/direction_auc", "expects": 0.001, "source": "the look"}
+    folder = sweeps.sweep(run, plan=later)
+    text = " ".join(shown(folder).split())
+    row = pl.read_csv(folder / "leaderboard.csv").row(0, named=True)
+    assert (row["figure"], row["expects"]) == ("lift/holdout/auc", 0.056)
+    assert "gbdt_36feat: the sweep froze another plan (lift/holdout/direction_auc, 0.001 expected)" in text
+    assert "another plan" not in shown(sweeps.sweep(run, name="honest"))
+
+
+def test_a_lift_that_may_be_knowing_volatility_is_warned_of(sweeps: Sweeps) -> None:
+    told = {
+        **metrics_with("lift/holdout/auc", 0.05, 0.01),
+        **with_interval("lift_over_volatility/holdout/auc", 0.004, 0.01),
+        "power/holdout/direction_auc/min_detectable": 0.2,
+    }
+    runs = [sweeps.run("gbdt_36feat", metrics=told, key=1), sweeps.run("gbdt_13feat", key=2)]
+    folder = sweeps.sweep(*runs)
+    text = shown(folder)
+    assert max(map(len, text.splitlines())) <= 100
+    assert re.search(r"gbdt_36feat +\+0\.0500 +\+0\.0040  -0\.0060 … \+0\.0140 +0\.5811 †\n", text)
+    assert re.search(r"gbdt_13feat +\+0\.0500 +\+0\.0569  \+0\.0468 … \+0\.0670 +0\.5811\n", text)
+    warned = "gbdt_36feat: not shown to be better than volatility and time of day alone"
+    for words in ([folder], [run.folder for run in runs]):
+        assert warned in " ".join(shown(*words).split())
+    rows = {row["run"]: row for row in pl.read_csv(folder / "leaderboard.csv").to_dicts()}
+    ends = ("lift_over_volatility", "lift_over_volatility_lo", "lift_over_volatility_hi", "direction_auc")
+    assert [rows["gbdt_36feat"][name] for name in ends] == pytest.approx([0.004, -0.006, 0.014, 0.5811])
+    assert rows["gbdt_36feat"]["direction_auc_below_power"] == 1
+    assert rows["gbdt_13feat"]["direction_auc_below_power"] is None
+
+
+def test_a_run_of_several_sweeps_is_one_claim_at_its_own_cost(sweeps: Sweeps) -> None:
+    runs = top3(sweeps)
+    other = sweeps.run("gbdt_36feat", 0.02, cpu_s=60.0, key=9)
+    found = leaderboard_of(
+        candidates_in([sweeps.sweep(*runs, name="one"), sweeps.sweep(runs[0], other, name="two")]), "both"
+    )
+    assert found.claims == len(found.entries) == 4
+    ((again, why),) = found.apart
+    assert why == f"it is the run {runs[0].folder.name}, whose config means the same"
+    rows = whole_frame(found).to_dicts()
+    assert len({row["run"] for row in rows}) == len(rows) == 5
+    costs = {row["folder"]: row["fit_cpu_seconds"] for row in rows if row["table"] == "ranking"}
+    assert costs == {
+        run.folder.name: cost for run, cost in zip([*runs, other], (3600, 1800, 36000, 60), strict=True)
+    }
+    assert [row["fit_cpu_seconds"] for row in rows if row["run"] == again.label] == [None]
 
 
 def test_absolute_figures_have_places_among_runs_that_are_judged_alike_only(sweeps: Sweeps) -> None:
@@ -201,8 +263,8 @@ def test_the_files_say_the_same_whatever_the_clocks_say(sweeps: Sweeps) -> None:
     )
     before = {name: (folder / name).read_bytes() for name in FILES}
     for run, times in zip(runs, (1.07, 0.95, 1.1), strict=True):
-        own = json.loads((run.folder / "manifest.json").read_bytes())["stages"]["fit"]["cpu_seconds"] * 2
-        sweeps.priced(run, own * times)
+        fit = json.loads((run.folder / "manifest.json").read_bytes())["stages"]["fit"]["cpu_seconds"]
+        sweeps.priced(run, fit * times)
     shown(folder)
     for name, content in before.items():
         assert ((folder / name).read_bytes() == content) is name.startswith("leaderboard"), name
@@ -221,12 +283,12 @@ def test_tables_fit_the_terminal_and_files_hold_everything(sweeps: Sweeps, tmp_p
     rows = pl.read_parquet(parquet)
     assert rows.equals(pl.read_csv(csv, schema=rows.schema))
     assert rows["rank"].to_list() == [1, 2, 3, 1, None]
-    assert rows["label.kind"].to_list()[0] == "hold10_oracle"
+    assert rows["label.kind"].to_list()[0] == "multihorizon_up"
     first = rows.row(0, named=True)
-    assert first["run"] == "gbdt_36feat"
-    assert first["lift"] == pytest.approx(0.056)
-    assert (first["expects"], first["share"]) == pytest.approx((0.056, 1.0))
-    assert first["own_cpu_seconds"] == 3600.0
+    assert first["run"] == "multihorizon_ticker_24feat"
+    assert first["lift"] == pytest.approx(0.015)
+    assert (first["expects"], first["share"]) == pytest.approx((0.02, 0.75))
+    assert (first["fit_cpu_seconds"], first["rest_cpu_seconds"]) == (1800.0, 2 * 9e4)
     content = json.loads(file.read_text())
     assert [row["run"] for row in content["rows"]] == rows["run"].to_list()
     assert len(content["cost"]) == 4

@@ -49,8 +49,8 @@ def test_on_markets_with_nothing_to_find_nothing_is_above_its_baseline(tmp_path:
     assert {one.of for one in found.entries if one.claim.measure == "auc"} == {2}
     for one in found.entries:
         cost = one.cost
-        assert cost.own_cpu_seconds is not None and cost.cpu_seconds is not None
-        assert 0.0 < cost.own_cpu_seconds <= cost.cpu_seconds
+        assert cost.fit_cpu_seconds is not None and cost.cpu_seconds is not None
+        assert 0.0 < cost.fit_cpu_seconds <= cost.cpu_seconds
     first = open_run(folders[0])
     assert {"fit", "evaluate"} <= set(dict(first.manifest["stages"]))  # type: ignore[call-overload]
     assert max(map(len, board_lines(found))) <= 100

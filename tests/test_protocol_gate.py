@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from atc.config.protocol import Gate
-from atc.protocol.fold_mean import mean_over_folds, student_t_quantile
+from atc.protocol.fold_mean import mean_over_folds, student_t_beyond, student_t_quantile
 from atc.protocol.gate import judge
 
 MODEL = "the named model (gbdt on plan36)"
@@ -17,6 +17,8 @@ MODEL = "the named model (gbdt on plan36)"
 @pytest.mark.parametrize("p", [0.5, 0.6, 0.9, 0.975, 0.995, 0.9999])
 def test_quantiles_are_scipy_s(p: float, degrees: int) -> None:
     assert student_t_quantile(p, degrees) == pytest.approx(stats.t.ppf(p, degrees), rel=1e-9, abs=1e-9)
+    t = stats.t.ppf(p, degrees)
+    assert student_t_beyond(-t, degrees) == pytest.approx(2 * stats.t.sf(t, degrees), rel=1e-9, abs=1e-12)
 
 
 def test_the_interval_is_scipy_s() -> None:

@@ -21,12 +21,13 @@ from atc.tracking.record import RunRecord
 from atc.tracking.wandb_sink import WandbSink
 
 
-def two_runs(outputs: Path) -> list[Path]:
-    """The second has more leaves; both on the same features, in one group."""
+def two_runs(outputs: Path, **second: object) -> list[Path]:
+    """The second has more leaves, and given parts of a config; both on the same features, in one group."""
     folders = []
     for number, leaves in enumerate((31, 63)):
         identity = replace(IDENTITY, run_id=f"{number}" * 64)
         config = {**CONFIG, "model": {"kind": "gbdt", "num_leaves": leaves}, "tracking": {"project": "atc"}}
+        config |= second if number else {}
         sink = WandbSink("offline", outputs, "gbdt_36feat", identity, config, group="leaves-0123")
         with RunRecord.open(outputs, "gbdt_36feat", identity, config) as record:
             record.attach(sink)
@@ -70,6 +71,11 @@ def test_the_dashboard_shows_what_differs_and_what_the_runs_claim(tmp_path: Path
     assert shown.baseline == "0" * 16
     alone = publication_of(first).shown("team")
     assert (alone.name, alone.baseline, alone.varied) == (first.name, None, ())
+
+
+def test_runs_of_different_questions_have_no_deltas_to_the_first(tmp_path: Path) -> None:
+    two_runs(tmp_path, label={"kind": "hold10_oracle", "horizon_s": 30.0, "exit_bps": 2.0})
+    assert publication_of(tmp_path).shown("team").baseline is None
 
 
 def test_a_report_is_added_to_its_run_once(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,11 @@ from reported_runs import whole_run
 from reported_sweeps import FAILS, made_sweep
 from test_report_page import Reader, section
 
+from atc.report.candidates import candidates_of
 from atc.report.html.page import LARGEST
 from atc.report.html.written import write_report
+from atc.report.leaderboard import leaderboard_of
+from atc.report.leaderboard_notes import told_of, warnings_on
 from atc.sweep.opened import open_sweep
 
 
@@ -40,6 +44,16 @@ def test_every_finished_job_is_on_the_board_and_the_best_is_named(page: str) -> 
     ranks = [int(one) for one in re.findall(r'<td class="n" data-v="(\d+).0">\1</td><td>lift/holdout', board)]
     assert ranks == list(range(1, len(ranks) + 1)) != []
     assert re.search(r"Rank 1: gbdt_36feat #\d+, lift/holdout/auc \+0\.0", section(page, "summary"))
+
+
+def test_the_page_says_what_the_board_at_the_terminal_says(sweep: Path, page: str) -> None:
+    board = leaderboard_of(candidates_of(open_sweep(sweep)), "it")
+    warned = list(warnings_on(board.entries))
+    trials = [told for one in board.trials for told in told_of(one)]
+    assert warned and trials
+    shown = unescape(section(page, "leaderboard"))
+    assert [told for told in (*warned, *trials) if told not in shown] == []
+    assert "over volatility" in shown and "direction AUC" in shown
 
 
 def test_what_failed_is_listed_with_its_reason_and_log(page: str) -> None:

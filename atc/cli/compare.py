@@ -111,10 +111,9 @@ def _compare_pairs(paths: list[Path], candidates: list[Candidate], *, markdown: 
     from atc.report.comparison_tables import comparison_json, comparison_lines
 
     opened = _finished(paths, candidates)
-    ids = [run.run_id for run in opened]
-    for run in opened:
-        if ids.count(run.run_id) > 1:
-            raise UsageError(f"{run.folder}: this run is given twice; expected each run once")
+    for one in candidates:
+        if one.repeats:
+            raise UsageError(f"{one.folder_name}: this run is given twice; expected each run once")
     found = compare_runs(opened)
     for line in comparison_lines(found, markdown=markdown):
         typer.echo(line)

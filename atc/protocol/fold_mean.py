@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import cos, pi, sin, sqrt, tan
+from math import atan, cos, pi, sin, sqrt, tan
 from statistics import fmean, stdev
 
 _HALVINGS = 200
@@ -52,6 +52,13 @@ def student_t_quantile(p: float, degrees: int) -> float:
         else:
             high = middle
     return sqrt(degrees) * tan((low + high) / 2)
+
+
+def student_t_beyond(t: float, degrees: int) -> float:
+    """P(|T| ≥ |`t`|) of Student's distribution with a whole number of `degrees` of freedom, within 10⁻¹⁴."""
+    if degrees < 1:
+        raise ValueError(f"degrees={degrees} must be at least 1")
+    return max(0.0, 1.0 - _within(atan(abs(t) / sqrt(degrees)), degrees))
 
 
 def _within(angle: float, degrees: int) -> float:

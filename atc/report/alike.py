@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from atc.opened_run import OpenedRun
 from atc.report.candidates import Candidate
 from atc.report.claims import Claim
 
@@ -27,7 +29,8 @@ def groups_of(claimed: Sequence[tuple[Candidate, Claim]]) -> dict[str, tuple[Gro
     """The groups and their claims by `group_key`, lettered in the order of their first runs."""
     found: dict[str, tuple[Group, list[Claim]]] = {}
     for one, claim in claimed:
-        key = group_key(one, claim)
+        assert one.run is not None
+        key = group_key(one.run, one.config, claim)
         if key not in found:
             number = len(found)
             letter = _LETTERS[number] if number < len(_LETTERS) else f"G{number + 1}"
@@ -36,11 +39,10 @@ def groups_of(claimed: Sequence[tuple[Candidate, Claim]]) -> dict[str, tuple[Gro
     return found
 
 
-def group_key(one: Candidate, claim: Claim) -> str:
+def group_key(run: OpenedRun, config: Mapping[str, Any], claim: Claim) -> str:
     """Equal for runs of one group."""
-    assert one.run is not None
-    parts = {part: _meaning(one.config.get(part)) for part in JUDGED_ALIKE}
-    key = [claim.split, claim.name, one.run.manifest["data_digest"], parts]
+    parts = {part: _meaning(config.get(part)) for part in JUDGED_ALIKE}
+    key = [claim.split, claim.name, run.manifest["data_digest"], parts]
     return json.dumps(key, sort_keys=True, default=str)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,18 +28,24 @@ class Candidate:
     number: int | None
     """Of the job, from 1; None outside a sweep."""
     config: Mapping[str, Any]
-    """Resolved, as plain values; of a job as the sweep froze it."""
+    """Resolved, as plain values; of a job as the sweep froze it, but for the plan, which is that of its run:
+    no digest holds it, so a sweep that finds the run made could name another figure after the look.
+    """
     folder_name: str
     """Of the run, finished or not; empty for a job that has none yet."""
     run: OpenedRun | None
     """Finished and readable."""
     unusable: str = ""
     """Why there is no run."""
+    repeats: bool = False
+    """Whether it has no run because one before it has the same."""
+    other_plan: str = ""
+    """What the sweep froze as the plan where the run was made with another one."""
 
 
 def candidates_in(paths: Sequence[Path]) -> list[Candidate]:
     """Runs in the folders `paths`, each a sweep's, a run's or one of runs; a sweep that is given alone has
-    its jobs by their numbers.
+    its jobs by their numbers. Of several that are one run the later are listed with their reason.
 
     Raises DataError for a path at which there is nothing at all; a run that cannot be read is a candidate
     with its reason.
@@ -55,21 +61,25 @@ def candidates_in(paths: Sequence[Path]) -> list[Candidate]:
         else:
             folders = runs_in(path) if is_folder_of_runs(path) else [path]
             found += [_of_folder(folder) for folder in folders]
-    return _with_labels(found)
+    return _with_labels(_each_once(found))
 
 
 def candidates_of(sweep: OpenedSweep) -> list[Candidate]:
     """The jobs of `sweep`; of two that are one run the later is listed with its reason."""
-    seen: dict[str, int] = {}
-    found = []
-    for job in sweep.jobs:
-        one = _of_job(job)
-        first = job.number if one.run is None else seen.setdefault(one.run.run_id, job.number)
-        if first != job.number:
-            why = f"it is the run of job {first}, whose config means the same"
-            one = replace(one, run=None, unusable=why)
-        found.append(one)
-    return _with_labels(found)
+    return _with_labels(_each_once([_of_job(job) for job in sweep.jobs]))
+
+
+def _each_once(found: Sequence[Candidate]) -> Iterator[Candidate]:
+    """A run that counted twice would be two claims of a board, and two trials."""
+    seen: dict[str, Candidate] = {}
+    for one in found:
+        first = one if one.run is None else seen.setdefault(one.run.run_id, one)
+        if first is one:
+            yield one
+            continue
+        job = "" if first.number is None else f" of job {first.number}"
+        why = f"it is the run{job or f' {first.folder_name}'}, whose config means the same"
+        yield replace(one, run=None, unusable=why, repeats=True, other_plan="")
 
 
 def _of_job(job: OpenedJob) -> Candidate:
@@ -81,8 +91,21 @@ def _of_job(job: OpenedJob) -> Candidate:
     name, outputs = "", ""
     if job.run_folder is not None:
         name, outputs = job.run_folder.name, f"{job.run_folder.parent.parent}/"
-    reason = "" if run is not None else _short(why or _NOT_DONE.get(job.status, job.status), outputs)
-    return Candidate("", job.name, job.number, job.config, name, run, reason)
+    if run is None:
+        reason = _short(why or _NOT_DONE.get(job.status, job.status), outputs)
+        return Candidate("", job.name, job.number, job.config, name, None, reason)
+    own, frozen = run.raw_config.get("plan"), _told_plan(job.config.get("plan"))
+    if frozen == _told_plan(own):
+        return Candidate("", job.name, job.number, job.config, name, run)
+    config = {**job.config, "plan": own}
+    return Candidate("", job.name, job.number, config, name, run, other_plan=frozen)
+
+
+def _told_plan(plan: object) -> str:
+    known = plan if isinstance(plan, Mapping) else {}
+    if known.get("figure") is None:
+        return "no figure"
+    return f"{known['figure']}, {known.get('expects')} expected"
 
 
 def _of_folder(folder: Path) -> Candidate:
@@ -126,17 +149,19 @@ def _short(why: str, outputs: str) -> str:
     return line if len(line) <= _LONGEST_REASON else f"{line[: _LONGEST_REASON - 1]}…"
 
 
-def _with_labels(found: Sequence[Candidate]) -> list[Candidate]:
+def _with_labels(candidates: Iterable[Candidate]) -> list[Candidate]:
+    found = list(candidates)
     return [replace(one, label=label) for one, label in zip(found, _labels(found), strict=True)]
 
 
 def _labels(found: Sequence[Candidate]) -> Iterator[str]:
-    """The experiment's name; where several have it with the job's number, or the start of the run's id."""
-    names = Counter(one.experiment for one in found)
+    """The experiment's name; where several have it with the job's number, or the start of the run's id; of
+    what still has the same the second ends in (2).
+    """
+    names, given = Counter(one.experiment for one in found), Counter[str]()
     for one in found:
-        if names[one.experiment] == 1:
-            yield one.experiment
-        elif one.number is not None:
-            yield f"{one.experiment} #{one.number}"
-        else:
-            yield one.folder_name or one.experiment
+        label = one.experiment
+        if names[label] > 1:
+            label = one.folder_name or label if one.number is None else f"{label} #{one.number}"
+        given[label] += 1
+        yield label if given[label] == 1 else f"{label} ({given[label]})"

@@ -23,6 +23,9 @@ SHOWN, NOT_SHOWN, BELOW, ITSELF, UNKNOWN, ON_VALIDATION = (
 that is its own baseline.
 """
 
+_MIN_BLOCKS = 20
+"""As `evaluation.min_blocks` has it where it is not set."""
+
 
 @dataclass(frozen=True)
 class Claim:
@@ -44,6 +47,8 @@ class Claim:
     confidence: float
     expects: float | None
     """The plan's, None where it says nothing of this figure."""
+    blocks: int
+    """Of time that the interval drew; where the record does not say, the fewest that it can have drawn."""
 
     @property
     def key(self) -> str:
@@ -70,7 +75,7 @@ class Claim:
         """See `p_of_interval`; None without an interval, and of a model that is its own baseline."""
         if self.lift is None or self.lo is None or self.hi is None or self.is_itself:
             return None
-        return p_of_interval(self.lift, self.lo, self.hi, self.confidence)
+        return p_of_interval(self.lift, self.lo, self.hi, self.confidence, self.blocks)
 
 
 @dataclass(frozen=True)
@@ -88,7 +93,7 @@ def claim_of(metrics: Metrics, config: Mapping[str, Any]) -> Claim | None:
     The figure is the plan's where the run has it, else that by which models of its label are ranked: the AUC,
     of three classes macro-F1, of a return Pearson's ρ, of several horizons that of the longest.
     """
-    plan = _part(config, "plan")
+    plan, evaluation = _part(config, "plan"), _part(config, "evaluation")
     asked, expects = plan.get("figure"), plan.get("expects")
     measure, head = "", ""
     if isinstance(asked, str) and asked in metrics:
@@ -115,8 +120,9 @@ def claim_of(metrics: Metrics, config: Mapping[str, Any]) -> Claim | None:
         lift=lift,
         lo=metrics.get(f"{key}/lo"),
         hi=metrics.get(f"{key}/hi"),
-        confidence=float(_part(config, "evaluation").get("confidence", 0.95)),
+        confidence=float(evaluation.get("confidence", 0.95)),
         expects=expects if isinstance(expects, int | float) else None,
+        blocks=int(metrics.get(f"holdout/blocks{head}") or evaluation.get("min_blocks", _MIN_BLOCKS)),
     )
 
 

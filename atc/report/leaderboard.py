@@ -1,9 +1,9 @@
 """The leaderboard: experiments by what they add to their own baselines, for what they cost (SPEC 7).
 
 Two orders, because figures of different questions cannot be held against each other. The ranking is of lifts,
-each over the run's own baseline: in units of the plan's expectation where every run has one, else of the
-figure, and for each core-hour. Only lifts that are still shown when all of the board are looked at have a
-rank. Absolute figures have places among runs of the same data, window, sampling, label and protocol only.
+each over the run's own baseline: of runs with a plan in units of its expectation, of others in the figure,
+and for each core-hour. Only lifts that are still shown when all of the board are looked at have a rank.
+Absolute figures have places among runs of the same data, window, sampling, label and protocol only.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from atc.report.alike import Group, group_key, groups_of
+from atc.report.beside import Beside, beside
 from atc.report.candidates import Candidate, candidates_of
 from atc.report.claims import SHOWN, Claim, Judged, claim_of, judged
 from atc.report.run_cost import RunCost, cost_of, order_by_worth
@@ -32,6 +33,7 @@ class Entry:
     candidate: Candidate
     claim: Claim
     judged: Judged
+    beside: Beside
     cost: RunCost
     group: Group
     place: int
@@ -172,7 +174,7 @@ def _entries(claimed: Sequence[tuple[Candidate, Claim]]) -> tuple[list[Entry], l
     found = []
     for (one, claim), verdict in zip(claimed, judged([claim for _, claim in claimed]), strict=True):
         assert one.run is not None
-        group, others = groups[group_key(one, claim)]
+        group, others = groups[group_key(one.run, one.config, claim)]
         figures = [other.value for other in others if other.value is not None]
         better = sum(claim.value is not None and value > claim.value for value in figures)
         found.append(
@@ -180,6 +182,7 @@ def _entries(claimed: Sequence[tuple[Candidate, Claim]]) -> tuple[list[Entry], l
                 candidate=one,
                 claim=claim,
                 judged=verdict,
+                beside=beside(one.run.metrics, claim),
                 cost=cost_of(one.run, claim.head),
                 group=group,
                 place=better + 1 if claim.value is not None else len(others),
@@ -192,17 +195,17 @@ def _entries(claimed: Sequence[tuple[Candidate, Claim]]) -> tuple[list[Entry], l
 
 
 def _rankings(entries: Sequence[Entry]) -> Iterator[Ranking]:
-    """Of the holdout first. In units of the expectation where all entries of a split have one, else one for
-    each figure.
+    """Of the holdout first. Runs with an expectation in units of it, the others apart, figure by figure: one
+    without a plan shall not turn the lifts of all to raw figures, which of different labels are not alike.
     """
     for split in ("holdout", "valid"):
         some = [entry for entry in entries if entry.claim.split == split]
-        if some and all(entry.claim.expects is not None for entry in some):
-            yield _ranking(split, EXPECTATION, some)
-            continue
-        units = dict.fromkeys(entry.claim.measure for entry in some)
-        for unit in units:
-            yield _ranking(split, unit, [entry for entry in some if entry.claim.measure == unit])
+        planned = [entry for entry in some if entry.claim.expects is not None]
+        if planned:
+            yield _ranking(split, EXPECTATION, planned)
+        others = [entry for entry in some if entry.claim.expects is None]
+        for unit in dict.fromkeys(entry.claim.measure for entry in others):
+            yield _ranking(split, unit, [entry for entry in others if entry.claim.measure == unit])
 
 
 def _ranking(split: str, unit: str, entries: Sequence[Entry]) -> Ranking:

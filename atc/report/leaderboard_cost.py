@@ -18,11 +18,12 @@ def cost_lines(board: Leaderboard, *, markdown: bool = False) -> Iterator[str]:
 
 def _cost(board: Leaderboard, page: Page) -> Iterator[str]:
     yield from page.said(
-        "cost, as measured: a run's own stages in processor seconds (core-s), by the clock (s) and their "
-        "peak MiB; all: with events, quality, features, labels and dataset, whose results caches share; rows "
-        "fitted and judged; a core-h: the lift in the ranking's unit for each own core-hour"
+        "cost, as measured, in processor seconds: fit, the stages that fit; rest, what else the run made for "
+        "itself, by what is switched on; all, with events, quality, features, labels, dataset and truth, "
+        "whose results caches share; s: all by the clock; peak MiB of fit and rest; rows fitted and judged; "
+        "a core-h: the lift in the ranking's unit for each core-hour of fits"
     )
-    head = ["run", "a core-h", "core-s", "s", "all core-s", "all s", "MiB", "fitted", "judged"]
+    head = ["run", "a core-h", "fit", "rest", "all", "s", "MiB", "fitted", "judged"]
     for ranking in board.rankings:
         yield from page.said(f"in {unit_of(ranking)}{' on validation' if ranking.split == 'valid' else ''}")
         yield from page.table([head, *(_cost_row(one, page) for one in ranking.entries)])
@@ -33,8 +34,8 @@ def _cost_row(one: Ranked, page: Page) -> Row:
     return [
         page.name(one.entry.candidate.label),
         _worth(one.per_core_hour),
-        _seconds(cost.own_cpu_seconds),
-        _seconds(cost.own_seconds),
+        _seconds(cost.fit_cpu_seconds),
+        _seconds(cost.rest_cpu_seconds),
         _seconds(cost.cpu_seconds),
         _seconds(cost.seconds),
         f"{cost.peak_mib:,.0f}",

@@ -54,9 +54,11 @@ def cost_frame(board: Leaderboard) -> pl.DataFrame:
 
 
 def whole_frame(board: Leaderboard) -> pl.DataFrame:
-    """Both beside each other."""
-    costs = cost_frame(board).drop("table", "unit", "rank", "job", "folder")
-    return board_frame(board).join(costs, on="run", how="left", maintain_order="left")
+    """Both beside each other, row by row: what is apart comes last and has no costs."""
+    import polars as pl
+
+    costs = cost_frame(board).drop("table", "unit", "rank", "run", "job", "folder")
+    return pl.concat([board_frame(board), costs], how="horizontal")
 
 
 def csv_bytes(frame: pl.DataFrame) -> bytes:

@@ -9,10 +9,10 @@ from atc.report.claims import BELOW, ITSELF, NOT_SHOWN, UNKNOWN
 from atc.report.leaderboard import EXPECTATION, Entry, Leaderboard, Ranked, Ranking
 from atc.report.leaderboard_cost import cost_lines, unit_of
 from atc.report.leaderboard_keys import key_lines
-from atc.report.page import Page, counted, listed
-from atc.report.record_tables import FLATTERS, luck
-from atc.report.run_cost import SAME_COST
-from atc.report.trials import Trials
+from atc.report.leaderboard_notes import MARKED, told_of, warnings_on
+from atc.report.page import Page, counted
+from atc.report.run_cost import STEP
+from atc.report.verdict import BELOW_POWER
 
 _OWN_BASELINE = "—— its own baseline ——"
 
@@ -41,14 +41,18 @@ def _board(board: Leaderboard, page: Page, *, brief: bool) -> Iterator[str]:
         yield from _ranking_lines(board, ranking, page)
         yield ""
         yield from _further_lines(ranking, page, brief=brief)
+        yield from _beside_lines(ranking, page)
     for trials in () if brief else board.trials:
         yield ""
-        yield from _trials_lines(trials, page)
+        for told in told_of(trials):
+            yield from page.said(told)
     if entries:
         yield ""
         yield from _group_lines(entries, page)
         yield from key_lines(board, page)
-        yield from () if brief else _warning_lines(entries, page)
+        for told in warnings_on(entries, brief=brief):
+            yield ""
+            yield from page.said(told)
     if board.apart:
         yield ""
         yield from page.said("apart, each for its reason")
@@ -91,7 +95,7 @@ def _heading(board: Leaderboard, ranking: Ranking) -> str:
     many = counted(board.claims, "lift")
     return (
         f"ranking by lift over each run's own baseline on the holdout, in units of {unit} and for each "
-        f"core-hour (costs within {100 * (SAME_COST - 1):.0f} % count as one). Ranked is what stays above 0 "
+        f"core-hour of fits (in steps of {100 * (STEP - 1):.0f} %). Ranked is what stays above 0 "
         f"when {many} {'are' if board.claims != 1 else 'is'} looked at together (Holm at "
         f"{100 * board.level:g} %); intervals are each run's own"
     )
@@ -99,13 +103,12 @@ def _heading(board: Leaderboard, ranking: Ranking) -> str:
 
 def _ranking_row(one: Ranked, page: Page) -> Row:
     claim = one.entry.claim
-    interval = DASH if claim.lo is None or claim.hi is None else f"{claim.lo:+.4f} … {claim.hi:+.4f}"
     return [
         DASH if one.rank is None else str(one.rank),
         page.name(one.entry.candidate.label),
         claim.name,
         number(claim.lift, "+"),
-        interval,
+        _interval(claim.lo, claim.hi),
         DASH if claim.expects is None else f"{claim.expects:+.3f}",
         DASH if claim.share is None else f"{100.0 * claim.share:.0f} %",
         one.entry.judged.verdict,
@@ -137,24 +140,35 @@ def _further_row(entry: Entry, page: Page) -> Row:
     ]
 
 
-def _trials_lines(trials: Trials, page: Page) -> Iterator[str]:
-    records = trials.records
-    on_validation = trials.split == "valid"
-    looks = "runs that judged on that time" if on_validation else "looks"
-    where = "sealed runs on validation" if on_validation else "runs on the holdout"
-    yield from page.said(
-        f"alpha over always HOLD, {counted(len(records.runs), 'trial')}, {where}: {luck(records, looks)}; "
-        f"probability of backtest overfitting {number(records.overfitting, '')}, by the {records.period}"
-    )
-    reasons: dict[str, list[str]] = {}
-    for run in records.runs:
-        if run.why_not_deflated is not None:
-            reasons.setdefault(run.why_not_deflated, []).append(run.name)
-    for why, names in reasons.items():
-        whose = "any of them" if len(names) == len(records.runs) else listed(names)
-        yield from page.said(f"no DSR of {whose}: {why}")
-    if on_validation:
-        yield from page.said(FLATTERS)
+def _beside_lines(ranking: Ranking, page: Page) -> Iterator[str]:
+    """Whether the lifts are more than knowing how much the price moves, and whether they could be seen."""
+    entries = [one.entry for one in ranking.entries]
+    if all(one.beside.over_volatility is None and one.beside.direction is None for one in entries):
+        return
+    yield ""
+    rows = [_beside_row(one, page) for one in entries]
+    yield from page.table([["run", "lift", "over volatility", "interval", "direction AUC"], *rows])
+    if any(BELOW_POWER in cell for row in rows for cell in row[1:]):
+        yield from page.said(MARKED)
+
+
+def _beside_row(entry: Entry, page: Page) -> Row:
+    beside = entry.beside
+    return [
+        page.name(entry.candidate.label),
+        _marked(number(entry.claim.lift, "+"), beside.lift_below),
+        _marked(number(beside.over_volatility, "+"), beside.over_volatility_below),
+        _interval(beside.lo, beside.hi),
+        _marked(number(beside.direction, ""), beside.direction_below),
+    ]
+
+
+def _marked(said: str, below: int | None) -> str:
+    return f"{said} {BELOW_POWER}" if below else said
+
+
+def _interval(low: float | None, high: float | None) -> str:
+    return DASH if low is None or high is None else f"{low:+.4f} … {high:+.4f}"
 
 
 def _group_lines(entries: Sequence[Entry], page: Page) -> Iterator[str]:
@@ -165,24 +179,3 @@ def _group_lines(entries: Sequence[Entry], page: Page) -> Iterator[str]:
     groups = {entry.group.letter: entry.group.told for entry in entries}
     for letter, told in groups.items():
         yield from page.said(f"{letter}: {told}")
-
-
-def _warning_lines(entries: Sequence[Entry], page: Page) -> Iterator[str]:
-    """What a reader of some of the figures has to know, each sentence once."""
-    names: dict[str, list[str]] = {}
-    for entry in entries:
-        for told in _warnings(entry):
-            names.setdefault(told, []).append(entry.candidate.label)
-    for told, whose in names.items():
-        yield ""
-        yield from page.said(f"{listed(whose)}: {told}")
-
-
-def _warnings(entry: Entry) -> Iterator[str]:
-    warned = [key for key, value in entry.metrics.items() if key.startswith("warning/") and value]
-    if warned:
-        yield f"warns {', '.join(key.removeprefix('warning/') for key in warned)}; its notes say why"
-    if entry.gate == "rejected":
-        yield "its gate rejected the model that these figures are of"
-    if entry.looks is None and entry.claim.split == "holdout":
-        yield "its look is in no ledger beside its data, so nobody knows how many there were"

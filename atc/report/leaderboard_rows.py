@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from atc.report.candidates import Candidate
 from atc.report.leaderboard import Leaderboard, Ranked, Ranking
+from atc.report.leaderboard_notes import warnings_on
 
 if TYPE_CHECKING:
     import polars as pl
@@ -34,6 +35,13 @@ COLUMNS: dict[str, str] = {
     "verdict": _TEXT,
     "expects": _REAL,
     "share": _REAL,
+    "lift_over_volatility": _REAL,
+    "lift_over_volatility_lo": _REAL,
+    "lift_over_volatility_hi": _REAL,
+    "direction_auc": _REAL,
+    "lift_below_power": _WHOLE,
+    "lift_over_volatility_below_power": _WHOLE,
+    "direction_auc_below_power": _WHOLE,
     "group": _TEXT,
     "place": _WHOLE,
     "place_of": _WHOLE,
@@ -57,8 +65,10 @@ COST_COLUMNS: dict[str, str] = {
     "folder": _TEXT,
     "lift_in_unit": _REAL,
     "per_core_hour": _REAL,
-    "own_cpu_seconds": _REAL,
-    "own_seconds": _REAL,
+    "fit_cpu_seconds": _REAL,
+    "fit_seconds": _REAL,
+    "rest_cpu_seconds": _REAL,
+    "rest_seconds": _REAL,
     "cpu_seconds": _REAL,
     "seconds": _REAL,
     "peak_mib": _REAL,
@@ -119,6 +129,7 @@ def board_json(board: Leaderboard) -> dict[str, Any]:
         "claims": board.claims,
         "level": board.level,
         "groups": {entry.group.letter: entry.group.told for entry in board.entries},
+        "warnings": list(warnings_on(board.entries)),
         "rows": board_rows(board),
         "cost": cost_rows(board),
     }
@@ -162,6 +173,13 @@ def _entry_row(ranking: Ranking, one: Ranked) -> Record:
         "verdict": entry.judged.verdict,
         "expects": claim.expects,
         "share": claim.share,
+        "lift_over_volatility": entry.beside.over_volatility,
+        "lift_over_volatility_lo": entry.beside.lo,
+        "lift_over_volatility_hi": entry.beside.hi,
+        "direction_auc": entry.beside.direction,
+        "lift_below_power": entry.beside.lift_below,
+        "lift_over_volatility_below_power": entry.beside.over_volatility_below,
+        "direction_auc_below_power": entry.beside.direction_below,
         "group": entry.group.letter,
         "place": entry.place,
         "place_of": entry.of,

@@ -15,6 +15,7 @@ from typing import Any
 from atc.config.diff import differences
 from atc.errors import DataError, UsageError
 from atc.opened_run import OpenedRun, is_folder_of_runs, open_run, runs_in
+from atc.report.alike import group_key
 from atc.report.claims import claim_of
 from atc.report.sweep_tracking import page_of, tracking_of
 from atc.sweep.opened import OpenedSweep, is_sweep, open_sweep
@@ -170,10 +171,16 @@ def _entry(folder: Path) -> Entry:
 
 
 def _baseline(runs: Sequence[OpenedRun]) -> str | None:
-    """The run that the others' deltas are to: one that is its own baseline, else the first."""
-    own = [run for run in runs if (claim := claim_of(run.metrics, run.raw_config)) and claim.is_itself]
-    chosen = [*own, *runs][:1] if len(runs) > 1 else []
-    return wandb_id(chosen[0].run_id) if chosen else None
+    """The run that the others' deltas are to: one that is its own baseline, else the first of runs that are
+    all judged alike. None where they are not: figures of different questions have no deltas.
+    """
+    if len(runs) < 2:
+        return None
+    claimed = [(run, claim_of(run.metrics, run.raw_config)) for run in runs]
+    own = [run for run, claim in claimed if claim is not None and claim.is_itself]
+    keys = {claim and group_key(run, run.raw_config, claim) for run, claim in claimed}
+    alike = runs[:1] if len(keys) == 1 and None not in keys else []
+    return next((wandb_id(run.run_id) for run in (*own, *alike)), None)
 
 
 def _figures(runs: Sequence[OpenedRun]) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,89 +13,100 @@ from atc.errors import DataError
 from atc.opened_run import OpenedRun
 from atc.tracking.run_files import ID_LENGTH, MODEL, read_manifest
 
-SHARED = frozenset({"events", "quality", "features", "labels", "dataset"})
+SHARED = frozenset({"events", "quality", "features", "labels", "dataset", "truth"})
 """Stages whose result other runs find in a cache: their cost says who came first, not what a model costs."""
-SAME_COST = 1.2
-"""Costs up to so many times that of the cheapest of them count as one: a measurement repeats no better."""
+STEP = 1.2
+"""Costs count in steps of this factor: a measurement repeats no better."""
 HOUR_S = 3600.0
+
+_FITS = ("fit", "refit", "folds", "members")
+"""How the names of stages begin that fit: the model, what it is compared with, its folds and refits. What
+else a run makes for itself (explanation, figures, backtest) says what is switched on, not what a model costs.
+"""
 
 
 @dataclass(frozen=True)
 class RunCost:
     """Measured on whatever machine made the run."""
 
-    own_cpu_seconds: float | None
-    """Processor time of the run's own stages, all but `SHARED`; of an ensemble with those of its members.
-    None where a stage has none on record.
+    fit_cpu_seconds: float | None
+    """Processor time of the stages that fit; of an ensemble with those of its members. None where a stage has
+    none on record.
     """
-    own_seconds: float
+    fit_seconds: float
     """By the clock."""
+    rest_cpu_seconds: float | None
+    """Of the other stages but `SHARED`."""
+    rest_seconds: float
     cpu_seconds: float | None
     """Of all stages."""
     seconds: float
     peak_mib: float
-    """Of the own stages."""
+    """Of all but `SHARED`."""
     train_rows: int | None
     judged_rows: int | None
 
     @property
     def core_hours(self) -> float | None:
-        """Of the own stages."""
-        return None if not self.own_cpu_seconds else self.own_cpu_seconds / HOUR_S
+        """Of the stages that fit."""
+        return None if not self.fit_cpu_seconds else self.fit_cpu_seconds / HOUR_S
 
 
 def cost_of(run: OpenedRun, head: str) -> RunCost:
     """The cost of `run`; `head`: whose rows are counted, such as `@300s`."""
     stages = _stages(run.manifest)
-    own = {name: cost for name, cost in stages.items() if name not in SHARED}
+    fits = _fits(stages)
+    rest = {name: cost for name, cost in stages.items() if name not in SHARED and name not in fits}
     metrics = run.metrics
-    cpu = _summed(own, "cpu_seconds")
+    cpu = _summed(fits, "cpu_seconds")
     return RunCost(
-        own_cpu_seconds=None if cpu is None else _with_members(run, cpu),
-        own_seconds=_summed(own, "seconds") or 0.0,
+        fit_cpu_seconds=None if cpu is None else _with_members(run, cpu),
+        fit_seconds=_summed(fits, "seconds") or 0.0,
+        rest_cpu_seconds=_summed(rest, "cpu_seconds") if rest else 0.0,
+        rest_seconds=_summed(rest, "seconds") or 0.0,
         cpu_seconds=_summed(stages, "cpu_seconds"),
         seconds=_summed(stages, "seconds") or 0.0,
-        peak_mib=max((float(cost.get("peak_rss_mib") or 0.0) for cost in own.values()), default=0.0),
+        peak_mib=max(
+            (float(cost.get("peak_rss_mib") or 0.0) for cost in (fits | rest).values()), default=0.0
+        ),
         train_rows=_whole(metrics.get(f"train/rows{head}")),
         judged_rows=_whole(metrics.get(f"holdout/rows{head}") or metrics.get(f"valid/rows{head}")),
     )
 
 
+def _fits(stages: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    return {name: cost for name, cost in stages.items() if name.partition(" ")[0] in _FITS}
+
+
 def order_by_worth(amounts: Sequence[float], core_hours: Sequence[float | None]) -> list[int]:
     """The places of runs from best to worst, by `amounts` (all above 0) per core-hour.
 
-    Costs within `SAME_COST` of the cheapest of their class count as its; so of two that cost the same the
-    larger amount goes first. Runs of unknown cost come last, by amount. Ties keep their order.
+    Costs are rounded to the nearest step of `STEP`, so of two that cost about the same the larger amount goes
+    first. The steps are the same on every board: the order of two runs depends on no third. Runs of unknown
+    cost come last, by amount. Ties keep their order.
     """
-    classes = _cost_classes(core_hours)
+    steps = [None if cost is None else _step(cost) for cost in core_hours]
     return sorted(
         range(len(amounts)),
         key=lambda one: (
-            (0, -amounts[one] / cost) if (cost := classes[one]) is not None else (1, -amounts[one]),
+            (0, -amounts[one] / step) if (step := steps[one]) is not None else (1, -amounts[one]),
             -amounts[one],
         ),
     )
 
 
-def _cost_classes(costs: Sequence[float | None]) -> list[float | None]:
-    """For each cost that of the cheapest of its class."""
-    classes: list[float | None] = [None] * len(costs)
-    cheapest = 0.0
-    for cost, place in sorted((cost, place) for place, cost in enumerate(costs) if cost is not None):
-        if cost > SAME_COST * cheapest:
-            cheapest = cost
-        classes[place] = cheapest
-    return classes
+def _step(core_hours: float) -> float:
+    """The nearest whole power of `STEP`, in core-hours."""
+    return float(STEP ** round(math.log(core_hours, STEP)))
 
 
 def _with_members(run: OpenedRun, cpu: float) -> float | None:
-    """`cpu` and the own time of the runs that an ensemble is the mean of; None where one of them is gone."""
+    """`cpu` and that of the fits of the runs that an ensemble is the mean of; None where one is gone."""
     for member in _members(run):
         manifest = _manifest_of(run.folder.parent, member)
         if manifest is None:
             return None
-        own = {name: cost for name, cost in _stages(manifest).items() if name not in SHARED}
-        of_member = _summed(own, "cpu_seconds")
+        of_member = _summed(_fits(_stages(manifest)), "cpu_seconds")
         if of_member is None:
             return None
         cpu += of_member

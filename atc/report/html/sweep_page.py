@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from atc.installed import installed_version
@@ -28,8 +29,10 @@ from atc.report.html.draw.points import Point, front, scatter
 from atc.report.html.draw.rows import Mark, Row, row_chart
 from atc.report.leaderboard import EXPECTATION, Leaderboard, leaderboard_of
 from atc.report.leaderboard_keys import telling_keys
+from atc.report.leaderboard_notes import MARKED, told_of, warnings_on
 from atc.report.leaderboard_rows import board_rows, cost_rows, shown_value
 from atc.report.summary import shown_path
+from atc.report.verdict import BELOW_POWER
 
 if TYPE_CHECKING:
     from atc.sweep.opened import OpenedSweep
@@ -128,6 +131,11 @@ def _leaderboard(sweep: OpenedSweep, board: Leaderboard, rows: Sequence[Plain]) 
         if known:
             blocks.append(_lifts(known, len(own), where))
         blocks.append(_board_table(own, where))
+    warned = list(warnings_on(board.entries))
+    if warned:
+        blocks.append(Words("Warnings", warned, "warning"))
+    for trials in board.trials:
+        blocks.append(Words("Trials", list(told_of(trials))))
     groups = {entry.group.letter: entry.group.told for entry in board.entries}
     if groups:
         said = [f"{letter}: {told}" for letter, told in sorted(groups.items())]
@@ -179,7 +187,8 @@ def _board_table(rows: Sequence[Plain], where: str) -> DataTable:
         Column("figure", chosen=True),
         *(Column(one, True) for one in ("value", "baseline", "lift", "interval", "p, Holm")),
         Column("verdict", chosen=True),
-        *(Column(one, True) for one in ("expected", "share", "place")),
+        *(Column(one, True) for one in ("expected", "share", "over volatility", "interval")),
+        *(Column(one, True) for one in ("direction AUC", "place")),
         Column("gate", chosen=True),
         *(Column(one, True) for one in ("alpha", "Sharpe", "DSR", "PBO", "looks")),
     ]
@@ -193,12 +202,15 @@ def _board_table(rows: Sequence[Plain], where: str) -> DataTable:
                 Cell(_text(row, "figure")),
                 figure(row["value"]),
                 figure(row["baseline"]),
-                figure(row["lift"], 4, "+"),
+                _marked(row, "lift", "+"),
                 between(row["lift_lo"], row["lift_hi"], 4, "+"),
                 figure(row["p_holm"], 4),
                 Cell(_text(row, "verdict")),
                 figure(row["expects"], 4, "+"),
                 figure(row["share"], 2),
+                _marked(row, "lift_over_volatility", "+"),
+                between(row["lift_over_volatility_lo"], row["lift_over_volatility_hi"], 4, "+"),
+                _marked(row, "direction_auc", ""),
                 Cell(place, _number(row, "place")),
                 Cell(_text(row, "gate")),
                 figure(row["alpha"], 0, "+"),
@@ -208,16 +220,25 @@ def _board_table(rows: Sequence[Plain], where: str) -> DataTable:
                 figure(row["looks"], 0),
             ]
         )
-    return DataTable("board", f"Leaderboard{where}", columns, cells)
+    marked = any(row[f"{name}_below_power"] for row in rows for name in _CAN_BE_BELOW)
+    return DataTable("board", f"Leaderboard{where}", columns, cells, words=MARKED if marked else "")
+
+
+_CAN_BE_BELOW = ("lift", "lift_over_volatility", "direction_auc")
+
+
+def _marked(row: Plain, name: str, sign: str) -> Cell:
+    cell = figure(row[name], 4, sign)
+    return replace(cell, said=f"{cell.said} {BELOW_POWER}") if row[f"{name}_below_power"] else cell
 
 
 def _cost(rows: Sequence[Plain], costs: Sequence[Plain]) -> Section:
-    lifts = {row["folder"]: row for row in _on_board(rows)}
+    # The rows of both are of the same runs in the same order.
+    lifts = list(zip(_on_board(rows), costs, strict=True))
     blocks: list[Block] = []
     for table, unit in dict.fromkeys((row["table"], row["unit"]) for row in costs):
-        own = [cost for cost in costs if (cost["table"], cost["unit"]) == (table, unit)]
-        found = [_point(lifts[cost["folder"]], cost) for cost in own if cost["folder"] in lifts]
-        points = [point for point in found if point is not None]
+        own = [pair for pair in lifts if (pair[1]["table"], pair[1]["unit"]) == (table, unit)]
+        points = [point for pair in own if (point := _point(*pair)) is not None]
         if len(points) < 2:
             continue
         best = ", ".join(points[place].name for place in front(points))
@@ -227,18 +248,17 @@ def _cost(rows: Sequence[Plain], costs: Sequence[Plain]) -> Section:
                 "pareto",
                 f"Lift and cost{' on validation' if table == _VALID else ''}",
                 f"On the front, no other has more lift for less: {best}.",
-                scatter(points, x_title="own processor seconds", y_title=y_title),
+                scatter(points, x_title="processor seconds of fits", y_title=y_title),
                 [("s1 dot", "on the front: no other has more lift for less"), ("s0 ring", "others")],
-                words=(
-                    "Own: the stages that caches do not share. Whoever stands on the front by luck stands "
-                    "there too: read the intervals."
-                ),
+                words="Whoever stands on the front by luck stands there too: read the intervals.",
             )
         )
     titles = (
         "worth a core-hour",
-        "own core-s",
-        "own s",
+        "fit core-s",
+        "fit s",
+        "rest core-s",
+        "rest s",
         "all core-s",
         "all s",
         "peak MiB",
@@ -246,10 +266,10 @@ def _cost(rows: Sequence[Plain], costs: Sequence[Plain]) -> Section:
         "judged",
     )
     names = (
-        *("per_core_hour", "own_cpu_seconds", "own_seconds", "cpu_seconds", "seconds", "peak_mib"),
-        *("train_rows", "judged_rows"),
+        *("per_core_hour", "fit_cpu_seconds", "fit_seconds", "rest_cpu_seconds", "rest_seconds"),
+        *("cpu_seconds", "seconds", "peak_mib", "train_rows", "judged_rows"),
     )
-    decimals = (4, 1, 1, 1, 1, 0, 0, 0)
+    decimals = (4, 1, 1, 1, 1, 1, 1, 0, 0, 0)
     cells = [
         [Cell(_text(row, "run")), figure(row["rank"], 0)]
         + [figure(row[name], digits) for name, digits in zip(names, decimals, strict=True)]
@@ -262,13 +282,14 @@ def _cost(rows: Sequence[Plain], costs: Sequence[Plain]) -> Section:
 
 
 _WORTH = (
-    "Worth: the lift for each own core-hour, in units of the plan's expectation where every run of the "
-    "ranking has one, else of the figure. Costs within 20 % of each other count as one."
+    "Worth: the lift for each core-hour of fits, in units of the plan's expectation where the run has one, "
+    "else of the figure. Fit: the stages that fit, and the fits of an ensemble's members; rest: what else "
+    "the run makes for itself, by what is switched on; all: with what caches share."
 )
 
 
 def _point(row: Plain, cost: Plain) -> Point | None:
-    lift, seconds = _number(cost, "lift_in_unit"), _number(cost, "own_cpu_seconds")
+    lift, seconds = _number(cost, "lift_in_unit"), _number(cost, "fit_cpu_seconds")
     if lift is None or seconds is None:
         return None
     unit = _number(row, "expects") if cost["unit"] == EXPECTATION else 1.0
