@@ -58,7 +58,7 @@ def whole_frame(board: Leaderboard) -> pl.DataFrame:
     import polars as pl
 
     costs = cost_frame(board).drop("table", "unit", "rank", "run", "job", "folder")
-    return pl.concat([board_frame(board), costs], how="horizontal")
+    return pl.concat([board_frame(board), costs], how="horizontal_extend")
 
 
 def csv_bytes(frame: pl.DataFrame) -> bytes:
