@@ -35,6 +35,7 @@ def run(config: RunConfig) -> Path:
     from atc.tracking.record import RunIdentity, RunRecord
     from atc.tracking.run_files import QUALITY
 
+    code = code_digest()  # before hours may pass in which a source is edited
     task = TickClassification(config)
     progress = Progress(config.runtime.progress)
     with Prelude() as prelude:
@@ -45,7 +46,7 @@ def run(config: RunConfig) -> Path:
             "data_digest": data.data_digest,
             "feature_schema": data.feature_schema,
             "label_schema": data.label_schema,
-            "code_digest": code_digest(),
+            "code_digest": code,
         }
         record = RunRecord.open(
             config.paths.outputs_dir,

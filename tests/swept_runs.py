@@ -20,9 +20,9 @@ from atc.config.entry import main_with
 if TYPE_CHECKING:
     from atc.config.schema import RunConfig
 
-FAILS, BREAKS, DIES, WAITS, SLOW = 666, 667, 668, 669, 670
-"""Seeds that raise a DataError, divide by zero, kill their process, wait to be killed, take a tenth of a
-second."""
+EDITS, FAILS, BREAKS, DIES, WAITS, SLOW = 665, 666, 667, 668, 669, 670
+"""Seeds that edit the copy of the package beside the outputs, raise a DataError, divide by zero, kill their
+process, wait to be killed, take a tenth of a second."""
 
 
 def run(config: RunConfig) -> Path:
@@ -46,6 +46,9 @@ def run(config: RunConfig) -> Path:
         if not record.finished:
             with record.stage("fit"):
                 print("fitting", config.seed)
+                if config.seed == EDITS:
+                    with (outputs.parent / "atc" / "labels" / "__init__.py").open("a") as source:
+                        source.write("EDITED = True\n")
                 if config.seed == FAILS and not healed:
                     raise DataError("no such rows; give it others")
                 if config.seed == BREAKS and not healed:

@@ -4,24 +4,33 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import optuna
 import pytest
 import searched_runs
 
 import atc
+from atc.config import search
 from atc.config.compose import Composer
 from atc.config.digest import config_digest
-from atc.config.problems import ConfigError
+from atc.config.problems import ConfigError, Problem
 from atc.config.root import project_root
-from atc.config.search import Median
+from atc.config.schema import RunConfig
+from atc.config.search import Median, Value
 from atc.config.sweep import Sweep, expand
 from atc.errors import DataError
-from atc.run_sweep import resume_sweep
+from atc.run_sweep import resume_sweep, run_frozen
+from atc.sweep.folder import job_folder
+from atc.sweep.frozen import thaw
+from atc.sweep.launch import Row
 from atc.sweep.opened import OpenedSweep, open_sweep
+from atc.sweep.search import trials
 from atc.sweep.search.pruning import Pruning, is_pruned
 from atc.sweep.search.results import steps_of
 
@@ -137,6 +146,85 @@ def test_a_finished_search_starts_nothing(uninterrupted: tuple[Path, OpenedSweep
     before = (outputs / "made.txt").read_bytes(), told(sweep)
     assert resume_sweep(sweep.folder, searched_runs.run) == 0
     assert ((outputs / "made.txt").read_bytes(), told(the_sweep(outputs))) == before
+
+
+def copied(uninterrupted: tuple[Path, OpenedSweep], to: Path) -> OpenedSweep:
+    shutil.copytree(uninterrupted[0], to)
+    return the_sweep(to)
+
+
+def lines_of(sweep: OpenedSweep) -> list[str]:
+    return (sweep.folder / "trials.jsonl").read_text().splitlines(keepends=True)
+
+
+def test_a_launcher_that_waited_goes_on_from_the_trials_of_the_first(
+    uninterrupted: tuple[Path, OpenedSweep], tmp_path: Path
+) -> None:
+    sweep = copied(uninterrupted, tmp_path / "outputs")
+    lines = lines_of(sweep)
+    trials = sweep.folder / "trials.jsonl"
+    trials.write_text("".join(lines[:2]))
+    waiting = thaw(sweep.folder)
+    trials.write_text("".join(lines))  # what the first added meanwhile
+    assert run_frozen(waiting, searched_runs.run) == 0
+    assert lines_of(sweep) == lines
+    assert told(the_sweep(tmp_path / "outputs")) == told(uninterrupted[1])
+    assert {job.state.attempts for job in the_sweep(tmp_path / "outputs").jobs if job.state} == {1}
+
+
+def test_no_trial_is_written_over(uninterrupted: tuple[Path, OpenedSweep], tmp_path: Path) -> None:
+    sweep = copied(uninterrupted, tmp_path / "outputs")
+    source = thaw(sweep.folder).source
+    assert source is not None
+    before = lines_of(sweep), (sweep.folder / "study.journal").read_bytes()
+    known = {job.number: Row(job.planned, "", job.state) for job in sweep.jobs[:2]}
+    with pytest.raises(DataError, match="has 9 trials, of which this process knows 2"):
+        source.propose(known)
+    assert (lines_of(sweep), (sweep.folder / "study.journal").read_bytes()) == before
+
+
+def test_trials_whose_lines_were_lost_are_found_finished(
+    uninterrupted: tuple[Path, OpenedSweep], tmp_path: Path
+) -> None:
+    outputs = tmp_path / "outputs"
+    sweep = copied(uninterrupted, outputs)
+    last = sweep.with_status("finished")[-1].number
+    lines = lines_of(sweep)
+    (sweep.folder / "trials.jsonl").write_text("".join(lines[: last - 1]))
+    assert resume_sweep(sweep.folder, searched_runs.run) == 0
+    again = the_sweep(outputs)
+    assert told(again) == told(uninterrupted[1])
+    assert {job.state.attempts for job in again.with_status("finished") if job.state} == {1}
+
+
+def test_a_refused_trial_goes_on_after_a_kill_before_its_state(
+    uninterrupted: tuple[Path, OpenedSweep], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outputs = tmp_path / "outputs"
+    sweep = copied(uninterrupted, outputs)
+    (sweep.folder / "trials.jsonl").write_text("".join(lines_of(sweep)[:8]))
+    shutil.rmtree(job_folder(sweep.folder, 9))
+    refused = sweep.jobs[8].config["model"]["learning_rate"]
+
+    def with_values(base: RunConfig, values: Mapping[str, Value], *, check: bool = True) -> Any:
+        if check and values["model.learning_rate"] == refused:
+            raise ConfigError([Problem("model", "they do not fit together")])
+        return search.with_values(base, values, check=check)
+
+    def killed(*_: object) -> None:
+        raise RuntimeError("killed")
+
+    monkeypatch.setattr(trials, "with_values", with_values)
+    with monkeypatch.context() as patch:
+        patch.setattr(trials, "write_state", killed)
+        with pytest.raises(RuntimeError, match="killed"):
+            resume_sweep(sweep.folder, searched_runs.run)
+    assert len(lines_of(sweep)) == 9
+    assert not job_folder(sweep.folder, 9).exists()
+    assert resume_sweep(sweep.folder, searched_runs.run) == 1
+    (failed,) = the_sweep(outputs).with_status("failed")
+    assert failed.error is not None
+    assert (failed.number, failed.error.message) == (9, "model: they do not fit together")
 
 
 def test_a_study_of_another_objective_is_told_of(uninterrupted: tuple[Path, OpenedSweep]) -> None:

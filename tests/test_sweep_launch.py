@@ -4,27 +4,36 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
-from swept_runs import BREAKS, DIES, FAILS, SLOW, WAITS, run
+from swept_runs import BREAKS, DIES, EDITS, FAILS, SLOW, WAITS, run
 from typer.testing import CliRunner
 from waiting import waited_for
 
+import atc
 from atc.cli import application
+from atc.config.compose import Composer
+from atc.config.digest import code_digest
 from atc.config.launcher import Basic, Joblib, Ray
 from atc.config.root import project_root
+from atc.config.sweep import expand
 from atc.errors import UsageError
 from atc.run_sweep import resume_sweep
+from atc.sweep import frozen
 from atc.sweep.folder import job_folder, lock_file
 from atc.sweep.manifest import read_manifest
 from atc.sweep.opened import OpenedSweep, open_sweep
 from atc.sweep.workers import workers_of
-from atc.tracking.lock import RunLock
+from atc.tracking.lock import RunLock, is_held
+from atc.tracking.record import RunIdentity, RunRecord
+from atc.tracking.same_code import CodeChanged, code_demanded
 
 PROGRAM = Path(__file__).with_name("swept_runs.py")
 
@@ -33,11 +42,12 @@ def command(outputs: Path, *words: str) -> list[str]:
     return [sys.executable, str(PROGRAM), "-m", *words, f"paths.outputs={outputs}", "tracking=none"]
 
 
-def swept(outputs: Path, *words: str) -> subprocess.CompletedProcess[str]:
+def swept(outputs: Path, *words: str, package: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """`package`: the folder in which the package lies, if not the checkout's."""
     return subprocess.run(
         command(outputs, *words),
         cwd=project_root().folder,
-        env=os.environ | {"PYTHONPATH": str(project_root().folder)},
+        env=os.environ | {"PYTHONPATH": str(package or project_root().folder)},
         capture_output=True,
         text=True,
         timeout=120,
@@ -302,6 +312,50 @@ def test_a_sweep_of_other_code_is_not_resumed(tmp_path: Path) -> None:
     path.write_text(path.read_text().replace('"code_digest": "', '"code_digest": "f', 1))
     with pytest.raises(UsageError, match="made with other code"):
         resume_sweep(path.parent, run)
+
+
+def test_code_that_changes_during_a_sweep_records_nothing_and_stops_it(tmp_path: Path) -> None:
+    package = Path(atc.__file__).parent
+    shutil.copytree(package, tmp_path / "atc", ignore=shutil.ignore_patterns("__pycache__", "*.so"))
+    (extension,) = package.glob("_rust*.so")
+    (tmp_path / "atc" / extension.name).symlink_to(extension)
+    outputs = tmp_path / "outputs"
+    outputs.mkdir()
+    done = swept(outputs, f"seed=1,{EDITS},2", package=tmp_path)
+    assert done.returncode == 1, done.stderr
+    sweep = the_sweep(outputs)
+    assert statuses(sweep) == ["finished", "failed", "pending"]
+    assert sweep.jobs[1].error is not None
+    assert sweep.jobs[1].error.message.startswith("code changed during the sweep: it was frozen with")
+    assert len(records(outputs)) == 1
+
+
+def test_a_job_of_other_code_is_not_begun(tmp_path: Path) -> None:
+    ready = {"config_digest": "c", "run_id": "r", "data_digest": "d", "feature_schema": "f"}
+    identity = RunIdentity(**ready, label_schema="l", code_digest=code_digest())
+    with pytest.raises(CodeChanged, match="code changed"), code_demanded("0" * 64):
+        pytest.fail("began")
+    with code_demanded(code_digest()), RunRecord.open(tmp_path, "one", identity, {}) as record:
+        record.finish({"valid/auc": 0.5})
+    assert record.finished
+
+
+def test_two_launchers_that_begin_at_once_write_one_manifest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sweep = expand(Composer(), ["seed=1,2", f"paths.outputs={tmp_path}", "tracking=none"])
+    whole = frozen.write_manifest
+    held = []
+
+    def looked_at(folder: Path, *parts: Any) -> None:
+        held.append(is_held(lock_file(folder)))
+        whole(folder, *parts)
+
+    monkeypatch.setattr(frozen, "write_manifest", looked_at)
+    first = frozen.freeze(sweep, ["seed=1,2"])
+    assert frozen.freeze(sweep, ["seed=1,2"]).header == first.header
+    assert held == [True]
+    assert not is_held(lock_file(first.folder))
 
 
 def test_status_tells_of_every_job(tmp_path: Path) -> None:

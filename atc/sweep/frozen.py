@@ -12,9 +12,10 @@ from atc.config.launcher import Launcher
 from atc.config.schema import RunConfig
 from atc.config.sweep import Sweep
 from atc.errors import DataError, UsageError
-from atc.sweep.folder import outputs_of, sweep_folder
+from atc.sweep.folder import lock_file, outputs_of, sweep_folder
 from atc.sweep.manifest import PlannedJob, SweepHeader, read_manifest, sweep_id_of, write_manifest
 from atc.sweep.opened import is_sweep
+from atc.tracking.lock import RunLock
 from atc.tracking.run_files import now
 
 if TYPE_CHECKING:
@@ -79,17 +80,28 @@ def freeze(sweep: Sweep, command: Sequence[str]) -> Frozen:
         launcher=sweep.launcher.model_dump(mode="json"),
         search=search,
     )
-    if is_sweep(folder):
-        header, there = read_manifest(folder)
-        _demand_same(folder, header, sweep_id)
-        jobs = tuple(there)
-    else:
-        write_manifest(folder, header, jobs)
+    _write_once(folder, header, jobs)
+    header, there = read_manifest(folder)
+    _demand_same(folder, header, sweep_id)
+    jobs = tuple(there)
     progress = base.config.runtime.progress
     if sweep.search is not None:
         return _searching(Frozen(folder, header, jobs, {}, sweep.launcher), sweep.search, base.config)
     configs = {number: job.config for number, job in enumerate(grouped.jobs, start=1)}
     return Frozen(folder, header, jobs, configs, sweep.launcher, progress=progress)
+
+
+def _write_once(folder: Path, header: SweepHeader, jobs: Sequence[PlannedJob]) -> None:
+    """Writes the manifest unless it is there; under the lock, for another process may be about to as well."""
+    if is_sweep(folder):
+        return
+    lock = RunLock(lock_file(folder), of="sweep")
+    lock.acquire()
+    try:
+        if not is_sweep(folder):
+            write_manifest(folder, header, jobs)
+    finally:
+        lock.release()
 
 
 def _asked(search: Search) -> dict[str, Any]:

@@ -42,6 +42,8 @@ class JobRequest:
     target: str
     """`module:function` or `file.py:function` from a `RunConfig` to the folder of its finished run."""
     attempt: int
+    code_digest: str
+    """Of the sweep: no other code makes its runs."""
     root: Path | None
     """The folder of the configs, to which relative paths are relative; None: the current folder."""
     here: Path
@@ -123,6 +125,7 @@ def _outcome(request: JobRequest) -> JobOutcome:
     from atc.sweep.job_progress import told_in
     from atc.sweep.search.pruning import pruned_by
     from atc.tracking.folds_heard import Pruned
+    from atc.tracking.same_code import code_demanded
 
     sys.stderr.write(f"--- job {request.number}, attempt {request.attempt}, {now()} ---\n")
     began, clock = now(), time.perf_counter()
@@ -132,7 +135,11 @@ def _outcome(request: JobRequest) -> JobOutcome:
         config = RunConfig.model_validate(request.config)
         paths = config.paths
         seen = data_seen(config)
-        with told_in(request.folder / PROGRESS), pruned_by(request.pruning, request.folder):
+        with (
+            code_demanded(request.code_digest),
+            told_in(request.folder / PROGRESS),
+            pruned_by(request.pruning, request.folder),
+        ):
             folder = target(request.target)(config)
     except KeyboardInterrupt as stopped:
         sys.stderr.write(f"interrupted ({stopped})\n")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -21,11 +21,12 @@ from atc.sweep.finished import data_seen, is_finished
 from atc.sweep.folder import job_folder, lock_file, outputs_of
 from atc.sweep.frozen import Frozen
 from atc.sweep.job import JobOutcome, JobRequest
-from atc.sweep.manifest import PlannedJob, titles
+from atc.sweep.manifest import PlannedJob, read_manifest, titles
 from atc.sweep.state import JobState, read_state, write_state
 from atc.sweep.workers import workers_of
 from atc.tracking.interrupts import sigterm_interrupts
 from atc.tracking.lock import RunLock
+from atc.tracking.same_code import CodeChanged
 
 if TYPE_CHECKING:
     from atc.config.schema import RunConfig
@@ -86,6 +87,10 @@ class Source(Protocol):
         """
         ...
 
+    def configs_of(self, jobs: Sequence[PlannedJob]) -> Mapping[int, RunConfig]:
+        """The configs of jobs that were proposed before, without those that have none."""
+        ...
+
     def title(self, job: PlannedJob) -> str:
         """What tables call the job."""
         ...
@@ -133,10 +138,18 @@ def launch(frozen: Frozen, target: str, watch: Watch, source: Source | None = No
     lock.acquire()
     undo = sigterm_interrupts()
     try:
+        if source is not None:
+            frozen = _with_trials_of_others(frozen, source)
         return _Launch(frozen, target, watch, source).run()
     finally:
         undo()
         lock.release()
+
+
+def _with_trials_of_others(frozen: Frozen, source: Source) -> Frozen:
+    """With what a process has proposed that had the lock while this one waited for it."""
+    _, jobs = read_manifest(frozen.folder)
+    return replace(frozen, jobs=tuple(jobs), configs=source.configs_of(jobs))
 
 
 class _Launch:
@@ -192,11 +205,14 @@ class _Launch:
             job, config = found
             row = Row(job, self._source.title(job), _state(self._frozen.folder, job))
             self._progress.rows[job.number] = row
-            if config is None:
+            if config is not None:
+                self._configs[job.number] = config
+            # A state that is there already is of a trial whose line was lost; one that was ended early does
+            # not say by which values.
+            if self._is_done(row) and row.status != "pruned":
                 self._watch.changed(row, self._progress)
-                continue
-            self._configs[job.number] = config
-            self._pending.append(job.number)
+            else:
+                self._pending.append(job.number)
         return bool(self._pending)
 
     def _work(self) -> bool:
@@ -249,6 +265,7 @@ class _Launch:
             config=self._configs[number].model_dump(mode="json"),
             target=self._target,
             attempt=attempts,
+            code_digest=self._frozen.header.code_digest,
             root=root.folder if root.folder == root.work else None,
             here=Path.cwd(),
             environment=self._environment,
@@ -287,8 +304,9 @@ class _Launch:
         )
         row.began = None
         self._watch.changed(row, self._progress)
-        if row.status == "failed" and self._frozen.launcher.on_error == "stop":
-            self._stopped = True
+        if row.status == "failed":
+            other_code = outcome.error is not None and outcome.error.type == CodeChanged.__name__
+            self._stopped |= other_code or self._frozen.launcher.on_error == "stop"
         return outcome.status == "interrupted"
 
     def _close(self, number: int, state: JobState) -> None:

@@ -53,6 +53,7 @@ from atc.tracking.run_files import (
     write_manifest,
 )
 from atc.tracking.run_log import RunLog
+from atc.tracking.same_code import demand_same_code
 from atc.tracking.stages import Stage, Stages
 
 if TYPE_CHECKING:
@@ -317,9 +318,11 @@ class RunRecord:
     def finish(self, metrics: Mapping[str, object]) -> None:
         """Writes metrics.json, closes the record as finished, then the sinks.
 
-        Raises DataError for a metric that is no finite number; the attempt is then failed by `__exit__`.
+        Raises DataError for a metric that is no finite number, CodeChanged where a sweep demands another code
+        than is on disk; the attempt is then failed by `__exit__`.
         """
         self._require_running()
+        demand_same_code()
         content = metrics_bytes(metrics)
         durable.write_bytes(self.folder / METRICS, content)
         self._metrics = read_metrics(self.folder / METRICS)

@@ -43,8 +43,10 @@ class Trials:
         """The next trial, its line written; None where there are as many as were asked for.
 
         All `rows` have ended. A config of None: its values do not fit together, and it has failed already.
-        Raises DataError where a finished trial has no such figure as the objective.
+        Raises DataError where a finished trial has no such figure as the objective, or trials are recorded
+        that are not among `rows`.
         """
+        self._demand_known(rows)
         results = self._ended(rows)
         self._study.follow(results)
         number = len(rows) + 1
@@ -53,9 +55,7 @@ class Trials:
         job, config, why = planned_trial(self._base, self._overrides, number, proposed(self._search, results))
         self._append(rows, job)
         if why is not None:
-            write_state(
-                job_folder(self._folder, number), JobState("failed", 0, error=JobError("ConfigError", why))
-            )
+            self._refuse(number, why)
         return job, config
 
     def title(self, job: PlannedJob) -> str:
@@ -92,7 +92,8 @@ class Trials:
     def _ended(self, rows: Mapping[int, Row]) -> list[Result]:
         found = []
         for number, row in sorted(rows.items()):
-            assert row.state is not None
+            if row.state is None:
+                row.state = self._refused_before(row.job)
             known = self._results.get(number)
             if known is None or known[0] != row.state:
                 known = row.state, result_of(self._folder, self._search, row.job, row.state)
@@ -100,10 +101,34 @@ class Trials:
             found.append(known[1])
         return found
 
+    def _refuse(self, number: int, why: str) -> JobState:
+        state = JobState("failed", 0, error=JobError("ConfigError", why))
+        write_state(job_folder(self._folder, number), state)
+        return state
+
+    def _refused_before(self, job: PlannedJob) -> JobState:
+        """The state of a trial whose values do not fit together, written anew: a process may die between its
+        line and its state, or the state be lost later.
+        """
+        values = values_of(job, self._search.space)
+        _, _, why = planned_trial(self._base, self._overrides, job.number, values)
+        assert why is not None  # any other trial has been run before it is asked what it gave
+        return self._refuse(job.number, why)
+
     def _append(self, rows: Mapping[int, Row], job: PlannedJob) -> None:
         """All lines anew: one that a killed process has half written would spoil what follows it."""
         jobs = [*(row.job for _, row in sorted(rows.items())), job]
         durable.write_bytes(self._folder / TRIALS, b"".join(line_of(asdict(one)) for one in jobs))
+
+    def _demand_known(self, rows: Mapping[int, Row]) -> None:
+        """Raises DataError where there are more lines than `rows`: to write all anew would lose them."""
+        path = self._folder / TRIALS
+        there = path.read_bytes().count(b"\n") if path.exists() else 0
+        if there > len(rows):
+            raise DataError(
+                f"{path} has {there} trials, of which this process knows {len(rows)}: another one has added "
+                "to it meanwhile; give the command again, and it goes on from them"
+            )
 
 
 def planned_trial(
