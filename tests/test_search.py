@@ -24,7 +24,7 @@ from atc.config.root import project_root
 from atc.config.schema import RunConfig
 from atc.config.search import Median, Value
 from atc.config.sweep import Sweep, expand
-from atc.errors import DataError
+from atc.errors import AtcError, DataError
 from atc.run_sweep import resume_sweep, run_frozen
 from atc.sweep.folder import job_folder
 from atc.sweep.frozen import thaw
@@ -33,6 +33,7 @@ from atc.sweep.opened import OpenedSweep, open_sweep
 from atc.sweep.search import trials
 from atc.sweep.search.pruning import Pruning, is_pruned
 from atc.sweep.search.results import steps_of
+from atc.sweep.search.study import proposed
 
 PROGRAM = Path(__file__).with_name("searched_runs.py")
 COMPOSER = Composer()
@@ -290,6 +291,8 @@ def expanded(*words: str) -> Sweep:
         (["search.space={model.learning_rate:{low:0,high:0.1,log:true}}"], "has no logarithm"),
         (["search.space={label.horizon_s:{choices:[60,300]}}"], "another question"),
         (["search.space={seed:{low:1,high:9}}"], "luck"),
+        (["search.space={baseline.model.num_leaves:{low:7,high:63}}"], "another question"),
+        (["search.space={cost.fee_bps:{low:1,high:9}}"], "no figure of validation or folds depends on it"),
         (["search.space={paths.outputs:{choices:[a,b]}}"], "no result depends on it"),
         (["model.max_bin=63,255"], "a search proposes its values itself"),
         (["launcher=joblib"], "they run one after the other"),
@@ -300,6 +303,52 @@ def test_nonsense_is_refused_before_anything_starts(words: list[str], said: str)
     with pytest.raises(ConfigError) as refused:
         expanded(*words)
     assert said in str(refused.value)
+
+
+def test_every_part_of_a_run_is_searched_or_refused() -> None:
+    base = expanded().jobs[0].config
+    known = expanded().search
+    assert known is not None
+    searched_parts = set()
+    for part in RunConfig.model_fields:
+        one = known.model_copy(update={"space": {part: search.Dimension(choices=(1, 2))}})
+        (why, *_) = [problem.message for problem in search.check_search(one, base)]
+        if not any(words in why for words in ("another question", "depends on it", "is luck")):
+            searched_parts.add(part)
+    assert searched_parts == {*("auxiliary", "calibration", "features", "model", "thinning", "weights")}
+
+
+def test_the_order_of_lines_draws_nothing_else() -> None:
+    plain = {"b": {"low": 0.0, "high": 1.0}, "a": {"low": 0.0, "high": 1.0}}
+    asked = {"objective": "valid/auc", "trials": 3, "space": plain}
+    other = {**asked, "space": dict(reversed(plain.items()))}
+    assert proposed(search.Search.model_validate(asked), []) == proposed(
+        search.Search.model_validate(other), []
+    )
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("optuna", "1.2.3", r"another version of Optuna \(1\.2\.3; this is"),
+        ("code", "f" * 64, "other code of the search"),
+        ("seed", 99, "the manifest was edited"),
+        ("config", None, "the manifest was edited"),
+    ],
+)
+def test_a_search_that_would_propose_other_trials_is_not_resumed(
+    uninterrupted: tuple[Path, OpenedSweep], tmp_path: Path, key: str, value: object, said: str
+) -> None:
+    sweep = copied(uninterrupted, tmp_path / "outputs")
+    manifest = sweep.folder / "manifest.jsonl"
+    header = json.loads(manifest.read_text())
+    if key == "config":
+        header["search"]["config"]["seed"] += 1
+    else:
+        header["search"][key] = value
+    manifest.write_text(json.dumps(header) + "\n")
+    with pytest.raises(AtcError, match=said):
+        resume_sweep(sweep.folder, searched_runs.run)
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from atc.config.slices import Count, Int, Slice, Text, _not_bool
 from atc.errors import nearest
@@ -28,12 +28,20 @@ _OF_CLASSES = (
 )
 _OF_RETURNS = ("pearson", "spearman", "mse", "directional_accuracy")
 
-_ANOTHER_QUESTION = frozenset({"data", "evaluation", "label", "name", "protocol", "sampling", "window"})
+_ANOTHER_QUESTION = frozenset(
+    {"baseline", "data", "evaluation", "label", "name", "protocol", "sampling", "window"}
+)
 """Trials that differ here are judged on other rows, by other answers or by other figures: the best of them
 would be the one with the easiest question.
 """
+_AFTERWARDS = frozenset({"backtest", "cost", "execution", "explain", "policy", "refit"})
+"""What is done with the scores of a model: a search chooses by the scores."""
 _NO_RESULT = frozenset({"paths", "plan", "quality", "runtime", "tracking"})
 _LUCK = frozenset({"seed", "seeds"})
+
+
+def _by_key(space: dict[str, Any]) -> dict[str, Any]:
+    return dict(sorted(space.items()))
 
 
 class Dimension(Slice):
@@ -109,8 +117,10 @@ class Search(Slice):
     """So many trials are drawn at random before the sampler learns from them."""
     pruner: Median | None = None
     """null: every trial runs to its end."""
-    space: Annotated[dict[str, Dimension], Field(min_length=1)]
-    """By the key of the run's config, such as `model.num_leaves`."""
+    space: Annotated[dict[str, Dimension], Field(min_length=1), AfterValidator(_by_key)]
+    """By the key of the run's config, such as `model.num_leaves`; in the order of keys, for the sampler draws
+    one after the other, and the order of lines is not what is asked.
+    """
 
 
 def with_values(config: RunConfig, values: Mapping[str, Value], *, check: bool = True) -> Any:
@@ -189,21 +199,26 @@ def objectives(config: RunConfig) -> list[str]:
     return found
 
 
+def _unsearchable(top: str) -> str:
+    if top in _ANOTHER_QUESTION:
+        return f"trials with another {top} answer another question, and their figures cannot be compared"
+    if top in _AFTERWARDS:
+        return "no figure of validation or folds depends on it: there is nothing to search"
+    if top in _NO_RESULT:
+        return "no result depends on it: there is nothing to search"
+    if top in _LUCK:
+        return "the best of several seeds is luck: leave it out (seeds.count averages over several)"
+    return ""
+
+
 def _wrong_space(search: Search, config: RunConfig) -> Iterator[tuple[str, str]]:
     from atc.config.problems import ConfigError, unknown_key
 
     data = config.model_dump(mode="json")
     right = True
     for key, dimension in search.space.items():
-        top = key.partition(".")[0]
-        why = ""
-        if top in _ANOTHER_QUESTION:
-            why = f"trials with another {top} answer another question, and their figures cannot be compared"
-        elif top in _NO_RESULT:
-            why = "no result depends on it: there is nothing to search"
-        elif top in _LUCK:
-            why = "the best of several seeds is luck: leave it out (seeds.count averages over several)"
-        else:
+        why = _unsearchable(key.partition(".")[0])
+        if not why:
             try:
                 for value in dimension.corners:
                     with_values(config, {key: value})

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from atc.sweep.search.trials import Trials
 
 
+_BESIDE = ("overrides", "config")
+"""What the section `search` of a header has beside what decides its trials."""
+
+
 @dataclass(frozen=True)
 class Frozen:
     """A sweep that can be run: its manifest is on disk."""
@@ -106,9 +110,39 @@ def _write_once(folder: Path, header: SweepHeader, jobs: Sequence[PlannedJob]) -
 
 def _asked(search: Search) -> dict[str, Any]:
     """What decides which trials a search makes."""
-    from atc.installed import installed_version
+    return {**search.model_dump(mode="json"), **_proposed_by()}
 
-    return {**search.model_dump(mode="json"), "optuna": installed_version("optuna")}
+
+def _proposed_by() -> dict[str, str | None]:
+    """What proposes trials and ends them, which the digest of what computes a run leaves out."""
+    from atc.features.code_digest import code_digest as digest_of
+    from atc.installed import installed_version
+    from atc.sweep import search
+
+    sources = sorted(Path(search.__file__).parent.glob("*.py"))
+    return {"optuna": installed_version("optuna"), "code": digest_of(sources)}
+
+
+def _demand_same_search(folder: Path, header: SweepHeader, base: RunConfig) -> None:
+    """Raises UsageError where this installation would propose other trials, DataError where the search is not
+    the one that its id says.
+    """
+    assert header.search is not None
+    asked = {key: value for key, value in header.search.items() if key not in _BESIDE}
+    for what, now_there in _proposed_by().items():
+        if asked.get(what) != now_there:
+            name = {"optuna": "another version of Optuna", "code": "other code of the search"}[what]
+            raise UsageError(
+                f"{folder}: made with {name} ({str(asked.get(what))[:12]}; this is {str(now_there)[:12]}), "
+                "which may propose other trials; install that one, or give the command again, which is "
+                f"another search: python -m atc.run -m {' '.join(header.command)}"
+            )
+    found = sweep_id_of([config_digest(base)], header.code_digest, asked)
+    if found != header.sweep_id:
+        raise DataError(
+            f"{folder}: its search and the config that it varies give id {found[:12]}, its header says "
+            f"{header.sweep_id[:12]}: the manifest was edited"
+        )
 
 
 def _searching(frozen: Frozen, search: Search, base: RunConfig) -> Frozen:
@@ -124,8 +158,8 @@ def _searching(frozen: Frozen, search: Search, base: RunConfig) -> Frozen:
 def thaw(folder: Path, launcher: Launcher | None = None) -> Frozen:
     """The sweep in `folder` from its manifest alone, whatever has become of the YAML files since.
 
-    Raises DataError where the manifest is damaged, UsageError where the code has changed since: its runs
-    would be others.
+    Raises DataError where the manifest is damaged, UsageError where the code has changed since, or the
+    version of Optuna that a search was made with: its runs would be others.
     """
     from pydantic import ValidationError
 
@@ -155,6 +189,7 @@ def thaw(folder: Path, launcher: Launcher | None = None) -> Frozen:
     if header.search is not None:
         asked = {key: value for key, value in header.search.items() if key in Search.model_fields}
         base = placed(header.search["config"], "its search")
+        _demand_same_search(folder, header, base)
         frozen = Frozen(folder, header, tuple(jobs), {}, how)
         return _searching(frozen, Search.model_validate(asked), base)
     configs = {}
