@@ -40,7 +40,10 @@ def resume_sweep(folder: Path, run: Callable[..., object], launcher: Launcher | 
 
 
 def run_frozen(frozen: Frozen, run: Callable[..., object]) -> int:
-    """Launches the sweep and says what became of it."""
+    """Launches the sweep and says what became of it.
+
+    Raises DataError where the launcher could not write what became of a job.
+    """
     from atc.report.sweep_lines import closing_lines
     from atc.report.sweep_tracking import track_sweep
     from atc.report.sweep_watch import watching
@@ -53,6 +56,8 @@ def run_frozen(frozen: Frozen, run: Callable[..., object]) -> int:
     for line in closing_lines(done):
         sys.stderr.write(line + "\n")
     sys.stderr.flush()
+    if done.failure is not None:
+        raise in_words(done.failure, frozen.paths) from done.failure
     if not done.interrupted and any(row.state is not None and row.state.run is not None for row in done.rows):
         _print_board(frozen.folder)
     for row in done.rows:

@@ -14,6 +14,7 @@ from record_one import CONFIG, IDENTITY, METRICS, NAME
 
 from atc.errors import DataError, UsageError
 from atc.tracking import durable
+from atc.tracking.folds_heard import Pruned
 from atc.tracking.record import RunIdentity, RunRecord
 from atc.tracking.run_files import run_folder
 
@@ -51,6 +52,35 @@ def test_a_finished_record_holds_what_the_contract_lists(tmp_path: Path) -> None
     assert "pid" not in manifest
     assert manifest["files"]["model/model.txt"] == 4
     assert (folder / "config.yaml").read_text().startswith(f"name: {NAME}\nseed: 1\n")
+
+
+class Told:
+    """A sink that keeps the exit code."""
+
+    def __init__(self) -> None:
+        self.exit_codes: list[int] = []
+
+    def start(self) -> None:
+        pass
+
+    def close(self, folder: Path, metrics: object, exit_code: int) -> None:
+        self.exit_codes.append(exit_code)
+
+    def report(self) -> dict[str, object]:
+        return {}
+
+
+def test_a_run_that_a_search_ended_is_no_failure_and_keeps_no_checkpoints(tmp_path: Path) -> None:
+    sink = Told()
+    record = opened(tmp_path)
+    with pytest.raises(Pruned), record:
+        record.attach(sink)
+        record.checkpoints.mkdir()
+        (record.checkpoints / "1.ckpt").touch()
+        raise Pruned("hopeless")
+    assert manifest_of(record.folder)["status"] == "pruned"
+    assert not record.checkpoints.exists()
+    assert sink.exit_codes == [0]
 
 
 def test_the_manifest_says_nothing_of_the_machine(tmp_path: Path) -> None:

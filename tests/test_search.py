@@ -25,6 +25,7 @@ from atc.config.schema import RunConfig
 from atc.config.search import Median, Value
 from atc.config.sweep import Sweep, expand
 from atc.errors import AtcError, DataError
+from atc.report.sweep_lines import status_tables
 from atc.run_sweep import resume_sweep, run_frozen
 from atc.sweep.folder import job_folder
 from atc.sweep.frozen import thaw
@@ -196,6 +197,15 @@ def test_trials_whose_lines_were_lost_are_found_finished(
     again = the_sweep(outputs)
     assert told(again) == told(uninterrupted[1])
     assert {job.state.attempts for job in again.with_status("finished") if job.state} == {1}
+
+
+def test_status_counts_the_trials_that_are_not_yet_proposed(
+    uninterrupted: tuple[Path, OpenedSweep], tmp_path: Path
+) -> None:
+    sweep = copied(uninterrupted, tmp_path / "outputs")
+    (sweep.folder / "trials.jsonl").write_text("".join(lines_of(sweep)[:4]))
+    sentences, _ = status_tables(the_sweep(tmp_path / "outputs"))
+    assert sentences[1].startswith("9 jobs: ") and sentences[1].endswith(", 5 not yet proposed")
 
 
 def test_a_refused_trial_goes_on_after_a_kill_before_its_state(

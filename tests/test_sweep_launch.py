@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -24,12 +25,13 @@ from atc.config.digest import code_digest
 from atc.config.launcher import Basic, Joblib, Ray
 from atc.config.root import project_root
 from atc.config.sweep import expand
-from atc.errors import UsageError
-from atc.run_sweep import resume_sweep
-from atc.sweep import frozen
+from atc.errors import DataError, UsageError
+from atc.run_sweep import resume_sweep, run_frozen
+from atc.sweep import frozen, launch
 from atc.sweep.folder import job_folder, lock_file
 from atc.sweep.manifest import read_manifest
 from atc.sweep.opened import OpenedSweep, open_sweep
+from atc.sweep.state import JobState
 from atc.sweep.workers import workers_of
 from atc.tracking.lock import RunLock, is_held
 from atc.tracking.record import RunIdentity, RunRecord
@@ -338,6 +340,28 @@ def test_a_job_of_other_code_is_not_begun(tmp_path: Path) -> None:
     with code_demanded(code_digest()), RunRecord.open(tmp_path, "one", identity, {}) as record:
         record.finish({"valid/auc": 0.5})
     assert record.finished
+
+
+def test_a_disk_that_is_full_ends_a_sweep_in_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = launch.write_state
+
+    def full(folder: Path, state: JobState) -> None:
+        if state.status == "finished":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder / "state.json"))
+        whole(folder, state)
+
+    sweep = expand(Composer(), ["seed=1,2", f"paths.outputs={tmp_path}", "tracking=none"])
+    monkeypatch.setattr(launch, "write_state", full)
+    with pytest.raises(DataError, match="No space left on device; free some space"):
+        run_frozen(frozen.freeze(sweep, ["seed=1,2"]), run)
+    said = capsys.readouterr().err
+    assert "0 of 2 jobs finished" in said
+    assert "2 of 2 jobs are left" in said
+    monkeypatch.undo()
+    assert resume_sweep(the_sweep(tmp_path).folder, run) == 0
+    assert made(tmp_path) == ["1", "2"]
 
 
 def test_two_launchers_that_begin_at_once_write_one_manifest(

@@ -15,6 +15,7 @@ from wandb_files import Offline, read_offline
 from atc.report.leaderboard import print_leaderboard
 from atc.report.publishing import publication_of
 from atc.report.sweep_tracking import track_sweep
+from atc.sweep.state import JobState
 
 
 @pytest.fixture
@@ -48,6 +49,12 @@ def test_it_holds_the_leaderboard_and_how_the_jobs_ended(sweep: Path, tmp_path: 
     assert told.folder in found.runs_to_send
     # Keys of one of the models alone are no axis, and those of the baseline change what is lifted from.
     assert found.shown("team").varied == ("model.kind",)
+
+
+def test_trials_that_were_ended_early_are_no_failure(tmp_path: Path) -> None:
+    sweeps = Sweeps(tmp_path)
+    track_sweep(sweeps.sweep(sweeps.run("gbdt_36feat"), JobState("pruned", 1)))
+    assert read_offline(tmp_path).exit_codes == [0]
 
 
 def test_the_same_leaderboard_is_recorded_once_and_another_takes_its_place(

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from atc.report.sweep_lines import duration, shortened
+from atc.report.sweep_lines import closing_lines, duration, shortened
 from atc.report.sweep_watch import live_table
 from atc.sweep.folder import PROGRESS, job_folder
-from atc.sweep.launch import Progress, Row
+from atc.sweep.launch import Launched, Progress, Row
 from atc.sweep.manifest import PlannedJob, titles
 from atc.sweep.state import JobError, JobState
 from atc.sweep.timing import left_of, left_together
@@ -71,6 +71,26 @@ def test_a_small_terminal_shows_what_matters(tmp_path: Path) -> None:
     assert len(lines) < 20
     assert any("running" in line for line in lines) and any("failed" in line for line in lines)
     assert "186 more jobs not shown" in lines[-1]
+
+
+def test_a_search_counts_the_trials_that_are_not_yet_proposed(tmp_path: Path) -> None:
+    finished, pruned = JobState("finished", 1, seconds=40.0), JobState("pruned", 1, seconds=5.0)
+    progress = progress_of(tmp_path / "sweeps" / "x", [finished, pruned])
+    progress.planned = 10
+    assert left_together(progress, {}) == pytest.approx(320)
+    assert shown(progress, 40)[-1].startswith("1 of 10 finished, 1 ended early, ")
+    first, second, third, *_ = closing_lines(
+        Launched(progress.folder, tuple(progress.rows.values()), interrupted=True, total=10)
+    )
+    assert first == "1 of 10 jobs finished, 0 of them now"
+    assert second == "1 of 10 jobs were ended early by the search"
+    assert third.startswith("8 of 10 jobs are left")
+    assert left_together(Progress(progress.folder, {}, planned=10), {}) is None
+
+
+def test_a_small_terminal_shows_trials_that_were_ended_early(tmp_path: Path) -> None:
+    lines = shown(progress_of(tmp_path / "sweeps" / "x", [JobState("pruned", 1)] * 50), 20)
+    assert sum("pruned" in line for line in lines) > 5
 
 
 def test_durations_and_titles() -> None:

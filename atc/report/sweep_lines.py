@@ -36,7 +36,7 @@ def told(row: Row) -> str:
 
 def closing_lines(done: Launched) -> list[str]:
     """What became of the jobs, failures with their reasons and logs last."""
-    total = len(done.rows)
+    total = done.total
     finished = [row for row in done.rows if row.status == "finished"]
     failed = [row for row in done.rows if row.status == "failed"]
     made = [row for row in finished if row.fresh and row.state is not None and not row.state.reused]
@@ -79,9 +79,10 @@ def status_tables(sweep: OpenedSweep) -> tuple[list[str], Table]:
             called[job.number],
         )
     counted = {status: len(sweep.with_status(status)) for status in _STATUSES}  # type: ignore[arg-type]
+    counted["not yet proposed"] = header.total - len(sweep.jobs)
     sentences = [
         f"sweep {sweep.folder.name} of {header.created_at}: -m {' '.join(header.command)}",
-        f"{len(sweep.jobs)} jobs: " + ", ".join(f"{n} {status}" for status, n in counted.items() if n),
+        f"{header.total} jobs: " + ", ".join(f"{n} {status}" for status, n in counted.items() if n),
     ]
     if header.sealed:
         sentences.append(f"sealed: the jobs differ in {', '.join(header.sealing)}")

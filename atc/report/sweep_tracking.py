@@ -52,7 +52,8 @@ def track_sweep(folder: Path) -> None:
         try:
             _fill(run, sweep)
         finally:
-            run.finish(exit_code=0 if len(sweep.with_status("finished")) == len(sweep.jobs) else 1)
+            well = len(sweep.with_status("finished", "pruned")) == len(sweep.jobs)
+            run.finish(exit_code=0 if well else 1)
         (Path(run.dir).parent / _MARK).write_text(state)
     except Exception as error:
         why = f"{type(error).__name__}: {error}"

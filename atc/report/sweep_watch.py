@@ -27,6 +27,9 @@ _FIXED_WIDTH = 62
 """Columns of a terminal that stand beside what a job is."""
 
 
+_STYLES = {"failed": "red", "running": "bold", "finished": "green", "pruned": "green"}
+
+
 @contextmanager
 def watching(mode: Literal["auto", "on", "off"]) -> Iterator[Watch]:
     """Shows a launch; mode `auto`: a table if stderr is a terminal, else lines; `on`: a table; `off`:
@@ -126,7 +129,7 @@ def live_table(progress: Progress, recorded: dict[str, float], width: int, heigh
             duration(took),
             DASH if left is None else duration(left),
             shortened(row.title, max(20, width - _FIXED_WIDTH)),
-            style={"failed": "red", "running": "bold", "finished": "green"}.get(row.status, ""),
+            style=_STYLES.get(row.status, ""),
         )
     rest = f"; {len(rows) - len(shown)} more jobs not shown" if len(shown) < len(rows) else ""
     return Group(table, Text(_together(progress, recorded) + rest))
@@ -147,7 +150,7 @@ def _shown(rows: list[Row], room: int) -> list[Row]:
         with_statuses(rows, "running"),
         with_statuses(rows, "failed"),
         with_statuses(rows, "pending", "interrupted")[: room // 2],
-        with_statuses(rows, "finished")[::-1],
+        with_statuses(rows, "finished", "pruned")[::-1],
     ):
         chosen += some[: room - len(chosen)]
     return sorted(chosen, key=lambda row: row.job.number)
@@ -159,9 +162,10 @@ def _recorded(progress: Progress) -> dict[str, float]:
 
 def _together(progress: Progress, recorded: dict[str, float]) -> str:
     left = left_together(progress, recorded)
-    failed = progress.count("failed")
+    failed, pruned = progress.count("failed"), progress.count("pruned")
     return (
         f"{progress.count('finished')} of {progress.total} finished"
+        + (f", {pruned} ended early" if pruned else "")
         + (f", {failed} failed" if failed else "")
         + f", {duration(time.monotonic() - progress.began)}"
         + ("" if left is None else f", about {duration(left)} left")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from atc.config.digest import code_digest, config_digest
 from atc.config.launcher import Launcher
 from atc.config.schema import RunConfig
+from atc.config.surroundings import Paths
 from atc.config.sweep import Sweep
 from atc.errors import DataError, UsageError
 from atc.sweep.folder import lock_file, outputs_of, sweep_folder
@@ -40,6 +41,7 @@ class Frozen:
     """By the number of the job. As the present command has them: it may say where outputs go, who is told and
     how the terminal looks, on which no result depends."""
     launcher: Launcher
+    paths: Paths
     source: Trials | None = None
     """Of a search: what proposes further jobs."""
     progress: Literal["auto", "on", "off"] = "auto"
@@ -90,9 +92,11 @@ def freeze(sweep: Sweep, command: Sequence[str]) -> Frozen:
     jobs = tuple(there)
     progress = base.config.runtime.progress
     if sweep.search is not None:
-        return _searching(Frozen(folder, header, jobs, {}, sweep.launcher), sweep.search, base.config)
+        return _searching(
+            Frozen(folder, header, jobs, {}, sweep.launcher, base.config.paths), sweep.search, base.config
+        )
     configs = {number: job.config for number, job in enumerate(grouped.jobs, start=1)}
-    return Frozen(folder, header, jobs, configs, sweep.launcher, progress=progress)
+    return Frozen(folder, header, jobs, configs, sweep.launcher, base.config.paths, progress=progress)
 
 
 def _write_once(folder: Path, header: SweepHeader, jobs: Sequence[PlannedJob]) -> None:
@@ -190,7 +194,7 @@ def thaw(folder: Path, launcher: Launcher | None = None) -> Frozen:
         asked = {key: value for key, value in header.search.items() if key in Search.model_fields}
         base = placed(header.search["config"], "its search")
         _demand_same_search(folder, header, base)
-        frozen = Frozen(folder, header, tuple(jobs), {}, how)
+        frozen = Frozen(folder, header, tuple(jobs), {}, how, base.paths)
         return _searching(frozen, Search.model_validate(asked), base)
     configs = {}
     for job in jobs:
@@ -203,7 +207,7 @@ def thaw(folder: Path, launcher: Launcher | None = None) -> Frozen:
             )
         configs[job.number] = config
     progress = configs[1].runtime.progress
-    return Frozen(folder, header, tuple(jobs), configs, how, progress=progress)
+    return Frozen(folder, header, tuple(jobs), configs, how, configs[1].paths, progress=progress)
 
 
 def _demand_same(folder: Path, header: SweepHeader, sweep_id: str) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -119,12 +120,18 @@ class Launched:
     folder: Path
     rows: tuple[Row, ...]
     interrupted: bool
+    total: int
+    """Jobs that there are or, of a search, would have been."""
+    failure: OSError | None = None
+    """What the launcher could not write, or start, and stopped at."""
 
     @property
     def exit_code(self) -> int:
         """0: every job is finished, or was ended early by its search; 130: interrupted; else 1."""
         if self.interrupted:
             return 130
+        if self.failure is not None:
+            return 1
         return 0 if all(row.status in ("finished", "pruned") for row in self.rows) else 1
 
 
@@ -173,19 +180,26 @@ class _Launch:
     def run(self) -> Launched:
         rows = self._progress.rows
         self._pending += (number for number, row in rows.items() if not self._is_done(row))
-        interrupted = False
-        for number in self._pending:
-            if rows[number].status == "running":  # its launcher is dead: we have the lock
-                self._close(number, replace(_known(rows[number]), status="interrupted"))
-        if self._more():
-            try:
+        interrupted, failure = False, None
+        try:
+            for number in self._pending:
+                if rows[number].status == "running":  # its launcher is dead: we have the lock
+                    self._interrupted(number)
+            if self._more():
                 interrupted = self._work()
-            except KeyboardInterrupt:
-                interrupted = True
-            finally:
-                for number in self._under_way:
-                    self._close(number, replace(_known(rows[number]), status="interrupted"))
-        return Launched(self._frozen.folder, tuple(rows.values()), interrupted)
+        except KeyboardInterrupt:
+            interrupted = True
+        except OSError as why:
+            failure = why
+        finally:
+            for number in self._under_way:
+                with suppress(OSError):  # a state that says running without a launcher is read as interrupted
+                    self._interrupted(number)
+        total = self._progress.total
+        return Launched(self._frozen.folder, tuple(rows.values()), interrupted, total, failure)
+
+    def _interrupted(self, number: int) -> None:
+        self._close(number, replace(_known(self._progress.rows[number]), status="interrupted"))
 
     def _is_done(self, row: Row) -> bool:
         config = self._configs.get(row.job.number)
@@ -310,8 +324,8 @@ class _Launch:
         return outcome.status == "interrupted"
 
     def _close(self, number: int, state: JobState) -> None:
-        self._progress.rows[number].state = state
         write_state(job_folder(self._frozen.folder, number), state)
+        self._progress.rows[number].state = state
 
 
 def _known(row: Row) -> JobState:

@@ -46,6 +46,11 @@ class SweepHeader:
     search: Mapping[str, Any] | None = None
     """The section `search`; None: the jobs are all that there are."""
 
+    @property
+    def total(self) -> int:
+        """Jobs that there are or, of a search, will be."""
+        return self.jobs if self.search is None else int(self.search["trials"])
+
 
 @dataclass(frozen=True)
 class PlannedJob:

@@ -42,6 +42,10 @@ def left_together(progress: Progress, recorded: Mapping[str, float]) -> float | 
     """Seconds until the last job ends; None where a job is like none before."""
     open_rows = [row for row in progress.rows.values() if row.status in ("pending", "running", "interrupted")]
     left = [left_of(row, progress, recorded) for row in open_rows]
+    proposed_later = progress.total - len(progress.rows)
+    if proposed_later:
+        one = next(iter(progress.rows.values()), None)  # all trials are of one experiment
+        left += [None if one is None else _expected(one, progress, recorded)] * proposed_later
     known = [seconds for seconds in left if seconds is not None]
     if len(known) < len(left):
         return None

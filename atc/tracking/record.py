@@ -252,7 +252,9 @@ class RunRecord:
 
     @property
     def checkpoints(self) -> Path:
-        """Where fits keep what the next attempt goes on from, should this one die; gone when it finishes."""
+        """Where fits keep what the next attempt goes on from, should this one die; gone when it finishes, or
+        a search ends it.
+        """
         return self.folder / CHECKPOINTS
 
     def stage(self, name: str) -> AbstractContextManager[Stage]:
@@ -353,13 +355,15 @@ class RunRecord:
             OSError
         ) as second:  # a full disk; the manifest still says running, and the free lock tells the truth
             _log.error("%s could not be closed: %s", self.folder, second)
-        self._close_sinks(exit_code=130 if stopped else 1)
+        # A trial that was ended early is no failure of anything.
+        self._close_sinks(exit_code=130 if stopped else 0 if status == PRUNED else 1)
 
     def _close(self, status: str) -> None:
         if self._log is not None:
             self._log.sync()
-        if status == FINISHED:
+        if status in (FINISHED, PRUNED):  # nobody goes on from there
             durable.remove(self.checkpoints)
+        if status == FINISHED:
             self.manifest["files"] = list_files(self.folder)
             durable.sync_folder(self.folder)
         self.manifest.pop("pid", None)
