@@ -125,11 +125,11 @@ def test_killed_and_resumed_it_is_what_it_would_have_been(
 ) -> None:
     outputs = tmp_path / "outputs"
     outputs.mkdir()
-    (outputs / "die-at-4").touch()
+    (outputs / "die-at-5").touch()
     died = searched(outputs)
     assert died.returncode == -9
     half = the_sweep(outputs)
-    assert len(half.jobs) == 4
+    assert len(half.jobs) == 5
     # What a writer that dies leaves.
     for name in ("trials.jsonl", "study.journal"):
         with (half.folder / name).open("a") as file:
@@ -138,7 +138,7 @@ def test_killed_and_resumed_it_is_what_it_would_have_been(
     assert again.returncode == 0, again.stderr
     assert told(the_sweep(outputs)) == told(uninterrupted[1])
     made = (outputs / "made.txt").read_text().split()
-    assert len(made) == 10  # the fourth twice
+    assert len(made) == 10  # the fifth twice
     values = [trial.value for trial in stored(the_sweep(outputs)).trials]
     assert values == [trial.value for trial in stored(uninterrupted[1]).trials]
 
