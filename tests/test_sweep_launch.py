@@ -333,7 +333,7 @@ def test_code_that_changes_during_a_sweep_records_nothing_and_stops_it(tmp_path:
 
 
 def test_a_job_of_other_code_is_not_begun(tmp_path: Path) -> None:
-    ready = {"config_digest": "c", "run_id": "r", "data_digest": "d", "feature_schema": "f"}
+    ready = {"config_digest": "c", "run_id": "a" * 64, "data_digest": "d", "feature_schema": "f"}
     identity = RunIdentity(**ready, label_schema="l", code_digest=code_digest())
     with pytest.raises(CodeChanged, match="code changed"), code_demanded("0" * 64):
         pytest.fail("began")
