@@ -40,7 +40,8 @@ def commit(folder: Path, *first: str) -> None:
         subprocess.run([*git, *words], cwd=folder, check=True)
 
 
-def test_the_step_says_what_changes_and_what_it_costs(repository: Path, tmp_path: Path) -> None:
+def told_by_the_step(repository: Path, tmp_path: Path) -> str:
+    """What it writes of the last commit."""
     steps = yaml.safe_load((project_root().folder / WORKFLOW).read_text())["jobs"]["price-tag"]["steps"]
     script = next(step["run"] for step in steps if step.get("name") == "differences and price")
     uv = tmp_path / "uv"
@@ -62,7 +63,11 @@ def test_the_step_says_what_changes_and_what_it_costs(repository: Path, tmp_path
         "GITHUB_STEP_SUMMARY": str(summary),
     }
     subprocess.run(["bash", "-e", "-c", script], cwd=repository, env=environment, check=True)
-    told = summary.read_text()
+    return summary.read_text()
+
+
+def test_the_step_says_what_changes_and_what_it_costs(repository: Path, tmp_path: Path) -> None:
+    told = told_by_the_step(repository, tmp_path)
     assert told.startswith("### `gbdt_36feat`\n")
     assert "| key | base:gbdt_36feat | this:gbdt_36feat | changes |" in told
     assert "| `model.num_leaves` | 63 | 31 | run id, training only |" in told
@@ -70,3 +75,22 @@ def test_the_step_says_what_changes_and_what_it_costs(repository: Path, tmp_path
     assert "no finished run is recorded here" in told
     assert "### `softmax_36feat` is new" in told
     assert "logistic_36feat" not in told
+
+
+def test_a_change_of_code_is_told_once_for_all_experiments(repository: Path, tmp_path: Path) -> None:
+    (repository / "atc" / "features").mkdir(parents=True)
+    (repository / "atc" / "features" / "compute.py").write_text("A = 1\n")
+    commit(repository)
+    told = told_by_the_step(repository, tmp_path)
+    heading = (
+        "### Only the code differs: `gbdt_36feat` `logistic_36feat` `softmax_36feat`\nThe last of them:\n"
+    )
+    assert told.startswith(heading)
+    assert told.count("\n- holdout: spends 1 look") == 1
+    assert "code differs: atc/features/compute.py" in told
+    assert "- from the cache: events, quality\n" in told
+
+
+def test_it_runs_where_code_changes_too() -> None:
+    workflow = yaml.safe_load((project_root().folder / WORKFLOW).read_text())
+    assert {"atc/**", "rust/**", "uv.lock"} <= set(workflow[True]["pull_request"]["paths"])

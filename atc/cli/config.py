@@ -99,11 +99,11 @@ def diff(
     found = reviewed(left, right)
     price = found.price(records) if cost else None
     if json:
-        content = diff_json(found.differences, left, right)
+        content = diff_json(found.differences, left, right, found.code)
         content |= {} if price is None else {"cost": price_json(price)}
         sys.stdout.write(dumps(content, indent=1, ensure_ascii=False) + "\n")
         return
-    for line in diff_lines(found.differences, left, right, markdown=markdown):
+    for line in diff_lines(found.differences, left, right, markdown=markdown, code=found.code):
         sys.stdout.write(f"{line}\n")
     for line in found.notes:
         sys.stderr.write(f"{line}\n")

@@ -28,6 +28,8 @@ BY_MEANING = (
     *("evaluation", "policy", "execution", "cost", "backtest", "explain"),
 )
 ABSENT = "—"
+CONFIG = "config.yaml"
+"""By which a folder is that of a run."""
 
 
 @dataclass(frozen=True)
@@ -53,17 +55,24 @@ def load(name: str) -> dict[str, Any]:
     folder, or `REV:experiment` for the experiment as it was in a git revision. A run's config is taken as it
     is, whatever the schema was. Raises `UsageError` where there is no such thing.
     """
-    if (Path(name) / "config.yaml").is_file():
+    if (Path(name) / CONFIG).is_file():
         return _run_folder(Path(name))
     first, *overrides = shlex.split(name) or [""]
-    revision, colon, experiment = first.rpartition(":")
-    if colon and "=" not in first:
-        return _at_revision(revision, experiment, overrides)
+    revision = revision_of(name)
+    if revision is not None:
+        return _at_revision(revision, first.rpartition(":")[2], overrides)
     if "/" in first and Path(first).exists():
         raise UsageError(
             f"{first}: no config.yaml there; expected a run folder (outputs/runs/…) or an experiment"
         )
     return _experiment(Composer(), first, overrides)
+
+
+def revision_of(name: str) -> str | None:
+    """The git revision that `name` asks for; None where it asks for none."""
+    first = (shlex.split(name) or [""])[0]
+    revision, colon, _ = first.rpartition(":")
+    return revision if colon and "=" not in first else None
 
 
 def _experiment(composer: Composer, name: str, overrides: list[str]) -> dict[str, Any]:
@@ -79,7 +88,7 @@ def plain(config: RunConfig) -> dict[str, Any]:
 
 
 def _run_folder(folder: Path) -> dict[str, Any]:
-    path = folder / "config.yaml"
+    path = folder / CONFIG
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except yaml.YAMLError as failure:

@@ -26,7 +26,7 @@ LABELS = frozenset({"data.name", "features.name", "baseline.features.name"})
 CHECKED_ONLY = frozenset({"data.largest_order"})
 
 # Packages whose arithmetic is in the results.
-_RESULT_PACKAGES = ("lightgbm", "lightning", "numpy", "polars", "pyarrow", "torch")
+RESULT_PACKAGES = ("lightgbm", "lightning", "numpy", "polars", "pyarrow", "torch")
 
 # Python that reads results but does not make them.
 _NOT_RESULT_CODE = frozenset({"cli", "report", "review", "run_sweep.py", "sweep", "tracking"})
@@ -89,10 +89,20 @@ def code_digest() -> str:
     sources = {
         path.relative_to(package).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in package.rglob("*.py")
-        if path.relative_to(package).parts[0] not in _NOT_RESULT_CODE
+        if is_result_code(f"atc/{path.relative_to(package).as_posix()}")
     }
-    versions = {name: installed_version(name) for name in _RESULT_PACKAGES}
+    versions = {name: installed_version(name) for name in RESULT_PACKAGES}
     return _digest({"python": sources, "rust": build, "packages": versions})
+
+
+def is_result_code(path: str) -> bool:
+    """Whether the file at `path` of the checkout, such as `atc/run.py`, is in the digest of the code. The
+    lock file of Python is not: only the versions of `RESULT_PACKAGES` are.
+    """
+    top, *below = path.split("/")
+    if top == "atc":
+        return path.endswith(".py") and below[0] not in _NOT_RESULT_CODE
+    return path == "rust/Cargo.lock" or (top == "rust" and len(below) > 2 and below[1] == "src")
 
 
 def _digest(value: Any) -> str:

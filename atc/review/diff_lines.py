@@ -7,14 +7,26 @@ from typing import Any
 
 from atc.config.diff import ABSENT, Difference
 from atc.report.cells import Row, table
+from atc.review.code import CodeDifference
 
 NONE = "no difference in meaning"
 _LONGEST_HEADING = 40
 """Of a column; what is longer stands above the table."""
+_MOST_FILES = 8
+"""That a sentence names."""
 
 
-def diff_lines(found: Sequence[Difference], left: str, right: str, *, markdown: bool) -> Iterator[str]:
-    """The table of the differences; a member that a list lost or gained has a line of its own."""
+def diff_lines(
+    found: Sequence[Difference],
+    left: str,
+    right: str,
+    *,
+    markdown: bool,
+    code: CodeDifference | None = None,
+) -> Iterator[str]:
+    """The table of the differences; a member that a list lost or gained has a line of its own, and the files
+    in which the `code` differs stand below.
+    """
     if not found:
         yield NONE
         return
@@ -28,11 +40,24 @@ def diff_lines(found: Sequence[Difference], left: str, right: str, *, markdown: 
     if markdown:
         rows = [rows[0], *([_code(row[0]), *map(_safe, row[1:])] for row in rows[1:])]
     yield from table(rows, markdown=markdown, words=tuple(range(4)))
+    if code is not None:
+        yield from ("", _where(code))
 
 
-def diff_json(found: Sequence[Difference], left: str, right: str) -> dict[str, Any]:
-    """The same; a value that is not there has no entry."""
-    return {"left": left, "right": right, "differences": [_entry(one) for one in found]}
+def diff_json(
+    found: Sequence[Difference], left: str, right: str, code: CodeDifference | None = None
+) -> dict[str, Any]:
+    """The same, with all files of the code; a value that is not there has no entry."""
+    files = {} if code is None else {"code_files": None if code.files is None else list(code.files)}
+    return {"left": left, "right": right, "differences": [_entry(one) for one in found], **files}
+
+
+def _where(code: CodeDifference) -> str:
+    if code.files is None:
+        return "code differs: another digest, and no commit says in which files"
+    more = len(code.files) - _MOST_FILES
+    others = f" and {more} more" if more > 0 else ""
+    return f"code differs: {', '.join(code.files[:_MOST_FILES])}{others}"
 
 
 def _cells(one: Difference) -> Iterator[Row]:

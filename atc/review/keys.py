@@ -60,7 +60,7 @@ class RunKeys:
     """The keys of one config."""
 
     run: str
-    """As the run id, but for the code, which is the same on both sides of a review."""
+    """As the run id, but for the code, of which `atc.review.code` knows."""
     shared: Mapping[str, frozenset[str]]
     """By stage of `SHARED` the files that it needs, as the cache names them."""
     other: Mapping[str, str]

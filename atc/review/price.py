@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from atc.config.schema import RunConfig
+from atc.review.code import CodeDifference
 from atc.review.estimate import GUESSED, RECORDED, SCALED, UNKNOWN, Estimate, Estimator
 from atc.review.holdout_price import Looks, SmallestLift, looks_of, smallest_lifts
 from atc.review.keys import SHARED, Keys
@@ -29,6 +30,8 @@ class PriceTag:
     """Finished runs that there are to learn from."""
     filed: bool
     """Whether the events are there; else their days are taken from the config."""
+    code: CodeDifference | None = None
+    """None: both sides have the same code."""
 
     @property
     def certain(self) -> tuple[Estimate, ...]:
@@ -75,8 +78,11 @@ class PriceTag:
         return tuple(one.stage.name for one in self.certain if one.basis == UNKNOWN)
 
 
-def price_of(left: RunConfig, right: RunConfig, recorded: Sequence[Recorded]) -> PriceTag:
-    """The price of a run of `right` where one of `left` has been made; `recorded` in order of time.
+def price_of(
+    left: RunConfig, right: RunConfig, recorded: Sequence[Recorded], code: CodeDifference | None = None
+) -> PriceTag:
+    """The price of a run of `right` where one of `left` has been made; `recorded` in order of time, `code`:
+    what differs of it.
 
     Raises DataError where a window does not fit its data, or a ledger is damaged.
     """
@@ -84,8 +90,8 @@ def price_of(left: RunConfig, right: RunConfig, recorded: Sequence[Recorded]) ->
     before, after = keys.of(left), keys.of(right)
     runs = with_shares(recorded, keys)
     estimator = Estimator(right, runs, keys)
-    wanted = to_recompute(before, after, right)
-    made = before.run == after.run
+    wanted = to_recompute(before, after, right, code)
+    made = before.run == after.run and code is None
     names = {one.name for one in wanted}
     return PriceTag(
         stages=tuple(estimator.of(one) for one in wanted),
@@ -96,6 +102,7 @@ def price_of(left: RunConfig, right: RunConfig, recorded: Sequence[Recorded]) ->
         lifts=() if made else smallest_lifts(right, keys, runs),
         records=len(runs),
         filed=keys.streams.filed(right),
+        code=code,
     )
 
 

@@ -48,6 +48,7 @@ def price_json(price: PriceTag) -> dict[str, Any]:
             {
                 "stage": one.stage.name,
                 "share": one.stage.share,
+                "why": one.stage.why,
                 "certain": one.stage.certain,
                 "seconds": one.seconds,
                 "peak_mib": one.peak_mib,

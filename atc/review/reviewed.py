@@ -12,7 +12,8 @@ from pydantic import ValidationError
 from atc.config.diff import Difference, differences, load
 from atc.config.schema import RunConfig
 from atc.errors import UsageError
-from atc.review.tags import tagged
+from atc.review.code import CodeDifference, code_difference
+from atc.review.tags import tagged, tagged_code
 
 if TYPE_CHECKING:
     from atc.review.price import PriceTag
@@ -27,6 +28,8 @@ class Reviewed:
     left: RunConfig | None = None
     """None where this version's schema does not take it."""
     right: RunConfig | None = None
+    code: CodeDifference | None = None
+    """None: both have the same code. What differs also stands among the differences, under `code`."""
 
     def price(self, records: Path | None = None) -> PriceTag:
         """What a run of the right side costs where one of the left has been made. `records`: outputs whose
@@ -42,7 +45,7 @@ class Reviewed:
         from atc.review.recorded import recorded_runs
 
         runs = recorded_runs(records or self.right.paths.outputs_dir)
-        return price_of(self.left, self.right, runs)
+        return price_of(self.left, self.right, runs, self.code)
 
 
 def reviewed(left: str, right: str) -> Reviewed:
@@ -61,7 +64,10 @@ def reviewed(left: str, right: str) -> Reviewed:
     a, b = configs
     if a is not None and b is not None:
         found = tagged(found, a, b)
-    return Reviewed(tuple(found), notes, a, b)
+    code = code_difference(left, right)
+    if code is not None:
+        found.append(tagged_code(code, b))
+    return Reviewed(tuple(found), notes, a, b, code)
 
 
 def _typed(values: Mapping[str, Any]) -> RunConfig | None:

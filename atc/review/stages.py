@@ -10,6 +10,8 @@ from atc.config.protocol import WalkForward
 from atc.config.refit import Never
 from atc.config.schema import RunConfig
 from atc.protocol.plan import has_folds
+from atc.review.code import CodeDifference
+from atc.review.code_stages import stages_of_code
 from atc.review.keys import EVENTS, FEATURES, LABELS, QUALITY, SHARED, TRUTH, RunKeys
 
 FALLBACK = "fit fallback"
@@ -36,23 +38,28 @@ def stages_of(config: RunConfig) -> tuple[str, ...]:
     return tuple(_stages(config))
 
 
-def to_recompute(before: RunKeys, after: RunKeys, config: RunConfig) -> tuple[Recomputed, ...]:
+def to_recompute(
+    before: RunKeys, after: RunKeys, config: RunConfig, code: CodeDifference | None = None
+) -> tuple[Recomputed, ...]:
     """The stages of a run of `config`, whose keys are `after`, that find nothing in the caches as a run with
-    the keys `before` leaves them. None where both are one run.
+    the keys `before` leaves them, also where `code` differs; a stage of which only its build would tell
+    counts as made. None where both are one run.
     """
-    if before.run == after.run:
+    if before.run == after.run and code is None:
         return ()
-    found = []
+    of_code, found = stages_of_code(code, config), []
     for name in stages_of(config):
         if name in SHARED:
             wanted = after.shared[name]
             missing = wanted - before.shared[name]
-            if missing:
+            if wanted and name in of_code:
+                found.append(Recomputed(name, why=of_code[name]))
+            elif missing:
                 why = f"{len(missing)} of {len(wanted)} {_UNIT[name]}"
                 found.append(Recomputed(name, len(missing) / len(wanted), why))
         elif name == TRUTH:
-            if before.other[TRUTH] != after.other[TRUTH]:
-                found.append(Recomputed(name))
+            if before.other[TRUTH] != after.other[TRUTH] or TRUTH in of_code:
+                found.append(Recomputed(name, why=of_code.get(TRUTH, "")))
         else:
             certain = name != FALLBACK
             found.append(Recomputed(name, why="" if certain else "if the gate rejects", certain=certain))

@@ -13,6 +13,8 @@ from pydantic import TypeAdapter, ValidationError
 from atc.config.diff import Difference
 from atc.config.schema import RunConfig
 from atc.errors import AtcError
+from atc.review.code import CodeDifference
+from atc.review.code_stages import stages_of_code
 from atc.review.keys import (
     CLASSES,
     EVENTS,
@@ -35,6 +37,14 @@ def tagged(found: Sequence[Difference], left: RunConfig, right: RunConfig) -> li
     """`found` with what each of them changes on the way from `left` to `right`."""
     keys = Keys([left, right])
     return [replace(one, changes=_changes(one.key, left, right, keys)) for one in found]
+
+
+def tagged_code(code: CodeDifference, right: RunConfig | None) -> Difference:
+    """The code as a line among the differences, with what it changes for a run of `right`."""
+    touched = {} if right is None else stages_of_code(code, right)
+    caches = (tag for stage, tag in OF_CACHE.items() if stage in touched)
+    sides = (code.left, code.right)
+    return Difference("code", *sides, values=sides, changes=(RUN_ID, *caches))
 
 
 def _changes(key: str, left: RunConfig, right: RunConfig, keys: Keys) -> tuple[str, ...]:
