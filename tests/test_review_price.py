@@ -35,14 +35,27 @@ def record(
     rows_day: int = 2000,
     iterations: int | None = 500,
     metrics: Mapping[str, float] | None = None,
+    best: int | None = None,
+    processors: float = 0.0,
+    between: float | None = None,
 ) -> Recorded:
     """A run whose stages took 1 s, or what is said, and 100 MiB and 900 on top."""
-    timed = {stage: StageTiming((seconds or {}).get(stage, 1.0), 1000.0) for stage in stages_of(config)}
+    taken = {stage: (seconds or {}).get(stage, 1.0) for stage in stages_of(config)}
+    timed = {stage: StageTiming(took, 1000.0, cpu_seconds=processors * took) for stage, took in taken.items()}
     window = config.window
     assert window.kind == "days"
     rows = {"train": rows_day * window.train_days, "holdout": rows_day * window.holdout_days}
     return Recorded(
-        name, config, f"2026-01-01T00:00:0{len(name)}", timed, rows, iterations, dict(metrics or {}), 100.0
+        name,
+        config,
+        f"2026-01-01T00:00:0{len(name)}",
+        timed,
+        rows,
+        iterations,
+        dict(metrics or {}),
+        100.0,
+        best,
+        between,
     )
 
 
@@ -102,6 +115,53 @@ def test_a_fit_that_stopped_early_will_stop_there_again() -> None:
     # Half the rate: the 100 trees before patience began are 200.
     slower = by_stage(priced(of(), of("model.learning_rate=0.025"), stopped))["fit"]
     assert slower.factor == pytest.approx(250 / 150)
+
+
+def test_a_fit_at_its_limit_tells_where_it_was_best() -> None:
+    """Measured on the trees of priced_diffs.py: of 120 it made 68, and 18 at twice the rate."""
+    config = of("model.n_estimators=40")
+    at_limit = record(config, {"fit": 4.0}, iterations=40, best=18)
+    more = by_stage(priced(config, of("model.n_estimators=120"), at_limit))["fit"]
+    assert more.factor == pytest.approx(68 / 40)
+    assert more.seconds == pytest.approx(6.8, rel=0.02)
+    assert more.most == pytest.approx(12.0, rel=0.02)
+    faster = of("model.n_estimators=40", "model.learning_rate=0.1", "model.early_stopping=10")
+    assert by_stage(priced(config, faster, at_limit))["fit"].factor == pytest.approx(19 / 40)
+    price = priced(config, of("model.n_estimators=120"), at_limit)
+    assert price.most_seconds is not None
+    assert price.seconds is not None
+    assert price.most_seconds - price.seconds == pytest.approx(12.0 - 6.8, rel=0.05)
+    assert f"; {price.most_seconds / 60:.1f} min where no fit stops early" in "\n".join(sentences(price, "x"))
+
+
+def test_a_fit_that_was_still_getting_better_ends_as_others_did() -> None:
+    few, many = of("model.n_estimators=30"), of("model.n_estimators=400")
+    better = record(few, iterations=30, best=30)
+    assert by_stage(priced(few, many, better))["fit"].factor == pytest.approx(400 / 30)
+    stopped = record(of("model.num_leaves=15"), iterations=150, best=100, name="other")
+    assert by_stage(priced(few, many, better, stopped))["fit"].seconds == pytest.approx(1.0, rel=0.3)
+    estimate = by_stage(priced(few, of("model.n_estimators=30"), better))["fit"]
+    assert estimate.most is None
+
+
+def test_seconds_of_a_busy_machine_are_those_of_its_processors() -> None:
+    idle = record(of(), {"fit": 10.0}, processors=1.8)
+    busy = record(of("seed=3"), {"fit": 40.0}, processors=0.45, name="busy")
+    slower = record(of("seed=4"), {"fit": 11.0}, processors=1.6, name="slower")
+    assert by_stage(priced(of(), of("seed=2"), idle, busy))["fit"].seconds == pytest.approx(10.0)
+    # Nearly as many processors is no sign of a busy machine, nor is a run that nobody can compare with.
+    assert by_stage(priced(of(), of("seed=2"), idle, slower))["fit"].seconds == pytest.approx(10.5)
+    assert by_stage(priced(of(), of("seed=2"), busy))["fit"].seconds == pytest.approx(40.0)
+
+
+def test_what_lies_between_stages_is_told_apart() -> None:
+    runs = [
+        record(of(f"seed={seed}"), name="n" * seed, between=seconds) for seed, seconds in ((1, 2), (2, 4))
+    ]
+    price = priced(of(), of("seed=3"), *runs)
+    assert price.between == 3.0
+    assert "; 3.0 s between them" in "\n".join(sentences(price, "x"))
+    assert priced(of(), of("seed=3"), record(of())).between is None
 
 
 def test_two_sizes_tell_the_fixed_part() -> None:

@@ -7,10 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from atc.config.model import Gbdt, Model
-from atc.config.nets import Net
 from atc.config.schema import RunConfig
 from atc.review.fit_work import FITS, Work
+from atc.review.iterations import steps_of
 from atc.review.keys import SHARED, Keys, columns_of
 from atc.review.recorded import Recorded, StageTiming
 from atc.review.size import Size, size_of
@@ -25,6 +24,8 @@ _NEAR = 2.0
 """Where no run did the same, those are asked too whose work is so many times further off than the nearest."""
 _MOST = 5
 """Runs that one estimate comes from, the latest ones."""
+_BUSY = 0.8
+"""A run that had less than this share of the processors that another had for the same work was not alone."""
 _FIXED_S = 0.05
 """What a stage takes before it does anything, where no two runs tell."""
 
@@ -45,6 +46,8 @@ class Estimate:
     """How many times as much work it is as that of the runs."""
     runs: tuple[str, ...] = ()
     """Names of the runs that it comes from."""
+    most: float | None = None
+    """Seconds where no fit stops early; None where that is the same."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,8 @@ class _Done:
     work: Work
     ours: Work
     """That of the run that is estimated, with what this run says of iterations."""
+    most: Work
+    """The same where no fit stops early."""
     cells: float
     """Rows × columns of the run, by which its memory grows."""
 
@@ -88,7 +93,11 @@ class Estimator:
             return self._of_its_fits(stage, size) or self._guessed(stage, done, size)
         line = _line(same)
         chosen = _nearest(same)
-        told = [one.timing.seconds * _grown(one, line) for one in chosen]
+        idle = [_idle_seconds(one, chosen) for one in chosen]
+        told = [seconds * _grown(one, line, one.ours) for one, seconds in zip(chosen, idle, strict=True)]
+        most = median(
+            seconds * _grown(one, line, one.most) for one, seconds in zip(chosen, idle, strict=True)
+        )
         spread = _spread(told)
         factor = median(one.factor for one in chosen)
         exact = 1 / _SAME <= factor <= _SAME and size.assured
@@ -104,6 +113,7 @@ class Estimator:
             RECORDED if exact else SCALED,
             factor,
             tuple(one.run.name for one in chosen),
+            most if most > seconds * _SAME else None,
         )
 
     def _done(self, stage: Recomputed, size: Size) -> Iterable[_Done]:
@@ -113,9 +123,10 @@ class Estimator:
             theirs = self._sizes[run.name]
             if theirs is None:
                 continue
-            steps = _steps(self._config, run)
+            steps = steps_of(self._config, run, self._runs)
             share = stage.share if stage.name in SHARED else 1.0
             ours = work_of(stage.name, self._config, size, share=share, iterations=steps)
+            most = work_of(stage.name, self._config, size, share=share)
             for name in names:
                 timing = run.stages.get(name)
                 if timing is None:
@@ -125,7 +136,7 @@ class Estimator:
                     iterations /= run.config.seeds.count
                 work = work_of(name, run.config, theirs, share=timing.share, iterations=iterations)
                 if work.amount > 0 and ours.amount > 0:
-                    yield _Done(run, timing, work, ours, theirs.rows * len(columns_of(run.config)))
+                    yield _Done(run, timing, work, ours, most, theirs.rows * len(columns_of(run.config)))
 
     def _of_its_fits(self, stage: Recomputed, size: Size) -> Estimate | None:
         """Folds and refits that no run has made, as so many fits; None of another stage, and where nobody has
@@ -142,7 +153,9 @@ class Estimator:
         seconds = count * sum(told)
         runs = fits[0].runs
         peak = max((one.peak_mib for one in fits if one.peak_mib is not None), default=None)
-        return Estimate(stage, seconds, seconds / 1.5, seconds * 1.5, peak, SCALED, count, runs)
+        most = count * sum(one.most or one.seconds or 0.0 for one in fits)
+        more = most if most > seconds * _SAME else None
+        return Estimate(stage, seconds, seconds / 1.5, seconds * 1.5, peak, SCALED, count, runs, more)
 
     def _guessed(self, stage: Recomputed, done: Sequence[_Done], size: Size) -> Estimate:
         """From work of another kind, as if it were of this one: by the rows alone."""
@@ -174,31 +187,6 @@ class Estimator:
         grown = max(0.0, one.timing.peak_mib - one.run.base_mib)
         cells = size.rows * len(columns_of(self._config))
         return one.run.base_mib + grown * cells / max(one.cells, 1.0)
-
-
-def _steps(config: RunConfig, run: Recorded) -> float | None:
-    """Iterations of the named model of `config` if they end as those of `run` did; None where they say
-    nothing of each other.
-    """
-    mine, theirs = config.model, run.config.model
-    if run.iterations is None or type(mine) is not type(theirs):
-        return None
-    heads = (len(config.label.all_horizons_s), len(run.config.label.all_horizons_s))
-    if not isinstance(mine, Gbdt | Net) or not isinstance(theirs, Gbdt | Net):
-        return None
-    # Those of a run are of all its seeds, and of all heads where each head is fitted alone.
-    fits = (heads[0], heads[1]) if isinstance(mine, Gbdt) else (1, 1)
-    each = run.iterations / run.config.seeds.count / fits[1]
-    if each >= _limit(theirs):
-        # It was not stopped early, so what it would have done is not known: the limit counts.
-        return float(_limit(mine) * fits[0])
-    before, now = theirs.early_stopping, mine.early_stopping
-    stopped = max(1.0, each - before) * theirs.learning_rate / mine.learning_rate + now
-    return min(float(_limit(mine)), stopped) * fits[0]
-
-
-def _limit(model: Model) -> int:
-    return model.n_estimators if isinstance(model, Gbdt) else int(getattr(model, "epochs", 1))
 
 
 def _line(done: Sequence[_Done]) -> tuple[float, float]:
@@ -239,11 +227,19 @@ def _nearest(done: Sequence[_Done]) -> Sequence[_Done]:
     return sorted(near, key=lambda one: -abs(math.log(one.factor)))[-_MOST:]
 
 
-def _grown(one: _Done, line: tuple[float, float]) -> float:
-    """How many times as long it takes as that run took."""
+def _grown(one: _Done, line: tuple[float, float], ours: Work) -> float:
+    """How many times as long the work `ours` takes as what that run did."""
     fixed, slope = line
-    before, now = (fixed + slope * work.amount for work in (one.work, one.ours))
-    return now / before if before > 0 else one.factor
+    before, now = (fixed + slope * work.amount for work in (one.work, ours))
+    return now / before if before > 0 else ours.amount / one.work.amount
+
+
+def _idle_seconds(one: _Done, near: Sequence[_Done]) -> float:
+    """What `one` would have taken on an idle machine: its processor seconds by the most processors that one
+    of `near` kept busy, where it had clearly fewer itself.
+    """
+    had, most = one.timing.processors, max(other.timing.processors for other in near)
+    return one.timing.seconds * (had / most if 0 < had < _BUSY * most else 1.0)
 
 
 def _spread(values: Sequence[float]) -> float:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import median
 
 from atc.config.schema import RunConfig
 from atc.review.code import CodeDifference
@@ -14,6 +15,9 @@ from atc.review.holdout_price import Looks, SmallestLift, looks_of, smallest_lif
 from atc.review.keys import SHARED, Keys
 from atc.review.recorded import Recorded, with_shares
 from atc.review.stages import stages_of, to_recompute
+
+_LATEST = 5
+"""Runs that say what lies between stages."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,8 @@ class PriceTag:
     """Whether the events are there; else their days are taken from the config."""
     code: CodeDifference | None = None
     """None: both sides have the same code."""
+    between: float | None = None
+    """Seconds of a run outside its stages, once its record is open; None where no run has it recorded."""
 
     @property
     def certain(self) -> tuple[Estimate, ...]:
@@ -51,6 +57,13 @@ class PriceTag:
         down = sum((one.seconds - one.low) ** 2 for one in self.certain if one.seconds and one.low)
         up = sum((one.high - one.seconds) ** 2 for one in self.certain if one.seconds and one.high)
         return max(0.0, self.seconds - down**0.5), self.seconds + up**0.5
+
+    @property
+    def most_seconds(self) -> float | None:
+        """Expected where no fit stops early; None where that is the same, or a stage is unknown."""
+        if self.seconds is None or all(one.most is None for one in self.certain):
+            return None
+        return _sum([one.most or one.seconds for one in self.certain])
 
     @property
     def known_seconds(self) -> float:
@@ -103,7 +116,13 @@ def price_of(
         records=len(runs),
         filed=keys.streams.filed(right),
         code=code,
+        between=None if made else _between(runs),
     )
+
+
+def _between(runs: Sequence[Recorded]) -> float | None:
+    told = [run.between_s for run in runs if run.between_s is not None]
+    return median(told[-_LATEST:]) if told else None
 
 
 def _sum(values: Sequence[float | None]) -> float | None:

@@ -62,6 +62,8 @@ def price_json(price: PriceTag) -> dict[str, Any]:
         "minutes": None if price.seconds is None else price.seconds / 60,
         "minutes_from": None if interval is None else interval[0] / 60,
         "minutes_to": None if interval is None else interval[1] / 60,
+        "minutes_without_early_stopping": None if price.most_seconds is None else price.most_seconds / 60,
+        "seconds_between_stages": price.between,
         "peak_mib": price.peak_mib,
         "sureness": price.sureness,
         "unknown": list(price.unknown),
@@ -108,8 +110,14 @@ def _time(price: PriceTag, right: str) -> str:
     low, high = interval
     return (
         f"expected time: {(price.seconds or 0) / 60:.1f} min in stages ({low / 60:.1f} … {high / 60:.1f}; "
-        f"{parts})"
+        f"{parts}){_besides(price)}"
     )
+
+
+def _besides(price: PriceTag) -> str:
+    most, between = price.most_seconds, price.between
+    told = "" if most is None else f"; {most / 60:.1f} min where no fit stops early"
+    return told if between is None else f"{told}; {between:.1f} s between them"
 
 
 def _looks(price: PriceTag) -> str:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import yaml
 from pydantic import ValidationError
@@ -13,7 +15,7 @@ from atc.config.schema import RunConfig
 from atc.errors import AtcError, DataError
 from atc.models.manifest import read_manifest as read_model_manifest
 from atc.opened_run import OpenedRun, open_run
-from atc.review.keys import SHARED, Keys, RunKeys
+from atc.review.keys import EVENTS, QUALITY, SHARED, Keys, RunKeys
 from atc.tracking.run_files import FINISHED, MANIFEST, MODEL, read_manifest
 
 
@@ -25,6 +27,13 @@ class StageTiming:
     peak_mib: float
     share: float = 1.0
     """Of the files of a shared stage, those that were made; the others were there."""
+    cpu_seconds: float = 0.0
+    """Of all its processors; 0: not recorded."""
+
+    @property
+    def processors(self) -> float:
+        """That it kept busy, on average; 0 where nobody knows."""
+        return self.cpu_seconds / self.seconds if self.seconds > 0 else 0.0
 
 
 @dataclass(frozen=True)
@@ -43,6 +52,10 @@ class Recorded:
     metrics: Mapping[str, int | float | None] = field(repr=False, default_factory=dict)
     base_mib: float = 0.0
     """What the process took before it had a row."""
+    best_iterations: int | None = None
+    """As `iterations`, those after which validation was best; the later ones were patience."""
+    between_s: float | None = None
+    """From the opening of the record to its end what was in no stage: models and tables written."""
 
 
 def recorded_runs(folder: Path) -> list[Recorded]:
@@ -93,7 +106,9 @@ def _recorded(run: OpenedRun) -> Recorded:
     if not isinstance(stages, dict) or not isinstance(spans, dict):
         raise DataError(f"{run.folder}: stages and spans are no mappings")
     timed = {
-        name: StageTiming(float(one["seconds"]), float(one["peak_rss_mib"]))
+        name: StageTiming(
+            float(one["seconds"]), float(one["peak_rss_mib"]), cpu_seconds=float(one.get("cpu_seconds", 0.0))
+        )
         for name, one in stages.items()
         if not one["cached"]
     }
@@ -102,21 +117,35 @@ def _recorded(run: OpenedRun) -> Recorded:
         for name, one in spans.items()
         if name in {"train", "valid", "holdout"}
     }
+    iterations, best = _iterations(run.folder)
     return Recorded(
         name=run.folder.name,
         config=run.config,
         created_at=str(manifest["created_at"]),
         stages=timed,
         rows=rows,
-        iterations=_iterations(run.folder),
+        iterations=iterations,
         metrics=run.metrics,
         base_mib=min((float(one["peak_rss_mib"]) for one in stages.values()), default=0.0),
+        best_iterations=best,
+        between_s=_between(manifest),
     )
 
 
-def _iterations(folder: Path) -> int | None:
+def _iterations(folder: Path) -> tuple[int | None, int | None]:
+    """Of the fit of the named model, and those after which it was best."""
     try:
-        found = read_model_manifest(folder / MODEL)["fit"]["iterations"]
+        fit = read_model_manifest(folder / MODEL)["fit"]
+        return int(fit["iterations"]) or None, int(fit["best_iteration"]) or None
     except (AtcError, KeyError, TypeError):
-        return None
-    return int(found) or None
+        return None, None
+
+
+def _between(manifest: Mapping[str, Any]) -> float | None:
+    """The id of a run needs its events and their quality, so these stages lie before the record's begin."""
+    begin, end = (datetime.fromisoformat(str(manifest[key])) for key in ("created_at", "finished_at"))
+    inside = sum(
+        float(one["seconds"]) for name, one in manifest["stages"].items() if name not in {EVENTS, QUALITY}
+    )
+    between = (end - begin).total_seconds() - inside
+    return between if between >= 0 else None
