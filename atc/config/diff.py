@@ -28,8 +28,6 @@ BY_MEANING = (
     *("evaluation", "policy", "execution", "cost", "backtest", "explain"),
 )
 ABSENT = "—"
-CONFIG = "config.yaml"
-"""By which a folder is that of a run."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +53,7 @@ def load(name: str) -> dict[str, Any]:
     folder, or `REV:experiment` for the experiment as it was in a git revision. A run's config is taken as it
     is, whatever the schema was. Raises `UsageError` where there is no such thing.
     """
-    if (Path(name) / CONFIG).is_file():
+    if (Path(name) / "config.yaml").is_file():
         return _run_folder(Path(name))
     first, *overrides = shlex.split(name) or [""]
     revision = revision_of(name)
@@ -88,7 +86,7 @@ def plain(config: RunConfig) -> dict[str, Any]:
 
 
 def _run_folder(folder: Path) -> dict[str, Any]:
-    path = folder / CONFIG
+    path = folder / "config.yaml"
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except yaml.YAMLError as failure:

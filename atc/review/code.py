@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from atc.config.diff import CONFIG, revision_of
+from atc.config.diff import revision_of
 from atc.config.digest import RESULT_PACKAGES, code_digest, is_result_code
 from atc.config.root import project_root
 from atc.errors import UsageError
 from atc.features.code_digest import same_code
+from atc.tracking.run_files import CONFIG, read_manifest
 
 _LOCK = "uv.lock"
 _WHERE = ("atc", "rust", _LOCK)
@@ -28,7 +29,7 @@ class Code:
     commit: str | None = None
     """None: the files as they lie here, or a run whose code no commit has."""
     digest: str | None = None
-    """None: a revision, of which nobody has built the Rust."""
+    """Of a run; None: a revision, of which nobody has built the Rust, or this checkout, not asked yet."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def code_of(name: str) -> Code:
         return _of_run(Path(name))
     revision = revision_of(name)
     if revision is None:
-        return _here()
+        return Code(HERE)
     commit = _git("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
     if commit is None:
         raise UsageError(f"{revision}: git knows no such revision; expected a commit, a branch or a tag")
@@ -61,26 +62,27 @@ def code_of(name: str) -> Code:
 def code_difference(left: str, right: str) -> CodeDifference | None:
     """None where both sides have the same code, as far as it makes results."""
     a, b = code_of(left), code_of(right)
-    if a == b or (a.digest and a.digest == b.digest):
+    if a == b:
+        return None
+    digests = [_digest(one) for one in (a, b) if a.digest or b.digest]
+    if len(set(digests)) == 1 and digests[0]:
         return None
     files = _files(a, b)
     if files or files is None:
         worded = frozenset(file for file in files or () if _only_worded(file, a, b))
         return CodeDifference(a.name, b.name, files, worded)
     # Two digests also differ by what is installed, and by how the Rust was built.
-    return CodeDifference(a.name, b.name, None) if a.digest and b.digest else None
+    return CodeDifference(a.name, b.name, None) if digests and all(digests) else None
 
 
-def _here() -> Code:
-    return Code(HERE, digest=code_digest())
+def _digest(code: Code) -> str | None:
+    return code_digest() if code.name == HERE else code.digest
 
 
 def _of_run(folder: Path) -> Code:
-    from atc.tracking.run_files import read_manifest
-
     manifest = read_manifest(folder)
     if manifest is None:
-        return _here()  # a config without a run
+        return Code(HERE)  # a config without a run
     digest, git = manifest.get("code_digest"), manifest.get("git")
     commit = git.get("commit") if isinstance(git, dict) and git.get("dirty") is False else None
     name = f"code {str(digest)[:10]}" if digest else "unknown code"
