@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 import atc
 from atc.cli import application
+from atc.config.diff import plain
 from atc.config.schema import RunConfig
 from atc.errors import UsageError
 from atc.review.estimate import GUESSED, RECORDED, SCALED, UNKNOWN, Estimate
@@ -261,3 +264,32 @@ def test_wrong_words_are_said() -> None:
         result = CliRunner().invoke(application(), ["config", "diff", "gbdt_36feat", "gbdt_13feat", *words])
         assert isinstance(result.exception, UsageError)
         assert says in str(result.exception)
+
+
+def test_a_record_says_processors_patience_and_what_lies_between(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "runs" / "one"
+    folder.mkdir(parents=True)
+    stages = {"events": (90.0, 90.0), "features": (8.0, 4.0), "fit": (20.0, 30.0)}
+    manifest = {
+        "status": "finished",
+        "created_at": "2026-01-01T00:00:00.000+00:00",
+        "finished_at": "2026-01-01T00:00:30.500+00:00",
+        "stages": {
+            name: {"seconds": seconds, "cpu_seconds": cpu, "peak_rss_mib": 100.0, "cached": name == "events"}
+            for name, (seconds, cpu) in stages.items()
+        },
+        "spans": {},
+        "files": {},
+    }
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    (folder / "config.yaml").write_text(yaml.safe_dump(plain(of())))
+    (folder / "metrics.json").write_text("{}")
+    fit = {"fit": {"iterations": 40, "best_iteration": 18}}
+    monkeypatch.setattr("atc.review.recorded.read_model_manifest", lambda _: fit)
+    (found,) = recorded_runs(tmp_path)
+    assert (found.iterations, found.best_iterations) == (40, 18)
+    assert found.stages["fit"].processors == pytest.approx(1.5)
+    # Events and their quality come before a record can be opened.
+    assert found.between_s == pytest.approx(2.5)
