@@ -163,7 +163,7 @@ def test_what_lies_between_stages_is_told_apart() -> None:
     ]
     price = priced(of(), of("seed=3"), *runs)
     assert price.between == 3.0
-    assert "; 3.0 s between them" in "\n".join(sentences(price, "x"))
+    assert "; 3.0 s between stages" in "\n".join(sentences(price, "x"))
     assert priced(of(), of("seed=3"), record(of())).between is None
 
 

@@ -117,7 +117,7 @@ def _time(price: PriceTag, right: str) -> str:
 def _besides(price: PriceTag) -> str:
     most, between = price.most_seconds, price.between
     told = "" if most is None else f"; {most / 60:.1f} min where no fit stops early"
-    return told if between is None else f"{told}; {between:.1f} s between them"
+    return told if between is None else f"{told}; {between:.1f} s between stages"
 
 
 def _looks(price: PriceTag) -> str:
