@@ -143,7 +143,7 @@ def test_a_fit_that_was_still_getting_better_ends_as_others_did() -> None:
     assert by_stage(priced(few, many, better))["fit"].factor == pytest.approx(400 / 30)
     stopped = record(of("model.num_leaves=15"), iterations=150, best=100, name="other")
     assert by_stage(priced(few, many, better, stopped))["fit"].seconds == pytest.approx(1.0, rel=0.3)
-    estimate = by_stage(priced(few, of("model.n_estimators=30"), better))["fit"]
+    estimate = by_stage(priced(few, of("model.n_estimators=30", "seed=2"), better))["fit"]
     assert estimate.most is None
 
 
