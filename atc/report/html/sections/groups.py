@@ -135,8 +135,8 @@ def _folds(record: Record) -> Iterator[Block]:
         yield replace(shown, fixed=True)
 
 
-def _days(record: Record) -> Iterator[Block]:
-    table = record.table("days")
+def _by_head(table: pl.DataFrame | None) -> Iterator[tuple[str, str, str, pl.DataFrame]]:
+    """The judged split, the ranking figure, and each head with its rows of a table of groups."""
     if table is None:
         return
     split = "holdout" if "holdout" in table["split"].to_list() else "valid"
@@ -144,7 +144,11 @@ def _days(record: Record) -> Iterator[Block]:
     if name not in table.columns:
         return
     for head in sorted(table["head"].unique().to_list(), key=lambda one: (len(one), one)):
-        own = table.filter((pl.col("split") == split) & (pl.col("head") == head))
+        yield split, name, head, table.filter((pl.col("split") == split) & (pl.col("head") == head))
+
+
+def _days(record: Record) -> Iterator[Block]:
+    for split, name, head, own in _by_head(record.table("days")):
         if own.is_empty():
             continue
         of = f", {head}" if head else ""
@@ -201,15 +205,7 @@ def _day_table(frame: pl.DataFrame, name: str, of: str) -> DataTable:
 
 
 def _regimes(record: Record) -> Iterator[Block]:
-    table = record.table("regimes")
-    if table is None:
-        return
-    split = "holdout" if "holdout" in table["split"].to_list() else "valid"
-    name = "auc" if "auc" in table.columns else "pearson"
-    if name not in table.columns:
-        return
-    for head in sorted(table["head"].unique().to_list(), key=lambda one: (len(one), one)):
-        own = table.filter((pl.col("split") == split) & (pl.col("head") == head))
+    for split, name, head, own in _by_head(record.table("regimes")):
         rows, cells = [], []
         for (trend, volatility), group in own.group_by("trend", "volatility", maintain_order=True):
             said = "unknown" if trend is None else f"{trend}, {volatility} volatility"
