@@ -186,10 +186,10 @@ def _wrong_objective(search: Search, config: RunConfig) -> Iterator[str]:
 
 def objectives(config: RunConfig) -> list[str]:
     """The figures of validation and folds that a run of `config` can be chosen by."""
-    from atc.labels.definitions import label_spec
+    from atc.features.label_spec import LabelSpec  # not atc.labels: a config is judged without NumPy
 
     returns = config.label.kind == "fwd_logret"
-    heads = [f"@{name}" if name else "" for name, _ in label_spec(config.label).heads]
+    heads = [f"@{name}" if name else "" for name in LabelSpec.over(config.label.all_horizons_s).names]
     figures = _OF_RETURNS if returns else _OF_CLASSES
     ranking = "pearson" if returns else "auc"
     found = [f"valid/{figure}{head}" for figure in figures for head in heads]
