@@ -121,8 +121,9 @@ def make(config: RunConfig, task: Task[Any, Any], record: RunRecord, desk: Any) 
     if outcome.importance:
         columns = list(outcome.importance[0])
         sink.importance(columns, [[row[column] for column in columns] for row in outcome.importance])
-    sample = sampled_predictions(outcome.predictions)
-    sink.table("predictions", sample.columns, sample.iter_rows())
+    if tracking.mode != "none":
+        sample = sampled_predictions(outcome.predictions)
+        sink.table("predictions", sample.columns, sample.iter_rows())
     for name in outcome.explained:
         sink.table(f"explain/{name}", outcome.tables[name].columns, outcome.tables[name].iter_rows())
     if config.explain.pictures:
