@@ -20,6 +20,7 @@ from docs_pages import (
     recipes_named,
 )
 from docs_pages import commands as commands_in
+from docs_pages import settings as settings_in
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
@@ -119,6 +120,14 @@ def _wrong_command(words: list[str]) -> str | None:
     return _wrong_overrides(settings)
 
 
+def wrong_setting(word: str) -> str | None:
+    """What is wrong with a key, or with a key and its value."""
+    key, equals, _ = word.partition("=")
+    if equals:
+        return _wrong_overrides([word])
+    return None if PLACEHOLDER.search(key) or key.lstrip("+") in keys() else f"no key {key!r}"
+
+
 def _wrong_overrides(words: list[str]) -> str | None:
     skip = False
     for word in words:
@@ -150,6 +159,13 @@ def _wrong_overrides(words: list[str]) -> str | None:
 def test_the_commands_of_a_page_are_known(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     wrong = [f"{' '.join(words)}: {why}" for words in commands_in(text) if (why := wrong_with(words))]
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
+def test_the_keys_and_options_that_a_page_speaks_of_are_known(page: Path) -> None:
+    named = settings_in(page.read_text(encoding="utf-8"), {key.partition(".")[0] for key in keys()} | {*options()})
+    wrong = [f"{word}: {why}" for word in named if (why := wrong_setting(word))]
     assert not wrong, "\n".join(wrong)
 
 
