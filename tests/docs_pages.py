@@ -23,7 +23,11 @@ _COLUMN = re.compile(r"\s{2,}|\s#\s.*")
 _VARIABLE = re.compile(r"^[A-Z_]+=\S*$")
 _JOINT = re.compile(r"\s(?:&&|\|\||\||;)\s|;\s")
 _SETTING = re.compile(r"^'?\+{0,2}([a-z_]+)(?:/[a-z_/]+)?[.=]")
-_FILES_END = re.compile(r"\.(?:csv|html|json|jsonl|md|npy|npz|onnx|parquet|png|py|pyi|rs|safetensors|txt|yaml|yml)$")
+_WRONG = re.compile(r"^## What is refused.*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)
+"""A section whose words are wrong, and say what is said of them."""
+_FILES_END = re.compile(
+    r"\.(?:csv|html|json|jsonl|md|npy|npz|onnx|parquet|png|py|pyi|rs|safetensors|txt|yaml|yml)$"
+)
 _FILE = re.compile(r"(?<![\w./<-])((?:atc|conf|docs|experiments|rust|sweeps|tests)/[\w./-]*\w)(?![\w<*{…-])")
 _RECIPE = re.compile(r"(?:`|^|\s{4})just ([a-z][a-z-]*)", re.MULTILINE)
 REFUSED = "refused"
@@ -127,10 +131,9 @@ def commands(text: str) -> Iterator[list[str]]:
 
 
 def settings(text: str, sections: set[str]) -> Iterator[str]:
-    """The words in a page's running text that name a key or an option of one of `sections`: `label.horizon_s`,
-    `data=demo`, `model.num_leaves=31,63`.
-    """
-    for code in _INLINE.findall(_INDENTED.sub("", _FENCED.sub("", text))):
+    """The words in running text that name a key or option of `sections`: `label.horizon_s`, `data=demo`."""
+    running = _WRONG.sub("", _INDENTED.sub("", _FENCED.sub("", text)))
+    for code in _INLINE.findall(running):
         try:
             words = shlex.split(code)
         except ValueError:
@@ -140,7 +143,7 @@ def settings(text: str, sections: set[str]) -> Iterator[str]:
         for word in words:
             found = _SETTING.match(word)
             if found and found[1] in sections and not _FILES_END.search(word):
-                yield word.rstrip(".,;")
+                yield word.rstrip(".,;:")
 
 
 def files_named(page: Path) -> set[str]:

@@ -147,7 +147,7 @@ def _wrong_overrides(words: list[str]) -> str | None:
             return str(failure).splitlines()[0]
         key = override.key_or_group
         if key in options():
-            for value in re.split(r",", word.partition("=")[2]):
+            for value in re.split(r"[,|]", word.partition("=")[2]):
                 if value and not RANGE.match(value) and value.strip("[]'") not in options()[key]:
                     return f"{key} has no option {value!r}"
         elif key not in keys() and not key.startswith("hydra"):
@@ -164,7 +164,9 @@ def test_the_commands_of_a_page_are_known(page: Path) -> None:
 
 @pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
 def test_the_keys_and_options_that_a_page_speaks_of_are_known(page: Path) -> None:
-    named = settings_in(page.read_text(encoding="utf-8"), {key.partition(".")[0] for key in keys()} | {*options()})
+    named = settings_in(
+        page.read_text(encoding="utf-8"), {key.partition(".")[0] for key in keys()} | {*options()}
+    )
     wrong = [f"{word}: {why}" for word in named if (why := wrong_setting(word))]
     assert not wrong, "\n".join(wrong)
 
@@ -208,6 +210,23 @@ def test_commands_are_found() -> None:
 )
 def test_a_word_that_is_none_is_told(line: str, why: str) -> None:
     assert why in str(wrong_with(line.split()))
+
+
+@pytest.mark.parametrize(
+    ("text", "found", "why"),
+    [
+        ("set `label.horizon`, or", ["label.horizon"], "no key"),
+        ("with `model=gbdt weights=unique`", ["model=gbdt", "weights=unique"], "no option 'unique'"),
+        ("`label.horizon_s=60`", ["label.horizon_s=60"], None),
+        ("`data.json`, `run.model`, `p_hold`", [], None),
+        ("## What is refused\n\n`model.num_leafs=3`\n\n## Next\n", [], None),
+    ],
+)
+def test_keys_in_running_text_are_found(text: str, found: list[str], why: str | None) -> None:
+    named = [*settings_in(text, {"label", "model", "weights", "data"})]
+    assert named == found
+    wrong = [told for word in named if (told := wrong_setting(word))]
+    assert (why in wrong[0]) if why else not wrong
 
 
 def test_words_that_are_known_are_not() -> None:
