@@ -146,8 +146,7 @@ def test_unknown_looks_deflate_nothing(folder: Folder) -> None:
     assert (found.trials, found.best_of_luck) == (None, None)
     assert [run.deflated for run in found.runs] == [None, None]
     assert None not in [run.probabilistic for run in found.runs]
-    assert counted.trials == 2
-    assert None not in [run.deflated for run in counted.runs]
+    assert counted.trials is None  # whichever is given first
     assert "the looks are, so no Sharpe ratio is deflated" in compared(lost, other)
 
 

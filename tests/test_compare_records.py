@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
+import shutil
+import statistics
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,8 +25,11 @@ from atc.evaluation.overfitting import (
 )
 from atc.opened_run import OpenedRun
 from atc.protocol.ledger import Asker, Ledger
+from atc.report.candidates import candidates_in
 from atc.report.comparison import compare_runs
+from atc.report.leaderboard import leaderboard_of
 from atc.report.track_records import track_records
+from atc.report.trial_set import TrialSet
 
 
 @pytest.fixture
@@ -37,7 +43,7 @@ def test_the_track_records_of_three_runs(folder: Folder) -> None:
     gains = rng.standard_t(5, (days * 24, 3)) * 100 + np.array([0.0, 4.0, 8.0])
     frame = predictions(*known())
     runs = [folder.run(f"run{i}", frame, equity=curve(gains[:, i])) for i in range(3)]
-    found = track_records(runs, looks=7)
+    found = track_records(runs, TrialSet(7))
     assert found is not None
     daily = gains.reshape(days, 24, 3).sum(axis=1)
     records = [track_record(daily[:, i]) for i in range(3)]
@@ -55,16 +61,13 @@ def test_the_track_records_of_three_runs(folder: Folder) -> None:
         assert run.deflated == pytest.approx(deflated_sharpe(record, 7, float(variance)))
         needed = minimum_track_record(record)
         assert run.days_needed == (None if needed is None else pytest.approx(needed))
-    few_looks = track_records(runs, looks=1)
-    assert few_looks is not None
-    assert few_looks.trials == 3
     text = compared(*runs)
-    assert "3 trials" in text  # three looks, three configs
+    assert "3 trials (all that looked at this time; Sharpe ratios on record: 3" in text
     assert f"probability of backtest overfitting {whole.probability:.4f}, by the hour" in text
 
 
 def test_seeds_of_one_config_are_one_trial(folder: Folder) -> None:
-    """Three seeds of one config and another config: two trials, however alike the seeds are."""
+    """Three seeds of one config and another config: four trials, whose variance copies do not shrink."""
     rng = np.random.default_rng(4)
     common, other = rng.standard_t(5, (2, 40 * 24)) * 100
     frame = predictions(*known())
@@ -75,15 +78,16 @@ def test_seeds_of_one_config_are_one_trial(folder: Folder) -> None:
         for seed in (1, 2, 3)
     ]
     apart = folder.run("other", frame, "model=logistic", equity=curve(other))
-    found = track_records([*seeds, apart], looks=4)
+    found = track_records([*seeds, apart], TrialSet(4))
     assert found is not None
     assert (found.trials, found.independent) == (4, 2)
     sharpes = [run.sharpe for run in found.runs]
     assert None not in sharpes
-    expected = np.var([np.mean(sharpes[:3]), sharpes[3]], ddof=1)
+    # What the sample variance of one seed and the other config is, over all choices of that seed.
+    expected = np.mean([np.var([sharpe, sharpes[3]], ddof=1) for sharpe in sharpes[:3]])
     assert found.best_of_luck == pytest.approx(expected_best_sharpe(4, float(expected)))
     assert found.best_of_luck > expected_best_sharpe(4, float(np.var(sharpes, ddof=1)))
-    alone = track_records(seeds, looks=3)
+    alone = track_records(seeds, TrialSet(3))
     assert alone is not None
     assert (alone.independent, alone.best_of_luck) == (1, None)
     assert {run.why_not_deflated for run in alone.runs} == {
@@ -104,14 +108,14 @@ def test_days_that_are_not_whole_and_runs_without_a_backtest_are_left_out(folder
     frame = predictions(*known())
     late = folder.run("late", frame, equity=curve(gains, start=CUT + 6 * 3600 * SECOND))
     without = folder.run("without", frame)
-    found = track_records([late, without], looks=2)
+    found = track_records([late, without], TrialSet(2))
     assert found is not None
     (run,) = found.runs
     assert run.days == 2  # of three days of hours, the first begins and the last ends within a day
     assert run.alpha == pytest.approx(gains.sum())
     assert (run.sharpe, run.probabilistic, run.deflated, run.days_needed) == (None, None, None, None)
     assert (found.best_of_luck, found.overfitting) == (None, None)
-    assert track_records([without], looks=2) is None
+    assert track_records([without], TrialSet(2)) is None
 
 
 def test_160_days_make_daily_blocks(folder: Folder) -> None:
@@ -120,7 +124,7 @@ def test_160_days_make_daily_blocks(folder: Folder) -> None:
     runs = [
         folder.run(f"run{i}", frame, equity=curve(gains[:, i], step=12 * 3600 * SECOND)) for i in range(2)
     ]
-    found = track_records(runs, looks=2)
+    found = track_records(runs, TrialSet(2))
     daily = backtest_overfitting(gains.reshape(160, 2, 2).sum(axis=1))
     assert found is not None
     assert daily is not None
@@ -130,7 +134,62 @@ def test_160_days_make_daily_blocks(folder: Folder) -> None:
 def test_a_damaged_curve_is_named(folder: Folder) -> None:
     run = folder.run("first", predictions(*known()), equity=pl.DataFrame({"ts": [1]}))
     with pytest.raises(DataError, match=r"equity\.parquet: no curve"):
-        track_records([run], looks=1)
+        track_records([run], TrialSet(1))
+
+
+# N and V are of the same trials
+
+
+def plain_dsr(of_run: Vector, of_all: list[Vector], looked: int) -> float:
+    """Bailey and López de Prado 2014 as the paper has it, `looked` trials, the daily gains of those known."""
+    sharpes = [statistics.mean(gains) / statistics.stdev(gains) for gains in of_all]
+    normal, euler = statistics.NormalDist(), 0.5772156649015329
+    first = (1 - euler) * normal.inv_cdf(1 - 1 / looked)
+    luck = statistics.stdev(sharpes) * (first + euler * normal.inv_cdf(1 - 1 / (looked * math.e)))
+    days, mean = len(of_run), statistics.mean(of_run)
+    sharpe, scale = mean / statistics.stdev(of_run), statistics.pstdev(of_run)
+    skew, kurtosis = (sum(((gain - mean) / scale) ** power for gain in of_run) / days for power in (3, 4))
+    error = math.sqrt(1 - skew * sharpe + (kurtosis - 1) / 4 * sharpe**2)
+    return normal.cdf((sharpe - luck) * math.sqrt(days - 1) / error)
+
+
+def test_the_trials_are_all_that_looked_whichever_are_shown(folder: Folder) -> None:
+    """Two of five runs are shown: they are still the best of five, and luck reaches as far as five say."""
+    gains = np.random.default_rng(11).standard_t(5, (40 * 24, 5)) * 100 + np.arange(5) * 6.0
+    frame = predictions(*known())
+    runs = [folder.run(f"run{i}", frame, equity=curve(gains[:, i])) for i in range(5)]
+    folder.run("untraded", frame)  # it looked, and has no Sharpe ratio
+    daily = [gains[:, i].reshape(40, 24).sum(axis=1) for i in range(5)]
+    expected = [plain_dsr(daily[i], daily, 6) for i in range(5)]
+    every, two = compare_runs(runs).records, compare_runs([runs[4], runs[0]]).records
+    assert every is not None and two is not None
+    assert (every.trials, every.on_record, every.lost) == (6, 5, 0)
+    assert (two.trials, two.on_record, two.lost) == (6, 5, 0)
+    assert [run.deflated for run in every.runs] == pytest.approx(expected)
+    assert [run.deflated for run in two.runs] == pytest.approx([expected[4], expected[0]])
+    assert {
+        len(one.records.runs) for one in leaderboard_of(candidates_in([runs[4].folder]), "it").trials
+    } == {1}
+    (alone,) = leaderboard_of(candidates_in([runs[4].folder]), "it").entries
+    assert alone.track is not None
+    assert alone.track.deflated == pytest.approx(expected[4])
+
+    # Records that are gone count as looks. As long as more are known than lost, those speak for all.
+    shutil.rmtree(runs[1].folder)
+    fewer = compare_runs([runs[4], runs[0]]).records
+    assert fewer is not None
+    assert (fewer.trials, fewer.on_record, fewer.lost) == (6, 4, 1)
+    known_ones = [daily[i] for i in (0, 2, 3, 4)]
+    assert fewer.runs[0].deflated == pytest.approx(plain_dsr(daily[4], known_ones, 6))
+    shutil.rmtree(runs[2].folder)
+    shutil.rmtree(runs[3].folder)
+    lost = compare_runs([runs[4], runs[0]]).records
+    assert lost is not None
+    assert (lost.trials, lost.on_record, lost.lost, lost.best_of_luck) == (6, 2, 3, None)
+    assert {run.why_not_deflated for run in lost.runs} == {
+        "of 3 of the 6 trials no record lies beside these runs, and the Sharpe ratios of 2 would not tell "
+        "how far luck reaches among all"
+    }
 
 
 # Sealed trials
@@ -178,9 +237,8 @@ def test_sealed_trials_have_their_track_records_on_validation(folder: Folder, tm
     file = tmp_path / "sealed.json"
     text = compared(*trials, options=("--json", str(file)))
     assert "4 sealed trials ON VALIDATION, the holdout untouched" in text
-    assert (
-        "everything by the point of the curve; 7 trials (the larger of runs that judged on that time" in text
-    )
+    counts = "7 trials (all that judged on this time; Sharpe ratios on record: 4, of configs"
+    assert f"everything by the point of the curve; {counts}" in text
     assert f"probability of backtest overfitting {whole.probability:.4f}" in text
     assert "these flatter: each policy chose its thresholds on this very time" in text
     content = json.loads(file.read_text())

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from atc.errors import DataError, UsageError
-from atc.protocol.ledger import Asker, Holdout, Ledger, distinct_runs, mend
+from atc.protocol.ledger import Asker, Holdout, Ledger, mend, number_of_looks
 
 DAY = 86_400_000_000_000
 START = 1_771_362_000_000_000_000  # 2026-02-17 21:00 UTC
@@ -73,11 +73,25 @@ def test_looks_are_counted_wherever_time_is_shared(tmp_path: Path) -> None:
     ledger.enter(HOLDOUT, replace(ASKER, run_id="b" * 64), "another run")
     found = ledger.looks("gmocoin", "ETH_JPY", HOLDOUT.span)
     assert [look.reason for look in found] == ["same", "last day", "longer", "mended events", "another run"]
-    assert distinct_runs(found) == 2
+    assert number_of_looks(found) == 5
     assert len({ledger.path(holdout) for holdout in spans.values()}) == len(spans)
     everything = ledger.looks("gmocoin", "ETH_JPY")
     assert [look.reason for look in everything] == [*[*spans][:6], "another run"]
     assert ledger.looks("gmocoin", "XRP_JPY") == []
+
+
+def test_a_look_is_a_question_of_a_run_however_often_it_is_entered(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    other = replace(ASKER, run_id="b" * 64)
+    for asker, reason in (
+        (ASKER, "metrics of the run"),
+        (ASKER, "metrics of the run"),  # killed and begun again, or forced
+        (other, "metrics of the run"),
+        (ASKER, "transfer to b"),
+    ):
+        ledger.enter(HOLDOUT, asker, reason)
+    found = ledger.looks("gmocoin", "ETH_JPY", HOLDOUT.span)
+    assert (len(found), number_of_looks(found)) == (4, 3)
 
 
 def test_judging_by_validation_or_folds_is_a_look_at_the_holdouts_that_share_its_time(tmp_path: Path) -> None:

@@ -101,7 +101,8 @@ def test_the_looks_of_runs(
     # `atc holdout log` lists and counts them.
     where = (*WORDS[1:3], f"paths.outputs={outputs}")
     everything = cli("log", *where).splitlines()
-    assert everything[-1] == "looks 8, runs 4"  # the sealed one is the fourth run
+    # The sealed one is the fourth run; one was made twice, and looked and validated once.
+    assert everything[-1] == "looks 6, runs 4, entries 8"
     header = next(line for line in everything if "when, UTC" in line)
     for line in everything:
         if "logistic_13feat-" in line:
@@ -114,13 +115,13 @@ def test_the_looks_of_runs(
     file = tmp_path / "looks.json"
     one_day = cli("log", *where, *WORDS[3:5], "--json", str(file)).splitlines()
     # A run's own validation is no look at its own holdout.
-    assert one_day[-1] == "looks 4, runs 3"  # the two-day holdout shares its last day
+    assert one_day[-1] == "looks 3, runs 3, entries 4"  # the two-day holdout shares its last day
     content = json.loads(file.read_text())
-    assert (content["looks"], content["runs"], len(content["entries"])) == (4, 3, 4)
+    assert (content["looks"], content["runs"], len(content["entries"])) == (3, 3, 4)
     first_days = cli("log", *where, "window.train_days=1", "window.holdout_days=1").splitlines()
-    assert first_days[-1] == "looks 1, runs 1"  # validation of the run that trained on two days
+    assert first_days[-1] == "looks 1, runs 1, entries 1"  # validation of the run that trained on two days
     two_days = cli("log", *where, "window.train_days=2", "window.holdout_days=1").splitlines()
-    assert two_days[-1] == "looks 5, runs 4"
+    assert two_days[-1] == "looks 4, runs 4, entries 5"
 
 
 def test_a_moved_window_is_no_way_around_the_ledger(
@@ -146,11 +147,11 @@ def test_a_moved_window_is_no_way_around_the_ledger(
     capsys.readouterr()
     made(outputs, *moved)
     assert "held out" not in capsys.readouterr().err
-    assert cli("log", *where).splitlines()[-1] == "looks 0, runs 0"
-    assert counted(*four_two) == "looks 1, runs 1"
+    assert cli("log", *where).splitlines()[-1] == "looks 0, runs 0, entries 0"
+    assert counted(*four_two) == "looks 1, runs 1, entries 1"
 
     opened = made(outputs, "data.days=6", *four_two)
-    assert counted(*four_two) == "looks 2, runs 2"
+    assert counted(*four_two) == "looks 2, runs 2, entries 2"
     capsys.readouterr()
     folder = made(outputs, *moved, "seed=11")
     said = [line for line in capsys.readouterr().err.splitlines() if "held out" in line]
@@ -160,15 +161,15 @@ def test_a_moved_window_is_no_way_around_the_ledger(
     )
     assert "UTC, 1 look) held out, so it is entered as a look there" in said[0]
     assert said[0] in atc.open_run(folder).manifest["notes"]
-    assert counted(*four_two) == "looks 3, runs 3"
+    assert counted(*four_two) == "looks 3, runs 3, entries 3"
     compared = CliRunner().invoke(application(), ["compare", str(opened)], catch_exceptions=False).output
     heading = "looks at this holdout: 3, 2 of them validation or folds of runs whose window trains on it"
     assert compared.splitlines()[0].endswith(heading)
 
     # Rolled forward: old holdouts are trained on and validated on, and the new one knows of none of it.
     made(outputs, *days, "seed=12")
-    assert counted(*days[1:]) == "looks 2, runs 2"  # its own, and the two days held out before
-    assert counted(*four_two) == "looks 5, runs 4"
+    assert counted(*days[1:]) == "looks 2, runs 2, entries 2"  # its own, and the two days held out before
+    assert counted(*four_two) == "looks 5, runs 4, entries 5"
 
 
 def test_what_cannot_be_entered_is_judged_on_only_where_nothing_is_held_out(
@@ -210,7 +211,7 @@ def test_a_damaged_ledger_is_mended_by_the_command_that_its_message_names(tmp_pa
     with pytest.raises(DataError, match="cut short") as refused:
         ledger.enter(HOLDOUT, ASKER, "look 1")
     words = str(refused.value).split("`atc holdout ")[1].split("`")[0].replace('"…"', "test").split()
-    assert cli(*words).strip() == "looks 1"
+    assert cli(*words).strip() == "entries 1"
     ledger.enter(HOLDOUT, ASKER, "look 1")
     with pytest.raises(UsageError, match="--because is empty"):
         cli("mend", str(path), "--because", " ")

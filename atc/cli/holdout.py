@@ -37,14 +37,14 @@ def log(
 ) -> None:
     """List the looks at the holdouts of a data set.
 
-    Every evaluation on holdout rows is one look, entered before it happens: also of a run that crashed
-    afterwards or was made again by force. Searches are sealed and never look. Looks at other windows count
-    as far as the windows share time, and so does time on which validation or folds of a run judged. The last
-    line is `looks N, runs M`.
+    Every evaluation on holdout rows is entered before it happens: also of a run that crashed afterwards or
+    was made again by force, which is one look with the first. Searches are sealed and never look. Looks at
+    other windows count as far as the windows share time, and so does time on which validation or folds of a
+    run judged. The last line is `looks N, runs M, entries K`.
     """
     from atc.config.compose import compose
     from atc.events.filed import events_there
-    from atc.protocol.ledger import Ledger, distinct_runs
+    from atc.protocol.ledger import Ledger
     from atc.protocol.window import spans_of
     from atc.report.aligned import aligned
 
@@ -71,7 +71,7 @@ def log(
         typer.echo("")
     if json is not None:
         _write(json, facts.venue, facts.symbol, span, looks)
-    typer.echo(f"looks {len(looks)}, runs {distinct_runs(looks)}")
+    typer.echo(", ".join(f"{name} {count}" for name, count in _counts(looks).items()))
 
 
 @app.command()
@@ -85,7 +85,14 @@ def mend(
 
     if not because.strip():
         raise UsageError("--because is empty: say what happened to the ledger")
-    typer.echo(f"looks {mend_ledger(ledger, because)}")
+    typer.echo(f"entries {mend_ledger(ledger, because)}")
+
+
+def _counts(entries: Sequence[Look]) -> dict[str, int]:
+    from atc.protocol.ledger import number_of_looks
+
+    runs = len({entry.run_id for entry in entries})
+    return {"looks": number_of_looks(entries), "runs": runs, "entries": len(entries)}
 
 
 def _rows(looks: Sequence[Look]) -> Iterator[list[str]]:
@@ -111,14 +118,11 @@ def _span(span: Span) -> str:
 def _write(file: Path, venue: str, symbol: str, span: Span | None, looks: Sequence[Look]) -> None:
     from json import dumps
 
-    from atc.protocol.ledger import distinct_runs
-
     content: dict[str, Any] = {
         "venue": venue,
         "symbol": symbol,
         "holdout_ns": span,
-        "looks": len(looks),
-        "runs": distinct_runs(looks),
+        **_counts(looks),
         "entries": [look.model_dump() for look in looks],
     }
     try:

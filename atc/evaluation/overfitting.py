@@ -13,6 +13,7 @@ Sharpe ratios here are of one period, not annualised. None stands for what the d
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from statistics import NormalDist
@@ -84,6 +85,21 @@ def expected_best_sharpe(trials: int, variance: float) -> float | None:
     best = (1.0 - np.euler_gamma) * _NORMAL.inv_cdf(1.0 - 1.0 / trials)
     best += np.euler_gamma * _NORMAL.inv_cdf(1.0 - 1.0 / (trials * math.e))
     return float(math.sqrt(variance) * best)
+
+
+def variance_of_trials(groups: Sequence[Sequence[float]]) -> float | None:
+    """V of the deflated Sharpe ratio: the variance of the Sharpe ratios of trials, in `groups` of near copies
+    (one config under several seeds).
+
+    The paper's trials are independent; in a plain sample variance copies would shrink it, and flatter the
+    best. So it is what the sample variance of one trial of each group, drawn at random, is on average: the
+    variance (ddof 1) of the groups' means and the mean of the variances (ddof 0) within. Of groups of one it
+    is the plain sample variance. None with fewer than two groups.
+    """
+    if len(groups) < 2:
+        return None
+    between = np.var([np.mean(group) for group in groups], ddof=1)
+    return float(between + np.mean([np.var(group) for group in groups]))
 
 
 def deflated_sharpe(record: TrackRecord, trials: int, variance: float) -> float | None:

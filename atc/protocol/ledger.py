@@ -111,7 +111,8 @@ class Ledger:
         return look
 
     def looks(self, venue: str, symbol: str, span: Span | None = None) -> list[Look]:
-        """Looks at the holdouts of a stream in order of time; with `span` all at time that it shares.
+        """Entries of looks at the holdouts of a stream in order of time; with `span` all at time that it
+        shares. How many looks they are says `number_of_looks`.
 
         Judging by validation or folds is a look at the holdouts that share its time, whichever came first;
         without `span` it is given where it shares time with a holdout that was opened. Whatever the digest of
@@ -270,6 +271,12 @@ know of it; raises where it may not be.
 """
 
 
-def distinct_runs(looks: Sequence[Look]) -> int:
-    """How many different runs looked; one that looked twice knows no more than after its first look."""
-    return len({look.run_id for look in looks})
+def number_of_looks(entries: Sequence[Look]) -> int:
+    """How many looks these entries of a ledger are: the different questions that different runs asked. Every
+    count of looks that anything shows is this one.
+
+    A run that was killed and looked again, or was made again by force, asks what it has asked and is told
+    what it was told, so it counts once however often it is entered. Other code, data, config or another seed
+    is another run; `atc transfer` asks something else in the name of a run.
+    """
+    return len({(entry.run_id, entry.reason) for entry in entries})

@@ -12,14 +12,14 @@ import numpy as np
 from atc.errors import DataError
 from atc.evaluation.paired import JudgedRows, PairedDifference, Score, paired_difference
 from atc.opened_run import OpenedRun
+from atc.protocol.ledger import number_of_looks
 from atc.report.sealed_trials import SealedTrials, sealed_trials
 from atc.report.track_records import TrackRecords, track_records
+from atc.report.trial_set import Ledgers, trial_set
 from atc.tracking.run_files import MODEL
 
 if TYPE_CHECKING:
     import polars as pl
-
-    from atc.protocol.ledger_lines import Look
 
 _KEY = ("symbol", "ts_recv", "ev_seq")
 _DECIDES_ROWS = ("data", "window", "sampling", "label")
@@ -52,7 +52,7 @@ class Comparison:
     rows: int
     """Judged holdout rows of the first run; 0 if it is sealed."""
     looks: int | None
-    """Looks at time of the first run's holdout, by whatever window; None where it is sealed."""
+    """At time of the first run's holdout, by whatever window; None where it is sealed or in no ledger."""
     judged: int
     """How many of them were validation or folds of a window that calls that time training."""
     unentered: tuple[str, ...]
@@ -78,18 +78,19 @@ def compare_runs(runs: Sequence[OpenedRun]) -> Comparison:
             same.append(Compared(other, _differences(first, held, found)))
         else:
             apart.append((other, str(reason)))
-    ledgers = {run.folder: _own_looks(run) for run in runs if run.opened_holdout}
-    entries = None if held is None else _looks(first, ledgers[first.folder])
-    looks = None if entries is None else len(entries)
+    ledgers = Ledgers()
+    entries = () if held is None else ledgers.entries(first)
+    opened = [run for run in runs if run.opened_holdout]
+    alike = [one.run for one in same]
     return Comparison(
         same=tuple(same),
         apart=tuple(apart),
         rows=0 if held is None else len(held),
-        looks=looks,
-        judged=sum(entry.kind == "judged" for entry in entries or ()),
-        unentered=tuple(folder.name for folder, own in ledgers.items() if not own),
-        records=track_records([one.run for one in same], looks),
-        sealed=sealed_trials(runs),
+        looks=number_of_looks(entries) or None,
+        judged=number_of_looks([entry for entry in entries if entry.kind == "judged"]),
+        unentered=tuple(run.folder.name for run in opened if not ledgers.entries(run)),
+        records=track_records(alike, trial_set(alike, ledgers)),
+        sealed=sealed_trials(runs, ledgers),
     )
 
 
@@ -193,19 +194,3 @@ def _exit_bps(run: OpenedRun) -> float:
         return abs(float(label["threshold_bps"] if "threshold_bps" in label else label["cuts_bps"][-1]))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{file}: no threshold of the label in it ({error!r}); make the run again") from error
-
-
-def _own_looks(run: OpenedRun) -> list[Look]:
-    """The run's own entries in the ledger beside its data."""
-    from atc.protocol.ledger import Ledger
-
-    return Ledger(run.config.paths.events_dir).looks_of(run.run_id)
-
-
-def _looks(run: OpenedRun, own: Sequence[Look]) -> list[Look] | None:
-    from atc.protocol.ledger import Ledger
-
-    if not own:
-        return None
-    look = own[-1]
-    return Ledger(run.config.paths.events_dir).looks(look.venue, look.symbol, look.span)

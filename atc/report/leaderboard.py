@@ -19,7 +19,8 @@ from atc.report.candidates import Candidate, candidates_of
 from atc.report.claims import SHOWN, Claim, Judged, claim_of, judged
 from atc.report.run_cost import RunCost, cost_of, order_by_worth
 from atc.report.track_records import RunTrack
-from atc.report.trials import Looks, Trials, trials_of
+from atc.report.trial_set import Ledgers
+from atc.report.trials import Trials, trials_of
 
 EXPECTATION = "expectation"
 """The unit of lifts over the plan's expectation of them."""
@@ -43,7 +44,7 @@ class Entry:
     trials: Trials | None
     """Those it is one of; None where it has not traded."""
     looks: int | None
-    """Different runs that looked at its holdout; of a sealed run at its validation. None: in no ledger."""
+    """At its holdout, as `number_of_looks` counts; of a sealed run at its validation. None: in no ledger."""
 
     @property
     def metrics(self) -> Mapping[str, float | None]:
@@ -167,8 +168,8 @@ def _why_apart(one: Candidate, claim: Claim | None) -> str:
 
 def _entries(claimed: Sequence[tuple[Candidate, Claim]]) -> tuple[list[Entry], list[Trials]]:
     runs = [one.run for one, _ in claimed if one.run is not None]
-    looks = Looks()
-    trials = trials_of(runs, looks)
+    ledgers = Ledgers()
+    trials = trials_of(runs, ledgers)
     trials_by_folder = {name: some for some in trials for name in some.tracks}
     groups = groups_of(claimed)
     found = []
@@ -188,7 +189,7 @@ def _entries(claimed: Sequence[tuple[Candidate, Claim]]) -> tuple[list[Entry], l
                 place=better + 1 if claim.value is not None else len(others),
                 of=len(others),
                 trials=trials_by_folder.get(one.run.folder.name),
-                looks=looks.at_time_of(one.run, "look" if claim.split == "holdout" else "judged"),
+                looks=ledgers.number(one.run, "look" if claim.split == "holdout" else "judged"),
             )
         )
     return found, trials

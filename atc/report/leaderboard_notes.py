@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from atc.report.cells import number
 from atc.report.leaderboard import Entry
 from atc.report.page import counted, listed
-from atc.report.record_tables import FLATTERS, luck
+from atc.report.record_tables import FLATTERS, JUDGED, LOOKED, luck
 from atc.report.trials import Trials
 from atc.report.verdict import BELOW_POWER
 
@@ -56,10 +56,9 @@ def told_of(trials: Trials) -> Iterator[str]:
     """Of how many trials the figures are, what the best of so many would show by luck, why one has none."""
     records = trials.records
     on_validation = trials.split == "valid"
-    looks = "runs that judged on that time" if on_validation else "looks"
-    where = "sealed runs on validation" if on_validation else "runs on the holdout"
+    looked, where = (JUDGED, "validation, sealed") if on_validation else (LOOKED, "the holdout")
     yield (
-        f"alpha over always HOLD, {counted(len(records.runs), 'trial')}, {where}: {luck(records, looks)}; "
+        f"alpha over always HOLD on {where}, {counted(len(records.runs), 'run')}: {luck(records, looked)}; "
         f"probability of backtest overfitting {number(records.overfitting, '')}, by the {records.period}"
     )
     reasons: dict[str, list[str]] = {}

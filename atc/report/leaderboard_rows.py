@@ -52,6 +52,7 @@ COLUMNS: dict[str, str] = {
     "dsr": _REAL,
     "pbo": _REAL,
     "trials": _WHOLE,
+    "trials_on_record": _WHOLE,
     "looks": _WHOLE,
     "why_apart": _TEXT,
 }
@@ -190,6 +191,7 @@ def _entry_row(ranking: Ranking, one: Ranked) -> Record:
         "dsr": None if track is None else track.deflated,
         "pbo": None if records is None else records.overfitting,
         "trials": None if records is None else records.trials,
+        "trials_on_record": None if records is None else records.on_record,
         "looks": entry.looks,
     }
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from atc.report.alpha_curve import POINT
 from atc.report.cells import DASH, number, table
+from atc.report.page import counted
 from atc.report.sealed_trials import SealedTrials
-from atc.report.track_records import MIN_PERIODS, POINT, TrackRecords
+from atc.report.track_records import MIN_PERIODS, TrackRecords
 
 FLATTERS = (
     "these flatter: each policy chose its thresholds on this very time, each model stopped there, and "
@@ -16,12 +18,14 @@ FLATTERS = (
     "learnt of both halves it cannot show"
 )
 """Of figures on validation."""
+LOOKED, JUDGED = "looked at this time", "judged on this time"
+"""What trials on the holdout, and on validation, have in common."""
 
 
 def record_lines(records: TrackRecords, *, markdown: bool) -> Iterator[str]:
     """On the holdout."""
     yield (
-        f"backtest, alpha over always HOLD; {luck(records, 'looks')}; probability of backtest overfitting "
+        f"backtest, alpha over always HOLD; {luck(records, LOOKED)}; probability of backtest overfitting "
         f"{number(records.overfitting, '')}, by the {records.period}"
     )
     yield from _table(records, markdown=markdown)
@@ -30,10 +34,10 @@ def record_lines(records: TrackRecords, *, markdown: bool) -> Iterator[str]:
 def sealed_lines(sealed: SealedTrials, *, markdown: bool) -> Iterator[str]:
     """Of sealed trials, on validation."""
     records = sealed.records
-    count = f"{len(records.runs)} sealed trial{'s' if len(records.runs) > 1 else ''}"
+    count = counted(len(records.runs), "sealed trial")
     yield (
         f"{count} ON VALIDATION, the holdout untouched: alpha over always HOLD, "
-        f"everything by the {records.sharpe_period}; {luck(records, 'runs that judged on that time')}; "
+        f"everything by the {records.sharpe_period}; {luck(records, JUDGED)}; "
         f"probability of backtest overfitting {number(records.overfitting, '')}"
     )
     yield from _table(records, markdown=markdown)
@@ -61,6 +65,8 @@ def records_json(records: TrackRecords) -> dict[str, Any]:
     """The same figures."""
     return {
         "trials": records.trials,
+        "trials_on_record": records.on_record,
+        "trials_without_record": records.lost,
         "independent_trials": records.independent,
         "best_of_luck_sharpe": records.best_of_luck,
         "sharpe_period": records.sharpe_period,
@@ -76,14 +82,14 @@ def sealed_json(sealed: SealedTrials) -> dict[str, Any]:
     return {**records_json(sealed.records), "apart": apart}
 
 
-def luck(records: TrackRecords, looks: str) -> str:
-    """Of how many trials they are, and what the best of so many would show; `looks`: what was counted."""
+def luck(records: TrackRecords, looked: str) -> str:
+    """Of how many trials they are, and what the best of so many would show; `looked`: what the others did."""
     if records.trials is None:
         return "of how many trials is unknown, as the looks are, so no Sharpe ratio is deflated"
     return (
-        f"{records.trials} trials (the larger of {looks} and distinct configs; {records.independent} "
-        "with a Sharpe ratio differ in more than the seed), the best of which would "
-        f"show a Sharpe ratio of {number(records.best_of_luck, '')} a {records.sharpe_period} by luck"
+        f"{counted(records.trials, 'trial')} (all that {looked}; Sharpe ratios on record: "
+        f"{records.on_record}, of configs apart from the seed: {records.independent}), the best of which "
+        f"would show a Sharpe ratio of {number(records.best_of_luck, '')} a {records.sharpe_period} by luck"
     )
 
 

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from atc.opened_run import OpenedRun
-from atc.report.track_records import VALIDATION, Curve, TrackRecords, validation_records
+from atc.report.alpha_curve import VALIDATION, Curve
+from atc.report.track_records import TrackRecords, validation_records
+from atc.report.trial_set import Ledgers, trial_set
 
 _STREAM = ("venue", "symbol")
 
@@ -21,7 +23,7 @@ class SealedTrials:
     """Names of the other sealed runs, and why each is not among them."""
 
 
-def sealed_trials(runs: Sequence[OpenedRun]) -> SealedTrials | None:
+def sealed_trials(runs: Sequence[OpenedRun], ledgers: Ledgers) -> SealedTrials | None:
     """Of those of `runs` that have no holdout figures, the ones that validate on the first one's time; None
     where none of them traded there. Raises DataError as reading runs and ledgers does.
     """
@@ -40,19 +42,11 @@ def sealed_trials(runs: Sequence[OpenedRun]) -> SealedTrials | None:
     ]
     trials = [run for run, is_same in zip(traded, same, strict=True) if is_same]
     own = [curve for curve, is_same in zip(curves, same, strict=True) if is_same]
-    return SealedTrials(validation_records(trials, own, _looks(trials[0], own[0].span)), tuple(apart))
+    among = trial_set(trials, ledgers, "judged", own[0].span)
+    return SealedTrials(validation_records(trials, own, among), tuple(apart))
 
 
 def stream_of(run: OpenedRun) -> tuple[object, ...]:
     """Venue and symbol of what the run traded."""
     data = run.raw_config.get("data")
     return tuple(data.get(name) for name in _STREAM) if isinstance(data, dict) else ()
-
-
-def _looks(run: OpenedRun, span: tuple[int, int]) -> int | None:
-    """How often anything judged on that time; None where the run itself is not in the ledger."""
-    from atc.protocol.ledger import Ledger
-
-    ledger = Ledger(run.config.paths.events_dir)
-    own = ledger.looks_of(run.run_id, "judged")
-    return len(ledger.looks(own[-1].venue, own[-1].symbol, span)) if own else None

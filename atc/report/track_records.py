@@ -4,9 +4,8 @@ of trials that may not open it on validation.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,18 +23,31 @@ from atc.evaluation.overfitting import (
     minimum_track_record,
     probabilistic_sharpe,
     track_record,
+    variance_of_trials,
 )
 from atc.opened_run import OpenedRun
+from atc.report.alpha_curve import DAY, HOLDOUT, HOUR, POINT, VALIDATION, Curve
+from atc.report.trial_set import TrialSet
 
-if TYPE_CHECKING:
-    import polars as pl
-
-HOLDOUT, VALIDATION = "equity.parquet", "equity_valid.parquet"
-"""Where the curves lie: of the holdout, and of the time on which the policy was chosen."""
-HOUR_NS = 3_600_000_000_000
 MIN_PERIODS = CSCV_BLOCKS * MIN_BLOCK_PERIODS
 """Of the PBO, and of every statistic of validation, which has few days."""
-DAY, HOUR, POINT = "day", "hour", "point of the curve"
+
+
+@dataclass(frozen=True)
+class Luck:
+    """How far luck reaches among trials."""
+
+    trials: int | None
+    variance: float | None
+    """Of their Sharpe ratios; None where too few are on record."""
+    why_not: str
+    """What is missing where a Sharpe ratio cannot be deflated by it; empty where it can."""
+
+    @property
+    def best(self) -> float | None:
+        """The Sharpe ratio that the best of so many worthless ones is expected to show."""
+        known = self.trials is not None and self.variance is not None
+        return expected_best_sharpe(self.trials or 0, self.variance or 0.0) if known else None
 
 
 @dataclass(frozen=True)
@@ -67,11 +79,17 @@ class TrackRecords:
 
     runs: tuple[RunTrack, ...]
     trials: int | None
-    """The larger of looks at that time and distinct configs among the runs; None where the looks are
-    unknown, and with it all that follows: too small a number would flatter.
+    """N: everything that looked at that time, the runs among it; None where that is unknown, and with it all
+    that follows.
     """
+    on_record: int
+    """Trials of the N whose Sharpe ratios give the variance V: those of the runs, and of others that lie
+    beside them.
+    """
+    lost: int
+    """Trials of the N whose record is nowhere."""
     independent: int
-    """Trials among the runs whose Sharpe ratios give the variance: one config under several seeds is one."""
+    """Configs among those on record: one under several seeds is one."""
     best_of_luck: float | None
     """Sharpe ratio of a period that the best of so many worthless trials is expected to show."""
     overfitting: float | None
@@ -82,9 +100,9 @@ class TrackRecords:
     """What the Sharpe ratios are of."""
 
 
-def track_records(runs: Sequence[OpenedRun], looks: int | None) -> TrackRecords | None:
-    """On the holdout, of those of `runs` that have a backtest there; None if none has. `looks`: at the
-    holdout; None: unknown.
+def track_records(runs: Sequence[OpenedRun], among: TrialSet) -> TrackRecords | None:
+    """On the holdout, of those of `runs` that have a backtest there; None if none has. `among`: the trials
+    that `runs` are some of.
     """
     traded = [run for run in runs if (run.folder / HOLDOUT).is_file()]
     if not traded:
@@ -92,11 +110,12 @@ def track_records(runs: Sequence[OpenedRun], looks: int | None) -> TrackRecords 
     curves = [Curve(run, HOLDOUT) for run in traded]
     by_day = min(len(curve.daily) for curve in curves) >= MIN_PERIODS
     found = _overfitting([curve.daily if by_day else curve.hourly for curve in curves])
-    return _records(traded, curves, looks, (DAY, MIN_DAYS), (DAY if by_day else HOUR, found))
+    others = _others(among, curves, HOLDOUT)
+    return _records(traded, curves, (among, others), (DAY, MIN_DAYS), (DAY if by_day else HOUR, found))
 
 
-def validation_records(runs: Sequence[OpenedRun], curves: Sequence[Curve], looks: int | None) -> TrackRecords:
-    """The same on validation, of `runs` that have the `curves` there, of the same span. `looks`: at it.
+def validation_records(runs: Sequence[OpenedRun], curves: Sequence[Curve], among: TrialSet) -> TrackRecords:
+    """The same on validation, of `runs` that have the `curves` there, of the same span.
 
     Validation has few days, so everything is counted in the longest of days, hours and points of the curve of
     which there are `MIN_PERIODS`; of a validation too short for the shortest nothing is given.
@@ -105,67 +124,86 @@ def validation_records(runs: Sequence[OpenedRun], curves: Sequence[Curve], looks
     enough = (kind for kind in kinds if min(len(one.gains(kind)) for one in curves) >= MIN_PERIODS)
     period = next(enough, POINT)
     found = _overfitting([curve.gains(period) for curve in curves])
-    return _records(runs, curves, looks, (period, MIN_PERIODS), (period, found))
+    others = _others(among, curves, VALIDATION)
+    return _records(runs, curves, (among, others), (period, MIN_PERIODS), (period, found))
+
+
+def _others(among: TrialSet, curves: Sequence[Curve], file: str) -> list[tuple[OpenedRun, Curve]]:
+    """The other trials that traded the same time, each with its curve."""
+    spans = {curve.span for curve in curves}
+    found = []
+    for run in among.others:
+        if (run.folder / file).is_file():
+            curve = Curve(run, file)
+            if curve.span in spans:
+                found.append((run, curve))
+    return found
 
 
 def _records(
     runs: Sequence[OpenedRun],
     curves: Sequence[Curve],
-    looks: int | None,
+    trials: tuple[TrialSet, Sequence[tuple[OpenedRun, Curve]]],
     judged: tuple[str, int],
     overfitting: tuple[str, float | None],
 ) -> TrackRecords:
-    """`judged`: the period of the Sharpe ratios, and how many they need. `overfitting`: period and PBO."""
-    period, least = judged
-    gains = [curve.gains(period) for curve in curves]
-    records = [track_record(one) if len(one) >= least else None for one in gains]
-    configs = len({str(run.manifest["config_digest"]) for run in runs})
-    trials = None if looks is None else max(looks, configs)
-    sharpes = independent_sharpes(runs, records)
-    variance = float(np.var(sharpes, ddof=1)) if len(sharpes) > 1 else None
+    """`trials`: all, and those of them that are not among `runs` and traded the same time. `judged`: the
+    period of the Sharpe ratios, and how many they need. `overfitting`: period and PBO.
+    """
+    (period, least), (among, others) = judged, trials
+    records = [_record(curve, period, least) for curve in curves]
+    of_config: dict[str, list[float]] = {}
+    for run, record in (
+        *zip(runs, records, strict=True),
+        *((run, _record(curve, period, least)) for run, curve in others),
+    ):
+        if record is not None:
+            same = config_digest(run.config.model_copy(update={"seed": 0}))
+            of_config.setdefault(same, []).append(record.sharpe)
+    luck = _luck(among, of_config)
     return TrackRecords(
         runs=tuple(
-            _track(curve, period, least, record, trials, variance)
-            for curve, record in zip(curves, records, strict=True)
+            _track(curve, period, least, record, luck) for curve, record in zip(curves, records, strict=True)
         ),
-        trials=trials,
-        independent=len(sharpes),
-        best_of_luck=None if trials is None or variance is None else expected_best_sharpe(trials, variance),
+        trials=luck.trials,
+        on_record=sum(map(len, of_config.values())),
+        lost=among.lost,
+        independent=len(of_config),
+        best_of_luck=luck.best,
         overfitting=overfitting[1],
         period=overfitting[0],
         sharpe_period=period,
     )
 
 
-def independent_sharpes(runs: Sequence[OpenedRun], records: Sequence[TrackRecord | None]) -> list[float]:
-    """The Sharpe ratios of the independent trials among `runs`: of runs that differ in the seed alone their
-    mean.
+def _luck(among: TrialSet, of_config: Mapping[str, Sequence[float]]) -> Luck:
+    """`of_config`: Sharpe ratios on record, those of one config but for the seed together."""
+    if among.number is None:
+        return Luck(None, None, "nobody knows how often that time was looked at")
+    known = sum(map(len, of_config.values()))
+    if among.lost > known:
+        why = (
+            f"of {among.lost} of the {among.number} trials no record lies beside these runs, and the Sharpe "
+            f"ratios of {known} would not tell how far luck reaches among all"
+        )
+        return Luck(among.number, None, why)
+    variance = variance_of_trials(list(of_config.values()))
+    why = "no two trials that differ in more than the seed, so nothing tells how far luck reaches"
+    return Luck(among.number, variance, why if variance is None or among.number < 2 else "")
 
-    The V of the deflated Sharpe ratio is a variance over independent trials (Bailey and López de Prado,
-    2014); seeds of one config say nearly the same, and one by one they would shrink it and flatter the best.
-    """
-    of_config: dict[str, list[float]] = {}
-    for run, record in zip(runs, records, strict=True):
-        if record is not None:
-            same = config_digest(run.config.model_copy(update={"seed": 0}))
-            of_config.setdefault(same, []).append(record.sharpe)
-    return [float(np.mean(sharpes)) for sharpes in of_config.values()]
+
+def _record(curve: Curve, period: str, least: int) -> TrackRecord | None:
+    gains = curve.gains(period)
+    return track_record(gains) if len(gains) >= least else None
 
 
-def _track(  # noqa: PLR0917  # all of them are different things
-    curve: Curve,
-    period: str,
-    least: int,
-    record: TrackRecord | None,
-    trials: int | None,
-    variance: float | None,
-) -> RunTrack:
+def _track(curve: Curve, period: str, least: int, record: TrackRecord | None, luck: Luck) -> RunTrack:
     deflated = None
-    if record is not None and trials is not None and variance is not None:
-        deflated = deflated_sharpe(record, trials, variance)
+    if record is not None and luck.trials is not None and luck.variance is not None:
+        deflated = deflated_sharpe(record, luck.trials, luck.variance)
     periods = len(curve.gains(period))
     needed = None if record is None else minimum_track_record(record)
-    missing = _missing(periods, period, max(least, DAYS_TO_DEFLATE), record, trials, variance)
+    missing = _missing(periods, period, max(least, DAYS_TO_DEFLATE), record, luck)
     return RunTrack(
         name=curve.name,
         alpha=curve.alpha,
@@ -179,25 +217,14 @@ def _track(  # noqa: PLR0917  # all of them are different things
     )
 
 
-def _missing(  # noqa: PLR0917  # all of them are different things
-    periods: int,
-    period: str,
-    least: int,
-    record: TrackRecord | None,
-    trials: int | None,
-    variance: float | None,
-) -> str:
+def _missing(periods: int, period: str, least: int, record: TrackRecord | None, luck: Luck) -> str:
     """Why a Sharpe ratio is not deflated."""
     if periods < least:
         what = "whole days of PnL" if period == DAY else f"gains by the {period}"
         return f"{periods} {what}, {least} needed"
     if record is None:
         return "its PnL never varies"
-    if trials is None:
-        return "nobody knows how often that time was looked at"
-    if variance is None or trials < 2:
-        return "no two trials that differ in more than the seed, so nothing tells how far luck reaches"
-    return "its moments leave no standard error"
+    return luck.why_not or "its moments leave no standard error"
 
 
 def _overfitting(series: Sequence[NDArray[np.float64]]) -> float | None:
@@ -205,60 +232,3 @@ def _overfitting(series: Sequence[NDArray[np.float64]]) -> float | None:
         return None  # of other times, although of the same rows: another grid of the curve
     found = backtest_overfitting(np.column_stack(series))
     return None if found is None else found.probability
-
-
-class Curve:
-    """A curve of alpha of one run, quote currency."""
-
-    def __init__(self, run: OpenedRun, file: str) -> None:
-        from atc.events.business_day import DAY_NS, day_start_ns, days_of
-
-        curve = _read(run, file)
-        data = run.config.data
-        points, equity = curve["ts"].to_numpy(), curve["alpha"].to_numpy()
-        # From the first instant of the time, at which nothing is gained yet.
-        times, gained = points[1:], np.diff(equity)
-        self.name = run.folder.name
-        self.alpha = float(equity[-1])
-        self.span = int(points[0]), int(points[-1])
-        self._points: NDArray[np.float64] = gained
-        # What was gained up to a point belongs to the time before it.
-        self.hourly = _summed((times - 1) // HOUR_NS, gained)
-        days = days_of(times - 1, data.day_cut_utc_s, data.tz_offset_s)
-        starts = np.array(
-            [day_start_ns(day, data.day_cut_utc_s, data.tz_offset_s) for day in np.unique(days).tolist()]
-        )
-        whole = (starts >= points[0]) & (starts + DAY_NS <= points[-1])
-        self.daily: NDArray[np.float64] = _summed(days.astype(np.int64), gained)[whole]
-
-    def gains(self, period: str) -> NDArray[np.float64]:
-        """(periods,) what was gained in each `DAY`, `HOUR` or between points of the curve."""
-        kinds: dict[str, NDArray[np.float64]] = {DAY: self.daily, HOUR: self.hourly, POINT: self._points}
-        return kinds[period]
-
-    def days_of(self, period: str) -> float:
-        """How many days a period is long."""
-        from atc.events.business_day import DAY_NS
-
-        if period == DAY:
-            return 1.0
-        if period == HOUR:
-            return HOUR_NS / DAY_NS
-        return (self.span[1] - self.span[0]) / len(self._points) / DAY_NS
-
-
-def _read(run: OpenedRun, file: str) -> pl.DataFrame:
-    import polars as pl
-
-    from atc.errors import DataError
-
-    path = run.folder / file
-    try:
-        return pl.read_parquet(path, columns=["ts", "alpha"])
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise DataError(f"{path}: no curve with ts and alpha in it ({error}); make the run again") from None
-
-
-def _summed(place: NDArray[np.int64], values: NDArray[np.float64]) -> NDArray[np.float64]:
-    _, index = np.unique(place, return_inverse=True)
-    return np.asarray(np.bincount(index, weights=values), dtype=np.float64)

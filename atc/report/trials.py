@@ -6,22 +6,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 
 from atc.opened_run import OpenedRun
-from atc.protocol.ledger import Ledger, distinct_runs
-from atc.protocol.ledger_lines import Kind, Look
+from atc.report.alpha_curve import HOLDOUT, VALIDATION, Curve
 from atc.report.sealed_trials import stream_of
-from atc.report.track_records import (
-    HOLDOUT,
-    VALIDATION,
-    Curve,
-    RunTrack,
-    TrackRecords,
-    track_records,
-    validation_records,
-)
+from atc.report.track_records import RunTrack, TrackRecords, track_records, validation_records
+from atc.report.trial_set import Ledgers, trial_set
 
 
 @dataclass(frozen=True)
@@ -38,42 +28,21 @@ class Trials:
         return {one.name: one for one in self.records.runs}
 
 
-class Looks:
-    """The ledgers beside the data of some runs, each read once."""
-
-    def __init__(self) -> None:
-        self._of_root = cache(_looks_in)
-
-    def at_time_of(self, run: OpenedRun, kind: Kind = "look") -> int | None:
-        """How many different runs have looked at the time that `run` looked at (`judged`: that it validated
-        on), this one included; None where its own look is in no ledger. A run that was killed and looked
-        again counts once: it knows no more than before.
-        """
-        events = run.config.paths.events_dir
-        own = [one for one in self._of_root(events) if (one.run_id, one.kind) == (run.run_id, kind)]
-        if not own:
-            return None
-        last = own[-1]
-        return distinct_runs(Ledger(events).looks(last.venue, last.symbol, last.span))
-
-
-def _looks_in(events: Path) -> tuple[Look, ...]:
-    return tuple(Ledger(events).every())
-
-
-def trials_of(runs: Sequence[OpenedRun], looks: Looks) -> list[Trials]:
+def trials_of(runs: Sequence[OpenedRun], ledgers: Ledgers) -> list[Trials]:
     """The records of `runs` that traded, on the holdout of those that opened it, on validation of the others;
     by market and time, in the order of their first runs.
     """
     opened = [run for run in runs if run.opened_holdout]
     sealed = [run for run in runs if not run.opened_holdout]
     return [
-        *_by_time(opened, HOLDOUT, "holdout", lambda some, _: track_records(some, looks.at_time_of(some[0]))),
+        *_by_time(opened, HOLDOUT, "holdout", lambda some, _: track_records(some, trial_set(some, ledgers))),
         *_by_time(
             sealed,
             VALIDATION,
             "valid",
-            lambda some, curves: validation_records(some, curves, looks.at_time_of(some[0], "judged")),
+            lambda some, curves: validation_records(
+                some, curves, trial_set(some, ledgers, "judged", curves[0].span)
+            ),
         ),
     ]
 

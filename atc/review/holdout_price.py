@@ -12,7 +12,7 @@ from atc.evaluation.power import Detectable
 from atc.features.sets import set_columns
 from atc.labels.definitions import label_spec
 from atc.protocol.judged_time import judged_spans
-from atc.protocol.ledger import Ledger
+from atc.protocol.ledger import Ledger, number_of_looks
 from atc.protocol.sealed_holdout import valid_start_of
 from atc.protocol.window import Span
 from atc.review.keys import CLASSES, JUDGED_ROWS, Keys
@@ -56,7 +56,7 @@ def looks_of(config: RunConfig, keys: Keys, *, made: bool) -> Looks:
         return Looks(spent, None, 0, None)
     ledger = Ledger(config.paths.events_dir)
     venue, symbol = market.facts.venue, market.facts.symbol
-    so_far = len(ledger.looks(venue, symbol, spans.holdout))
+    so_far = number_of_looks(ledger.looks(venue, symbol, spans.holdout))
     valid = valid_start_of(spans.train, config.protocol.valid_fraction)
     judged = judged_spans(config.protocol, market.planned_folds, spans.train, valid)
     opened = {look.span for look in ledger.looks(venue, symbol) if look.kind == "look"}

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from atc.errors import DataError
-from atc.protocol.ledger import Asker, EnterJudged, EnterLook, Holdout, Ledger
+from atc.protocol.ledger import Asker, EnterJudged, EnterLook, Holdout, Ledger, number_of_looks
 from atc.protocol.ledger_lines import Look
 from atc.tracking import provenance
 from atc.tracking.record import RunIdentity, RunRecord
@@ -71,7 +71,8 @@ def _times(held: Sequence[Look]) -> str:
     ends = spans[0][0], max(span[1] for span in spans)
     first, last = (datetime.fromtimestamp(ns // 1_000_000_000, UTC) for ns in ends)
     which = "a recorded holdout" if len(spans) == 1 else f"{len(spans)} recorded holdouts"
-    looks = "1 look" if len(held) == 1 else f"{len(held)} looks"
+    many = number_of_looks(held)
+    looks = "1 look" if many == 1 else f"{many} looks"
     return f"{which} ({first:%Y-%m-%d %H:%M} … {last:%Y-%m-%d %H:%M} UTC, {looks})"
 
 
