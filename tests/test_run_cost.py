@@ -1,12 +1,17 @@
-"""The order of runs by what they give for their cost."""
+"""What a run costs, and the order of runs by what they give for it."""
 
 from __future__ import annotations
 
 import itertools
+import json
+from pathlib import Path
 
 import numpy as np
+from made_sweeps import Sweeps
 
-from atc.report.run_cost import order_by_worth
+from atc.opened_run import open_run
+from atc.report.run_cost import cost_of, order_by_worth
+from atc.tracking.run_files import MANIFEST
 
 
 def test_the_cheaper_goes_first_where_it_gives_more_for_its_cost() -> None:
@@ -35,3 +40,30 @@ def test_ties_keep_their_order_and_unknown_costs_come_last() -> None:
     assert order_by_worth([1.0, 1.0], [2.0, 2.1]) == [0, 1]
     assert order_by_worth([0.1, 9.0, 1.0], [2.0, None, None]) == [0, 1, 2]
     assert order_by_worth([], []) == []
+
+
+def test_the_cost_of_an_experiment_is_of_the_model_that_has_the_lift(tmp_path: Path) -> None:
+    """Yardsticks, folds, refits and the fallback would be paid for a model without any lift just so."""
+    seconds = {
+        "features": 1.0,
+        "fit baseline": 2.0,
+        "fit volatility": 4.0,
+        "power": 8.0,
+        "folds": 16.0,
+        "fit": 32.0,
+        "fit fallback": 64.0,
+        "refit valid": 128.0,
+        "refit holdout": 256.0,
+        "evaluate": 512.0,
+    }
+    run = Sweeps(tmp_path).run("gbdt_36feat")
+    manifest = json.loads((run.folder / MANIFEST).read_bytes())
+    stages = {
+        name: {"seconds": cost / 2, "cpu_seconds": cost, "peak_rss_mib": 100.0}
+        for name, cost in seconds.items()
+    }
+    (run.folder / MANIFEST).write_text(json.dumps({**manifest, "stages": stages}))
+    cost = cost_of(open_run(run.folder), "")
+    assert (cost.fit_cpu_seconds, cost.fit_seconds, cost.core_hours) == (32.0, 16.0, 32.0 / 3600.0)
+    assert cost.rest_cpu_seconds == sum(seconds.values()) - 32.0 - 1.0
+    assert cost.cpu_seconds == sum(seconds.values())

@@ -18,10 +18,11 @@ def cost_lines(board: Leaderboard, *, markdown: bool = False) -> Iterator[str]:
 
 def _cost(board: Leaderboard, page: Page) -> Iterator[str]:
     yield from page.said(
-        "cost, as measured, in processor seconds: fit, the stages that fit; rest, what else the run made for "
-        "itself, by what is switched on; all, with events, quality, features, labels, dataset and truth, "
-        "whose results caches share; s: all by the clock; peak MiB of fit and rest; rows fitted and judged; "
-        "a core-h: the lift in the ranking's unit for each core-hour of fits"
+        "cost, as measured, in processor seconds: fit, of the model that has the lift; rest, what else the "
+        "run made for itself: what the model is held against (baseline, volatility), folds, refits, figures, "
+        "by what is switched on; all, with events, quality, features, labels, dataset and truth, whose "
+        "results caches share; s: all by the clock; peak MiB of fit and rest; rows fitted and judged; "
+        "a core-h: the lift in the ranking's unit for each core-hour of fit"
     )
     head = ["run", "a core-h", "fit", "rest", "all", "s", "MiB", "fitted", "judged"]
     for ranking in board.rankings:

@@ -95,7 +95,7 @@ def _heading(board: Leaderboard, ranking: Ranking) -> str:
     many = counted(board.claims, "lift")
     return (
         f"ranking by lift over each run's own baseline on the holdout, in units of {unit} and for each "
-        f"core-hour of fits (in steps of {100 * (STEP - 1):.0f} %). Ranked is what stays above 0 "
+        f"core-hour of fit (in steps of {100 * (STEP - 1):.0f} %). Ranked is what stays above 0 "
         f"when {many} {'are' if board.claims != 1 else 'is'} looked at together (Holm at "
         f"{100 * board.level:g} %); intervals are each run's own"
     )

@@ -19,9 +19,11 @@ STEP = 1.2
 """Costs count in steps of this factor: a measurement repeats no better."""
 HOUR_S = 3600.0
 
-_FITS = ("fit", "refit", "folds", "members")
-"""How the names of stages begin that fit: the model, what it is compared with, its folds and refits. What
-else a run makes for itself (explanation, figures, backtest) says what is switched on, not what a model costs.
+_FITS = frozenset({"fit", "members"})
+"""Stages that make the named model, whose lift the board ranks: what a team pays for that lift. The others
+judge it (baseline and volatility, which it is held against, folds, power, figures, backtest) or make another
+model (refits, the gate's fallback): they say what is switched on, and would be paid for a model without any
+lift just so.
 """
 
 
@@ -30,8 +32,8 @@ class RunCost:
     """Measured on whatever machine made the run."""
 
     fit_cpu_seconds: float | None
-    """Processor time of the stages that fit; of an ensemble with those of its members. None where a stage has
-    none on record.
+    """Processor time of fitting the named model; of an ensemble with the fits of its members. None where a
+    stage has none on record.
     """
     fit_seconds: float
     """By the clock."""
@@ -48,7 +50,7 @@ class RunCost:
 
     @property
     def core_hours(self) -> float | None:
-        """Of the stages that fit."""
+        """Of fitting the named model."""
         return None if not self.fit_cpu_seconds else self.fit_cpu_seconds / HOUR_S
 
 
@@ -75,7 +77,7 @@ def cost_of(run: OpenedRun, head: str) -> RunCost:
 
 
 def _fits(stages: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
-    return {name: cost for name, cost in stages.items() if name.partition(" ")[0] in _FITS}
+    return {name: cost for name, cost in stages.items() if name in _FITS}
 
 
 def order_by_worth(amounts: Sequence[float], core_hours: Sequence[float | None]) -> list[int]:
