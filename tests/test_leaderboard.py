@@ -112,6 +112,32 @@ def test_runs_without_expectations_are_ranked_figure_by_figure_beside_the_others
     ]
 
 
+def test_raw_lifts_of_other_labels_have_rankings_of_their_own(sweeps: Sweeps) -> None:
+    """Without a plan nothing makes a lift at 2 bps and one at 20 bps comparable."""
+    runs = [
+        sweeps.run("gbdt_13feat", 0.02, key=1),
+        sweeps.run("other", 0.03, 0.01, "model=logistic", key=2),
+        sweeps.run("wide", 0.09, 0.01, "label.exit_bps=20", key=3),
+        sweeps.run("walked", 0.08, 0.01, "protocol=walk_forward", key=4),
+    ]
+    found = board(*runs)
+    told = [
+        (ranking.unit, [(one.entry.candidate.label, one.rank) for one in ranking.entries])
+        for ranking in found.rankings
+    ]
+    assert told == [
+        ("auc", [("other", 1), ("gbdt_13feat", 2)]),
+        ("auc", [("wide", 1)]),
+        ("auc", [("walked", 1)]),
+    ]
+    letters = [ranking.group.letter for ranking in found.rankings if ranking.group is not None]
+    assert len(set(letters)) == 3
+    text = " ".join(shown(*(run.folder for run in runs)).split())
+    assert f"the same on the holdout of runs without a plan, in units of AUC of group {letters[1]}" in text
+    assert text.count("ranking by lift over each run's own baseline") == 1
+    assert found.claims == 4  # looked at together all the same
+
+
 def test_the_plan_is_that_of_the_run_whatever_the_sweep_froze_after_it(sweeps: Sweeps) -> None:
     """No digest holds the plan: a sweep that names another figure after the look finds the run made."""
     run = sweeps.run("gbdt_36feat", 0.056, key=1)

@@ -7,6 +7,7 @@ from html import unescape
 from pathlib import Path
 
 import pytest
+from made_sweeps import INTERRUPTED, TOP3, Sweeps
 from reported_runs import whole_run
 from reported_sweeps import FAILS, made_sweep
 from test_report_page import Reader, section
@@ -17,6 +18,7 @@ from atc.report.html.written import write_report
 from atc.report.leaderboard import leaderboard_of
 from atc.report.leaderboard_notes import told_of, warnings_on
 from atc.sweep.opened import open_sweep
+from atc.sweep.state import JobState
 
 
 @pytest.fixture(scope="module")
@@ -83,11 +85,52 @@ def test_the_way_on_is_said(sweep: Path, page: str) -> None:
     assert sweep.name in told
 
 
+def test_lifts_share_an_axis_within_a_group_or_as_shares_of_what_was_expected(tmp_path: Path) -> None:
+    made = Sweeps(tmp_path)
+    planned = [made.run(name, 0.05, key=key) for key, name in enumerate(TOP3, start=1)]
+    alike = [
+        made.run(f"gbdt_13feat_{words[-2:]}", 0.03, 0.01, words, key=key, cpu_s=key)
+        for key, words in enumerate(
+            ("model.num_leaves=15", "model.num_leaves=31", "label.exit_bps=20"), start=4
+        )
+    ]
+    page = write_report(made.sweep(*planned, *alike)).read_text(encoding="utf-8")
+    board = section(page, "leaderboard")
+    drawn = re.findall(r"<figcaption>Lift over [^<]*</figcaption>(.*?)</figure>", board, re.S)
+    assert len(drawn) == 3
+    shares, *raw = drawn
+    assert "share of what was expected" in shares
+    assert all(name in shares for name in TOP3)
+    assert [sum(f"gbdt_13feat_{end}" in one for end in ("15", "31", "20")) for one in raw] == [2, 1]
+    assert all("lift, AUC of group" in one for one in raw)
+    # Fronts and parallel coordinates likewise; a single run has none.
+    assert re.findall(r"<figcaption>(Lift and cost[^<]*)<", page) == [
+        "Lift and cost",
+        "Lift and cost, group D",
+    ]
+    assert len(re.findall(r"<figcaption>What told the runs apart", page)) == 2
+    verdict = section(page, "summary")
+    assert "6 lifts were looked at together" in verdict
+    assert verdict.count("Rank 1") == 3
+
+
+def test_one_lift_is_said_as_one_and_a_stopped_job_has_its_reason(tmp_path: Path) -> None:
+    made = Sweeps(tmp_path)
+    folder = made.sweep(made.run("gbdt_36feat"), INTERRUPTED, JobState("pruned", 1), None)
+    page = write_report(folder).read_text(encoding="utf-8")
+    assert "1 lift was looked at together" in section(page, "summary")
+    failures = section(page, "failures")
+    assert "unfinished: it was stopped before its end" in failures
+    assert "unfinished: it has not begun" in failures
+    assert failures.count("<tr") - 1 == 2  # what a search ended early has not failed
+    assert "ended early" in section(page, "summary")
+
+
 def test_a_sweep_in_which_nothing_has_finished_has_a_page(tmp_path: Path) -> None:
     folder = made_sweep(whole_run(tmp_path), jobs=2)
     for job in open_sweep(folder).jobs:
         (job.folder / "state.json").unlink()
     page = write_report(folder).read_text(encoding="utf-8")
-    assert "nothing has a rank" in section(page, "summary")
+    assert "Nothing is shown to rank above its baseline" in section(page, "summary")
     assert "No job has finished" in section(page, "leaderboard")
     assert section(page, "failures").count("pending") >= 2

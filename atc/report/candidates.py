@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from atc.errors import DataError
 from atc.opened_run import OpenedRun, is_folder_of_runs, open_run, runs_in
-from atc.tracking.run_files import FINISHED, INTERRUPTED, RUNNING
+from atc.tracking.run_files import FINISHED, INTERRUPTED, PRUNED, RUNNING
 
 if TYPE_CHECKING:
     from atc.sweep.opened import OpenedJob, OpenedSweep
@@ -83,22 +83,27 @@ def _each_once(found: Sequence[Candidate]) -> Iterator[Candidate]:
 
 
 def _of_job(job: OpenedJob) -> Candidate:
-    run, why = None, job.why
+    run, why = None, why_no_run(job)
     if job.status == "finished" and job.run_folder is not None:
         run, why = _readable(job.run_folder)
-    elif job.error is not None:
-        why = f"{job.status}: {job.error.type}: {job.error.message}"
     name, outputs = "", ""
     if job.run_folder is not None:
         name, outputs = job.run_folder.name, f"{job.run_folder.parent.parent}/"
     if run is None:
-        reason = _short(why or _NOT_DONE.get(job.status, job.status), outputs)
+        reason = _short(why, outputs)
         return Candidate("", job.name, job.number, job.config, name, None, reason)
     own, frozen = run.raw_config.get("plan"), _told_plan(job.config.get("plan"))
     if frozen == _told_plan(own):
         return Candidate("", job.name, job.number, job.config, name, run)
     config = {**job.config, "plan": own}
     return Candidate("", job.name, job.number, config, name, run, other_plan=frozen)
+
+
+def why_no_run(job: OpenedJob) -> str:
+    """Why a job that has not finished has no run, at length."""
+    if job.error is not None:
+        return f"{job.status}: {job.error.type}: {job.error.message}"
+    return job.why or _NOT_DONE.get(job.status, job.status)
 
 
 def _told_plan(plan: object) -> str:
@@ -130,6 +135,7 @@ _NOT_DONE = {
     "pending": "unfinished: it has not begun",
     RUNNING: "unfinished: a process is making it, or died doing so",
     INTERRUPTED: "unfinished: it was stopped before its end",
+    PRUNED: "a search ended it early",
 }
 
 

@@ -1,9 +1,10 @@
 """The leaderboard: experiments by what they add to their own baselines, for what they cost (SPEC 7).
 
 Two orders, because figures of different questions cannot be held against each other. The ranking is of lifts,
-each over the run's own baseline: of runs with a plan in units of its expectation, of others in the figure,
-and for each core-hour. Only lifts that are still shown when all of the board are looked at have a rank.
-Absolute figures have places among runs of the same data, window, sampling, label and protocol only.
+each over the run's own baseline: of runs with a plan in units of its expectation, of others in the figure, of
+runs that are judged alike; and for each core-hour. Only lifts that are still shown when all of the board are
+looked at together have a rank. Absolute figures have places among runs of the same data, window, sampling,
+label and protocol only.
 """
 
 from __future__ import annotations
@@ -88,6 +89,8 @@ class Ranking:
     unit: str
     """`EXPECTATION`, or the name of the figure."""
     entries: tuple[Ranked, ...]
+    group: Group | None = None
+    """Whose runs they are; None in units of the expectation, in which those of several may stand together."""
 
 
 @dataclass(frozen=True)
@@ -196,8 +199,8 @@ def _entries(claimed: Sequence[tuple[Candidate, Claim]]) -> tuple[list[Entry], l
 
 
 def _rankings(entries: Sequence[Entry]) -> Iterator[Ranking]:
-    """Of the holdout first. Runs with an expectation in units of it, the others apart, figure by figure: one
-    without a plan shall not turn the lifts of all to raw figures, which of different labels are not alike.
+    """Of the holdout first. Runs with an expectation in units of it, the others apart, group by group: raw
+    lifts of other labels, windows or protocols are no more alike than the figures that they are lifts of.
     """
     for split in ("holdout", "valid"):
         some = [entry for entry in entries if entry.claim.split == split]
@@ -205,11 +208,12 @@ def _rankings(entries: Sequence[Entry]) -> Iterator[Ranking]:
         if planned:
             yield _ranking(split, EXPECTATION, planned)
         others = [entry for entry in some if entry.claim.expects is None]
-        for unit in dict.fromkeys(entry.claim.measure for entry in others):
-            yield _ranking(split, unit, [entry for entry in others if entry.claim.measure == unit])
+        for group in dict.fromkeys(entry.group for entry in others):
+            own = [entry for entry in others if entry.group == group]
+            yield _ranking(split, own[0].claim.measure, own, group)
 
 
-def _ranking(split: str, unit: str, entries: Sequence[Entry]) -> Ranking:
+def _ranking(split: str, unit: str, entries: Sequence[Entry], group: Group | None = None) -> Ranking:
     found = []
     for entry in sorted(entries, key=lambda one: _natural(one.candidate)):
         amount = entry.claim.share if unit == EXPECTATION else entry.claim.lift
@@ -224,7 +228,7 @@ def _ranking(split: str, unit: str, entries: Sequence[Entry]) -> Ranking:
         for rank, place in enumerate(order, start=1)
     ]
     others.sort(key=lambda one: float("inf") if one.amount is None else -one.amount)
-    return Ranking(split, unit, (*ranked, *others))
+    return Ranking(split, unit, (*ranked, *others), group)
 
 
 def _natural(one: Candidate) -> tuple[str, int, str]:

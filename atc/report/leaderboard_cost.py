@@ -47,7 +47,10 @@ def _cost_row(one: Ranked, page: Page) -> Row:
 
 def unit_of(ranking: Ranking) -> str:
     """In which its lifts are, in words."""
-    return "expectations" if ranking.unit == EXPECTATION else MEASURES.get(ranking.unit, ranking.unit)
+    if ranking.unit == EXPECTATION:
+        return "expectations"
+    of = "" if ranking.group is None else f" of group {ranking.group.letter}"
+    return f"{MEASURES.get(ranking.unit, ranking.unit)}{of}"
 
 
 def _worth(value: float | None) -> str:

@@ -36,9 +36,11 @@ def _board(board: Leaderboard, page: Page, *, brief: bool) -> Iterator[str]:
     yield from page.said(
         f"leaderboard of {board.name}: {counted(len(entries), 'run')} on it, {len(board.apart)} apart"
     )
-    for ranking in board.rankings:
+    for place, ranking in enumerate(board.rankings):
         yield ""
-        yield from _ranking_lines(board, ranking, page)
+        again = any(before.split == ranking.split for before in board.rankings[:place])
+        yield from page.said(_again(ranking) if again else _heading(board, ranking))
+        yield from _ranking_lines(ranking, page)
         yield ""
         yield from _further_lines(ranking, page, brief=brief)
         yield from _beside_lines(ranking, page)
@@ -60,8 +62,7 @@ def _board(board: Leaderboard, page: Page, *, brief: bool) -> Iterator[str]:
         yield from page.table([["run", "why"], *rows], words=(0, 1), fold=True)
 
 
-def _ranking_lines(board: Leaderboard, ranking: Ranking, page: Page) -> Iterator[str]:
-    yield from page.said(_heading(board, ranking))
+def _ranking_lines(ranking: Ranking, page: Page) -> Iterator[str]:
     head = ["#", "run", "lift of", "lift", "interval", "hoped", "of it", "verdict"]
     shown = [one for one in ranking.entries if one.rank is not None]
     others = [one for one in ranking.entries if one.rank is None]
@@ -84,14 +85,19 @@ _TOLD = {
 }
 
 
+def _again(ranking: Ranking) -> str:
+    where = "on validation" if ranking.split == "valid" else "on the holdout"
+    return f"the same {where} of runs without a plan, in units of {unit_of(ranking)}"
+
+
 def _heading(board: Leaderboard, ranking: Ranking) -> str:
+    unit = "the plan's expectation" if ranking.unit == EXPECTATION else unit_of(ranking)
     if ranking.split == "valid":
         return (
-            "ON VALIDATION, the holdout untouched: an order by which to choose, and no ranking. It flatters: "
-            "models stopped on these rows, the first of many is one of luck too, and no lift has an "
-            "interval, so none is shown to be above its baseline"
+            "ON VALIDATION, the holdout untouched: an order by which to choose, and no ranking, in units of "
+            f"{unit}. It flatters: models stopped on these rows, the first of many is one of luck too, and "
+            "no lift has an interval, so none is shown to be above its baseline"
         )
-    unit = "the plan's expectation" if ranking.unit == EXPECTATION else unit_of(ranking)
     many = counted(board.claims, "lift")
     return (
         f"ranking by lift over each run's own baseline on the holdout, in units of {unit} and for each "
