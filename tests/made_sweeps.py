@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from compared_runs import Folder, curve, known, predictions
+from compared_runs import CUT, DAY, Folder, curve, known, predictions
 from record_example import METRICS, with_interval
 
 from atc.opened_run import OpenedRun, open_run
@@ -74,7 +74,7 @@ class Sweeps:
             *words,
             metrics=metrics_with(figure, lift, half) if metrics is None else metrics,
             equity=None if sealed else earned,
-            valid=earned,
+            valid=curve(gains, start=CUT - 41 * DAY),
             key=key,
         )
         return self.priced(run, cpu_s)

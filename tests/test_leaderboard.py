@@ -276,7 +276,7 @@ def test_trials_deflate_each_other_across_labels_and_a_look_counts_once(sweeps: 
     assert all(one.track is not None and one.track.deflated is not None for one in found.entries)
     # A run that was killed after its look looks again, and knows no more.
     asker = Asker(runs[0].run_id, "gbdt_36feat", "c" * 64, "d" * 64, None, None, None, None)
-    Ledger(sweeps.outputs / "data").enter(HOLDOUT, asker, "again")
+    Ledger(sweeps.outputs / "data").enter(HOLDOUT, asker, "metrics of the run")
     assert {one.looks for one in board(*runs).entries} == {3}
 
 

@@ -6,6 +6,8 @@ import re
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
+import polars as pl
 import pytest
 from compared_runs import Folder, known, predictions
 from reported_runs import ORDERS, tables, whole_run
@@ -123,6 +125,34 @@ def test_the_area_beside_the_curve_is_that_of_the_rows(run: OpenedRun, page: str
     rows = run.predictions.filter("judged")
     area = roc_auc_score(rows["y"], rows["p_hold"])
     assert f"model {area:.4f}" in section(page, "ranking")
+
+
+@pytest.mark.parametrize("held", [True, False])
+def test_folds_are_drawn_as_the_mean_of_their_curves_and_never_pooled(tmp_path: Path, held: bool) -> None:
+    """Three folds whose models rank alike on scales of their own: pooled, they would rank far worse."""
+    from sklearn.metrics import roc_auc_score
+
+    r_bps, signal = known()
+    p = 1 / (1 + np.exp(-signal))
+    whole = predictions(r_bps, p).with_columns(baseline_p_hold=pl.Series(p / 2))
+    rng = np.random.default_rng(3)
+    folds = [
+        whole[2_000 * number : 2_000 * (number + 1)].with_columns(
+            split=pl.lit(f"fold{number}"),
+            p_hold=pl.col("p_hold") * 0.3 + 0.3 * number + pl.Series(rng.normal(0, 0.05, 2_000)),
+        )
+        for number in range(3)
+    ]
+    frame = pl.concat([*folds, *([whole] if held else [])])
+    page = rendered(run_page(Folder(tmp_path).run("walked", frame)))
+    shown = section(page, "ranking")
+    areas = [roc_auc_score(one["y"], one["p_hold"]) for one in (fold.filter("judged") for fold in folds)]
+    assert f"model {np.mean(areas):.4f} ({min(areas):.4f} … {max(areas):.4f})" in shown
+    assert "ROC, mean of 3 folds" in shown and "Precision and recall, mean of 3 folds" in shown
+    pooled = pl.concat(folds).filter("judged")
+    assert f"{roc_auc_score(pooled['y'], pooled['p_hold']):.4f}" not in shown
+    assert len(re.findall(r"<figcaption>ROC, HOLD<", shown)) == held  # that of the holdout's one model
+    assert "Calibration" in shown
 
 
 def test_the_order_log_is_thinned_in_words_and_keeps_what_is_rare_and_large(page: str) -> None:

@@ -106,7 +106,7 @@ def test_lifts_share_an_axis_within_a_group_or_as_shares_of_what_was_expected(tm
     # Fronts and parallel coordinates likewise; a single run has none.
     assert re.findall(r"<figcaption>(Lift and cost[^<]*)<", page) == [
         "Lift and cost",
-        "Lift and cost, group D",
+        "Lift and cost, group A",
     ]
     assert len(re.findall(r"<figcaption>What told the runs apart", page)) == 2
     verdict = section(page, "summary")

@@ -47,6 +47,11 @@ class Answers:
     """(n,) by model."""
 
     @property
+    def has_both(self) -> bool:
+        """Whether it happened in some rows and not in others."""
+        return bool(self.happened.any() and not self.happened.all())
+
+    @property
     def end(self) -> str:
         """What follows a figure's name in metrics.json."""
         return f"@{self.head}" if self.head else ""
@@ -152,11 +157,24 @@ class Record:
     @cached_property
     def answers(self) -> list[Answers]:
         """Of each head and, of three classes, of each class."""
-        return [one for head in self.heads for one in self._of_head(head)]
+        return [one for head in self.heads for one in self._of_head(head, self.rows, self.judges)]
 
-    def _of_head(self, head: str) -> list[Answers]:
+    @cached_property
+    def fold_answers(self) -> dict[str, list[Answers]]:
+        """The same of the test rows of each fold, by its name; each fold has models of its own."""
+        import polars as pl
+
+        frame = self.run.predictions.filter(pl.col("split").str.starts_with("fold"))
+        frame = frame.filter("judged") if "judged" in frame.columns else frame
+        folds = frame.partition_by("split", as_dict=True, maintain_order=True)
+        return {
+            str(name): [one for head in self.heads for one in self._of_head(head, rows, FOLDS)]
+            for (name,), rows in folds.items()
+        }
+
+    def _of_head(self, head: str, rows: pl.DataFrame, judges: str) -> list[Answers]:
         end = f"_{head}" if head else ""
-        rows = self.rows.filter(self.rows[f"y{end}"].is_not_null())
+        rows = rows.filter(rows[f"y{end}"].is_not_null())
         own = [name for name in rows.columns if name.startswith(("p_", "predicted_")) and name.endswith(end)]
         own = [name for name in own if not name.endswith("_raw")]
         y, r_bps = rows[f"y{end}"].to_numpy(), rows[f"r_bps{end}"].to_numpy()
@@ -166,7 +184,7 @@ class Record:
             wanted = "" if of_return else name.removeprefix("p_").removesuffix(end).upper()
             happened = y > 0 if of_return else y == (1 if len(own) == 1 else code)
             columns = {"model": name, **{other: f"{other}_{name}" for other in _OTHERS}}
-            if self.judges == VALID:
+            if judges == VALID:
                 # Calibration was fitted on these very rows.
                 columns = {
                     model: raw if (raw := f"{column}_raw") in rows.columns else column

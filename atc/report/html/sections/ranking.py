@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from atc.evaluation.reliability import reliability_bins
-from atc.models.ranking import rank, twice_concordant_of
 from atc.report.holdout_tables import holdout_tables
 from atc.report.html.content import Block, Cell, Column, DataTable, Figure, Section, figure, from_rich
 from atc.report.html.draw.frame import THIRD
 from atc.report.html.draw.lines import Curve, line_chart
 from atc.report.html.draw.thin import along
-from atc.report.html.record import LOOKS, Answers, Record, name_of
+from atc.report.html.record import FOLDS, LOOKS, Answers, Record, name_of
+from atc.report.html.sections.fold_ranking import fold_blocks
+from atc.report.html.sections.rates import rates
 from atc.report.oracle_lines import OracleLines
 from atc.report.spread_lines import spread_table
 from atc.report.summary import other_figures_table
@@ -25,11 +24,20 @@ _HEIGHT = 300
 _SQUARE = (0.0, 1.0, 0.0, 1.0)
 
 
+_OF_FOLDS = " Calibration is of all of them together; a row that several folds test counts in each."
+
+
 def ranking_section(record: Record, known: OracleLines | None) -> Section:
     """ROC, precision and recall, calibration, and the tables of the summary."""
     blocks: list[Block] = []
     for one in record.answers:
-        blocks += _of_return(one) if not one.wanted else _of_class(one)
+        if not one.wanted:
+            blocks += _of_return(one)
+        elif one.has_both:
+            # Of many models no score can be held against another's, but a probability means the same.
+            blocks += () if record.judges == FOLDS else _of_class(one)
+            blocks.append(_calibration(one))
+    blocks += fold_blocks(record)
     for table in (*holdout_tables(record.config, record.metrics, known), spread_table(record.metrics)):
         if table.row_count:
             title = str(table.columns[0].header)
@@ -48,21 +56,19 @@ def ranking_section(record: Record, known: OracleLines | None) -> Section:
         blocks,
         lead=(
             f"Of {len(record.rows):,} rows of {record.judged_by}. Baseline and volatility are judged on the "
-            "same rows."
+            f"same rows.{_OF_FOLDS if record.judges == FOLDS else ''}"
         ),
         empty="No row has a label here.",
     )
 
 
 def _of_class(one: Answers) -> Iterator[Block]:
-    if one.happened.all() or not one.happened.any():
-        return
     base_rate = float(one.happened.mean())
     roc: list[Curve] = []
     precise: list[Curve] = []
     areas: list[str] = []
     for model, score in one.scores.items():
-        curve = _rates(one.happened, score)
+        curve = rates(one.happened, score)
         area = curve.auc
         areas.append(f"{name_of(model)} {area:.4f}")
         for into, (x, y) in (
@@ -108,34 +114,10 @@ def _of_class(one: Answers) -> Iterator[Block]:
         ),
         legend,
     )
-    yield _calibration(one, of)
 
 
-@dataclass(frozen=True)
-class _Rates:
-    """Hits, false alarms and precision over falling thresholds."""
-
-    recall: NDArray[np.float64]
-    false_positive: NDArray[np.float64]
-    precision: NDArray[np.float64]
-    auc: float
-
-
-def _rates(happened: NDArray[np.bool_], score: NDArray[np.float64]) -> _Rates:
-    ranked = rank(score)
-    hits, called = ranked.hits(happened)[::-1], ranked.counts[::-1]
-    reached, of = np.cumsum(hits), np.cumsum(called)
-    positives, negatives = int(happened.sum()), int((~happened).sum())
-    area = twice_concordant_of(hits[::-1], called[::-1]) / (2 * positives * negatives)
-    return _Rates(
-        np.concatenate([[0.0], reached / positives]),
-        np.concatenate([[0.0], (of - reached) / negatives]),
-        np.concatenate([[reached[0] / of[0]], reached / of]),
-        area,
-    )
-
-
-def _calibration(one: Answers, of: str) -> Figure:
+def _calibration(one: Answers) -> Figure:
+    of = f", {one.title}" if one.title else ""
     curves, rows = [], []
     for model, score in one.scores.items():
         if model not in {"model", "baseline"}:
