@@ -1,7 +1,7 @@
-"""Jobs in the processes of joblib's pool on this machine.
+"""Jobs in the processes of joblib's pools on this machine.
 
-A process that dies breaks the whole pool: the jobs of all its processes come back as lost, and the next job
-gets a new pool. So one that is idle does not heed SIGTERM, which would kill those that are at work.
+A process that dies breaks its whole pool, and a pool keeps its processes for as long as it lives. So each
+process has a pool of its own: one that dies takes no other job with it, and one that has grown is replaced.
 """
 
 from __future__ import annotations
@@ -12,17 +12,27 @@ import threading
 import time
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import suppress
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Generic, Self
 
 from atc.errors import UsageError
-from atc.executors import Job, Outcome, Work, named, outcome_of
+from atc.executors import Job, Leave, Outcome, Work, named
 from atc.executors.worker import LEFT_WITHIN_S
 
 _PARENT_LOOKED_FOR_S = 1.0
 
 _at_work = threading.Event()
 """Whether this process of a pool has a job."""
+
+
+@dataclass
+class _Slot:
+    """Room for one job at a time: a pool of one process, or none yet."""
+
+    pool: Any = None
+    number: int | None = None
+    """Of the job that it has."""
 
 
 class JoblibProcesses(Generic[Job, Outcome]):
@@ -41,9 +51,8 @@ class JoblibProcesses(Generic[Job, Outcome]):
         self._loky: Any = loky
         self._work = work
         self._ends_within_s = ends_within_s
-        self._pool: Any = None
-        self._futures: dict[Future[Outcome], tuple[int, Any]] = {}
-        """With the number of the job and the pool that has it."""
+        self._slots = [_Slot() for _ in range(workers)]
+        self._futures: dict[Future[tuple[Outcome, bool]], _Slot] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -51,46 +60,55 @@ class JoblibProcesses(Generic[Job, Outcome]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._pool is None:
-            return
+        pools = [slot.pool for slot in self._slots if slot.pool is not None]
         if self._futures:
-            for pid in self._pool._processes or ():
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGTERM)
+            for slot in self._futures.values():
+                for pid in slot.pool._processes or ():
+                    with suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGTERM)
             wait(self._futures, self._ends_within_s)
-        self._pool.shutdown(wait=True, kill_workers=True)
-        self._pool = None
+        for pool in pools:
+            pool.shutdown(wait=True, kill_workers=True)
+        self._slots.clear()
 
     def submit(self, number: int, job: Job) -> None:
-        """Hands the job to the pool, or to a new one where a process of it has died."""
+        """Hands the job to an idle process, or to a new one where there is none or it has died."""
+        slot = next(slot for slot in self._slots if slot.number is None)
         try:
-            future = self._its_pool().submit(_outcome_of, self._work.does, job)
-        except self._loky.BrokenProcessPool:  # an idle one, or nobody has asked yet what became of the others
-            self._pool = None
-            future = self._its_pool().submit(_outcome_of, self._work.does, job)
-        self._futures[future] = number, self._pool
+            future = self._pool(slot).submit(_outcome_of, self._work.does, job)
+        except self._loky.BrokenProcessPool:  # it died idle, and nothing is lost
+            slot.pool = None
+            future = self._pool(slot).submit(_outcome_of, self._work.does, job)
+        slot.number = number
+        self._futures[future] = slot
 
-    def _its_pool(self) -> Any:
-        if self._pool is None:
-            self._pool = self._loky.ProcessPoolExecutor(
-                self.capacity, initializer=_begin, initargs=(self._work.begins, os.getpid())
+    def _pool(self, slot: _Slot) -> Any:
+        if slot.pool is None:
+            slot.pool = self._loky.ProcessPoolExecutor(
+                1, initializer=_begin, initargs=(self._work.begins, os.getpid())
             )
-        return self._pool
+        return slot.pool
 
     def wait(self, seconds: float) -> list[tuple[int, Outcome]]:
-        """What has been finished; the jobs of a broken pool report how it broke."""
+        """What has been finished; a process that died reports that it did."""
         ready, _ = wait(self._futures, seconds, FIRST_COMPLETED)
-        found = []
+        found: list[tuple[int, Outcome]] = []
         for future in ready:
-            number, pool = self._futures.pop(future)
+            slot = self._futures.pop(future)
+            number, slot.number = slot.number, None
+            assert number is not None
+            outcome: Outcome
+            leaves = False
             try:
-                found.append((number, future.result()))
+                outcome, leaves = future.result()
             except self._loky.BrokenProcessPool as why:
-                found.append((number, self._work.lost(_first_line(why))))
-                if self._pool is pool:
-                    self._pool = None
+                outcome, slot.pool = self._work.lost(_first_line(why)), None
             except Exception as why:
-                found.append((number, self._work.crashed(f"{type(why).__name__}: {why}")))
+                outcome = self._work.crashed(f"{type(why).__name__}: {why}")
+            found.append((number, outcome))
+            if leaves:
+                slot.pool.shutdown(wait=False)  # it ends by itself; what it has started may outlive it
+                slot.pool = None
         return found
 
 
@@ -103,11 +121,14 @@ def _begin(begins: str, parent: int) -> None:
         named(begins)()
 
 
-def _outcome_of(does: str, job: Any) -> Any:
+def _outcome_of(does: str, job: Any) -> tuple[Any, bool]:
+    """What becomes of the job, and whether this process should end."""
     _at_work.set()
     signal.signal(signal.SIGTERM, _end)  # until the job has a way of its own to end itself
     try:
-        return outcome_of(does, job)
+        return named(does)(job), False
+    except Leave as leaving:
+        return leaving.outcome, True
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         _at_work.clear()

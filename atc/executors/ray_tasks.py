@@ -23,8 +23,9 @@ class RayTasks(Generic[Job, Outcome]):
     """`address`: of a cluster, as `ray.init` takes it; None: Ray on this machine alone, or RAY_ADDRESS.
 
     `workers`: tasks at a time; None: as many as the cluster has CPUs for. `cpus`: of a task. `retries`: so
-    often Ray begins one anew whose worker or node went away. `option`: what messages call the address. Raises
-    UsageError without Ray or without a cluster at `address`.
+    often Ray begins one anew whose worker or node went away. `each`: so many tasks a process does before it
+    ends; 0: any number. `option`: what messages call the address. Raises UsageError without Ray or without a
+    cluster at `address`.
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class RayTasks(Generic[Job, Outcome]):
         *,
         cpus: int = 1,
         retries: int = _RETRIES,
+        each: int = 0,
         option: str = "--address ",
     ) -> None:
         self._work = work
@@ -43,7 +45,7 @@ class RayTasks(Generic[Job, Outcome]):
         if self._ours:
             self._connect(address, None if workers is None else workers * cpus, option)
         self.capacity = workers or max(1, int(self._ray.cluster_resources().get("CPU", 1)) // cpus)
-        self._do = self._ray.remote(num_cpus=cpus, max_retries=retries)(outcome_of)
+        self._do = self._ray.remote(num_cpus=cpus, max_retries=retries, max_calls=each)(outcome_of)
         self._numbers: dict[Any, int] = {}
 
     def _connect(self, address: str | None, cpus: int | None, option: str) -> None:

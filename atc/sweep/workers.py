@@ -44,13 +44,15 @@ class Workers:
         from atc.executors.ray_tasks import RayTasks, require_ray
 
         require_ray("launcher=ray", "launcher=joblib runs jobs side by side on this machine")
-        # A job whose worker died is begun again by the launcher, which tells of it.
+        # A job whose worker died is begun again by the launcher, which tells of it. A task cannot end its
+        # process when that has grown, so each has one of its own.
         return RayTasks(
             WORK,
             self.launcher.address,
             self.count,
             cpus=self.threads or 1,
             retries=0,
+            each=1,
             option="launcher.address=",
         )
 

@@ -25,9 +25,11 @@ def _status_kib(status: Path, field: str) -> int | None:
     return None
 
 
-def resident_mib() -> float | None:
-    """Resident memory of this process; None where /proc does not tell."""
-    kib = _status_kib(_STATUS, "VmRSS:")
+def anonymous_mib() -> float | None:
+    """Resident memory of this process that is no file: without libraries and mapped rows, which the kernel
+    takes back where others need the room; None where /proc does not tell.
+    """
+    kib = _status_kib(_STATUS, "RssAnon:")
     return None if kib is None else kib / _KIB_PER_MIB
 
 
