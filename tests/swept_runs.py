@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import time
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,12 +35,12 @@ def run(config: RunConfig) -> Path:
     outputs = config.paths.outputs_dir
     parts = {
         "config_digest": config_digest(config),
-        "data_digest": "0" * 64,
+        "data_digest": data_digest(config),
         "feature_schema": "none",
         "label_schema": "none",
         "code_digest": code_digest(),
     }
-    identity = RunIdentity(run_id=run_id(**parts), **parts)
+    identity = RunIdentity(run_id=run_id(**parts, members=members_digest(config)), **parts)
     record = RunRecord.open(outputs, config.name, identity, config.model_dump(mode="json"))
     healed = (outputs / "healed").exists()
     with record:
@@ -64,6 +65,21 @@ def run(config: RunConfig) -> Path:
                 made.write(f"{config.seed}\n")
             record.finish({"valid/auc": config.seed / 1000})
     return record.folder
+
+
+def data_digest(config: RunConfig) -> str:
+    """Of the content of recordings; simulated data have none."""
+    found = sha256()
+    for name in getattr(config.data, "files", ()):
+        found.update((config.paths.recordings_dir / name).read_bytes())
+    return found.hexdigest()
+
+
+def members_digest(config: RunConfig) -> str:
+    """Of what lies in `members.txt` beside the outputs, for a run that is made of others."""
+    if config.model.kind != "ensemble":
+        return ""
+    return sha256((config.paths.outputs_dir / "members.txt").read_bytes()).hexdigest()
 
 
 if __name__ == "__main__":

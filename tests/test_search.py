@@ -29,8 +29,8 @@ from atc.report.sweep_lines import status_tables
 from atc.run_sweep import resume_sweep, run_frozen
 from atc.sweep.folder import job_folder
 from atc.sweep.frozen import thaw
-from atc.sweep.launch import Row
 from atc.sweep.opened import OpenedSweep, open_sweep
+from atc.sweep.rows import Row
 from atc.sweep.search import trials
 from atc.sweep.search.pruning import Pruning, is_pruned
 from atc.sweep.search.results import steps_of
@@ -180,9 +180,30 @@ def test_no_trial_is_written_over(uninterrupted: tuple[Path, OpenedSweep], tmp_p
     assert source is not None
     before = lines_of(sweep), (sweep.folder / "study.journal").read_bytes()
     known = {job.number: Row(job.planned, "", job.state) for job in sweep.jobs[:2]}
-    with pytest.raises(DataError, match="has 9 trials, of which this process knows 2"):
+    with pytest.raises(DataError, match="has 9 trials, this process knows 2"):
         source.propose(known)
     assert (lines_of(sweep), (sweep.folder / "study.journal").read_bytes()) == before
+
+
+def test_a_trial_adds_its_line_and_writes_no_other_anew(
+    uninterrupted: tuple[Path, OpenedSweep], tmp_path: Path
+) -> None:
+    sweep = copied(uninterrupted, tmp_path / "outputs")
+    path, lines = sweep.folder / "trials.jsonl", lines_of(sweep)
+    path.write_text("".join(lines[:4]) + lines[4][:99])  # killed in the middle of the fifth
+    file = path.stat().st_ino
+    source = thaw(sweep.folder).source
+    assert source is not None
+    known = {job.number: Row(job.planned, "", job.state) for job in the_sweep(tmp_path / "outputs").jobs}
+    assert list(known) == [1, 2, 3, 4]
+    found = source.propose(known)
+    assert found is not None and found[0].number == 5
+    *first, fifth = lines_of(sweep)
+    assert first == lines[:4]
+    assert json.loads(fifth)["config_digest"] == json.loads(lines[4])["config_digest"]
+    assert path.stat().st_ino == file
+    with pytest.raises(DataError, match="has 5 trials, this process knows 4"):
+        source.propose(known)
 
 
 def test_trials_whose_lines_were_lost_are_found_finished(

@@ -5,10 +5,12 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
+from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -175,7 +177,18 @@ def test_what_a_killed_launcher_left_goes_on(
     process.communicate(timeout=30)
     assert process.returncode == (-9 if number == signal.SIGKILL else 130)
     waited_for(lambda: not Path(f"/proc/{mark.name.partition('-')[2]}").exists())
-    assert statuses(the_sweep(tmp_path)) == ["finished", "interrupted", "pending"]
+    left = the_sweep(tmp_path)
+    assert statuses(left) == ["finished", "interrupted", "pending"]
+    why = {
+        signal.SIGINT: "Ctrl-C (SIGINT) reached the launcher",
+        signal.SIGTERM: "SIGTERM reached the launcher",
+        signal.SIGKILL: "its launcher ended without a word: kill -9, no memory left, or a power cut",
+    }[number]
+    today = datetime.now(UTC).date().isoformat()
+    assert re.fullmatch(rf"at {today} \d\d:\d\d:\d\d UTC: {re.escape(why)}", left.jobs[1].why)
+    shown = status_of(left.folder)
+    assert f"job 2, interrupted: {left.jobs[1].why}" in shown
+    assert f"2 of 3 jobs are left; the same command, or atc sweep resume {left.folder}, runs them" in shown
 
     (tmp_path / "healed").touch()
     assert swept(tmp_path, *words).returncode == 0
@@ -382,10 +395,14 @@ def test_two_launchers_that_begin_at_once_write_one_manifest(
     assert not is_held(lock_file(first.folder))
 
 
+def status_of(folder: Path) -> str:
+    return CliRunner().invoke(application(), ["sweep", "status", str(folder)], catch_exceptions=False).output
+
+
 def test_status_tells_of_every_job(tmp_path: Path) -> None:
     assert swept(tmp_path, f"seed=1,{FAILS},2", "launcher.on_error=stop").returncode == 1
     folder = the_sweep(tmp_path).folder
-    shown = CliRunner().invoke(application(), ["sweep", "status", str(folder)], catch_exceptions=False).output
+    shown = status_of(folder)
     assert "3 jobs: 1 finished, 1 pending, 1 failed" in shown
     assert "job 2, failed: no such rows; give it others" in shown
     assert f"seed={FAILS}" in shown

@@ -13,8 +13,8 @@ from rich.console import Console
 from atc.report.sweep_lines import closing_lines, duration, shortened
 from atc.report.sweep_watch import live_table
 from atc.sweep.folder import PROGRESS, job_folder
-from atc.sweep.launch import Launched, Progress, Row
 from atc.sweep.manifest import PlannedJob, titles
+from atc.sweep.rows import Launched, Progress, Row
 from atc.sweep.state import JobError, JobState
 from atc.sweep.timing import left_of, left_together
 
@@ -32,9 +32,9 @@ def progress_of(folder: Path, states: list[JobState | None]) -> Progress:
     return Progress(folder, rows)
 
 
-def shown(progress: Progress, height: int) -> list[str]:
-    console = Console(file=io.StringIO(), width=120)
-    console.print(live_table(progress, {}, 120, height))
+def shown(progress: Progress, height: int, width: int = 120) -> list[str]:
+    console = Console(file=io.StringIO(), width=width)
+    console.print(live_table(progress, {}, width, height))
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue().splitlines()
 
@@ -62,7 +62,7 @@ def test_a_line_a_job_with_its_stage_and_what_is_left(tmp_path: Path) -> None:
     left = left_of(progress.rows[4], progress, {})
     assert left == pytest.approx(30, abs=1)  # as long as the one that was really made
     assert left_together(progress, {}) == pytest.approx(70, abs=1)
-    assert last.startswith("2 of 5 finished, 1 failed") and last.endswith("left")
+    assert last.startswith("2 of 5 finished, 1 failed after ") and last.rstrip().endswith("left")
 
 
 def test_a_small_terminal_shows_what_matters(tmp_path: Path) -> None:
@@ -70,7 +70,27 @@ def test_a_small_terminal_shows_what_matters(tmp_path: Path) -> None:
     lines = shown(progress_of(tmp_path / "sweeps" / "x", states), 20)
     assert len(lines) < 20
     assert any("running" in line for line in lines) and any("failed" in line for line in lines)
-    assert "186 more jobs not shown" in lines[-1]
+    assert lines[-2].rstrip() == "186 more jobs not shown"
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 160])
+def test_nothing_wraps_is_cut_or_moves_at_any_width(tmp_path: Path, width: int) -> None:
+    progress = progress_of(tmp_path / "sweeps" / "x", [*STATES, JobState("interrupted", 1, seconds=723.0)])
+    progress.rows[4].began = time.monotonic() - 6000
+    place = job_folder(progress.folder, 4)
+    place.mkdir(parents=True)
+    heads = set()
+    for told in ({"stage": "fit"}, {"stage": "fit volatility", "done": 4.0, "total": 4.0}):
+        (place / PROGRESS).write_text(json.dumps(told))
+        head, _, *lines, last = shown(progress, 30, width)
+        assert len(lines) == len(progress.rows)
+        assert all(len(line) <= width for line in (head, *lines, last))
+        assert "12 min 3 s" in lines[5] and "1 h 40 min" in lines[3]
+        assert "100 min" not in lines[3] and lines[0].rstrip().endswith("seed=1")
+        assert "finished" in lines[0] and "interrupted" in lines[5]
+        assert last.startswith("2 of 6 finished, 1 failed after ")
+        heads.add(head.rstrip())
+    assert len(heads) == 1
 
 
 def test_a_search_counts_the_trials_that_are_not_yet_proposed(tmp_path: Path) -> None:
@@ -78,7 +98,7 @@ def test_a_search_counts_the_trials_that_are_not_yet_proposed(tmp_path: Path) ->
     progress = progress_of(tmp_path / "sweeps" / "x", [finished, pruned])
     progress.planned = 10
     assert left_together(progress, {}) == pytest.approx(320)
-    assert shown(progress, 40)[-1].startswith("1 of 10 finished, 1 ended early, ")
+    assert shown(progress, 40)[-1].startswith("1 of 10 finished, 1 ended early after ")
     first, second, third, *_ = closing_lines(
         Launched(progress.folder, tuple(progress.rows.values()), interrupted=True, total=10)
     )

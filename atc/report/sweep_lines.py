@@ -12,10 +12,12 @@ from atc.sweep.job_progress import read_progress
 from atc.sweep.manifest import titles
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rich.table import Table
 
-    from atc.sweep.launch import Launched, Row
     from atc.sweep.opened import OpenedSweep
+    from atc.sweep.rows import Launched, Row
     from atc.sweep.state import JobState
 
 
@@ -29,8 +31,8 @@ def told(row: Row) -> str:
     if state.status == "finished":
         found = "was finished before, found" if state.reused else "finished"
         return f"{found} in {duration(state.seconds)}: {title}"
-    if state.status == "pruned":
-        return f"pruned: {title}: {reason(state)}"
+    if state.status in ("pruned", "interrupted"):
+        return f"{state.status}: {title}: {reason(state)}"
     return f"{state.status}: {title}"
 
 
@@ -46,8 +48,7 @@ def closing_lines(done: Launched) -> list[str]:
         lines.append(f"{pruned} of {total} jobs were ended early by the search")
     left = total - len(finished) - len(failed) - pruned
     if left:
-        again = f"atc sweep resume {shown_path(done.folder)}"
-        lines.append(f"{left} of {total} jobs are left; the same command, or {again}, runs them")
+        lines.append(_how_to_go_on(left, total, done.folder))
     if failed:
         lines.append(f"{len(failed)} of {total} jobs failed:")
         for row in failed:
@@ -55,8 +56,17 @@ def closing_lines(done: Launched) -> list[str]:
             lines.append(f"      {reason(row.state)}")
             lines.append(f"      {shown_path(job_folder(done.folder, row.job.number) / LOG)}")
     if done.interrupted:
-        lines.append("interrupted")
+        stopped = [row for row in done.rows if row.fresh and row.status == "interrupted"]
+        lines += [
+            f"interrupted: [{row.job.number}/{total}] {row.title}: {reason(row.state)}" for row in stopped
+        ]
+        lines += [] if stopped else ["interrupted"]
     return lines
+
+
+def _how_to_go_on(left: int, total: int, folder: Path) -> str:
+    again = f"atc sweep resume {shown_path(folder)}"
+    return f"{left} of {total} jobs are left; the same command, or {again}, runs them"
 
 
 def status_tables(sweep: OpenedSweep) -> tuple[list[str], Table]:
@@ -86,9 +96,12 @@ def status_tables(sweep: OpenedSweep) -> tuple[list[str], Table]:
     ]
     if header.sealed:
         sentences.append(f"sealed: the jobs differ in {', '.join(header.sealing)}")
-    for job in sweep.with_status("failed", "unusable"):
+    for job in sweep.with_status("failed", "interrupted", "unusable"):
         why = job.why or reason(job.state)
         sentences.append(f"job {job.number}, {job.status}: {why} ({shown_path(job.log)})")
+    left = header.total - len(sweep.with_status("finished", "pruned"))
+    if left and not sweep.alive:
+        sentences.append(_how_to_go_on(left, header.total, sweep.folder))
     return sentences, table
 
 
@@ -96,7 +109,7 @@ _STATUSES = ("finished", "pruned", "running", "pending", "interrupted", "failed"
 
 
 def reason(state: JobState | None) -> str:
-    """The first line of why a job failed."""
+    """The first line of why a job failed, was ended early or was interrupted."""
     error = None if state is None else state.error
     return "" if error is None else error.message.partition("\n")[0]
 
@@ -111,6 +124,11 @@ def duration(seconds: float | None) -> str:
     if minutes < 100:
         return f"{minutes} min {rest} s"
     return f"{minutes // 60} h {minutes % 60} min"
+
+
+def rounded(seconds: float) -> str:
+    """Seconds that still change, or are only expected: without tenths."""
+    return f"{seconds:.0f} s" if seconds < 99.5 else duration(seconds)
 
 
 def shortened(text: str, width: int) -> str:

@@ -44,7 +44,7 @@ def data_seen(config: RunConfig) -> str | None:
     """What can be seen of the run's data without reading it.
 
     Simulated data are what config and code say, which the run id has already. Of others it is name, size and
-    time of each manifest of an ingest, by which data are known, and of the recordings. None where the run
+    times of each manifest of an ingest, by which data are known, and of the recordings. None where the run
     depends on more: an ensemble on its members.
     """
     if isinstance(config.model, Ensemble):
@@ -58,9 +58,10 @@ def data_seen(config: RunConfig) -> str | None:
     return hashlib.sha256(json.dumps(seen).encode()).hexdigest()
 
 
-def _told(path: Path) -> tuple[int, int]:
+def _told(path: Path) -> tuple[int, int, int]:
     try:
         found = path.stat()
     except OSError:
-        return -1, -1
-    return found.st_size, found.st_mtime_ns
+        return -1, -1, -1
+    # A copy may bring the time of its content along, not that of its inode.
+    return found.st_size, found.st_mtime_ns, found.st_ctime_ns

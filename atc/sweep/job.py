@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import importlib
-import logging
 import os
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -18,6 +16,8 @@ from atc.config.root import ROOT_VARIABLE
 from atc.errors import AtcError
 from atc.executors import Leave, Work
 from atc.sweep.folder import LOG, PROGRESS
+from atc.sweep.interrupted import by_signal
+from atc.sweep.job_log import into_log
 from atc.sweep.state import JobError
 from atc.tracking.interrupts import sigterm_interrupts
 from atc.tracking.run_files import now, read_manifest
@@ -25,8 +25,10 @@ from atc.tracking.run_files import now, read_manifest
 if TYPE_CHECKING:
     from atc.sweep.search.pruning import Pruning
 
-_RETURNS_AT_MOST_MIB = 1024.0
-"""A process that holds more than this when its job is done ends, and gives its memory back so."""
+_KEEPS_AT_MOST_MIB = 256.0
+"""A process that holds more than this when its job is done ends, or the next job would be said to need it.
+One that has loaded all that trees and lines need holds 140, one that has loaded torch 630.
+"""
 
 
 @dataclass(frozen=True)
@@ -107,13 +109,13 @@ def run_job(request: JobRequest) -> JobOutcome:
         os.chdir(request.here)
     try:
         as_a_run_begins()  # also where nobody began, as in Ray's processes
-        with _into(request.folder / LOG):
+        with into_log(request.folder / LOG):
             outcome = _outcome(request)
     finally:
         os.environ.clear()
         os.environ.update(environment)
     _give_back()
-    if outcome.status == "interrupted" or _held_mib() > _RETURNS_AT_MOST_MIB:
+    if outcome.status == "interrupted" or _held_mib() > _KEEPS_AT_MOST_MIB:
         raise Leave(outcome)
     return outcome
 
@@ -143,7 +145,8 @@ def _outcome(request: JobRequest) -> JobOutcome:
             folder = target(request.target)(config)
     except KeyboardInterrupt as stopped:
         sys.stderr.write(f"interrupted ({stopped})\n")
-        return JobOutcome("interrupted", seconds=time.perf_counter() - clock)
+        why = by_signal(stopped, "the process of the job")
+        return JobOutcome("interrupted", seconds=time.perf_counter() - clock, error=why)
     except Pruned as ended:
         sys.stderr.write(f"{ended}\n")
         same = seen if seen == data_seen(config) else None
@@ -202,41 +205,6 @@ def target_of(run: Callable[..., object]) -> str:
     return f"{name}:{run.__qualname__}"
 
 
-@contextmanager
-def _into(log: Path) -> Iterator[None]:
-    """Everything that this process writes to its terminal goes to `log` meanwhile, from C as well, and what
-    ATC logs too.
-    """
-    from atc.tracking.run_log import log_formatter
-
-    log.parent.mkdir(parents=True, exist_ok=True)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    before = [os.dup(descriptor) for descriptor in (1, 2)]
-    file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    streams = sys.stdout, sys.stderr
-    for descriptor in (1, 2):
-        os.dup2(file, descriptor)
-    os.close(file)
-    # Of their own: those that were there may belong to whoever started the worker, and hold lines back.
-    sys.stdout = open(1, "w", buffering=1, closefd=False, encoding="utf-8", errors="replace")  # noqa: SIM115
-    sys.stderr = open(2, "w", buffering=1, closefd=False, encoding="utf-8", errors="replace")  # noqa: SIM115
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setLevel(logging.INFO)
-    handler.setFormatter(log_formatter())
-    logging.getLogger().addHandler(handler)
-    try:
-        yield
-    finally:
-        logging.getLogger().removeHandler(handler)
-        sys.stdout.flush()
-        sys.stderr.flush()
-        sys.stdout, sys.stderr = streams
-        for descriptor, original in zip((1, 2), before, strict=True):
-            os.dup2(original, descriptor)
-            os.close(original)
-
-
 def _give_back() -> None:
     """Memory that the job needed and the next one does not."""
     import ctypes
@@ -250,7 +218,7 @@ def _give_back() -> None:
 
 
 def _held_mib() -> float:
-    """Resident memory of this process; 0 where /proc does not tell."""
-    from atc.tracking.memory import resident_mib
+    """What this process holds that is no file; 0 where /proc does not tell."""
+    from atc.tracking.memory import anonymous_mib
 
-    return resident_mib() or 0.0
+    return anonymous_mib() or 0.0

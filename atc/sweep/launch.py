@@ -8,12 +8,10 @@ under way, and the next one goes on from there.
 from __future__ import annotations
 
 import time
-from collections import deque
-from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from atc.config.root import project_root
 from atc.errors import DataError
@@ -21,118 +19,25 @@ from atc.executors import Executor
 from atc.sweep.finished import data_seen, is_finished
 from atc.sweep.folder import job_folder, lock_file, outputs_of
 from atc.sweep.frozen import Frozen
+from atc.sweep.interrupted import because, by_signal, without_a_word
 from atc.sweep.job import JobOutcome, JobRequest
 from atc.sweep.manifest import PlannedJob, read_manifest, titles
-from atc.sweep.state import JobState, read_state, write_state
+from atc.sweep.queue import Queue
+from atc.sweep.rows import Launched, Progress, Row
+from atc.sweep.source import Source
+from atc.sweep.state import JobError, JobState, read_state, write_state
+from atc.sweep.watch import Watch
 from atc.sweep.workers import workers_of
 from atc.tracking.interrupts import sigterm_interrupts
 from atc.tracking.lock import RunLock
+from atc.tracking.run_files import now
 from atc.tracking.same_code import CodeChanged
 
 if TYPE_CHECKING:
-    from atc.config.schema import RunConfig
     from atc.sweep.search.pruning import Pruning
 
 _LOOKS_EVERY_S = 0.5
 JobExecutor = Executor[JobRequest, JobOutcome]
-
-
-@dataclass
-class Row:
-    """A job as the launcher knows it."""
-
-    job: PlannedJob
-    title: str
-    state: JobState | None
-    began: float | None = None
-    """By the monotonic clock, while it is under way."""
-    fresh: bool = False
-    """It was handed to a worker in this session."""
-
-    @property
-    def status(self) -> str:
-        """Of its state."""
-        return "pending" if self.state is None else self.state.status
-
-
-@dataclass
-class Progress:
-    """How far a launch is."""
-
-    folder: Path
-    rows: dict[int, Row]
-    workers: int = 1
-    began: float = field(default_factory=time.monotonic)
-    planned: int = 0
-    """Jobs of a search, those included that are not yet proposed."""
-
-    @property
-    def total(self) -> int:
-        """Jobs that there are or will be."""
-        return max(self.planned, len(self.rows))
-
-    def count(self, *wanted: str) -> int:
-        """Jobs of these statuses."""
-        return sum(row.status in wanted for row in self.rows.values())
-
-
-class Source(Protocol):
-    """Where jobs come from that are known only one after the other."""
-
-    planned: int
-    """So many there will be."""
-
-    def propose(self, rows: Mapping[int, Row]) -> tuple[PlannedJob, RunConfig | None] | None:
-        """The job after `rows`, which all have ended, and its config; None: there is no further one. A job
-        without a config has failed already, and its state is written.
-        """
-        ...
-
-    def configs_of(self, jobs: Sequence[PlannedJob]) -> Mapping[int, RunConfig]:
-        """The configs of jobs that were proposed before, without those that have none."""
-        ...
-
-    def title(self, job: PlannedJob) -> str:
-        """What tables call the job."""
-        ...
-
-    def pruning(self, number: int, rows: Mapping[int, Row]) -> Pruning | None:
-        """By what a job may be ended early."""
-        ...
-
-
-class Watch(Protocol):
-    """Is told what happens; shows it, or does not."""
-
-    def changed(self, row: Row, progress: Progress) -> None:
-        """A job was started or has ended."""
-        ...
-
-    def looked(self, progress: Progress) -> None:
-        """Some time has passed."""
-        ...
-
-
-@dataclass(frozen=True)
-class Launched:
-    """What a launch left behind."""
-
-    folder: Path
-    rows: tuple[Row, ...]
-    interrupted: bool
-    total: int
-    """Jobs that there are or, of a search, would have been."""
-    failure: OSError | None = None
-    """What the launcher could not write, or start, and stopped at."""
-
-    @property
-    def exit_code(self) -> int:
-        """0: every job is finished, or was ended early by its search; 130: interrupted; else 1."""
-        if self.interrupted:
-            return 130
-        if self.failure is not None:
-            return 1
-        return 0 if all(row.status in ("finished", "pruned") for row in self.rows) else 1
 
 
 def launch(frozen: Frozen, target: str, watch: Watch, source: Source | None = None) -> Launched:
@@ -170,36 +75,37 @@ class _Launch:
         called = titles(frozen.jobs)
         rows = {job.number: Row(job, called[job.number], _state(frozen.folder, job)) for job in frozen.jobs}
         self._progress = Progress(frozen.folder, rows, planned=0 if source is None else source.planned)
-        self._pending: deque[int] = deque()
-        self._under_way: set[int] = set()
-        self._lost: set[int] = set()
-        """Their worker ended; they are begun once more, and alone."""
+        self._queue = Queue()
         self._environment: dict[str, str] = {}
         self._stopped = False
 
     def run(self) -> Launched:
-        rows = self._progress.rows
-        self._pending += (number for number, row in rows.items() if not self._is_done(row))
-        interrupted, failure = False, None
+        rows, queue = self._progress.rows, self._queue
+        queue.pending += (number for number, row in rows.items() if not self._is_done(row))
+        interrupted, failure, why = False, None, because("the launcher failed")
         try:
-            for number in self._pending:
+            for number in queue.pending:
                 if rows[number].status == "running":  # its launcher is dead: we have the lock
-                    self._interrupted(number)
+                    self._interrupted(number, *without_a_word(job_folder(self._frozen.folder, number)))
             if self._more():
-                interrupted = self._work()
-        except KeyboardInterrupt:
-            interrupted = True
-        except OSError as why:
-            failure = why
+                ended_by = self._work()
+                interrupted = ended_by is not None
+                why = because(f"the sweep ended with job {ended_by}, which was interrupted")
+        except KeyboardInterrupt as stopped:
+            interrupted, why = True, by_signal(stopped, "the launcher")
+        except OSError as stopped:
+            failure, why = stopped, because(f"the launcher could not go on: {stopped}")
         finally:
-            for number in self._under_way:
-                with suppress(OSError):  # a state that says running without a launcher is read as interrupted
-                    self._interrupted(number)
+            for number in queue.under_way:
+                if rows[number].status == "running":
+                    with suppress(OSError):  # one that says running without a launcher is read as interrupted
+                        self._interrupted(number, why)
         total = self._progress.total
         return Launched(self._frozen.folder, tuple(rows.values()), interrupted, total, failure)
 
-    def _interrupted(self, number: int) -> None:
-        self._close(number, replace(_known(self._progress.rows[number]), status="interrupted"))
+    def _interrupted(self, number: int, why: JobError, at: str | None = None) -> None:
+        state = _known(self._progress.rows[number])
+        self._close(number, replace(state, status="interrupted", error=why, at=at or now()))
 
     def _is_done(self, row: Row) -> bool:
         config = self._configs.get(row.job.number)
@@ -212,7 +118,7 @@ class _Launch:
 
     def _more(self) -> bool:
         """Whether a job is left to start; asks for a further one where none is, and none is under way."""
-        while not self._pending and not self._under_way and self._source is not None:
+        while not self._queue.pending and not self._queue.under_way and self._source is not None:
             found = self._source.propose(self._progress.rows)
             if found is None:
                 return False
@@ -226,42 +132,30 @@ class _Launch:
             if self._is_done(row) and row.status != "pruned":
                 self._watch.changed(row, self._progress)
             else:
-                self._pending.append(job.number)
-        return bool(self._pending)
+                self._queue.pending.append(job.number)
+        return bool(self._queue.pending)
 
-    def _work(self) -> bool:
-        """Until nothing is left to do; True where a job was interrupted."""
-        workers = workers_of(self._frozen.launcher, len(self._pending))
+    def _work(self) -> int | None:
+        """Until nothing is left to do; the number of a job that was interrupted, which ends it."""
+        queue = self._queue
+        workers = workers_of(self._frozen.launcher, len(queue.pending))
         self._environment = workers.environment
         with workers.executor() as executor:
             self._progress.workers = executor.capacity
-            while self._under_way or (not self._stopped and self._more()):
-                while not self._stopped and len(self._under_way) < executor.capacity:
-                    number = self._next()
+            while queue.under_way or (not self._stopped and self._more()):
+                while not self._stopped and len(queue.under_way) < executor.capacity:
+                    number = queue.take(self._progress.rows)
                     if number is None:
                         break
                     self._start(executor, number)
-                for number, outcome in executor.wait(_LOOKS_EVERY_S):
-                    self._under_way.discard(number)
-                    if self._take(number, outcome):
-                        return True
+                ended = executor.wait(_LOOKS_EVERY_S)
+                for number, outcome in ended:
+                    queue.under_way.discard(number)
+                    self._take(number, outcome)
+                for number, outcome in ended:
+                    if outcome.status == "interrupted":
+                        return number
                 self._watch.looked(self._progress)
-        return False
-
-    def _next(self) -> int | None:
-        """The next job to start. One that asks for the same run as a job under way waits, and finds it; one
-        whose worker has ended is begun last and alone, so that nothing else can be why.
-        """
-        if self._under_way & self._lost:
-            return None
-        rows = self._progress.rows
-        busy = {rows[number].job.config_digest for number in self._under_way}
-        for number in self._pending:
-            if number in self._lost and (self._under_way or not self._lost.issuperset(self._pending)):
-                continue
-            if rows[number].job.config_digest not in busy:
-                self._pending.remove(number)
-                return number
         return None
 
     def _start(self, executor: JobExecutor, number: int) -> None:
@@ -269,9 +163,8 @@ class _Launch:
         folder = job_folder(self._frozen.folder, number)
         attempts = (row.state.attempts if row.state is not None else 0) + 1
         row.began, row.fresh = time.monotonic(), True
-        self._close(number, JobState("running", attempts))
+        self._close(number, JobState("running", attempts, at=now()))
         root = project_root()
-        self._under_way.add(number)
         request = JobRequest(
             number=number,
             folder=folder.resolve(),
@@ -291,17 +184,15 @@ class _Launch:
     def _pruning(self, number: int) -> Pruning | None:
         return None if self._source is None else self._source.pruning(number, self._progress.rows)
 
-    def _take(self, number: int, outcome: JobOutcome) -> bool:
-        """Records what became of a job; True where it was interrupted."""
+    def _take(self, number: int, outcome: JobOutcome) -> None:
+        """Records what became of a job."""
         row = self._progress.rows[number]
         state = _known(row)
-        if outcome.status == "lost" and self._progress.workers > 1 and number not in self._lost:
-            self._lost.add(number)  # it may have been another one's fault
-            self._pending.append(number)
-            self._close(number, replace(state, status="interrupted", error=outcome.error))
+        if outcome.status == "lost" and self._progress.workers > 1 and self._queue.lost(number):
+            self._close(number, replace(state, status="interrupted", error=outcome.error, at=now()))
             row.began = None
             self._watch.changed(row, self._progress)
-            return False
+            return
         self._close(
             number,
             replace(
@@ -314,6 +205,7 @@ class _Launch:
                 peak_rss_mib=outcome.peak_rss_mib,
                 error=outcome.error,
                 data_seen=outcome.data_seen,
+                at=now(),
             ),
         )
         row.began = None
@@ -321,7 +213,6 @@ class _Launch:
         if row.status == "failed":
             other_code = outcome.error is not None and outcome.error.type == CodeChanged.__name__
             self._stopped |= other_code or self._frozen.launcher.on_error == "stop"
-        return outcome.status == "interrupted"
 
     def _close(self, number: int, state: JobState) -> None:
         write_state(job_folder(self._frozen.folder, number), state)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from atc.errors import DataError
 from atc.opened_run import OpenedRun, open_run
 from atc.sweep.folder import LOG, MANIFEST, job_folder, lock_file, outputs_of
+from atc.sweep.interrupted import interrupted_words, without_a_word
 from atc.sweep.manifest import PlannedJob, SweepHeader, read_manifest
 from atc.sweep.state import JobError, JobState, read_state
 from atc.tracking.lock import is_held
@@ -23,7 +24,7 @@ class OpenedJob:
 
     planned: PlannedJob
     status: JobStatus
-    """`unusable`: its state or its run cannot be read; `why` tells."""
+    """`unusable`: its state or its run cannot be read, `interrupted`: something has ended it; `why` tells."""
     state: JobState | None
     folder: Path
     """Of its state and log, there or not."""
@@ -68,6 +69,8 @@ class OpenedSweep:
     folder: Path
     header: SweepHeader
     jobs: tuple[OpenedJob, ...]
+    alive: bool
+    """Whether a launcher is at it."""
 
     def with_status(self, *wanted: JobStatus) -> list[OpenedJob]:
         """Jobs of these statuses, in order."""
@@ -97,7 +100,7 @@ def open_sweep(path: str | Path) -> OpenedSweep:
     folder = Path(path)
     header, planned = read_manifest(folder)
     alive = is_held(lock_file(folder.resolve()))
-    return OpenedSweep(folder, header, tuple(_opened(folder, job, alive) for job in planned))
+    return OpenedSweep(folder, header, tuple(_opened(folder, job, alive) for job in planned), alive)
 
 
 def _opened(folder: Path, planned: PlannedJob, alive: bool) -> OpenedJob:
@@ -110,7 +113,10 @@ def _opened(folder: Path, planned: PlannedJob, alive: bool) -> OpenedJob:
         return OpenedJob(planned, "pending", None, place, None)
     run = None if state.run is None else outputs_of(folder) / state.run
     if state.status == "running" and not alive:
-        return OpenedJob(planned, "interrupted", state, place, run)
+        error, last = without_a_word(place)
+        state = replace(state, status="interrupted", error=error, at=last)
+    if state.status == "interrupted":
+        return OpenedJob(planned, "interrupted", state, place, run, interrupted_words(state))
     if state.status == "finished":
         try:
             if run is None:

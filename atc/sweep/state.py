@@ -17,7 +17,7 @@ Status = Literal["running", "finished", "failed", "interrupted", "pruned"]
 
 @dataclass(frozen=True)
 class JobError:
-    """Why a job failed."""
+    """Why a job failed, or was interrupted."""
 
     type: str
     message: str
@@ -40,6 +40,8 @@ class JobState:
     error: JobError | None = None
     data_seen: str | None = None
     """What could be seen of its data before and after, where that was the same; see `atc.sweep.finished`."""
+    at: str | None = None
+    """Since when it is so, ISO, UTC."""
 
 
 def write_state(folder: Path, state: JobState) -> None:

@@ -12,7 +12,7 @@ from atc.errors import DataError
 from atc.tracking.run_files import FINISHED, read_manifest
 
 if TYPE_CHECKING:
-    from atc.sweep.launch import Progress, Row
+    from atc.sweep.rows import Progress, Row
 
 _LOOKED_AT = 5
 """So many recorded runs of an experiment are looked at."""

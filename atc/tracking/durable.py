@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import SEEK_END, FileIO
 from pathlib import Path
 
 PART_SUFFIX = ".part"
+_BLOCK = 1 << 16
 
 
 def part_of(path: Path) -> Path:
@@ -59,6 +62,38 @@ def write_bytes(path: Path, content: bytes) -> None:
         part.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+
+
+def append_line(path: Path, line: bytes) -> None:
+    """Adds `line`, its newline included, to a file of lines: on disk and whole when this returns, or not
+    there at all. What a killed writer left of a line goes first. One process writes at a time.
+    """
+    with path.open("a+b", buffering=0) as file:
+        end = file.seek(0, SEEK_END)
+        whole = _end_of_lines(file, end)
+        if whole < end:
+            file.truncate(whole)
+        try:
+            if file.write(line) != len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+            os.fsync(file.fileno())
+        except BaseException:
+            file.truncate(whole)
+            raise
+    if whole == 0:
+        sync_folder(path.parent)
+
+
+def _end_of_lines(file: FileIO, end: int) -> int:
+    """Behind the last newline before `end`; 0 where there is none."""
+    while end > 0:
+        begin = max(0, end - _BLOCK)
+        file.seek(begin)
+        found = file.read(end - begin).rfind(b"\n")
+        if found >= 0:
+            return begin + found + 1
+        end = begin
+    return 0
 
 
 @contextmanager

@@ -23,11 +23,11 @@ from atc.sweep.state import JobError, JobState, write_state
 from atc.tracking import durable
 
 if TYPE_CHECKING:
-    from atc.sweep.launch import Row
+    from atc.sweep.rows import Row
 
 
 class Trials:
-    """Proposes the jobs of a search, see `atc.sweep.launch.Source`."""
+    """Proposes the jobs of a search, see `atc.sweep.source.Source`."""
 
     def __init__(self, folder: Path, search: Search, base: RunConfig, overrides: tuple[str, ...]) -> None:
         """Raises DataError where the folder holds the study of another search."""
@@ -38,13 +38,15 @@ class Trials:
         self._overrides = overrides
         self._study = StoredStudy(folder, search)
         self._results: dict[int, tuple[JobState, Result]] = {}
+        self._counted = 0, 0
+        """Bytes of the file of trials, and the lines in them."""
 
     def propose(self, rows: Mapping[int, Row]) -> tuple[PlannedJob, RunConfig | None] | None:
         """The next trial, its line written; None where there are as many as were asked for.
 
         All `rows` have ended. A config of None: its values do not fit together, and it has failed already.
         Raises DataError where a finished trial has no such figure as the objective, or trials are recorded
-        that are not among `rows`.
+        that are not those of `rows`.
         """
         self._demand_known(rows)
         results = self._ended(rows)
@@ -53,7 +55,7 @@ class Trials:
         if number > self._search.trials:
             return None
         job, config, why = planned_trial(self._base, self._overrides, number, proposed(self._search, results))
-        self._append(rows, job)
+        self._append(job)
         if why is not None:
             self._refuse(number, why)
         return job, config
@@ -115,19 +117,24 @@ class Trials:
         assert why is not None  # any other trial has been run before it is asked what it gave
         return self._refuse(job.number, why)
 
-    def _append(self, rows: Mapping[int, Row], job: PlannedJob) -> None:
-        """All lines anew: one that a killed process has half written would spoil what follows it."""
-        jobs = [*(row.job for _, row in sorted(rows.items())), job]
-        durable.write_bytes(self._folder / TRIALS, b"".join(line_of(asdict(one)) for one in jobs))
+    def _append(self, job: PlannedJob) -> None:
+        path = self._folder / TRIALS
+        durable.append_line(path, line_of(asdict(job)))
+        self._counted = path.stat().st_size, job.number
 
     def _demand_known(self, rows: Mapping[int, Row]) -> None:
-        """Raises DataError where there are more lines than `rows`: to write all anew would lose them."""
+        """Raises DataError where the file has not as many lines as there are `rows`: the next one would not
+        be that of the next trial.
+        """
         path = self._folder / TRIALS
-        there = path.read_bytes().count(b"\n") if path.exists() else 0
-        if there > len(rows):
+        if (path.stat().st_size if path.exists() else 0) != self._counted[0]:
+            content = path.read_bytes() if path.exists() else b""
+            self._counted = len(content), content.count(b"\n")
+        there = self._counted[1]
+        if there != len(rows):
             raise DataError(
-                f"{path} has {there} trials, of which this process knows {len(rows)}: another one has added "
-                "to it meanwhile; give the command again, and it goes on from them"
+                f"{path} has {there} trials, this process knows {len(rows)}: another one has changed it "
+                "meanwhile; give the command again, and it goes on from what is there"
             )
 
 
