@@ -81,6 +81,7 @@ class Folder:
         valid: pl.DataFrame | None = None,
         entered: bool = True,
         key: int = 0,
+        force: bool = False,
     ) -> OpenedRun:
         config = atc.compose([f"paths.outputs={self.root}", f"paths.events={self.root / 'data'}", *words])
         content = {**config.model_dump(mode="json"), "name": name}
@@ -89,7 +90,7 @@ class Folder:
         sealed = "holdout" not in frame["split"].to_list()
         if sealed:
             metrics = {key: None if "holdout/" in key else value for key, value in metrics.items()}
-        with RunRecord.open(self.root, name, identity, content) as record:
+        with RunRecord.open(self.root, name, identity, content, force=force) as record:
             with record.writing("model") as folder:
                 folder.mkdir()
                 (folder / "manifest.json").write_text(json.dumps({"label": {"threshold_bps": -2.0}}))

@@ -62,6 +62,7 @@ class Sweeps:
         sealed: bool = False,
         metrics: Figures | None = None,
         drift: float = 0.0,
+        force: bool = False,
     ) -> OpenedRun:
         figure = TOP3.get(experiment, "lift/holdout/auc")
         words = (*words, "protocol.sealed=true") if sealed else words
@@ -76,6 +77,7 @@ class Sweeps:
             equity=None if sealed else earned,
             valid=curve(gains, start=CUT - 41 * DAY),
             key=key,
+            force=force,
         )
         return self.priced(run, cpu_s)
 

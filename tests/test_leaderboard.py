@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import polars as pl
@@ -19,7 +20,7 @@ from atc.protocol.ledger import Asker, Ledger
 from atc.report.candidates import candidates_in
 from atc.report.leaderboard import Leaderboard, leaderboard_of
 from atc.report.leaderboard_files import whole_frame
-from atc.tracking.run_files import METRICS
+from atc.tracking.run_files import MANIFEST, METRICS
 
 FILES = [f"{name}.{ending}" for name in ("leaderboard", "cost") for ending in ("md", "csv", "parquet")]
 
@@ -148,6 +149,56 @@ def test_the_plan_is_that_of_the_run_whatever_the_sweep_froze_after_it(sweeps: S
     assert (row["figure"], row["expects"]) == ("lift/holdout/auc", 0.056)
     assert "gbdt_36feat: the sweep froze another plan (lift/holdout/direction_auc, 0.001 expected)" in text
     assert "another plan" not in shown(sweeps.sweep(run, name="honest"))
+
+
+LATER = {"figure": "lift/holdout/direction_auc", "expects": 0.001, "source": "the look"}
+
+
+def made_again(sweeps: Sweeps, run: OpenedRun) -> OpenedRun:
+    """The same run by force, with a plan of the figure that the look was kind to."""
+    words = [f"plan.{key}={value}" for key, value in LATER.items()]
+    metrics = {**run.metrics, **with_interval("lift/holdout/direction_auc", 0.03, 0.01)}
+    return sweeps.run("gbdt_36feat", 0.0, 0.0, *words, key=1, metrics=metrics, force=True)
+
+
+def test_a_plan_that_is_stated_after_the_look_is_not_what_is_ranked(sweeps: Sweeps) -> None:
+    first = sweeps.run("gbdt_36feat", 0.056, key=1)
+    folder = sweeps.sweep(first)
+    run = made_again(sweeps, first)
+    assert run.folder == first.folder
+    assert run.raw_config["plan"] == LATER
+    told = "made again with another plan (lift/holdout/direction_auc, 0.001 expected) after attempt 1 had"
+    for words in ([run.folder], [folder], [sweeps.sweep(run, name="later")]):
+        assert told in " ".join(shown(*words).split())
+        ((ranked,),) = (ranking.entries for ranking in leaderboard_of(candidates_in(words), "it").rankings)
+        assert (ranked.entry.claim.key, ranked.entry.claim.expects) == ("lift/holdout/auc", 0.056)
+    # Made once more as it was: what was first stated holds, and there is nothing to say.
+    again = sweeps.run("gbdt_36feat", 0.056, key=1, force=True)
+    assert "another plan" not in leaderboard_words(again)
+    # The first attempt thrown away: nobody knows what was stated.
+    run = made_again(sweeps, first)
+    shutil.rmtree(run.folder / "attempts")
+    assert "may have been chosen after the look" in leaderboard_words(run)
+
+
+def test_a_plan_may_be_mended_until_the_figures_are_there(sweeps: Sweeps) -> None:
+    first = sweeps.run("gbdt_36feat", 0.056, key=1)
+    run = made_again(sweeps, first)
+    path = run.folder / "attempts" / "1" / MANIFEST
+    manifest = json.loads(path.read_bytes())
+    for stages, figure in (
+        ({"fit": {}}, "lift/holdout/direction_auc"),
+        ({"fit": {}, "evaluate": {}}, "lift/holdout/auc"),
+    ):
+        path.write_text(json.dumps({**manifest, "status": "interrupted", "stages": stages}))
+        (run.folder / MANIFEST).write_text(json.dumps({**run.manifest, "previous": None}))
+        (entry,) = board(run).entries
+        assert entry.claim.key == figure, stages
+        assert bool(entry.candidate.restated) is (figure == "lift/holdout/auc")
+
+
+def leaderboard_words(run: OpenedRun) -> str:
+    return " ".join(shown(run.folder).split())
 
 
 def test_a_lift_that_may_be_knowing_volatility_is_warned_of(sweeps: Sweeps) -> None:

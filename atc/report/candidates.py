@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from atc.errors import DataError
 from atc.opened_run import OpenedRun, is_folder_of_runs, open_run, runs_in
+from atc.report.first_plan import first_plan, told_plan
 from atc.tracking.run_files import FINISHED, INTERRUPTED, PRUNED, RUNNING
 
 if TYPE_CHECKING:
@@ -28,8 +29,9 @@ class Candidate:
     number: int | None
     """Of the job, from 1; None outside a sweep."""
     config: Mapping[str, Any]
-    """Resolved, as plain values; of a job as the sweep froze it, but for the plan, which is that of its run:
-    no digest holds it, so a sweep that finds the run made could name another figure after the look.
+    """Resolved, as plain values; of a job as the sweep froze it, but for the plan, which is the one that its
+    run was first looked at with: no digest holds it, so a sweep that finds the run made, or a run that is
+    made again, could name another figure after the look.
     """
     folder_name: str
     """Of the run, finished or not; empty for a job that has none yet."""
@@ -40,7 +42,9 @@ class Candidate:
     repeats: bool = False
     """Whether it has no run because one before it has the same."""
     other_plan: str = ""
-    """What the sweep froze as the plan where the run was made with another one."""
+    """What the sweep froze as the plan where the run was first made with another one."""
+    restated: str = ""
+    """See `FirstPlan`."""
 
 
 def candidates_in(paths: Sequence[Path]) -> list[Candidate]:
@@ -79,7 +83,7 @@ def _each_once(found: Sequence[Candidate]) -> Iterator[Candidate]:
             continue
         job = "" if first.number is None else f" of job {first.number}"
         why = f"it is the run{job or f' {first.folder_name}'}, whose config means the same"
-        yield replace(one, run=None, unusable=why, repeats=True, other_plan="")
+        yield replace(one, run=None, unusable=why, repeats=True, other_plan="", restated="")
 
 
 def _of_job(job: OpenedJob) -> Candidate:
@@ -92,11 +96,10 @@ def _of_job(job: OpenedJob) -> Candidate:
     if run is None:
         reason = _short(why, outputs)
         return Candidate("", job.name, job.number, job.config, name, None, reason)
-    own, frozen = run.raw_config.get("plan"), _told_plan(job.config.get("plan"))
-    if frozen == _told_plan(own):
-        return Candidate("", job.name, job.number, job.config, name, run)
-    config = {**job.config, "plan": own}
-    return Candidate("", job.name, job.number, config, name, run, other_plan=frozen)
+    first, frozen = first_plan(run), told_plan(job.config.get("plan"))
+    other = "" if frozen == told_plan(first.plan) else frozen
+    config = {**job.config, "plan": first.plan} if other else job.config
+    return Candidate("", job.name, job.number, config, name, run, other_plan=other, restated=first.restated)
 
 
 def why_no_run(job: OpenedJob) -> str:
@@ -104,13 +107,6 @@ def why_no_run(job: OpenedJob) -> str:
     if job.error is not None:
         return f"{job.status}: {job.error.type}: {job.error.message}"
     return job.why or _NOT_DONE.get(job.status, job.status)
-
-
-def _told_plan(plan: object) -> str:
-    known = plan if isinstance(plan, Mapping) else {}
-    if known.get("figure") is None:
-        return "no figure"
-    return f"{known['figure']}, {known.get('expects')} expected"
 
 
 def _of_folder(folder: Path) -> Candidate:
@@ -128,7 +124,13 @@ def _of_folder(folder: Path) -> Candidate:
         why = f"{status}: {error.get('type')}: {error.get('message')}"
     else:
         why = _NOT_DONE.get(status, status)
-    return Candidate("", name, None, config, folder.name, run, _short(why, f"{folder.parent.parent}/"))
+    restated = ""
+    if run is not None:
+        first = first_plan(run)
+        restated = first.restated
+        config = {**config, "plan": first.plan} if restated else config
+    reason = _short(why, f"{folder.parent.parent}/")
+    return Candidate("", name, None, config, folder.name, run, reason, restated=restated)
 
 
 _NOT_DONE = {

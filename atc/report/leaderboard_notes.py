@@ -32,9 +32,11 @@ def warnings_on(entries: Sequence[Entry], *, brief: bool = False) -> Iterator[st
 def _of_claim(entry: Entry) -> Iterator[str]:
     if entry.candidate.other_plan:
         yield (
-            f"the sweep froze another plan ({entry.candidate.other_plan}) than the run was made with: the "
-            "board keeps to the run's"
+            f"the sweep froze another plan ({entry.candidate.other_plan}) than the run was first made with: "
+            "the board keeps to the run's"
         )
+    if entry.candidate.restated:
+        yield entry.candidate.restated
     if entry.beside.may_be_volatility:
         yield (
             "not shown to be better than volatility and time of day alone: its lift over the baseline may be "
