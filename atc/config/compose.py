@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from atc.config.launcher import LAUNCHING, Launching
 from atc.config.loader import CONFIG_NAME, Composition, ProjectLoader
+from atc.config.of_hydra import unread_keys
 from atc.config.plugins import PRESET_GROUPS
 from atc.config.problems import ConfigError, Origin, Problem, explain
 from atc.config.root import ProjectRoot, project_root
@@ -186,9 +187,13 @@ class Composer:
             raise ConfigError(problems)
         return parsed
 
-    def job(self, overrides: Sequence[str]) -> Job:
-        """One run, validated; `protocol.sealed: null` is left for the caller that knows the sweep."""
+    def job(self, overrides: Sequence[str], *, several: bool = False) -> Job:
+        """One run, validated, alone or as one of `several`; `protocol.sealed: null` is left for the caller
+        that knows the sweep.
+        """
         composition, problems = self.composition(overrides)
+        if several:
+            problems += unread_keys(composition)
         try:
             config = validate(composition.cfg, composition.origin)
         except ConfigError as failure:

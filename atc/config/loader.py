@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from hydra import version
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
@@ -134,6 +135,10 @@ class _Files(CachingConfigRepository):
             self.cache[config_path] = copy.deepcopy(self._read[config_path])
         return self.cache[config_path]
 
+    def as_read(self, config_path: str) -> ConfigResult | None:
+        """The file before anything was merged into it."""
+        return self._read.get(config_path)
+
 
 class Composition:
     """A composed config, the chosen option of each group, and where each key came from."""
@@ -144,10 +149,12 @@ class Composition:
         choices: Mapping[str, str],
         overridden: Sequence[str],
         places: Sequence[tuple[str, str]],
-        files: CachingConfigRepository,
+        files: _Files,
     ) -> None:
         params = OmegaConf.select(cfg, "hydra.sweeper.params")
-        self.sweep_params: dict[str, str] = {str(k): str(v) for k, v in (params or {}).items()}
+        self.sweep_params: dict[str, str] = (
+            {str(k): str(v) for k, v in params.items()} if isinstance(params, DictConfig) else {}
+        )
         self.of_hydra: dict[str, object] = _plain_of(cfg, "hydra")
         """What the files ask of Hydra itself, as they spell it."""
         self.launching = OmegaConf.create({key: cfg.get(key) for key in LAUNCHING if key in cfg})
@@ -161,6 +168,12 @@ class Composition:
         self._places = places
         self._files = files
 
+    @property
+    def of_hydra_by_default(self) -> dict[str, object]:
+        """What conf/config.yaml alone asks of Hydra."""
+        loaded = self._files.as_read(CONFIG_NAME)
+        return {} if loaded is None else _plain_of(loaded.config, "hydra")
+
     def origin(self, key: str) -> str | None:
         """The override or file that set `key` last; None where none spells it."""
         if key in self._overridden:
@@ -173,7 +186,7 @@ class Composition:
         return None
 
 
-def _plain_of(cfg: DictConfig, key: str) -> dict[str, object]:
+def _plain_of(cfg: Any, key: str) -> dict[str, object]:
     node = cfg.get(key)
     plain = {} if node is None else OmegaConf.to_container(node, resolve=False)
     return {str(name): value for name, value in plain.items()} if isinstance(plain, dict) else {}

@@ -12,6 +12,8 @@ from hydra.core.override_parser.types import Override
 from atc.config.compose import Composer, Job, launching, of_launching, settled
 from atc.config.diff import differences, plain
 from atc.config.launcher import Basic, Launcher
+from atc.config.loader import Composition
+from atc.config.of_hydra import unread_keys, unread_words
 from atc.config.problems import ConfigError, Problem
 from atc.config.search import Search, check_search
 
@@ -31,9 +33,6 @@ holdouts, besides those that no result depends on (`atc.config.digest`). Any oth
 holdout says: a hyper-parameter as much as the fraction that validates, the size of an order, a fee or the
 width of an interval. So what is not listed here seals.
 """
-
-_OF_HYDRA = ("hydra.mode", "hydra.sweeper.params")
-"""What a multirun takes from Hydra's own section."""
 
 
 @dataclass(frozen=True)
@@ -66,14 +65,17 @@ def expand(composer: Composer, overrides: Sequence[str]) -> Sweep:
     """Every job of `-m OVERRIDES`; raises `ConfigError` naming the jobs that are wrong."""
     everything = composer.parse(overrides)
     given = [o for o in everything if not o.is_hydra_override()]
-    wrong = [*_of_hydra(everything), *_contradictions(given), *_swept_launcher(given)]
+    wrong = [*unread_words(everything), *_contradictions(given), *_swept_launcher(given)]
     if wrong:
         raise ConfigError(wrong)
     fixed = [str(o.input_line) for o in everything if o.is_hydra_override() or not o.is_sweep_override()]
     master, problems = composer.composition(fixed)
+    problems += unread_keys(master)
     if problems:
         raise ConfigError(problems)
     how = launching(master)
+    if how.search is None and not master.sweep_params and not any(o.is_sweep_override() for o in given):
+        _demand_axes(master)
     lines = [f"{key}={value}" for key, value in master.sweep_params.items()]
     of_jobs = [str(o.input_line) for o in given if not of_launching(o)]
     parsed = composer.parse([*lines, *of_jobs])
@@ -98,6 +100,16 @@ def expand(composer: Composer, overrides: Sequence[str]) -> Sweep:
     )
 
 
+def _demand_axes(master: Composition) -> None:
+    """Raises `ConfigError` for a sweep file that lists nothing: what would run is not what it is named for."""
+    if (name := master.choices.get("sweep")) is not None:
+        why = (
+            f"sweeps/{name}.yaml lists no jobs: hydra.sweeper.params with keys and their values was expected, "
+            "or a section `search`"
+        )
+        raise ConfigError([Problem("sweep", why)])
+
+
 def _searched(
     search: Search, launcher: Launcher, composed: Sequence[Job], parsed: Sequence[Override]
 ) -> tuple[str, ...]:
@@ -119,28 +131,6 @@ def _searched(
     if problems:
         raise ConfigError(problems)
     return tuple(sorted(search.space))
-
-
-def _of_hydra(overrides: Sequence[Override]) -> list[Problem]:
-    """Words for Hydra's launchers and sweepers, which ATC has in place of."""
-    found = []
-    for one in overrides:
-        key = str(one.key_or_group)
-        if key == "hydra/launcher":
-            found.append(Problem(key, f"ATC launches the jobs itself: write launcher={one.value()}"))
-        elif key == "hydra/sweeper":
-            found.append(Problem(key, "ATC searches itself: a sweep file with a section `search` says how"))
-        elif key.startswith(("hydra.", "hydra/")) and not any(
-            key == known or key.startswith(f"{known}.") for known in _OF_HYDRA
-        ):
-            found.append(
-                Problem(
-                    key,
-                    "ATC launches the jobs of a multirun without Hydra, which would have read this: leave it "
-                    "out (folders: paths.outputs; jobs side by side: launcher=joblib)",
-                )
-            )
-    return found
 
 
 def _contradictions(given: Sequence[Override]) -> list[Problem]:
@@ -202,7 +192,7 @@ def _composed(composer: Composer, batch: Sequence[tuple[str, ...]]) -> list[Job]
     found: dict[Problem, list[int]] = {}
     for number, overrides in enumerate(batch):
         try:
-            jobs.append(composer.job(overrides))
+            jobs.append(composer.job(overrides, several=True))
         except ConfigError as failure:
             for problem in failure.problems:
                 found.setdefault(problem, []).append(number)
