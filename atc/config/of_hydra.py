@@ -1,4 +1,4 @@
-"""What a multirun may ask of Hydra's own section: ATC launches the jobs itself, and reads next to nothing of it."""
+"""What a multirun may ask of Hydra's own section: ATC launches the jobs itself, and reads little of it."""
 
 from __future__ import annotations
 

@@ -101,11 +101,11 @@ def expand(composer: Composer, overrides: Sequence[str]) -> Sweep:
 
 
 def _demand_axes(master: Composition) -> None:
-    """Raises `ConfigError` for a sweep file that lists nothing: what would run is not what it is named for."""
+    """Raises `ConfigError` for a sweep file that lists nothing: some other run would start."""
     if (name := master.choices.get("sweep")) is not None:
         why = (
-            f"sweeps/{name}.yaml lists no jobs: hydra.sweeper.params with keys and their values was expected, "
-            "or a section `search`"
+            f"sweeps/{name}.yaml lists no jobs: hydra.sweeper.params with keys and their values was "
+            "expected, or a section `search`"
         )
         raise ConfigError([Problem("sweep", why)])
 
