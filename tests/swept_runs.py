@@ -21,9 +21,11 @@ from atc.config.entry import main_with
 if TYPE_CHECKING:
     from atc.config.schema import RunConfig
 
-EDITS, FAILS, BREAKS, DIES, WAITS, SLOW = 665, 666, 667, 668, 669, 670
-"""Seeds that edit the copy of the package beside the outputs, raise a DataError, divide by zero, kill their
-process, wait to be killed, take a tenth of a second."""
+KEEPS, EDITS, FAILS, BREAKS, DIES, WAITS, SLOW = 664, 665, 666, 667, 668, 669, 670
+"""Seeds that keep memory, edit the copy of the package beside the outputs, raise a DataError, divide by zero,
+kill their process, wait to be killed, take a tenth of a second.
+"""
+KEPT_MIB = 300
 
 
 def run(config: RunConfig) -> Path:
@@ -47,6 +49,8 @@ def run(config: RunConfig) -> Path:
         if not record.finished:
             with record.stage("fit"):
                 print("fitting", config.seed)
+                if config.seed == KEEPS:
+                    vars(sys)["kept"] = b"x" * (KEPT_MIB << 20)
                 if config.seed == EDITS:
                     with (outputs.parent / "atc" / "labels" / "__init__.py").open("a") as source:
                         source.write("EDITED = True\n")

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from swept_runs import BREAKS, DIES, EDITS, FAILS, SLOW, WAITS, run
+from swept_runs import BREAKS, DIES, EDITS, FAILS, KEEPS, KEPT_MIB, SLOW, WAITS, run
 from typer.testing import CliRunner
 from waiting import waited_for
 
@@ -39,6 +39,7 @@ from atc.tracking.lock import RunLock, is_held
 from atc.tracking.record import RunIdentity, RunRecord
 from atc.tracking.same_code import CodeChanged, code_demanded
 
+WITHOUT_A_WORD = "kill -9, a closed terminal, no memory left, or a power cut"
 PROGRAM = Path(__file__).with_name("swept_runs.py")
 
 
@@ -182,7 +183,7 @@ def test_what_a_killed_launcher_left_goes_on(
     why = {
         signal.SIGINT: "Ctrl-C (SIGINT) reached the launcher",
         signal.SIGTERM: "SIGTERM reached the launcher",
-        signal.SIGKILL: "its launcher ended without a word: kill -9, no memory left, or a power cut",
+        signal.SIGKILL: f"its launcher ended without a word: {WITHOUT_A_WORD}",
     }[number]
     today = datetime.now(UTC).date().isoformat()
     assert re.fullmatch(rf"at {today} \d\d:\d\d:\d\d UTC: {re.escape(why)}", left.jobs[1].why)
@@ -423,6 +424,18 @@ def test_side_by_side_gives_the_same(tmp_path: Path, launcher: str) -> None:
     again = swept(tmp_path, words, "launcher=basic")
     assert again.returncode == 1
     assert sorted(made(tmp_path)) == ["1", "2", "3"]
+
+
+@pytest.mark.parametrize("launcher", ["basic", "joblib", pytest.param("ray", marks=pytest.mark.slow)])
+def test_what_a_job_keeps_is_not_counted_to_the_next(tmp_path: Path, launcher: str) -> None:
+    if launcher != "basic" and find_spec(launcher) is None:
+        pytest.skip(f"no {launcher}")
+    one = [] if launcher == "basic" else ["launcher.workers=1"]
+    done = swept(tmp_path, f"seed=1,{KEEPS},2", f"launcher={launcher}", *one)
+    assert done.returncode == 0, done.stderr
+    first, grown, last = (job.state.peak_rss_mib or 0.0 for job in the_sweep(tmp_path).jobs if job.state)
+    assert grown > first + KEPT_MIB / 2
+    assert last < first + KEPT_MIB / 2
 
 
 def test_one_run_that_two_jobs_ask_for_is_made_once(tmp_path: Path) -> None:

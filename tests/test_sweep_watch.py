@@ -117,5 +117,11 @@ def test_durations_and_titles() -> None:
     assert [duration(seconds) for seconds in (None, 4.23, 99.94, 723, 7500)] == [
         *("–", "4.2 s", "99.9 s", "12 min 3 s", "2 h 5 min")
     ]
+    jobs = [
+        PlannedJob(number, (f"+experiment={name}", "seed=1", "tracking=none"), "0", {"name": name})
+        for number, name in enumerate(("gbdt_36feat", "linear_13feat"), start=1)
+    ]
+    assert titles(jobs) == {1: "gbdt_36feat", 2: "linear_13feat"}
+    assert titles(jobs[:1]) == {1: "gbdt_36feat seed=1 tracking=none"}
     assert shortened("abcdef", 6) == "abcdef"
     assert shortened("abcdefg", 6) == "…cdefg"

@@ -70,10 +70,12 @@ class PlannedJob:
 
 
 def titles(jobs: Sequence[PlannedJob]) -> dict[int, str]:
-    """What tables call each job: its overrides without those that all have."""
+    """What tables call each job: its overrides without those that all have, an experiment by its name."""
     common = set.intersection(*(set(job.overrides) for job in jobs)) if len(jobs) > 1 else set()
+    own = {job.number: [word for word in job.overrides if word not in common] for job in jobs}
     return {
-        job.number: " ".join(word for word in job.overrides if word not in common) or job.name for job in jobs
+        job.number: " ".join(word.removeprefix("+experiment=") for word in own[job.number]) or job.name
+        for job in jobs
     }
 
 
