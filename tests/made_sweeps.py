@@ -96,9 +96,10 @@ class Sweeps:
         name: str = "top3",
         sealed: bool = False,
         plan: Mapping[str, object] | None = None,
+        search: Mapping[str, object] | None = None,
     ) -> Path:
         """The folder of a sweep with these jobs: finished, in another state, or pending (None); frozen with
-        `plan` where that is not the runs' own.
+        `plan` where that is not the runs' own; trials of `search`.
         """
         configs = [
             dict(one.raw_config) if isinstance(one, OpenedRun) else {"name": f"job{number}"}
@@ -117,6 +118,7 @@ class Sweeps:
             jobs=len(jobs),
             code_digest="e" * 64,
             launcher={"kind": "basic"},
+            search=search,
         )
         folder = sweep_folder(self.outputs, name, header.sweep_id)
         planned = [

@@ -20,6 +20,7 @@ from atc.protocol.ledger import Asker, Ledger
 from atc.report.candidates import candidates_in
 from atc.report.leaderboard import Leaderboard, leaderboard_of
 from atc.report.leaderboard_files import whole_frame
+from atc.sweep.state import JobError, JobState
 from atc.tracking.run_files import MANIFEST, METRICS
 
 FILES = [f"{name}.{ending}" for name in ("leaderboard", "cost") for ending in ("md", "csv", "parquet")]
@@ -315,6 +316,38 @@ def test_sealed_runs_are_ordered_by_validation_and_none_has_a_rank(sweeps: Sweep
     assert "its own baseline" not in text
     assert "keys that differ" in text
     assert "model.num_leaves" in text
+
+
+@pytest.mark.parametrize(("direction", "order"), [("maximize", [2, 3, 1]), ("minimize", [3, 2, 1])])
+def test_trials_stand_by_the_objective_that_chooses_them(
+    sweeps: Sweeps, direction: str, order: list[int]
+) -> None:
+    """By lift on validation it would be 1, 3, 2: the first has no objective, its folds being of one class."""
+    trials = [
+        sweeps.run(
+            "gbdt_36feat",
+            metrics={**metrics_with("lift/holdout/auc", lift, 0.01), "folds/auc/mean": value},
+            key=key,
+            sealed=True,
+        )
+        for key, (lift, value) in enumerate([(0.05, None), (0.01, 0.66), (0.02, 0.64)], start=1)
+    ]
+    pruned = JobState("pruned", 1, error=JobError("Pruned", "ended by the search after fold 1 of 3"))
+    asked = {"objective": "folds/auc/mean", "direction": direction, "trials": 4}
+    folder = sweeps.sweep(*trials, pruned, search=asked)
+    text = shown(folder)
+    rows = pl.read_csv(folder / "leaderboard.csv").to_dicts()
+    assert [row["job"] for row in rows] == [*order, 4]
+    assert [row["objective_value"] for row in rows if row["job"] == order[0]] == [
+        {"maximize": 0.66, "minimize": 0.64}[direction]
+    ]
+    assert rows[-1]["why_apart"] == "pruned: Pruned: ended by the search after fold 1 of 3"
+    best = f"best: trial {order[0]}, folds/auc/mean {0.66 if order[0] == 2 else 0.64}, of 2 complete trials"
+    assert best in " ".join(text.split())
+    assert text.splitlines()[-1] == "python -m atc.run +experiment=gbdt_36feat"
+    assert best in (folder / "leaderboard.md").read_text()
+    assert "by folds/auc/mean, the search's objective, the" in " ".join(text.split())
+    assert "best: trial" not in shown(*(run.folder for run in trials))
 
 
 def test_trials_deflate_each_other_across_labels_and_a_look_counts_once(sweeps: Sweeps) -> None:

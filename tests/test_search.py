@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -22,9 +23,12 @@ from atc.config.digest import config_digest
 from atc.config.problems import ConfigError, Problem
 from atc.config.root import project_root
 from atc.config.schema import RunConfig
-from atc.config.search import Median, Value
+from atc.config.search import Median, Value, with_values
 from atc.config.sweep import Sweep, expand
 from atc.errors import AtcError, DataError
+from atc.report.candidates import candidates_of
+from atc.report.leaderboard import leaderboard_of
+from atc.report.searched import words_alone
 from atc.report.sweep_lines import status_tables
 from atc.run_sweep import resume_sweep, run_frozen
 from atc.sweep.folder import job_folder
@@ -97,6 +101,28 @@ def test_every_trial_is_a_sealed_run_as_its_words_compose_it(uninterrupted: tupl
         alone = atc.compose([*words, "protocol.sealed=true", f"paths.outputs={outputs}", "tracking=none"])
         assert config_digest(alone) == job.planned.config_digest
         assert job.config["protocol"]["sealed"] is True
+
+
+def test_the_answer_is_the_best_trial_and_words_that_run_it_open(
+    uninterrupted: tuple[Path, OpenedSweep],
+) -> None:
+    _, sweep = uninterrupted
+    best = leaderboard_of(candidates_of(sweep), "it").best
+    values = {str(one[0]): one[-1] for one in told(sweep) if one[-1] is not None}
+    assert best is not None
+    assert (best.value, best.of) == (max(values.values()), len(values))  # type: ignore[type-var]
+    assert values[str(best.candidate.number)] == best.value
+    python, _, program, *words = shlex.split(best.command)
+    assert (python, program) == ("python", "atc.run")
+    opened = atc.compose(words)
+    assert not opened.protocol.sealed
+    sealed = with_values(opened, {"protocol.sealed": True})
+    assert config_digest(sealed) == sweep.jobs[best.candidate.number - 1].planned.config_digest  # type: ignore[operator]
+
+
+def test_words_of_a_trial_are_shell_words_without_those_of_its_search() -> None:
+    words = ("+sweep=x", "model.depth=3", "name=a b", "protocol.sealed=true", "model.depth=4", 'm.kind="q"')
+    assert words_alone(words) == ("model.depth=4", "name=a b", 'm.kind="q"')
 
 
 def test_a_hopeless_trial_ends_early_and_its_record_says_so(uninterrupted: tuple[Path, OpenedSweep]) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from atc.errors import DataError
 from atc.opened_run import OpenedRun, is_folder_of_runs, open_run, runs_in
 from atc.report.first_plan import first_plan, told_plan
+from atc.report.searched import Objective, objective_of, words_alone
 from atc.tracking.run_files import FINISHED, INTERRUPTED, PRUNED, RUNNING
 
 if TYPE_CHECKING:
@@ -45,6 +46,10 @@ class Candidate:
     """What the sweep froze as the plan where the run was first made with another one."""
     restated: str = ""
     """See `FirstPlan`."""
+    objective: Objective | None = None
+    """Of the search that it is a trial of."""
+    words: tuple[str, ...] = ()
+    """Of such a trial: see `words_alone`."""
 
 
 def candidates_in(paths: Sequence[Path]) -> list[Candidate]:
@@ -70,7 +75,14 @@ def candidates_in(paths: Sequence[Path]) -> list[Candidate]:
 
 def candidates_of(sweep: OpenedSweep) -> list[Candidate]:
     """The jobs of `sweep`; of two that are one run the later is listed with its reason."""
-    return _with_labels(_each_once([_of_job(job) for job in sweep.jobs]))
+    asked = objective_of(sweep.header.search)
+    found = [_of_job(job) for job in sweep.jobs]
+    if asked is not None:
+        found = [
+            replace(one, objective=asked, words=words_alone(job.overrides))
+            for one, job in zip(found, sweep.jobs, strict=True)
+        ]
+    return _with_labels(_each_once(found))
 
 
 def _each_once(found: Sequence[Candidate]) -> Iterator[Candidate]:

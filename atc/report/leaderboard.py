@@ -19,6 +19,7 @@ from atc.report.beside import Beside, beside
 from atc.report.candidates import Candidate, candidates_of
 from atc.report.claims import SHOWN, Claim, Judged, claim_of, judged
 from atc.report.run_cost import RunCost, cost_of, order_by_worth
+from atc.report.searched import Best, Objective, best_of
 from atc.report.track_records import RunTrack
 from atc.report.trial_set import Ledgers
 from atc.report.trials import Trials, trials_of
@@ -91,6 +92,8 @@ class Ranking:
     entries: tuple[Ranked, ...]
     group: Group | None = None
     """Whose runs they are; None in units of the expectation, in which those of several may stand together."""
+    objective: Objective | None = None
+    """Of trials of one search, which it orders."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +111,8 @@ class Leaderboard:
     """Lifts with an interval that were looked at together."""
     level: float
     """At which they were judged."""
+    best: Best | None = None
+    """Of a search."""
 
     @property
     def entries(self) -> list[Entry]:
@@ -155,6 +160,7 @@ def leaderboard_of(candidates: Sequence[Candidate], name: str) -> Leaderboard:
         trials=tuple(trials),
         claims=len(claims),
         level=1.0 - max((claim.confidence for claim in claims), default=0.95),
+        best=best_of(candidates),
     )
 
 
@@ -227,8 +233,13 @@ def _ranking(split: str, unit: str, entries: Sequence[Entry], group: Group | Non
         Ranked(shown[place].entry, rank, shown[place].amount, shown[place].per_core_hour)
         for rank, place in enumerate(order, start=1)
     ]
-    others.sort(key=lambda one: float("inf") if one.amount is None else -one.amount)
-    return Ranking(split, unit, (*ranked, *others), group)
+    asked = {one.candidate.objective for one in entries}
+    objective = asked.pop() if split == "valid" and len(asked) == 1 else None
+    if objective is not None:
+        others.sort(key=lambda one: objective.order(one.entry.metrics))
+    else:
+        others.sort(key=lambda one: float("inf") if one.amount is None else -one.amount)
+    return Ranking(split, unit, (*ranked, *others), group, objective)
 
 
 def _natural(one: Candidate) -> tuple[str, int, str]:

@@ -12,23 +12,26 @@ from atc.report.leaderboard_keys import key_lines
 from atc.report.leaderboard_notes import MARKED, told_of, warnings_on
 from atc.report.page import Page, counted
 from atc.report.run_cost import STEP
+from atc.report.searched import Objective, best_lines
 from atc.report.verdict import BELOW_POWER
 
 _OWN_BASELINE = "—— its own baseline ——"
 
 
 def leaderboard_lines(board: Leaderboard, *, markdown: bool = False, brief: bool = False) -> Iterator[str]:
-    """The board, its costs, and the keys that differ; `brief`: see `board_lines`."""
-    yield from board_lines(board, markdown=markdown, brief=brief)
+    """The board, its costs, the keys that differ, and of a search its answer; `brief`: see `board_lines`."""
+    page = Page(markdown)
+    yield from page.lines(_board(board, page, brief=brief))
     if board.rankings:
         yield ""
         yield from cost_lines(board, markdown=markdown)
+    yield from best_lines(board.best, page)
 
 
 def board_lines(board: Leaderboard, *, markdown: bool = False, brief: bool = False) -> Iterator[str]:
     """Everything but the costs; `brief`: nor what a comparison of the same runs says as well."""
     page = Page(markdown)
-    return page.lines(_board(board, page, brief=brief))
+    return page.lines((*_board(board, page, brief=brief), *best_lines(board.best, page)))
 
 
 def _board(board: Leaderboard, page: Page, *, brief: bool) -> Iterator[str]:
@@ -63,6 +66,9 @@ def _board(board: Leaderboard, page: Page, *, brief: bool) -> Iterator[str]:
 
 
 def _ranking_lines(ranking: Ranking, page: Page) -> Iterator[str]:
+    if ranking.objective is not None:
+        yield from _objective_table(ranking, ranking.objective, page)
+        return
     head = ["#", "run", "lift of", "lift", "interval", "hoped", "of it", "verdict"]
     shown = [one for one in ranking.entries if one.rank is not None]
     others = [one for one in ranking.entries if one.rank is None]
@@ -75,6 +81,16 @@ def _ranking_lines(ranking: Ranking, page: Page) -> Iterator[str]:
     for verdict, told in _TOLD.items():
         if verdict in found:
             yield from page.said(f"{verdict}: {told}")
+
+
+def _objective_table(ranking: Ranking, objective: Objective, page: Page) -> Iterator[str]:
+    """Trials of a search, which have neither ranks nor intervals."""
+    head = ["run", objective.figure, "lift of", "lift", "hoped", "of it"]
+    rows = []
+    for one in ranking.entries:
+        _, name, figure, lift, _, hoped, share, _ = _ranking_row(one, page)
+        rows.append([name, number(objective.of(one.entry.metrics), ""), figure, lift, hoped, share])
+    yield from page.table([head, *rows], words=(0, 2))
 
 
 _TOLD = {
@@ -94,9 +110,9 @@ def _heading(board: Leaderboard, ranking: Ranking) -> str:
     unit = "the plan's expectation" if ranking.unit == EXPECTATION else unit_of(ranking)
     if ranking.split == "valid":
         return (
-            "ON VALIDATION, the holdout untouched: an order by which to choose, and no ranking, in units of "
-            f"{unit}. It flatters: models stopped on these rows, the first of many is one of luck too, and "
-            "no lift has an interval, so none is shown to be above its baseline"
+            "ON VALIDATION, the holdout untouched: an order by which to choose, and no ranking, "
+            f"{_order(ranking.objective, unit)}. It flatters: models stopped on these rows, the first of "
+            "many is one of luck too, and no lift has an interval, so none is shown to be above its baseline"
         )
     many = counted(board.claims, "lift")
     return (
@@ -105,6 +121,13 @@ def _heading(board: Leaderboard, ranking: Ranking) -> str:
         f"when {many} {'are' if board.claims != 1 else 'is'} looked at together (Holm at "
         f"{100 * board.level:g} %); intervals are each run's own"
     )
+
+
+def _order(objective: Objective | None, unit: str) -> str:
+    if objective is None:
+        return f"in units of {unit}"
+    first = "smallest" if objective.direction == "minimize" else "largest"
+    return f"by {objective.figure}, the search's objective, the {first} first"
 
 
 def _ranking_row(one: Ranked, page: Page) -> Row:

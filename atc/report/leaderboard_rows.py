@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from atc.report.candidates import Candidate
-from atc.report.leaderboard import Leaderboard, Ranked, Ranking
+from atc.report.leaderboard import Entry, Leaderboard, Ranked, Ranking
 from atc.report.leaderboard_notes import warnings_on
+from atc.report.searched import Best
 
 if TYPE_CHECKING:
     import polars as pl
@@ -33,6 +34,8 @@ COLUMNS: dict[str, str] = {
     "lift_hi": _REAL,
     "p_holm": _REAL,
     "verdict": _TEXT,
+    "objective": _TEXT,
+    "objective_value": _REAL,
     "expects": _REAL,
     "share": _REAL,
     "lift_over_volatility": _REAL,
@@ -131,8 +134,20 @@ def board_json(board: Leaderboard) -> dict[str, Any]:
         "level": board.level,
         "groups": {entry.group.letter: entry.group.told for entry in board.entries},
         "warnings": list(warnings_on(board.entries)),
+        "best": None if board.best is None else _best_json(board.best),
         "rows": board_rows(board),
         "cost": cost_rows(board),
+    }
+
+
+def _best_json(best: Best) -> dict[str, Any]:
+    return {
+        "job": best.candidate.number,
+        "objective": best.objective.figure,
+        "direction": best.objective.direction,
+        "value": best.value,
+        "complete": best.of,
+        "command": best.command,
     }
 
 
@@ -172,6 +187,7 @@ def _entry_row(ranking: Ranking, one: Ranked) -> Record:
         "lift_hi": claim.hi,
         "p_holm": entry.judged.p_adjusted,
         "verdict": entry.judged.verdict,
+        **_objective_row(entry),
         "expects": claim.expects,
         "share": claim.share,
         "lift_over_volatility": entry.beside.over_volatility,
@@ -194,6 +210,13 @@ def _entry_row(ranking: Ranking, one: Ranked) -> Record:
         "trials_on_record": None if records is None else records.on_record,
         "looks": entry.looks,
     }
+
+
+def _objective_row(entry: Entry) -> Record:
+    objective = entry.candidate.objective
+    if objective is None:
+        return {}
+    return {"objective": objective.figure, "objective_value": objective.of(entry.metrics)}
 
 
 def _key_values(board: Leaderboard, one: Candidate) -> Record:

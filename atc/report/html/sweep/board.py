@@ -28,6 +28,8 @@ def leaderboard_section(sweep: OpenedSweep, board: Leaderboard, rows: Sequence[P
         if known:
             blocks.append(_lifts(ranking, known, len(own)))
         blocks.append(_table(own, where(ranking)))
+    if board.best is not None:
+        blocks.insert(0, Words("The best trial", [board.best.told, board.best.command]))
     warned = list(warnings_on(board.entries))
     if warned:
         blocks.append(Words("Warnings", warned, "warning"))
@@ -90,9 +92,11 @@ def _lifts(ranking: Ranking, rows: Sequence[Plain], of: int) -> Figure:
 
 
 def _table(rows: Sequence[Plain], named: str) -> DataTable:
+    objective = next((text(row, "objective") for row in rows if row["objective"]), "")
     columns = [
         Column("run"),
         Column("rank", True),
+        *([Column(objective, True)] if objective else []),
         Column("figure", chosen=True),
         *(Column(one, True) for one in ("value", "baseline", "lift", "interval", "p, Holm")),
         Column("verdict", chosen=True),
@@ -108,6 +112,7 @@ def _table(rows: Sequence[Plain], named: str) -> DataTable:
             [
                 Cell(text(row, "run")),
                 figure(row["rank"], 0),
+                *([figure(row["objective_value"])] if objective else []),
                 Cell(text(row, "figure")),
                 figure(row["value"]),
                 figure(row["baseline"]),
