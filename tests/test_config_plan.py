@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from atc.config.compose import Composer, compose
+from atc.config.plan import Plan, wrong_figure
 from atc.config.problems import ConfigError
 from atc.config.sweep import sealing
 
@@ -41,6 +42,11 @@ def test_others_say_nothing() -> None:
         (["plan.figure=lift/holdout/auc", SOURCE], "plan.expects: is null"),
         (["plan.figure=lift/holdout/auc", "plan.expects=-0.1", SOURCE], "plan.expects"),
         (["plan.figure=holdout/auc", "plan.expects=0.1", SOURCE], "plan.figure"),
+        (["plan.figure=lift/holdout/auk", "plan.expects=0.1", SOURCE], "did you mean 'auc'?"),
+        (
+            ["plan.figure=lift/holdout/auc@300s", "plan.expects=0.1", SOURCE],
+            "found lift/holdout/auc@300s; of this label's horizons lift/holdout/auc was expected",
+        ),
         (["plan.figures=lift/holdout/auc"], "did you mean 'plan.figure'"),
     ],
 )
@@ -54,3 +60,14 @@ def test_another_hope_seals_nothing() -> None:
     composer = Composer()
     jobs = [composer.job(["+experiment=gbdt_36feat", f"plan.expects={one}"]) for one in (0.05, 0.06)]
     assert sealing(jobs) == ()
+
+
+def test_the_plan_of_a_file_is_a_lift_and_may_be_of_another_label() -> None:
+    words = ["+experiment=multihorizon_ticker_24feat", "label=hold10_oracle"]
+    assert compose(words).plan.figure == "lift/holdout/auc@300s"
+    assert wrong_figure(compose(words), of_this_run=True)
+    config = compose()
+    plan = Plan(figure="lift/holdout/auk", expects=0.1, source="x")
+    told = wrong_figure(config.model_copy(update={"plan": plan}), of_this_run=False)
+    assert told is not None
+    assert told.startswith("no lift 'auk'; did you mean 'auc'?")

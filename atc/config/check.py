@@ -8,6 +8,7 @@ from typing import Literal
 
 from atc.config.compose import Composer, single
 from atc.config.launcher import LAUNCHING
+from atc.config.plan import wrong_figure
 from atc.config.plugins import PRESET_GROUPS, hypothesis
 from atc.config.problems import ConfigError, Problem
 from atc.config.sweep import expand
@@ -56,7 +57,9 @@ def _checked(
         if several:
             expand(composer, overrides)
         else:
-            single(composer, overrides)
+            config = single(composer, overrides).config
+            if preset is not None and (wrong := wrong_figure(config, of_this_run=True)):
+                problems.append(Problem("plan.figure", wrong))
     except ConfigError as failure:
         problems += failure.problems
     if preset is not None and not hypothesis(composer.root, *preset):

@@ -17,8 +17,9 @@ from omegaconf.errors import OmegaConfBaseException
 from pydantic import ValidationError
 
 from atc.config.launcher import LAUNCHING, Launching
-from atc.config.loader import CONFIG_NAME, Composition, ProjectLoader
+from atc.config.loader import CONFIG_NAME, GIVEN, Composition, ProjectLoader
 from atc.config.of_hydra import unread_keys
+from atc.config.plan import wrong_figure
 from atc.config.plugins import PRESET_GROUPS
 from atc.config.problems import ConfigError, Origin, Problem, explain
 from atc.config.root import ProjectRoot, project_root
@@ -55,6 +56,9 @@ def validate(cfg: DictConfig | Mapping[str, Any], origin: Origin = lambda _key: 
         problems += [p for p in explain(failure, data, origin) if p.key not in missing]
     if config is not None:
         problems += _wrong_columns(config)
+        source = origin("plan.figure")
+        why = wrong_figure(config, of_this_run=source == GIVEN)
+        problems += [Problem("plan.figure", f"{why} ({source})" if source else why)] if why else []
     if problems or config is None:
         raise ConfigError(problems)
     return config

@@ -30,6 +30,8 @@ from atc.config.root import ProjectRoot
 
 CONFIG_NAME = "config"
 VERSION_BASE = "1.3"
+GIVEN = "given on the command line"
+"""Where a key comes from that no file set last."""
 
 
 class ProjectLoader(ConfigLoaderImpl):
@@ -177,7 +179,7 @@ class Composition:
     def origin(self, key: str) -> str | None:
         """The override or file that set `key` last; None where none spells it."""
         if key in self._overridden:
-            return "given on the command line"
+            return GIVEN
         for path, package in reversed(self._places):
             loaded = self._files.load_config(path)
             prefix = f"{package}." if package else ""

@@ -22,11 +22,11 @@ Number = Annotated[int | float, BeforeValidator(_not_bool)]
 Value = bool | int | float | str | None
 
 _SMALL_IS_GOOD = frozenset({"log_loss", "brier", "ece", "mse"})
-_OF_CLASSES = (
+OF_CLASSES = (
     *("auc", "direction_auc", "pr_auc", "log_loss", "brier", "ece", "accuracy", "macro_f1", "p_t"),
     *("pearson", "spearman"),
 )
-_OF_RETURNS = ("pearson", "spearman", "mse", "directional_accuracy")
+OF_RETURNS = ("pearson", "spearman", "mse", "directional_accuracy")
 
 _ANOTHER_QUESTION = frozenset(
     {"baseline", "data", "evaluation", "label", "name", "protocol", "sampling", "window"}
@@ -190,7 +190,7 @@ def objectives(config: RunConfig) -> list[str]:
 
     returns = config.label.kind == "fwd_logret"
     heads = [f"@{name}" if name else "" for name in LabelSpec.over(config.label.all_horizons_s).names]
-    figures = _OF_RETURNS if returns else _OF_CLASSES
+    figures = OF_RETURNS if returns else OF_CLASSES
     ranking = "pearson" if returns else "auc"
     found = [f"valid/{figure}{head}" for figure in figures for head in heads]
     if config.protocol.kind in ("walk_forward", "cpcv"):
