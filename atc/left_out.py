@@ -8,7 +8,8 @@ leaves them out works as if they were not installed: its libraries do without.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from importlib.util import spec_from_loader
@@ -21,6 +22,18 @@ def leave_out_unused() -> None:
     """From here on an import of them fails in this process; one that is imported already stays."""
     if not any(isinstance(finder, _LeftOut) for finder in sys.meta_path):
         sys.meta_path.insert(0, _LeftOut())
+
+
+@contextmanager
+def taken_in() -> Iterator[None]:
+    """Within it they can be imported, for a library that does not do without; in one thread at a time."""
+    finders = [finder for finder in sys.meta_path if isinstance(finder, _LeftOut)]
+    for finder in finders:
+        sys.meta_path.remove(finder)
+    try:
+        yield
+    finally:
+        sys.meta_path[:0] = finders
 
 
 class _LeftOut(MetaPathFinder, Loader):

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from atc.config.schema import RunConfig
     from atc.models.artifact import LoadedModel
 
+SWEEP = "manifest.jsonl"
+"""What the folder of a sweep has (`atc/sweep/folder.py`), and no run."""
+
 
 class OpenedRun:
     """One run folder. Each part is read when it is first asked for and kept; a part that is not there is a
@@ -193,8 +196,14 @@ def runs_in(folder: Path) -> list[Path]:
 
 def _no_run(folder: Path) -> str:
     if not folder.exists():
-        near = nearest(folder.name, (run.name for run in _runs_in(folder.parent)))
-        return f"there is no run {folder}; {near}"
+        runs = [run.name for run in _runs_in(folder.parent)]
+        sweeps = [file.parent.name for file in folder.parent.glob(f"*/{SWEEP}")]
+        what = "run or sweep" if sweeps else "run"
+        if not runs + sweeps:
+            return f"there is no run {folder}: {folder.parent} holds none; runs lie in outputs/runs"
+        return f"there is no {what} {folder}; {nearest(folder.name, runs + sweeps)}"
+    if (folder / SWEEP).is_file():
+        return f"{folder} is a sweep: one of its runs was expected; `atc sweep status {folder}` names them"
     if not folder.is_dir():
         return f"{folder} is a file: the folder of a run was expected, such as {folder.parent}"
     inside = [run.name for run in _runs_in(folder)]

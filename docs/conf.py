@@ -16,7 +16,7 @@ author = "The ATC authors"
 copyright = author
 extensions = ["myst_parser"]
 source_suffix = {".md": "markdown"}
-exclude_patterns = ["_build", "generate", "img"]
+exclude_patterns = ["_build", "generate", "img", "style"]
 nitpicky = True
 language = "en"
 
@@ -24,6 +24,8 @@ myst_heading_anchors = 4
 myst_enable_extensions = ["attrs_inline", "deflist"]
 
 html_theme = "furo"
+html_static_path = ["style"]
+html_css_files = ["wide.css"]
 html_title = "ATC"
 html_copy_source = False
 html_show_sphinx = False

@@ -117,8 +117,8 @@ def test_composition_equals_hydras_own(overrides: list[str]) -> None:
         ("seed=true", "seed", "a number is expected"),
         ("name=a/b", "name", "found 'a/b'"),
         ("seed=${nothing}", "seed", "Interpolation key 'nothing' not found"),
-        ("seed", "", "cannot read 'seed' as key=value"),
-        ("seed=1,2", "", "add --multirun"),
+        ("seed", "", "cannot read 'seed': expected key=value"),
+        ("seed=1,2", "", "add -m (--multirun)"),
     ],
 )
 def test_a_wrong_override_names_key_and_way_out(override: str, key: str, says: str) -> None:
@@ -221,8 +221,43 @@ def test_a_typo_in_an_experiments_defaults(project: ProjectRoot, defaults: str, 
 def test_broken_yaml_names_file_and_line(project: ProjectRoot) -> None:
     (project.folder / "experiments" / "mine.yaml").write_text("# A hypothesis.\nmodel: {num_leaves: 31\n")
     found = problems("+experiment=mine", composer=Composer(project))
-    assert "mine.yaml" in found[""]
-    assert "line 3" in found[""]
+    assert found[""].startswith(
+        "experiments/mine.yaml, line 3, column 1: while parsing a flow mapping: expected"
+    )
+
+
+def test_a_tab_in_a_file_is_told_in_words(project: ProjectRoot) -> None:
+    (project.folder / "experiments" / "mine.yaml").write_text("# A hypothesis.\nmodel:\n\tnum_leaves: 31\n")
+    found = problems("+experiment=mine", composer=Composer(project))
+    assert found == {
+        "": "experiments/mine.yaml, line 3, column 1: there is a tab: YAML is indented with spaces"
+    }
+
+
+def test_a_file_that_is_no_utf_8_is_named(project: ProjectRoot) -> None:
+    (project.folder / "experiments" / "mine.yaml").write_bytes(
+        "# A hypothesis.\n# \u00fc\n".encode("latin-1")
+    )
+    found = problems("+experiment=mine", composer=Composer(project))
+    assert found == {
+        "": "experiments/mine.yaml, line 2: byte 0xfc is no UTF-8: save the file as UTF-8",
+    }
+
+
+def test_an_option_that_does_not_say_override_is_told_to(project: ProjectRoot) -> None:
+    file = project.folder / "experiments" / "mine.yaml"
+    file.write_text("# A hypothesis.\n# @package _global_\ndefaults:\n  - /model: gbdt\n")
+    found = problems("+experiment=mine", composer=Composer(project))
+    assert "model appears more than once" in found[""] and "`- override /group: option`" in found[""]
+
+
+def test_a_list_of_values_that_ends_in_a_comma_is_told() -> None:
+    assert "ends in a comma" in problems("model.num_leaves=31,")[""]
+
+
+@pytest.mark.parametrize("word", ["seed:2", "num_leaves"])
+def test_a_word_that_sets_nothing_is_told_how(word: str) -> None:
+    assert "expected key=value in one word" in problems(word)[""]
 
 
 def test_an_experiment_has_the_name_of_its_file(project: ProjectRoot) -> None:

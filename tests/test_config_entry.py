@@ -104,6 +104,8 @@ def project(tmp_path: Path) -> Path:
         (["--cfg", "job", "+experimnt=x"], "did you mean 'experiment'?"),
         (["-m", "--cfg", "job"], "Only one of"),
         (["--config-dir", "conf"], "--config-dir: not supported; set ATC_ROOT"),
+        (["--experiment", "gbdt_36feat"], "settings have no dashes: +experiment=gbdt_36feat"),
+        (["--seed=3"], "settings have no dashes: seed=3"),
     ],
 )
 def test_a_wrong_command_stops_before_anything_heavy(arguments: list[str], says: str) -> None:

@@ -13,6 +13,7 @@ from made_records import SCRIPT, fill, make, manifest_of, opened
 from record_one import CONFIG, IDENTITY, METRICS, NAME
 
 from atc.errors import DataError, UsageError
+from atc.opened_run import open_run
 from atc.tracking import durable
 from atc.tracking.folds_heard import Pruned
 from atc.tracking.record import RunIdentity, RunRecord
@@ -276,3 +277,15 @@ def test_a_process_that_dies_while_attempts_change_places_loses_neither(
     for path in [folder, *(folder / "attempts").iterdir()]:
         assert json.loads((path / "metrics.json").read_text()) == METRICS
     assert not list(folder.parent.glob(".*.incoming"))
+
+
+def test_a_sweep_that_is_no_run_and_a_name_beside_one_are_told(tmp_path: Path) -> None:
+    sweep = tmp_path / "sweeps" / "top3-0123456789ab"
+    sweep.mkdir(parents=True)
+    (sweep / "manifest.jsonl").touch()
+    with pytest.raises(DataError, match=r"is a sweep: one of its runs was expected; `atc sweep status .*`"):
+        open_run(sweep)
+    with pytest.raises(DataError, match=r"no run or sweep .*; did you mean 'top3-0123456789ab'\?"):
+        open_run(sweep.parent / "topp3-0123456789ab")
+    with pytest.raises(DataError, match=r"there is no run .* holds none; runs lie in outputs/runs"):
+        open_run(tmp_path / "runs" / "nothing")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import sys
 import time
 from pathlib import Path
 
@@ -12,6 +13,8 @@ import pytest
 from made_sweeps import FAILED, Sweeps
 from wandb_files import Offline, read_offline
 
+from atc.left_out import leave_out_unused
+from atc.report import sweep_tracking
 from atc.report.leaderboard import print_leaderboard
 from atc.report.publishing import publication_of
 from atc.report.sweep_tracking import track_sweep
@@ -49,6 +52,16 @@ def test_it_holds_the_leaderboard_and_how_the_jobs_ended(sweep: Path, tmp_path: 
     assert told.folder in found.runs_to_send
     # Keys of one of the models alone are no axis, and those of the baseline change what is lifted from.
     assert found.shown("team").varied == ("model.kind",)
+
+
+def test_what_multiruns_leave_out_is_there_for_wandb(sweep: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path])
+    leave_out_unused()
+    left_out, filled = [*sys.meta_path], []
+    monkeypatch.setattr(sweep_tracking, "_fill", lambda _run, _sweep: filled.append([*sys.meta_path]))
+    track_sweep(sweep)
+    assert filled == [left_out[1:]]
+    assert sys.meta_path == left_out
 
 
 def test_trials_that_were_ended_early_are_no_failure(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import ValidationError
 
+from atc.config.composition_failures import first_lines, unreadable, why_not_composed
 from atc.config.launcher import LAUNCHING, Launching
 from atc.config.loader import CONFIG_NAME, GIVEN, Composition, ProjectLoader
 from atc.config.of_hydra import unread_keys
@@ -85,7 +86,7 @@ def _plain(cfg: DictConfig | Mapping[str, Any]) -> tuple[dict[str, Any], list[Pr
         # To ask for their names costs as much as all the rest.
         missing = sorted(OmegaConf.missing_keys(cfg)) if _some_missing(data) else []
     except OmegaConfBaseException as failure:
-        raise ConfigError([Problem(str(failure.full_key or ""), _first_lines(failure))]) from failure
+        raise ConfigError([Problem(str(failure.full_key or ""), first_lines(failure))]) from failure
     assert isinstance(data, dict)
     values = {str(key): value for key, value in data.items() if key != "hydra"}
     return values, [Problem(key, "needs a value (it is ??? in the config)") for key in missing]
@@ -133,18 +134,6 @@ def _wrong_columns(config: RunConfig) -> list[Problem]:
     return problems
 
 
-def _first_lines(failure: BaseException) -> str:
-    """What Hydra or OmegaConf says, without the lines on its own internals."""
-    text = str(failure).strip() or (str(failure.__cause__).strip() if failure.__cause__ else "")
-    lines = [line.strip() for line in text.splitlines()]
-    kept = [
-        line
-        for line in lines
-        if line and not line.startswith(("full_key:", "object_type=", "reference_type="))
-    ]
-    return "\n".join(kept) or type(failure).__name__
-
-
 @dataclass(frozen=True)
 class Job:
     """One composed run."""
@@ -186,7 +175,7 @@ class Composer:
                     self._parsed[text] = parser.parse_overrides([text])
                 parsed += self._parsed[text]
             except OverrideParseException as failure:
-                problems.append(Problem("", f"cannot read {text!r} as key=value: {_first_lines(failure)}"))
+                problems.append(Problem("", unreadable(text, failure)))
         if problems:
             raise ConfigError(problems)
         return parsed
@@ -303,11 +292,7 @@ class Composer:
             group, _, option = missing.rpartition("/")
             found = f"no option '{option}'; {nearest(option, failure.options or self.options(group))}"
             return Problem(group or CONFIG_NAME, found + where)
-        text = _first_lines(failure)
-        if "No match in the defaults list" in text and "'" in text:
-            word = text.split("Could not override '")[-1].partition("'")[0]
-            text += f"\n{nearest(word.strip('/'), self._top_groups)}"
-        return Problem("", text)
+        return Problem("", why_not_composed(failure, self.root, self._top_groups))
 
 
 def of_launching(override: Override) -> bool:

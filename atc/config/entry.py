@@ -19,6 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 from atc.config.compose import Composer, single
 from atc.config.help import help_text
 from atc.config.loader import CONFIG_NAME, VERSION_BASE
+from atc.config.plugins import PRESET_GROUPS
 from atc.config.problems import ConfigError
 from atc.config.root import ROOT_VARIABLE
 from atc.config.schema import RunConfig
@@ -52,7 +53,10 @@ def main_with(run: Run, run_sweep: RunSweep) -> int:
 
 
 def _start(run: Run, run_sweep: RunSweep) -> int:
-    args = get_args_parser().parse_args()
+    parser = get_args_parser()
+    parser.allow_abbrev = False  # --experiment would be --experimental-rerun
+    _refuse_dashed_settings(sys.argv[1:], parser)
+    args = parser.parse_args()
     for flag in ("config_path", "config_name", "config_dir", "experimental_rerun"):
         if getattr(args, flag) is not None:
             raise UsageError(
@@ -88,6 +92,18 @@ def _start(run: Run, run_sweep: RunSweep) -> int:
         # Not the job's: Hydra makes the folder of outputs before it starts.
         raise in_words(failure, config.paths) from failure
     return 0
+
+
+def _refuse_dashed_settings(words: Sequence[str], parser: argparse.ArgumentParser) -> None:
+    """Other programs take `--experiment NAME` and `--seed 3`; argparse would only say that it does not."""
+    for place, word in enumerate(words):
+        name, equals, value = word[2:].partition("=")
+        if not word.startswith("--") or not name or f"--{name}" in parser._option_string_actions:
+            continue
+        if not equals:
+            value = next(iter(words[place + 1 :]), "…")
+        plus = "+" if name in PRESET_GROUPS else ""
+        raise UsageError(f"{word}: no such flag; settings have no dashes: {plus}{name}={value}")
 
 
 def _run_plainly(config: RunConfig, run: Run) -> int:

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from atc.left_out import taken_in
 from atc.sweep.folder import MANIFEST, outputs_of
 from atc.sweep.opened import OpenedSweep, open_sweep
 from atc.tracking.wandb_files import offline_folders, put_aside, wandb_id, was_sent
@@ -50,7 +51,8 @@ def track_sweep(folder: Path) -> None:
                 put_aside(outputs, one)
         run = _begin(sweep, outputs, mode, told)
         try:
-            _fill(run, sweep)
+            with taken_in():  # W&B asks of every table whether it is one of pandas
+                _fill(run, sweep)
         finally:
             well = len(sweep.with_status("finished", "pruned")) == len(sweep.jobs)
             run.finish(exit_code=0 if well else 1)
