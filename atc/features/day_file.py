@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from atc.events.commit import sync_folder
 from atc.features.column_statistics import ColumnStatistics, column_statistics
 from atc.features.day_job import Inputs, key_of
+from atc.tracking.durable import is_abandoned
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -223,17 +224,3 @@ def sweep_parts(folder: Path) -> list[Path]:
             part.unlink(missing_ok=True)
             swept.append(part)
     return swept
-
-
-def is_abandoned(part: Path) -> bool:
-    """The process that was writing `part` was one of this machine, and is no more."""
-    _, *told = part.name.split("@")
-    if len(told) != 3 or told[0] != socket.gethostname() or not told[1].isdigit():
-        return False
-    try:
-        os.kill(int(told[1]), 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        return False  # another user's process, and alive
-    return False

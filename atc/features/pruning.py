@@ -7,11 +7,12 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from atc.features.day_file import Damaged, is_abandoned, read_footer, size_of
+from atc.features.day_file import Damaged, read_footer, size_of
 from atc.features.day_job import LABELS
 from atc.features.day_lock import LOCKS, DayIsLocked, day_lock
 from atc.features.inventory import DAMAGED, Judge, cached_files, cached_matrices, half_written, plan_of
 from atc.features.matrix_cache import MATRICES
+from atc.tracking.durable import is_abandoned
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from glob import escape
 from io import SEEK_END, FileIO
 from pathlib import Path
+from secrets import token_hex
 
 PART_SUFFIX = ".part"
 _BLOCK = 1 << 16
@@ -49,9 +52,9 @@ def remove(path: Path) -> None:
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Replaces `path` by `content` in one step: a reader sees the old bytes or the new ones, never a
-    mixture.
+    mixture. Of several writers at a time the last one's stay, whole. What killed ones left of it goes.
     """
-    part = part_of(path)
+    part = path.with_name(f".{path.name}@{socket.gethostname()}@{os.getpid()}@{token_hex(4)}{PART_SUFFIX}")
     try:
         with part.open("wb") as file:
             file.write(content)
@@ -61,7 +64,24 @@ def write_bytes(path: Path, content: bytes) -> None:
     except BaseException:
         part.unlink(missing_ok=True)
         raise
+    for left in path.parent.glob(f".{escape(path.name)}@*{PART_SUFFIX}"):
+        if is_abandoned(left):
+            left.unlink(missing_ok=True)
     sync_folder(path.parent)
+
+
+def is_abandoned(part: Path) -> bool:
+    """The process that was writing `part` was one of this machine, and is no more."""
+    _, *told = part.name.rsplit("@", 3)
+    if len(told) != 3 or told[0] != socket.gethostname() or not told[1].isdigit():
+        return False
+    try:
+        os.kill(int(told[1]), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False  # another user's process, and alive
+    return False
 
 
 def append_line(path: Path, line: bytes) -> None:
