@@ -137,7 +137,7 @@ class LocalProcesses(Generic[Job, Outcome]):
         return worker
 
     def _bury(self, worker: _Worker) -> str:
-        """Takes a dead process off the list; how it ended."""
+        """Takes a dead process off the list; how it ended, without its number: tables hold what is said."""
         self._workers.remove(worker)
         worker.pipe.close()
         try:
@@ -146,5 +146,5 @@ class LocalProcesses(Generic[Job, Outcome]):
             worker.process.kill()
             code = worker.process.wait()
         if code < 0:
-            return f"process {worker.process.pid} was ended by {signal.Signals(-code).name}"
-        return f"process {worker.process.pid} ended with exit code {code}"
+            return f"its process was ended by {signal.Signals(-code).name}"
+        return f"its process ended with exit code {code}"
