@@ -158,6 +158,7 @@ def test_what_is_wrong_in_all_jobs_is_said_once() -> None:
         ("launchr=joblib", "did you mean 'launcher'?"),
         ("hydra/launcher=joblib", "write launcher=joblib"),
         ("hydra.sweep.dir=x", "leave it out"),
+        ("runtime.force=true", "give paths.outputs another folder"),
         ("+sweep=baseline", "did you mean 'baselines'?"),
     ],
 )

@@ -64,8 +64,10 @@ def test_only_what_the_job_asks_for_is_finished(tmp_path: Path) -> None:
     assert not is_finished(replace(state, data_seen=None), job, config, code, outputs)
     assert not is_finished(state, replace(job, config_digest="f" * 64), config, code, outputs)
     assert not is_finished(state, job, config, "f" * 64, outputs)
+    strict = config.quality.model_copy(update={"max_gap_s": 0.5})
+    assert not is_finished(state, job, config.model_copy(update={"quality": strict}), code, outputs)
     forced = config.model_copy(update={"runtime": config.runtime.model_copy(update={"force": True})})
-    assert not is_finished(state, job, forced, code, outputs)
+    assert is_finished(state, job, forced, code, outputs)
     assert state.run is not None
     metrics = outputs / state.run / "metrics.json"
     metrics.rename(tmp_path / "aside")
@@ -112,7 +114,11 @@ def test_a_recording_that_was_touched_is_seen(tmp_path: Path) -> None:
 def test_what_depends_on_no_file_and_what_on_more_than_files(tmp_path: Path) -> None:
     (tmp_path / "recordings").mkdir()
     simulated = expand(COMPOSER, ["+experiment=gbdt_36feat", "seed=1"]).jobs[0].config
-    assert data_seen(simulated) == "simulated"
+    seen = data_seen(simulated)
+    assert seen is not None
+    assert seen == data_seen(expand(COMPOSER, ["+experiment=gbdt_36feat", "seed=2"]).jobs[0].config)
+    strict = expand(COMPOSER, ["+experiment=gbdt_36feat", "seed=1", "quality=strict"]).jobs[0].config
+    assert seen != data_seen(strict)
     ensemble = expand(COMPOSER, ["+experiment=ensemble_36feat", "seed=1"]).jobs[0].config
     assert data_seen(ensemble) is None  # its members, which the run looks at
 

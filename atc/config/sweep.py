@@ -34,6 +34,11 @@ holdout says: a hyper-parameter as much as the fraction that validates, the size
 width of an interval. So what is not listed here seals.
 """
 
+_NOT_BY_FORCE = (
+    "a sweep goes on where it was left, and would not know what it has made anew: leave it out; give "
+    "paths.outputs another folder to make all jobs anew, or run one of them alone with runtime.force=true"
+)
+
 
 @dataclass(frozen=True)
 class Sweep:
@@ -86,6 +91,8 @@ def expand(composer: Composer, overrides: Sequence[str]) -> Sweep:
         raise ConfigError(empty)
     batch = BasicSweeper.split_arguments(parsed, None)[0]
     composed = _composed(composer, [tuple(job) for job in batch])
+    if any(job.config.runtime.force for job in composed):
+        raise ConfigError([Problem("runtime.force", _NOT_BY_FORCE)])
     keys = sealing(composed)
     if how.search is not None:
         keys = _searched(how.search, how.launcher, composed, parsed)

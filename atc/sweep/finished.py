@@ -25,7 +25,7 @@ def is_finished(
     False says only that the run itself has to be asked, which digests its data and finds itself finished or
     not.
     """
-    if state is None or state.status != FINISHED or state.run is None or config.runtime.force:
+    if state is None or state.status != FINISHED or state.run is None:
         return False
     folder = outputs / state.run
     try:
@@ -41,7 +41,8 @@ def is_finished(
 
 
 def data_seen(config: RunConfig) -> str | None:
-    """What can be seen of the run's data without reading it.
+    """What can be seen of the run's data without reading it, and what it demands of their quality, which no
+    digest holds and which refuses a run before its record is asked.
 
     Simulated data are what config and code say, which the run id has already. Of others it is name, size and
     times of each manifest of an ingest, by which data are known, and of the recordings. None where the run
@@ -49,12 +50,12 @@ def data_seen(config: RunConfig) -> str | None:
     """
     if isinstance(config.model, Ensemble):
         return None
-    if isinstance(config.data, SimulatedData):
-        return "simulated"
-    files = sorted(manifests_dir(config.paths.events_dir).glob("*.json"))
-    if isinstance(config.data, RecordedData):
-        files += [config.paths.recordings_dir / name for name in config.data.files]
-    seen = [(str(path), *_told(path)) for path in files]
+    seen: list[tuple[object, ...]] = [("quality", config.quality.model_dump(mode="json"))]
+    if not isinstance(config.data, SimulatedData):
+        files = sorted(manifests_dir(config.paths.events_dir).glob("*.json"))
+        if isinstance(config.data, RecordedData):
+            files += [config.paths.recordings_dir / name for name in config.data.files]
+        seen += [(str(path), *_told(path)) for path in files]
     return hashlib.sha256(json.dumps(seen).encode()).hexdigest()
 
 
