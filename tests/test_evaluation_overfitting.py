@@ -148,16 +148,40 @@ def test_pbo_does_not_depend_on_a_large_mean() -> None:
 def test_equal_trials_tie_wherever_they_stand(seed: int) -> None:
     trials = 9  # a product of BLAS by two threads rounds the last of nine columns otherwise
     one = fat_tailed(1440, seed, trials=1)
-    same = backtest_overfitting(np.repeat(one, trials, axis=1))
+    assert backtest_overfitting(np.repeat(one, trials, axis=1)) is None  # nothing was chosen
+    far = np.repeat(one, trials, axis=1)
+    far[:, -1] = one[:, 0] - 1e9  # one that nobody chooses
+    same = backtest_overfitting(far)
     assert same is not None
-    np.testing.assert_array_equal(same.logits, 0.0)  # each is in the middle of all
-    assert same.probability == 1.0
+    assert len(set(same.logits.tolist())) == 1  # they share the places above it
+    assert same.probability == 4 / 8  # of the places 2 … 9 those up to the fifth
     others = fat_tailed(1440, seed + 4, trials=trials - 2)
     first = backtest_overfitting(np.concatenate([one, one, others], axis=1))
     last = backtest_overfitting(np.concatenate([one, others, one], axis=1))
     assert first is not None
     assert last is not None
     np.testing.assert_array_equal(first.logits, last.logits)
+
+
+@pytest.mark.parametrize("copies", [(2, 1), (2, 2), (1, 3, 1), (3, 2, 2)])
+def test_pbo_of_equal_trials_is_that_of_lots_drawn(copies: tuple[int, ...]) -> None:
+    """Each equal trial has in turn each of the places that they share."""
+    own = fat_tailed(80, len(copies), trials=len(copies), mean=0.0)
+    pnl = np.repeat(own, copies, axis=1)
+    trials, parts = pnl.shape[1], np.split(np.arange(80), 4)
+    shares = []
+    for chosen in combinations(range(4), 2):
+        inside, outside = (
+            np.concatenate([part for place, part in enumerate(parts) if (place in chosen) is wanted])
+            for wanted in (True, False)
+        )
+        best = int(np.argmax(pnl[inside].mean(axis=0) / pnl[inside].std(axis=0, ddof=1)))
+        ratios = np.round(pnl[outside].mean(axis=0) / pnl[outside].std(axis=0, ddof=1), 12)
+        first, last = (int(stats.rankdata(ratios, method=how)[best]) for how in ("min", "max"))
+        shares.append(np.mean([place / (trials + 1) <= 0.5 for place in range(first, last + 1)]))
+    found = backtest_overfitting(pnl, 4)
+    assert found is not None
+    assert found.probability == pytest.approx(np.mean(shares), abs=1e-12)
 
 
 def test_the_track_record_that_is_long_enough_proves_it_exactly() -> None:

@@ -131,9 +131,12 @@ class Overfitting:
     """What became out of sample of the trial that was best in sample, over all ways to halve the time."""
 
     probability: float
-    """PBO: share of the ways in which it is not in the better half out of sample (logit ≤ 0)."""
+    """PBO: share of the ways in which it is not in the better half out of sample (logit ≤ 0). Where others
+    are exactly as good there, the share of their places that are not, as if lots were drawn: seeds that
+    change nothing are no overfitting.
+    """
     logits: Vector
-    """(ways,) ln(ω/(1 − ω)) of its relative rank ω out of sample."""
+    """(ways,) ln(ω/(1 − ω)) of its relative rank ω out of sample; of ties the mean rank."""
     loss: float
     """Share of the ways in which its Sharpe ratio out of sample is below 0."""
 
@@ -143,14 +146,16 @@ def backtest_overfitting(pnl: Vector, blocks: int = CSCV_BLOCKS) -> Overfitting 
 
     The time is cut into `blocks` (even) of equal length, the first ones a period longer where it does not go
     up; every half of them is in sample once, the other half out of sample. Trials are compared by Sharpe
-    ratio, 0 without risk; ties share their rank. None with fewer than two trials or `MIN_BLOCK_PERIODS`
-    periods a block, and where no trial has any risk, as when none did anything but hold.
+    ratio, 0 without risk. None with fewer than two trials or `MIN_BLOCK_PERIODS` periods a block, where no
+    trial has any risk, as when none did anything but hold, and where all earned the same: nothing was chosen.
     """
     if blocks < 2 or blocks % 2:
         raise ValueError(f"{blocks} blocks: an even number was expected")
     periods, trials = pnl.shape
     floor = _ROUNDING * np.abs(pnl).max(axis=0, initial=0.0)
     if trials < 2 or periods < MIN_BLOCK_PERIODS * blocks or not (pnl.std(axis=0) > floor).any():
+        return None
+    if (pnl == pnl[:, :1]).all():
         return None
     edges = np.cumsum([0] + [periods // blocks + (i < periods % blocks) for i in range(blocks)])
     centre = pnl.mean(axis=0)  # else the sums of squares cancel where the mean is large
@@ -179,7 +184,8 @@ def backtest_overfitting(pnl: Vector, blocks: int = CSCV_BLOCKS) -> Overfitting 
     tied = np.count_nonzero(outside == of_best[:, None], axis=1)
     omega = (beaten + (tied + 1.0) / 2.0) / (trials + 1.0)
     logits = np.log(omega / (1.0 - omega))
-    return Overfitting(float(np.mean(logits <= 0.0)), logits, float(np.mean(of_best < 0.0)))
+    worse = np.clip((trials + 1) // 2 - beaten, 0, tied)  # of the places that it shares
+    return Overfitting(float(np.mean(worse / tied)), logits, float(np.mean(of_best < 0.0)))
 
 
 def _summed(ways: Vector, values: Vector) -> Vector:

@@ -52,6 +52,8 @@ def sealed_lines(sealed: SealedTrials, *, markdown: bool) -> Iterator[str]:
             if fewest < MIN_PERIODS
             else "none of them did anything but hold"
             if all(run.sharpe is None for run in records.runs)
+            else "all of them earned the same: nothing was chosen"
+            if len({(run.alpha, run.sharpe) for run in records.runs}) == 1
             else "their curves have other points"
         )
         yield ""
