@@ -75,6 +75,8 @@ def status_tables(sweep: OpenedSweep) -> tuple[list[str], Table]:
     called = titles([job.planned for job in sweep.jobs])
     table = new_table("job", "status", "run", right=("seconds", "MiB", "tries"))
     table.add_column("what", overflow="fold")
+    # The two that are long share what a narrow terminal leaves, so that the figures are whole.
+    table.columns[2].no_wrap, table.columns[2].overflow = False, "fold"
     for job in sweep.jobs:
         state = job.state
         progress = read_progress(job.folder) if job.status == "running" else None
