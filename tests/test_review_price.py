@@ -99,15 +99,50 @@ def test_only_the_days_that_are_missing_are_paid() -> None:
 
 
 def test_trees_are_paid_one_by_one() -> None:
-    few = record(of("model.n_estimators=100"), {"fit": 10.0}, iterations=100)
+    few = record(of("model.n_estimators=100"), {"fit": 10.0}, iterations=100, rows_day=200_000)
     found = by_stage(priced(of("model.n_estimators=100"), of("model.n_estimators=400"), few))["fit"]
     assert found.basis == SCALED
     assert found.factor == pytest.approx(4.0)
-    assert found.seconds == pytest.approx(40.0, rel=0.02)
+    assert found.seconds is not None
+    # The rows are binned once: about a fifth of the shorter fit.
+    assert 0.7 * 40.0 < found.seconds < 0.95 * 40.0
     assert found.low is not None
     assert found.high is not None
-    assert found.low < 32
-    assert found.high > 48
+    assert found.low < 0.8 * found.seconds
+    assert found.high > 1.2 * found.seconds
+
+
+def test_what_a_fit_begins_with_is_paid_once() -> None:
+    """Measured: four epochs of a perceptron on 20,000 rows took 5.0 s and eight 4.9, most of them torch's
+    import; refits of trees that took 0.7 s, 0.3 of them LightGBM's, took 0.35.
+    """
+    net = {"base": "hold10_softmax_mlp_36feat"}
+    few = record(of("model.epochs=4", **net), {"fit": 5.0}, rows_day=5000, iterations=4)
+    found = by_stage(priced(of("model.epochs=4", **net), of("model.epochs=8", **net), few))["fit"]
+    assert found.factor == pytest.approx(2.0)
+    assert found.seconds == pytest.approx(5.1, abs=0.2)
+    trees = ("model.n_estimators=40", "model.min_child_samples=60")
+    short = record(of(*trees), {"fit": 0.7}, rows_day=5000, iterations=40)
+    daily = by_stage(priced(of(*trees), of(*trees, "refit=expanding", "refit.every_days=1"), short))
+    assert daily["fit"].seconds == pytest.approx(0.7)
+    assert daily["refit holdout"].seconds is not None
+    assert 0.6 < daily["refit holdout"].seconds < 1.1
+
+
+def test_what_judges_is_paid_by_what_it_judges() -> None:
+    """Measured: with a closed holdout 0.04 s and not 1.0; with a quarter of the training rows as long."""
+    one = record(of(), {"evaluate": 1.0}, rows_day=5000, iterations=40)
+
+    def seconds(*words: str) -> float:
+        found = by_stage(priced(of(), of(*words), one))["evaluate"].seconds
+        assert found is not None
+        return found
+
+    assert seconds("seed=2") == pytest.approx(1.0, rel=0.02)
+    assert seconds("protocol.sealed=true") < 0.15
+    assert seconds("thinning=every_k", "thinning.k=4") > 0.8
+    assert 1.2 < seconds("evaluation.resamples=4000") < 1.6
+    assert seconds("evaluation.adversarial.enabled=false") < 0.8
 
 
 def test_a_fit_that_stopped_early_will_stop_there_again() -> None:
@@ -123,17 +158,20 @@ def test_a_fit_that_stopped_early_will_stop_there_again() -> None:
 def test_a_fit_at_its_limit_tells_where_it_was_best() -> None:
     """Measured on the trees of priced_diffs.py: of 120 it made 68, and 18 at twice the rate."""
     config = of("model.n_estimators=40")
-    at_limit = record(config, {"fit": 4.0}, iterations=40, best=18)
+    at_limit = record(config, {"fit": 4.0}, iterations=40, best=18, rows_day=200_000)
     more = by_stage(priced(config, of("model.n_estimators=120"), at_limit))["fit"]
     assert more.factor == pytest.approx(68 / 40)
-    assert more.seconds == pytest.approx(6.8, rel=0.02)
-    assert more.most == pytest.approx(12.0, rel=0.02)
+    # Bins are half of so few trees.
+    assert more.seconds is not None
+    assert 4.8 < more.seconds < 6.8
+    assert more.most is not None
+    assert 7.0 < more.most < 12.0
     faster = of("model.n_estimators=40", "model.learning_rate=0.1", "model.early_stopping=10")
     assert by_stage(priced(config, faster, at_limit))["fit"].factor == pytest.approx(19 / 40)
     price = priced(config, of("model.n_estimators=120"), at_limit)
     assert price.most_seconds is not None
     assert price.seconds is not None
-    assert price.most_seconds - price.seconds == pytest.approx(12.0 - 6.8, rel=0.05)
+    assert price.most_seconds - price.seconds == pytest.approx(more.most - more.seconds, abs=1.0)
     assert f"; {price.most_seconds / 60:.1f} min where no fit stops early" in "\n".join(sentences(price, "x"))
 
 
@@ -168,21 +206,23 @@ def test_what_lies_between_stages_is_told_apart() -> None:
 
 
 def test_two_sizes_tell_the_fixed_part() -> None:
-    small = record(of("model.n_estimators=100"), {"fit": 3.0}, iterations=100, name="small")
-    large = record(of("model.n_estimators=400"), {"fit": 6.0}, iterations=400, name="larger")
+    size = {"rows_day": 200_000}
+    small = record(of("model.n_estimators=100"), {"fit": 3.0}, iterations=100, name="small", **size)
+    large = record(of("model.n_estimators=400"), {"fit": 6.0}, iterations=400, name="larger", **size)
     found = by_stage(priced(of(), of("model.n_estimators=800"), small, large))["fit"]
     # 2 s and 1 s a hundred trees.
-    assert found.seconds == pytest.approx(10.0, rel=0.01)
+    assert found.seconds == pytest.approx(10.0, rel=0.1)
     assert found.runs == ("larger",)
 
 
 def test_folds_that_nobody_made_are_as_many_fits() -> None:
     right = of("protocol=walk_forward", "protocol.folds=4", "protocol.first_train_fraction=0.5")
-    found = by_stage(priced(of(), right, record(of(), {"fit": 8.0})))
+    known = record(of(), {"fit": 8.0}, rows_day=200_000)
+    found = by_stage(priced(of(), right, known))
     assert found["folds"].seconds == pytest.approx(4 * 0.75 * (8.0 + 1.0 + 1.0), rel=0.02)
     assert found["folds"].basis == SCALED
     assert not found["fit fallback"].stage.certain
-    weekly = by_stage(priced(of(), of("refit=expanding", "refit.every_days=1"), record(of(), {"fit": 8.0})))
+    weekly = by_stage(priced(of(), of("refit=expanding", "refit.every_days=1"), known))
     assert weekly["refit holdout"].seconds == pytest.approx(16.0, rel=0.02)
 
 

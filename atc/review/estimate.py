@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from statistics import median
 
 from atc.config.schema import RunConfig
-from atc.review.fit_work import FITS, Work
+from atc.review.fit_work import FIT, FITS, Work, beginning, begun
 from atc.review.iterations import steps_of
 from atc.review.keys import SHARED, Keys, columns_of
+from atc.review.line import Line, line_of
 from atc.review.recorded import Recorded, StageTiming
 from atc.review.size import Size, size_of
 from atc.review.stages import Recomputed
@@ -26,8 +27,6 @@ _MOST = 5
 """Runs that one estimate comes from, the latest ones."""
 _BUSY = 0.8
 """A run that had less than this share of the processors that another had for the same work was not alone."""
-_FIXED_S = 0.05
-"""What a stage takes before it does anything, where no two runs tell."""
 
 
 @dataclass(frozen=True)
@@ -87,12 +86,25 @@ class Estimator:
         size = self._size
         if size is None:
             return Estimate(stage, None, None, None, None, UNKNOWN)
-        done = list(self._done(stage, size))
+        return self._of(stage, size, list(self._done(stage, size)))
+
+    def _fit(self, name: str, how: Callable[[Work], Work]) -> Estimate:
+        """Of a fit, where `how` says whether it is the first."""
+        stage, size = Recomputed(name), self._size
+        assert size is not None  # else there are no stages
+        done = [replace(one, ours=how(one.ours), most=how(one.most)) for one in self._done(stage, size)]
+        return self._of(stage, size, done)
+
+    def _first(self, work: Work) -> Work:
+        return beginning(work, self._config.model)
+
+    def _of(self, stage: Recomputed, size: Size, done: Sequence[_Done]) -> Estimate:
         same = [one for one in done if one.work.kind == one.ours.kind]
         if not same:
             return self._of_its_fits(stage, size) or self._guessed(stage, done, size)
-        line = _line(same)
-        chosen = _nearest(same)
+        alike = [one for one in same if one.work.like == one.ours.like]
+        chosen = _nearest(alike or same)
+        line = line_of([one.work for one in same], [max(one.timing.seconds, 1e-3) for one in same])
         idle = [_idle_seconds(one, chosen) for one in chosen]
         told = [seconds * _grown(one, line, one.ours) for one, seconds in zip(chosen, idle, strict=True)]
         most = median(
@@ -100,7 +112,7 @@ class Estimator:
         )
         spread = _spread(told)
         factor = median(one.factor for one in chosen)
-        exact = 1 / _SAME <= factor <= _SAME and size.assured
+        exact = bool(alike) and 1 / _SAME <= factor <= _SAME and size.assured
         # What is scaled is as unsure as it is far away.
         unsure = 1.0 + spread + (0.0 if exact else 0.25 * abs(math.log2(factor)) + 0.1)
         seconds = median(told)
@@ -145,12 +157,16 @@ class Estimator:
         count = fits_in(stage.name, self._config, size)
         if count is None:
             return None
-        models = ("fit", "fit baseline", "fit volatility") if stage.name == "folds" else ("fit",)
-        fits = [self.of(Recomputed(name)) for name in models]
+        folds = stage.name == "folds"
+        models = ("fit", "fit baseline", "fit volatility") if folds else ("fit",)
+        # A library is imported once.
+        fits = [self._fit(name, begun) for name in models]
         told = [one.seconds for one in fits if one.seconds is not None and one.basis != GUESSED]
         if len(told) < len(models):
             return None
         seconds = count * sum(told)
+        if folds and (first := self._fit(FIT, self._first).seconds) is not None:
+            seconds += first - told[0]
         runs = fits[0].runs
         peak = max((one.peak_mib for one in fits if one.peak_mib is not None), default=None)
         most = count * sum(one.most or one.seconds or 0.0 for one in fits)
@@ -158,14 +174,20 @@ class Estimator:
         return Estimate(stage, seconds, seconds / 1.5, seconds * 1.5, peak, SCALED, count, runs, more)
 
     def _guessed(self, stage: Recomputed, done: Sequence[_Done], size: Size) -> Estimate:
-        """From work of another kind, as if it were of this one: by the rows alone."""
+        """From work of another kind: as long as it takes where both are known, beside what that took; else
+        by the rows alone.
+        """
         if not done:
             return Estimate(stage, None, None, None, None, UNKNOWN)
-        of_stage = [one for one in done if stage.name in one.run.stages] or list(done)
-        chosen = of_stage[-_MOST:]
-        told = [
-            one.timing.seconds * size.rows / max(1.0, self._rows_of(one.run)) * stage.share for one in chosen
-        ]
+        both = [one for one in done if one.ours.begin is not None and one.work.begin is not None]
+        if both:
+            chosen = sorted(both, key=lambda one: one.work.whole)[-_MOST:]
+            told = [one.timing.seconds * one.ours.whole / one.work.whole for one in chosen]
+        else:
+            of_stage = [one for one in done if stage.name in one.run.stages] or list(done)
+            chosen = of_stage[-_MOST:]
+            by_rows = [size.rows / max(1.0, self._rows_of(one.run)) * stage.share for one in chosen]
+            told = [one.timing.seconds * times for one, times in zip(chosen, by_rows, strict=True)]
         seconds = median(told)
         return Estimate(
             stage,
@@ -189,33 +211,6 @@ class Estimator:
         return one.run.base_mib + grown * cells / max(one.cells, 1.0)
 
 
-def _line(done: Sequence[_Done]) -> tuple[float, float]:
-    """Fixed seconds and seconds an amount, of runs of one kind: by least squares of the relative errors, with
-    neither below 0; where all did as much, the fixed part is that of any stage.
-    """
-    amounts = [one.work.amount for one in done]
-    seconds = [max(one.timing.seconds, 1e-3) for one in done]
-    if max(amounts) < 1.3 * min(amounts):
-        typical = median(seconds)
-        fixed = min(_FIXED_S, typical / 2)
-        return fixed, (typical - fixed) / median(amounts)
-    # Minimise Σ((a + b·w − s)/s)²: two normal equations.
-    w = [(1 / s, amount / s) for amount, s in zip(amounts, seconds, strict=True)]
-    aa, ab, bb = (sum(x[i] * x[j] for x in w) for i, j in ((0, 0), (0, 1), (1, 1)))
-    a1, b1 = sum(x[0] for x in w), sum(x[1] for x in w)
-    determinant = aa * bb - ab * ab
-    if determinant > 0:
-        fixed, slope = (bb * a1 - ab * b1) / determinant, (aa * b1 - ab * a1) / determinant
-        if fixed >= 0 and slope >= 0:
-            return fixed, slope
-    only_slope, only_fixed = b1 / bb, a1 / aa
-    errors = (
-        sum((x[1] * only_slope - 1) ** 2 for x in w),
-        sum((x[0] * only_fixed - 1) ** 2 for x in w),
-    )
-    return (0.0, only_slope) if errors[0] <= errors[1] else (only_fixed, 0.0)
-
-
 def _nearest(done: Sequence[_Done]) -> Sequence[_Done]:
     """Those that did as much, the latest of them; where none did, the nearest, for one alone may have had a
     bad day.
@@ -227,11 +222,10 @@ def _nearest(done: Sequence[_Done]) -> Sequence[_Done]:
     return sorted(near, key=lambda one: -abs(math.log(one.factor)))[-_MOST:]
 
 
-def _grown(one: _Done, line: tuple[float, float], ours: Work) -> float:
+def _grown(one: _Done, line: Line, ours: Work) -> float:
     """How many times as long the work `ours` takes as what that run did."""
-    fixed, slope = line
-    before, now = (fixed + slope * work.amount for work in (one.work, ours))
-    return now / before if before > 0 else ours.amount / one.work.amount
+    before = line.seconds(one.work)
+    return line.seconds(ours) / before if before > 0 else ours.amount / one.work.amount
 
 
 def _idle_seconds(one: _Done, near: Sequence[_Done]) -> float:

@@ -1,4 +1,4 @@
-"""What a stage has to do, as a number that its time grows with; no time stands here.
+"""What a stage has to do, as a number that its time grows with.
 
 Two runs compare in a stage where the `kind` of the work is the same; then times stand to each other about as
 the amounts do, but for a fixed part that small runs feel.
@@ -16,8 +16,9 @@ from atc.config.protocol import Cpcv, Protocol, RandomSplit, WalkForward
 from atc.config.refit import DailyUpdate, Never, Rolling
 from atc.config.schema import RunConfig
 from atc.features.declarations import schemas_of
-from atc.features.sets import set_columns
-from atc.review.fit_work import FIT, FITS, Work, fit_work, model_column_count
+from atc.review.fit_work import FIT, FITS, Work, beginning, begun, fit_work
+from atc.review.iterations import heads_of, limit_of
+from atc.review.judged_work import evaluate_work, explain_work
 from atc.review.keys import columns_of, window_rows_of
 from atc.review.size import Size
 
@@ -41,6 +42,12 @@ class _Asked:
     def fit(self) -> Work:
         """Of the named model."""
         return fit_work(FIT, self.config, self.size, self.iterations)
+
+    @property
+    def steps(self) -> float:
+        """Iterations of all heads and seeds: those that are known, else as many as can be."""
+        known = self.iterations or limit_of(self.config.model) * heads_of(self.config)
+        return known * self.config.seeds.count
 
 
 def work_of(
@@ -91,7 +98,7 @@ def _members(of: _Asked) -> Work:
 
 def _folds(of: _Asked) -> Work:
     kind = f"{of.fit.kind} {of.config.baseline.model.kind} {of.config.protocol.kind}"
-    return Work(kind, (fits_in("folds", of.config, of.size) or 0.0) * of.fit.amount)
+    return _times(beginning(of.fit, of.config.model), fits_in("folds", of.config, of.size) or 0.0, kind)
 
 
 def _refit_valid(of: _Asked) -> Work:
@@ -103,8 +110,16 @@ def _refit_holdout(of: _Asked) -> Work:
 
 
 def _refits(of: _Asked, stage: str) -> Work:
-    fits = fits_in(stage, of.config, of.size) or 0.0
-    return Work(f"{of.fit.kind} {of.config.refit.kind}", fits * of.fit.amount)
+    fit = begun(of.fit)
+    return _times(fit, fits_in(stage, of.config, of.size) or 0.0, f"{fit.kind} {of.config.refit.kind}")
+
+
+def _times(fit: Work, fits: float, kind: str) -> Work:
+    """So many fits, the first of which is `fit`."""
+    if fit.begin is None:
+        return Work(kind, fits * fit.amount)
+    begin = fit.imports + fits * (fit.begin - fit.imports)
+    return Work(kind, fits * fit.amount, begin, fit.imports)
 
 
 def fits_in(stage: str, config: RunConfig, size: Size) -> float | None:
@@ -146,29 +161,6 @@ def _policy(of: _Asked) -> Work:
     return Work(of.config.policy.kind, days * of.size.events_day + of.size.valid_rows / 20_000)
 
 
-def _explain(of: _Asked) -> Work:
-    """Answers that the model is asked for."""
-    asked, columns = of.config.explain, model_column_count(of.config)
-    length = window_rows_of(of.config)
-    rows = asked.window_rows * length if length > 1 else asked.rows
-    answers: float = rows * asked.repeats * columns + asked.top * asked.curve_points * asked.curve_rows
-    answers += asked.top * (asked.top + 1) / 2 * asked.pair_rows**2 + 20 * asked.resamples * columns
-    if isinstance(of.config.model, Gbdt):
-        answers += 20 * asked.shap_rows * columns
-    return Work(of.config.model.kind, of.heads * answers)
-
-
-def _evaluate(of: _Asked) -> Work:
-    """Resamples, and rows that are scored and sorted."""
-    config, size = of.config, of.size
-    opened = not config.protocol.sealed
-    rows = size.train_rows + size.valid_rows + (size.holdout_rows if opened else 0.0)
-    columns = len(set_columns(config.baseline.features)) + model_column_count(config)
-    scored = rows / 100_000 * (1 + columns / 100)
-    kind = f"{config.model.kind} {config.label.kind} {'open' if opened else 'sealed'}"
-    return Work(kind, of.heads * (config.evaluation.resamples / 4000 + scored))
-
-
 def _truth(of: _Asked) -> Work:
     asked = of.config.backtest.waterfall
     states = of.size.holdout_days * 86_400 / max(asked.state_every_s, 1e-3)
@@ -198,8 +190,8 @@ _OF_STAGE: Mapping[str, Callable[[_Asked], Work]] = {
     "refit valid": _refit_valid,
     "refit holdout": _refit_holdout,
     "policy": _policy,
-    "explain": _explain,
-    "evaluate": _evaluate,
+    "explain": lambda of: explain_work(of.config, of.steps),
+    "evaluate": lambda of: evaluate_work(of.config, of.size, of.steps),
     "truth": _truth,
     "backtest": _backtest,
 }

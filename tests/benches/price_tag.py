@@ -4,8 +4,10 @@ Each run has an outputs folder of its own, in which events and cached files lie 
 left them. The price is asked before, with the runs of `HISTORY` and those before it as records. The runs are
 small, on six simulated days; what of them is imports and composition is in no stage, and not in the price.
 
-A diff whose minutes miss is printed with the stages that are off, and how busy the machine was stands with
-the table: prices are of an idle one.
+Prices are of an idle machine, so a run beside which others took more than a fifth of a processor is made once
+again, and counts, as a measurement and as a record, with the attempt that took less; whether its price was
+right has no say in it. The runs of `HISTORY` are made twice in any case, for the first may read its libraries
+from the disk. A diff whose minutes miss is printed with the stages that are off.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +35,74 @@ from atc.review.recorded import recorded_runs
 OUT = Path("outputs") / "bench" / "price_tag.json"
 WITHIN, AT_LEAST = 0.25, 24
 """Of the minutes measured; so many of the thirty."""
+OTHERS, MOST_ATTEMPTS = 0.2, 2
+"""Processors that others may take beside a run, and how often it is made where they take more."""
 LONGEST_MIN = 8
 """Of the whole bench, on an idle machine."""
+
+
+@dataclass(frozen=True)
+class Made:
+    """A run that was made."""
+
+    folder: Path
+    others: float | None
+    """Processors that other processes took meanwhile; None where nobody can tell."""
+
+    @property
+    def seconds(self) -> float:
+        """In stages that no cache answered."""
+        return sum(made_stages(self.folder).values())
+
+
+def timed(words: tuple[str, ...], outputs: Path, before: Path | None, least: int = 1) -> Made:
+    """The run of `words` in `outputs`, a copy of `before` if given, as somebody who times it would: `least`
+    times, and again where others took part of the machine; the attempt that took least.
+    """
+    attempts: list[Made] = []
+    while len(attempts) < least or (len(attempts) < MOST_ATTEMPTS and disturbed(attempts[-1])):
+        place = outputs.with_name(f"{outputs.name}-{len(attempts)}")
+        if before is not None:
+            shutil.copytree(before, place)
+        used, began = Usage.now(), time.perf_counter()
+        folder = run(words, place)
+        attempts.append(Made(folder, Usage.now().others_since(used, time.perf_counter() - began)))
+    best = min(attempts, key=lambda made: made.seconds)
+    for made in attempts:
+        if made is not best:
+            shutil.rmtree(made.folder.parent.parent)
+    return best
+
+
+def disturbed(made: Made) -> bool:
+    """Whether others took more of the machine than a quiet one takes for itself."""
+    return made.others is not None and made.others > OTHERS
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Processor seconds so far."""
+
+    all: float | None
+    """Of the machine; None where the system does not say."""
+    own: float
+    """Of this process and those that it has waited for."""
+
+    @classmethod
+    def now(cls) -> Usage:
+        own = sum(os.times()[:4])
+        try:
+            words = Path("/proc/stat").read_text().splitlines()[0].split()[1:9]
+        except OSError:
+            return cls(None, own)
+        user, nice, system, _, _, irq, soft, steal = map(int, words)
+        return cls((user + nice + system + irq + soft + steal) / os.sysconf("SC_CLK_TCK"), own)
+
+    def others_since(self, before: Usage, seconds: float) -> float | None:
+        """Processors that neither this process nor those it has waited for had in the last `seconds`."""
+        if self.all is None or before.all is None:
+            return None
+        return max(0.0, (self.all - before.all) - (self.own - before.own)) / seconds
 
 
 def run(words: tuple[str, ...], outputs: Path) -> Path:
@@ -62,28 +131,29 @@ def priced(diff: PricedDiff, outputs: Path, records: Path) -> PriceTag:
 def main() -> int:
     """Prices, runs, prints the table, writes the JSON; 1 where a set of stages is wrong or minutes are."""
     table = FeatureTable("price tags: expected against measured minutes in stages")
-    wrong, missed, near = [], [], 0
+    wrong, missed, near, busy = [], [], 0, 0
     taken, cpu, began = 0.0, 0.0, time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         records = work / "records"
         left: dict[tuple[str, ...], Path] = {}
         for number, words in enumerate(HISTORY):
-            left[words] = work / f"left{number}"
-            keep(run(words, left[words]), records)
+            made = timed(words, work / f"left{number}", None, least=2)
+            left[words] = made.folder.parent.parent
+            keep(made.folder, records)
+            busy += disturbed(made)
         for number, diff in enumerate(DIFFS):
-            outputs = work / f"right{number}"
-            shutil.copytree(left[diff.left], outputs)
-            price = priced(diff, outputs, records)
-            made = run(diff.right, outputs)
-            found = made_stages(made)
+            price = priced(diff, left[diff.left], records)
+            made = timed(diff.right, work / f"right{number}", left[diff.left])
+            found = made_stages(made.folder)
             expected = {one.stage.name for one in price.certain}
             if set(found) - {one.stage.name for one in price.stages} or expected - set(found):
                 wrong.append(f"{diff.name}: {sorted(set(found) ^ expected)}")
             measured = sum(found.values())
-            taken, cpu = taken + measured, cpu + sum(made_stages(made, "cpu_seconds").values())
-            keep(made, records)
-            shutil.rmtree(outputs)
+            busy += disturbed(made)
+            taken, cpu = taken + measured, cpu + sum(made_stages(made.folder, "cpu_seconds").values())
+            keep(made.folder, records)
+            shutil.rmtree(made.folder.parent.parent)
             if price.seconds is None:
                 table.add(diff.name, measured, "s", against=f"unknown: {', '.join(price.unknown)}")
                 missed.append(f"{diff.name}: unknown: {', '.join(price.unknown)}")
@@ -104,6 +174,7 @@ def main() -> int:
     table.add("minutes within ±25 %", near, "of 30", goal=Goal(AT_LEAST))
     table.add("the bench", (time.perf_counter() - began) / 60, "min", goal=Goal(LONGEST_MIN, at_most=True))
     table.add("processors that the stages had", cpu / taken, "", against=f"load {os.getloadavg()[2]:.1f}")
+    table.add("runs beside which others took more", busy, "runs", against=f"{OTHERS} processors")
     table.show()
     table.write(OUT)
     for line in wrong:
