@@ -9,16 +9,19 @@ import hydra
 import pytest
 from omegaconf import OmegaConf, open_dict
 
-from atc.config.compose import Composer, compose, validate
+from atc.config.compose import Composer, compose, single, validate
 from atc.config.plugins import register
 from atc.config.problems import ConfigError
 from atc.config.root import ProjectRoot, project_root
 from atc.errors import UsageError
 
+COMPOSER = Composer()
+"""Of the project's own files, which it reads once."""
+
 
 def problems(*overrides: str, composer: Composer | None = None) -> dict[str, str]:
     with pytest.raises(ConfigError) as caught:
-        (composer or Composer()).job(overrides)
+        (composer or COMPOSER).job(overrides)
     assert caught.value.exit_code == 2
     return {problem.key: problem.message for problem in caught.value.problems}
 
@@ -32,10 +35,10 @@ def project(tmp_path: Path) -> ProjectRoot:
     return ProjectRoot(tmp_path, tmp_path)
 
 
-@pytest.mark.parametrize("experiment", Composer().options("experiment"))
-@pytest.mark.parametrize("data", Composer().options("data"))
+@pytest.mark.parametrize("experiment", COMPOSER.options("experiment"))
+@pytest.mark.parametrize("data", COMPOSER.options("data"))
 def test_every_experiment_composes_on_every_data_set(experiment: str, data: str) -> None:
-    config = compose([f"+experiment={experiment}", f"data={data}"])
+    config = single(COMPOSER, [f"+experiment={experiment}", f"data={data}"]).config
     assert config.name == experiment
     assert config.data.name == data
     # The control never spends a look at the holdout.

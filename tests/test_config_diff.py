@@ -20,6 +20,8 @@ from atc.config.snapshot import snapshot_folder, snapshots, stale
 from atc.errors import DataError, UsageError
 
 A, B = "gbdt_36feat", "logistic_13feat"
+EXPERIMENTS = ("gbdt_36feat", "gbdt_13feat", "logistic_36feat", "logistic_13feat")
+"""Those of the sweep `baselines`."""
 
 
 def command(*arguments: str) -> Result:
@@ -28,10 +30,13 @@ def command(*arguments: str) -> Result:
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ProjectRoot:
-    """A copy of the project's configs, as the current project."""
+    """The project's options, a few of its experiments and one sweep, copied and the current project."""
     root = project_root()
-    for folder in ("conf", "experiments", "sweeps"):
-        shutil.copytree(root.folder / folder, tmp_path / folder)
+    shutil.copytree(root.folder / "conf", tmp_path / "conf")
+    for folder, names in (("experiments", EXPERIMENTS), ("sweeps", ("baselines",))):
+        (tmp_path / folder).mkdir()
+        for name in names:
+            shutil.copy(root.folder / folder / f"{name}.yaml", tmp_path / folder)
     monkeypatch.chdir(tmp_path)
     return project_root()
 
@@ -52,7 +57,7 @@ def test_a_changed_default_makes_its_snapshots_stale(project: ProjectRoot) -> No
     assert stale(Composer()) == []
     model = project.folder / "conf" / "model" / "gbdt.yaml"
     model.write_text(model.read_text().replace("num_leaves: 63", "num_leaves: 64"))
-    trees = {path.stem for path in (project.folder / "experiments").glob("gbdt_*.yaml")}
+    trees = {name for name in EXPERIMENTS if name.startswith("gbdt_")}
     assert {path.stem for path in stale(Composer())} == trees
     (project.folder / "experiments" / "gbdt_13feat.yaml").unlink()
     result = command("snapshot")
@@ -80,27 +85,38 @@ def test_validate_checks_every_experiment_and_sweep(project: ProjectRoot) -> Non
     assert "3 wrong" in result.output
 
 
-def test_validate_all_adds_every_option(project: ProjectRoot) -> None:
+SKIPPED = ("label=fwd_logret", "cost=unknown", "model=ridge", "baseline=ridge_13feat", "model=ensemble")
+"""Options that need others than the default ones beside them."""
+
+
+def test_every_experiment_and_sweep_of_the_project_is_valid() -> None:
+    result = command("validate")
+    assert result.exit_code == 0, result.output
+
+
+def test_validate_all_adds_every_option_and_says_why_it_skips_some(project: ProjectRoot) -> None:
     label = project.folder / "conf" / "label" / "tlob.yaml"
     label.write_text(label.read_text() + "exit_bps: 2.0\n")
-    assert command("validate").exit_code == 0
     result = command("validate", "--all")
     assert result.exit_code == 2
     assert "FAIL  label=tlob\n      label.exit_bps: unknown key of label kind 'tlob'" in result.output
+    assert "1 wrong" in result.output
     assert f"ok    +experiment={A} data=binance_ethbtc_2020" in result.output
-
-
-def test_validate_all_skips_an_option_that_needs_others_and_says_why() -> None:
-    result = command("validate", "--all")
-    assert result.exit_code == 0, result.output
+    for group in ("data", "features", "label", "model", "protocol", "window"):
+        for option in {*Composer().options(group)} - {"tlob"}:
+            verdict = "skip" if f"{group}={option}" in SKIPPED else "ok  "
+            assert f"{verdict}  {group}={option}\n" in result.output
     skipped = result.output.partition("skip  label=fwd_logret\n")[2]
     assert skipped.startswith("      valid, but not with the default options of the other groups:\n")
     assert "      label.kind: fwd_logret is a return" in skipped
-    assert "skip  cost=unknown\n" in result.output
-    assert "skip  model=ridge\n" in result.output
-    assert "skip  baseline=ridge_13feat\n" in result.output
-    assert "skip  model=ensemble\n" in result.output
-    assert result.output.count("skip  ") == 5
+    assert all(f"skip  {one}\n" in result.output for one in SKIPPED)
+    assert result.output.count("skip  ") == len(SKIPPED)
+
+
+@pytest.mark.slow  # its options are in the test above, experiments by data sets in test_config_compose.py
+def test_validate_all_finds_nothing_wrong() -> None:
+    result = command("validate", "--all")
+    assert result.exit_code == 0, result.output
 
 
 def test_an_experiment_whose_values_do_not_fit_together_fails(project: ProjectRoot) -> None:

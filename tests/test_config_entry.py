@@ -6,46 +6,18 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
+import probed_run
 import pytest
+from in_process import done_here
 
 from atc.config.compose import Composer
-from atc.config.root import ProjectRoot, project_root
-
-HEAVY = {"lightgbm", "pyarrow", "polars", "wandb", "sklearn", "torch", "numpy", "scipy"}
-
-# An entry point whose run reports what it was given, and fails as the seed says.
-PROBE = """
-import sys
-import tempfile
-from pathlib import Path
 from atc.config.entry import main_with
-from atc.errors import DataError
+from atc.config.root import ProjectRoot, project_root
 from atc.run_sweep import run_sweep
 
-def run(config):
-    print("ran", config.name, config.seed, config.model.kind, config.protocol.sealed, config.tracking.group)
-    if config.seed == 13:
-        raise DataError("no such file")
-    if config.seed == 14:
-        raise RuntimeError("a bug")
-    if config.seed == 15:
-        raise KeyboardInterrupt
-    if config.seed in (17, 18):
-        folder = config.paths.outputs_dir / "runs"
-        folder.write_text("in the way") if config.seed == 17 else None
-        (folder / "x").mkdir()
-    if config.seed == 19:
-        raise OSError(28, "No space left on device")
-    if config.seed == 16:
-        file = Path("conf/config.yaml")
-        file.write_text(file.read_text().replace("name: adhoc", "name: edited"))
-
-if __name__ == "__main__":
-    sys.exit(main_with(run, run_sweep))
-"""
+HEAVY = {"lightgbm", "pyarrow", "polars", "wandb", "sklearn", "torch", "numpy", "scipy"}
 
 
 def call(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -62,11 +34,17 @@ def call(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProces
 
 
 def probe(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """PROBE as a program: its workers import it."""
-    with tempfile.NamedTemporaryFile("w", suffix=".py") as file:
-        file.write(PROBE)
-        file.flush()
-        return call(file.name, *arguments, cwd=cwd)
+    """`tests/probed_run.py` in this process; the jobs of a sweep have their own."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("ATC_ROOT", "HYDRA_FULL_ERROR"):
+            patch.delenv(name, raising=False)
+        main = lambda: main_with(probed_run.run, run_sweep)  # noqa: E731
+        return done_here(main, *arguments, cwd=cwd or project_root().folder)
+
+
+def probe_alone(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """The same in a process of its own."""
+    return call(probed_run.__file__, *arguments, cwd=cwd)
 
 
 def ran(outputs: Path) -> list[list[str]]:
@@ -84,32 +62,50 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
+WRONG = [
+    (["+experimnt=x"], "experimnt: unknown key; did you mean 'experiment'?"),
+    (["+experiment=gbdt_36fea"], "experiment: no experiment 'gbdt_36fea'; did you mean 'gbdt_36feat'?"),
+    (["model=gbtd"], "model: no option 'gbtd'; did you mean 'gbdt'?"),
+    (
+        ["model.num_leafs=3"],
+        "model.num_leafs: unknown key of model kind 'gbdt'; did you mean 'model.num_l",
+    ),
+    (["model.num_leaves=abc"], "model.num_leaves: found 'abc', expected a valid integer"),
+    (["model.num_leaves=1"], "model.num_leaves: found 1, expected a number greater than or equal to 2"),
+    (["model.num_leaves=???"], "model.num_leaves: needs a value"),
+    (["+model.foo=1"], "model.foo: unknown key of model kind 'gbdt'; valid: "),
+    (["features.drop=[ob_imbalance_top6]"], "did you mean 'ob_imbalance_top5'?"),
+    (["-m", "model.num_leaves=31,1"], "(job 2 of 2: model.num_leaves=1)"),
+    (["+sweep=baselines"], "add -m"),
+    (["--cfg", "job", "+experimnt=x"], "did you mean 'experiment'?"),
+    (["-m", "--cfg", "job"], "Only one of"),
+    (["--config-dir", "conf"], "--config-dir: not supported; set ATC_ROOT"),
+    (["--experiment", "gbdt_36feat"], "settings have no dashes: +experiment=gbdt_36feat"),
+    (["--seed=3"], "settings have no dashes: seed=3"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "says"), WRONG)
+def test_a_wrong_command_is_told(arguments: list[str], says: str) -> None:
+    result = probe(*arguments)
+    assert result.returncode == 2, result.stderr
+    assert says in result.stderr
+    assert "Traceback" not in result.stderr
+
+
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    "arguments",
     [
-        (["+experimnt=x"], "experimnt: unknown key; did you mean 'experiment'?"),
-        (["+experiment=gbdt_36fea"], "experiment: no experiment 'gbdt_36fea'; did you mean 'gbdt_36feat'?"),
-        (["model=gbtd"], "model: no option 'gbtd'; did you mean 'gbdt'?"),
-        (
-            ["model.num_leafs=3"],
-            "model.num_leafs: unknown key of model kind 'gbdt'; did you mean 'model.num_l",
-        ),
-        (["model.num_leaves=abc"], "model.num_leaves: found 'abc', expected a valid integer"),
-        (["model.num_leaves=1"], "model.num_leaves: found 1, expected a number greater than or equal to 2"),
-        (["model.num_leaves=???"], "model.num_leaves: needs a value"),
-        (["+model.foo=1"], "model.foo: unknown key of model kind 'gbdt'; valid: "),
-        (["features.drop=[ob_imbalance_top6]"], "did you mean 'ob_imbalance_top5'?"),
-        (["-m", "model.num_leaves=31,1"], "(job 2 of 2: model.num_leaves=1)"),
-        (["+sweep=baselines"], "add -m"),
-        (["--cfg", "job", "+experimnt=x"], "did you mean 'experiment'?"),
-        (["-m", "--cfg", "job"], "Only one of"),
-        (["--config-dir", "conf"], "--config-dir: not supported; set ATC_ROOT"),
-        (["--experiment", "gbdt_36feat"], "settings have no dashes: +experiment=gbdt_36feat"),
-        (["--seed=3"], "settings have no dashes: seed=3"),
+        ["model.num_leafs=3"],
+        ["features.drop=[ob_imbalance_top6]"],
+        ["-m", "model.num_leaves=31,1"],
+        ["--cfg", "job", "+experimnt=x"],
     ],
 )
-def test_a_wrong_command_stops_before_anything_heavy(arguments: list[str], says: str) -> None:
+def test_a_wrong_command_stops_before_anything_heavy(arguments: list[str]) -> None:
+    """In each way of starting, as the program of its own that it is."""
     result = call("-X", "importtime", "-m", "atc.run", *arguments)
+    (says,) = (says for wrong, says in WRONG if wrong == arguments)
     imported = {
         line.rpartition("|")[2].strip().partition(".")[0]
         for line in result.stderr.splitlines()
@@ -125,9 +121,12 @@ def test_a_wrong_command_stops_before_anything_heavy(arguments: list[str], says:
 @pytest.mark.parametrize(
     "arguments", [["-m", "atc.run", "--help"], ["-c", "from atc.cli import main; main()"]]
 )
-def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
+def test_help_imports_nothing_heavy(project: Path, arguments: list[str]) -> None:
+    for path in (*(project / "experiments").iterdir(), *(project / "sweeps").iterdir()):
+        if path.stem not in {"gbdt_36feat", "seeds"}:
+            path.unlink()
     extra = [] if "--help" in arguments else ["config", "validate"]
-    result = call("-X", "importtime", *arguments, *extra)
+    result = call("-X", "importtime", *arguments, *extra, cwd=project)
     imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in result.stderr.splitlines()}
     assert result.returncode == 0
     assert imported & HEAVY == set()
@@ -152,7 +151,7 @@ def test_a_typo_in_an_experiment_file_names_it(project: Path) -> None:
     ],
 )
 def test_exit_codes(project: Path, seed: int, code: int, says: str, traceback: bool) -> None:
-    result = probe(f"seed={seed}", cwd=project)
+    result = probe_alone(f"seed={seed}", cwd=project)
     assert result.returncode == code
     assert f"ran adhoc {seed} gbdt False None" in result.stdout
     assert says in result.stderr
@@ -192,7 +191,7 @@ def test_a_file_that_a_job_misses_below_outputs_keeps_its_traceback(project: Pat
 
 
 def test_a_multirun_goes_on_after_a_failure_and_says_so(project: Path) -> None:
-    result = probe("-m", "seed=1,13,14,2", cwd=project)
+    result = probe_alone("-m", "seed=1,13,14,2", cwd=project)
     assert result.returncode == 1
     assert [words[2] for words in ran(project / "outputs")] == ["1", "13", "14", "2"]
     said = result.stderr.partition("2 of 4 jobs failed:\n")[2].splitlines()
@@ -315,7 +314,7 @@ def test_help_lists_experiments_with_their_hypotheses() -> None:
 
 
 def test_cfg_job_shows_the_composed_config() -> None:
-    result = probe("+experiment=logistic_36feat", "data=eth_jpy", "--cfg", "job", "--resolve")
+    result = probe_alone("+experiment=logistic_36feat", "data=eth_jpy", "--cfg", "job", "--resolve")
     assert result.returncode == 0, result.stderr
     assert "name: logistic_36feat" in result.stdout
     assert "kind: dates" in result.stdout

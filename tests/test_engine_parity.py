@@ -131,11 +131,17 @@ def test_the_streams_reach_every_column() -> None:
         assert len(values - {None}) >= few.get(name, 30), name
 
 
-@pytest.mark.parametrize("name", COLUMNS)
-def test_a_wrong_value_is_noticed(name: str) -> None:
-    """The comparison itself: one value of one column a little off, or null, or not null."""
+@pytest.fixture(scope="module")
+def compared() -> tuple[pa.RecordBatch, Table]:
+    """The engine's rows of a stream, and the reference's."""
     steps, spec = nasty_stream(101, 400, TASTES[1]), SPECS[1]
-    batch, table = pushed(steps, spec), Table(steps, spec)
+    return pushed(steps, spec), Table(steps, spec)
+
+
+@pytest.mark.parametrize("name", COLUMNS)
+def test_a_wrong_value_is_noticed(name: str, compared: tuple[pa.RecordBatch, Table]) -> None:
+    """The comparison itself: one value of one column a little off, or null, or not null."""
+    batch, table = compared
     values = batch.column(name).to_pylist()
     place = next((k for k, x in enumerate(values) if x is not None), 0)
     right = values[place]

@@ -22,10 +22,15 @@ SILENT = {
     in ("in_no_new_entry_window", "ttc_sec_norm", "biz_day_frac", "tod_sin", "tod_cos")
 }
 
+_built: dict[int, pa.RecordBatch] = {}
+
 
 def rows_of(events: Sequence[Event]) -> pa.RecordBatch:
-    spec = Spec(sampling="trade", schemas=tuple(schema.name for schema in schemas()))
-    return pushed(list(events), spec, flush=False)
+    """Of the one stream or a prefix of it; each is built once."""
+    if len(events) not in _built:
+        spec = Spec(sampling="trade", schemas=tuple(schema.name for schema in schemas()))
+        _built[len(events)] = pushed(list(events), spec, flush=False)
+    return _built[len(events)]
 
 
 def leaking(column: str) -> Build:

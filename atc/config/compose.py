@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from atc.config.composition_failures import first_lines, unreadable, why_not_composed
 from atc.config.launcher import LAUNCHING, Launching
-from atc.config.loader import CONFIG_NAME, GIVEN, Composition, ProjectLoader
+from atc.config.loader import CONFIG_NAME, GIVEN, Composition, loader_of
 from atc.config.of_hydra import unread_keys
 from atc.config.plan import wrong_figure
 from atc.config.plugins import PRESET_GROUPS
@@ -149,7 +149,7 @@ class Composer:
 
     def __init__(self, root: ProjectRoot | None = None) -> None:
         self.root = root or project_root()
-        self._loader = ProjectLoader(self.root)
+        self._loader = loader_of(self.root)
         self._parsed: dict[str, list[Override]] = {}
         """What each word means: the jobs of a sweep have most of theirs in common."""
 

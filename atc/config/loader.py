@@ -8,8 +8,10 @@ Judging a sweep needs many compositions and none of that. The imports are privat
 from __future__ import annotations
 
 import copy
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from hydra import version
@@ -32,6 +34,37 @@ CONFIG_NAME = "config"
 VERSION_BASE = "1.3"
 GIVEN = "given on the command line"
 """Where a key comes from that no file set last."""
+_ROOTS_KEPT = 4
+_MERGED_KEPT = 64
+"""Of choices of files; each holds about a megabyte."""
+
+_Stamp = frozenset[tuple[str, int, int, int]]
+_loaders: dict[ProjectRoot, tuple[_Stamp, ProjectLoader]] = {}
+
+
+def loader_of(root: ProjectRoot) -> ProjectLoader:
+    """The loader of a project, with all that it has read and merged, as long as none of the files changes."""
+    stamp = _stamp(root)
+    known = _loaders.pop(root, None)
+    _loaders[root] = known if known is not None and known[0] == stamp else (stamp, ProjectLoader(root))
+    if len(_loaders) > _ROOTS_KEPT:
+        del _loaders[next(iter(_loaders))]
+    return _loaders[root][1]
+
+
+def _stamp(root: ProjectRoot) -> _Stamp:
+    """What changes with each file of the project's configs: names, times and sizes."""
+    found = set()
+    pending = [root.conf, *map(root.group_folder, PRESET_GROUPS)]
+    while pending:
+        folder = pending.pop()
+        for entry in os.scandir(folder) if folder.is_dir() else ():
+            if entry.is_dir():
+                pending.append(Path(entry.path))
+            elif entry.is_file():
+                stat = entry.stat()
+                found.add((entry.path, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size))
+    return frozenset(found)
 
 
 class ProjectLoader(ConfigLoaderImpl):
@@ -106,6 +139,8 @@ class ProjectLoader(ConfigLoaderImpl):
             choices = {str(k): str(v) for k, v in defaults.overrides.known_choices.items() if v is not None}
             places = [(d.config_path, d.package or "") for d in defaults.defaults if d.config_path]
             self._merged[asked] = _Merged(cfg, choices, places, files)
+            if len(self._merged) > _MERGED_KEPT:
+                del self._merged[next(iter(self._merged))]
         return self._merged[asked]
 
 

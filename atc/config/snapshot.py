@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
@@ -37,7 +38,10 @@ def snapshots(composer: Composer) -> dict[Path, str]:
 
 def stale(composer: Composer) -> list[Path]:
     """Snapshots that are missing, differ, or belong to no experiment."""
-    wanted = snapshots(composer)
+    return _stale(composer, snapshots(composer))
+
+
+def _stale(composer: Composer, wanted: Mapping[Path, str]) -> list[Path]:
     found = set(snapshot_folder(composer.root).glob("*.yaml"))
     changed = {path for path, text in wanted.items() if path not in found or path.read_text("utf-8") != text}
     return sorted(changed | (found - set(wanted)))
@@ -46,7 +50,7 @@ def stale(composer: Composer) -> list[Path]:
 def write(composer: Composer) -> list[Path]:
     """Bring the snapshots up to date; returns the files that changed."""
     wanted = snapshots(composer)
-    changed = stale(composer)
+    changed = _stale(composer, wanted)
     for path in changed:
         if path in wanted:
             path.parent.mkdir(parents=True, exist_ok=True)
