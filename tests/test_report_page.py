@@ -155,6 +155,19 @@ def test_folds_are_drawn_as_the_mean_of_their_curves_and_never_pooled(tmp_path: 
     assert "Calibration" in shown
 
 
+def test_a_table_that_is_wider_than_paper_turns_the_page(page: str) -> None:
+    def made(columns: int) -> str:
+        table = DataTable("wide", "Wide", [Column("a.key")] * columns, [[Cell("ten letters")] * columns] * 20)
+        return rendered(Page("it", "", [Section("one", "One", [table])], "ATC"))
+
+    assert '<div class="table" id="wide">' in made(4)
+    assert '<div class="table crowded" id="wide">' in made(12)
+    assert ">a.<wbr>key</th>" in made(4)
+    # A button in it keeps Chromium from repeating a header on the next page.
+    printed = page[page.index("@media print") :]
+    assert "th button { display: contents; }" in printed and "size: A4 landscape" in printed
+
+
 def test_the_order_log_is_thinned_in_words_and_keeps_what_is_rare_and_large(page: str) -> None:
     log = section(page, "orders")
     shown = log.count("<tr") - 1

@@ -73,7 +73,7 @@ def listed(names: Sequence[str], most: int = 6) -> str:
 
 def counted(count: int, what: str) -> str:
     """`1 run`, `2 runs`."""
-    return f"{count} {what}{'' if count == 1 else 's'}"
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def _folded(rows: Sequence[Row], width: int) -> Iterator[Row]:

@@ -48,7 +48,7 @@ def sealed_lines(sealed: SealedTrials, *, markdown: bool) -> Iterator[str]:
         why = (
             "fewer than two trials"
             if len(records.runs) < 2
-            else f"validation has {fewest} gains by the {records.period}, {MIN_PERIODS} needed"
+            else f"validation has {counted(fewest, 'gain')} by the {records.period}, {MIN_PERIODS} needed"
             if fewest < MIN_PERIODS
             else "none of them did anything but hold"
             if all(run.sharpe is None for run in records.runs)
@@ -88,11 +88,14 @@ def luck(records: TrackRecords, looked: str) -> str:
     """Of how many trials they are, and what the best of so many would show; `looked`: what the others did."""
     if records.trials is None:
         return "of how many trials is unknown, as the looks are, so no Sharpe ratio is deflated"
-    return (
+    told = (
         f"{counted(records.trials, 'trial')} (all that {looked}; Sharpe ratios on record: "
-        f"{records.on_record}, of configs apart from the seed: {records.independent}), the best of which "
-        f"would show a Sharpe ratio of {number(records.best_of_luck, '')} a {records.sharpe_period} by luck"
+        f"{records.on_record}, of configs apart from the seed: {records.independent})"
     )
+    if records.best_of_luck is None:
+        return told
+    best = f"{number(records.best_of_luck, '')} a {records.sharpe_period}"
+    return f"{told}, the best of which would show a Sharpe ratio of {best} by luck"
 
 
 def _table(records: TrackRecords, *, markdown: bool) -> Iterator[str]:

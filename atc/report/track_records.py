@@ -27,6 +27,7 @@ from atc.evaluation.overfitting import (
 )
 from atc.opened_run import OpenedRun
 from atc.report.alpha_curve import DAY, HOLDOUT, HOUR, POINT, VALIDATION, Curve
+from atc.report.page import counted
 from atc.report.trial_set import TrialSet
 
 MIN_PERIODS = CSCV_BLOCKS * MIN_BLOCK_PERIODS
@@ -220,8 +221,8 @@ def _track(curve: Curve, period: str, least: int, record: TrackRecord | None, lu
 def _missing(periods: int, period: str, least: int, record: TrackRecord | None, luck: Luck) -> str:
     """Why a Sharpe ratio is not deflated."""
     if periods < least:
-        what = "whole days of PnL" if period == DAY else f"gains by the {period}"
-        return f"{periods} {what}, {least} needed"
+        what = counted(periods, "whole day" if period == DAY else "gain")
+        return f"{what} {'of PnL' if period == DAY else f'by the {period}'}, {least} needed"
     if record is None:
         return "its PnL never varies"
     return luck.why_not or "its moments leave no standard error"

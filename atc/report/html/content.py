@@ -21,6 +21,10 @@ UNFOLDED = 6
 """Sentences that are always shown."""
 PRINTED = 40
 """Rows of a table that are printed on paper."""
+MOST_CHARACTERS = 122
+"""Of a row of a table that fits on paper upright."""
+UNBROKEN = 12
+"""Rows of a table that stays on one page of paper."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,20 @@ class DataTable:
     def cut(self) -> int:
         """How many rows paper leaves out."""
         return max(0, len(self.rows) - PRINTED)
+
+    @property
+    def crowded(self) -> bool:
+        """Whether its columns fit on paper across alone."""
+        cells = [[len(column.title)] for column in self.columns]
+        for row in self.rows:
+            for width, cell in zip(cells, row, strict=True):
+                width.append(0 if "wrap" in cell.look else len(cell.said))
+        return sum(max(width) + 1 for width in cells) > MOST_CHARACTERS
+
+    @property
+    def short(self) -> bool:
+        """Whether paper keeps it on one page."""
+        return len(self.rows) <= UNBROKEN
 
     def choices(self, place: int) -> list[str]:
         """The values of a column, in their order of appearance."""

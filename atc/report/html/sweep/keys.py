@@ -10,6 +10,7 @@ from atc.report.html.sweep.rows import lift_title, where
 from atc.report.leaderboard import Entry, Leaderboard, Ranking
 from atc.report.leaderboard_keys import telling_keys
 from atc.report.leaderboard_rows import shown_value
+from atc.report.page import counted
 
 MOST_AXES, MOST_KEYS = 8, 12
 _WORDS = "All of them: leaderboard.csv; of two runs in words: atc config diff A B."
@@ -42,18 +43,18 @@ def _axes(board: Leaderboard, entries: Sequence[Entry]) -> list[Axis]:
 
 def _drawing(ranking: Ranking, axes: Sequence[Axis]) -> Figure:
     names = [one.entry.candidate.label for one in ranking.entries]
-    lifts = Axis(lift_title(ranking), tuple(one.amount for one in ranking.entries))
+    lifts = Axis("lift", tuple(one.amount for one in ranking.entries))
     told = ", ".join(axis.name for axis in axes[:MOST_AXES])
     left = len(axes) - MOST_AXES
+    more = "" if left <= 0 else f" {counted(left, 'more key')} in the table below."
+    unknown = [("qn", "unknown")] if None in lifts.values else []
     return Figure(
         "parallel",
         f"What told the runs apart, and what came of it{where(ranking)}",
-        f"A line a run over {told} to its {lifts.name}, on the right.",
+        f"A line a run over {told} to its {lift_title(ranking)}, on the right.",
         parallel(axes[:MOST_AXES], names, lifts),
-        [("q0", "low lift"), ("q2", "middle"), ("q4", "high"), ("qn", "unknown")],
-        words=""
-        if left <= 0
-        else f"{left} more {'key differs' if left == 1 else 'keys differ'}: the table below.",
+        [("q0", "low lift"), ("q2", "middle"), ("q4", "high"), *unknown],
+        words=f"On the right the {lift_title(ranking)}.{more}",
     )
 
 
