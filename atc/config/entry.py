@@ -133,9 +133,12 @@ def _swept(composer: Composer, args: argparse.Namespace) -> Sweep:
         raise UsageError("--resolve and --package show the config of one job: give them with --cfg")
     sweep = expand(composer, list(args.overrides))
     if any(job.config.protocol.sealed for job in sweep.jobs) and sweep.sealed:
+        way = "run the chosen config alone"
+        if sweep.search is None:
+            way += ", or open each with protocol.sealed=false"
         _say(
             f"sealed: the jobs differ in {', '.join(sweep.sealing)}, and whoever sees their holdouts could "
-            "choose by them; run the chosen config alone, or open each with protocol.sealed=false"
+            f"choose by them; {way}"
         )
     return sweep
 

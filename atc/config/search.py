@@ -38,6 +38,25 @@ _AFTERWARDS = frozenset({"backtest", "cost", "execution", "explain", "policy", "
 """What is done with the scores of a model: a search chooses by the scores."""
 _NO_RESULT = frozenset({"paths", "plan", "quality", "runtime", "tracking"})
 _LUCK = frozenset({"seed", "seeds"})
+_ANOTHER_ANSWER = {
+    "model.sequence_length": "trials with another length are judged on other rows, those at which a whole "
+    "window ends, and their figures cannot be compared",
+    "features.engine": "the baseline reads by the same formulas, so each trial would be held against another "
+    "one: set it for all trials instead",
+}
+"""Of the parts that are searched; a key stands for all below it."""
+
+
+def _flat(space: Any) -> Any:
+    """Keys of the space have dots in them, which the command line reads as levels."""
+    for key, told in space.items() if isinstance(space, dict) else ():
+        for below, inner in told.items() if isinstance(told, dict) else ():
+            if below not in Dimension.model_fields and isinstance(inner, dict):
+                raise ValueError(
+                    f"found {below} as a level below {key}; a key of the space is one word: "
+                    f"'search.space={{{key}.{below}:{{low:…,high:…}}}}'"
+                )
+    return space
 
 
 def _by_key(space: dict[str, Any]) -> dict[str, Any]:
@@ -65,6 +84,14 @@ class Dimension(Slice):
     def corners(self) -> tuple[Value, ...]:
         """The ends of the range, or all choices."""
         return (self.low, self.high) if self.choices is None else self.choices
+
+    @property
+    def tried(self) -> tuple[Value, ...]:
+        """The corners and, of a range that is not of whole numbers, one value that may be drawn between."""
+        if self.low is None or self.high is None or self.whole:
+            return self.corners
+        between = self.low + ((self.high - self.low) * 0.37 if self.step is None else self.step)
+        return (*self.corners, min(between, self.high))
 
     @model_validator(mode="after")
     def _is_one_kind(self) -> Dimension:
@@ -117,7 +144,9 @@ class Search(Slice):
     """So many trials are drawn at random before the sampler learns from them."""
     pruner: Median | None = None
     """null: every trial runs to its end."""
-    space: Annotated[dict[str, Dimension], Field(min_length=1), AfterValidator(_by_key)]
+    space: Annotated[
+        dict[str, Dimension], Field(min_length=1), BeforeValidator(_flat), AfterValidator(_by_key)
+    ]
     """By the key of the run's config, such as `model.num_leaves`; in the order of keys, for the sampler draws
     one after the other, and the order of lines is not what is asked.
     """
@@ -199,7 +228,21 @@ def objectives(config: RunConfig) -> list[str]:
     return found
 
 
-def _unsearchable(top: str) -> str:
+def one_by_one(launcher: str) -> str | None:
+    """Why a search cannot be launched like that; None where it can."""
+    if launcher == "basic":
+        return None
+    return (
+        f"found {launcher}: a trial is proposed from all before it, so they run one after the other; "
+        "launcher=basic (the trees of a trial take model.num_threads)"
+    )
+
+
+def _unsearchable(key: str) -> str:
+    top = key.partition(".")[0]
+    for known, why in _ANOTHER_ANSWER.items():
+        if f"{key}.".startswith(f"{known}."):
+            return why
     if top in _ANOTHER_QUESTION:
         return f"trials with another {top} answer another question, and their figures cannot be compared"
     if top in _AFTERWARDS:
@@ -217,15 +260,17 @@ def _wrong_space(search: Search, config: RunConfig) -> Iterator[tuple[str, str]]
     data = config.model_dump(mode="json")
     right = True
     for key, dimension in search.space.items():
-        why = _unsearchable(key.partition(".")[0])
+        why = _unsearchable(key)
         if not why:
             try:
-                for value in dimension.corners:
+                for value in dimension.tried:
                     with_values(config, {key: value})
             except (KeyError, TypeError):
                 why = unknown_key(key, data)
             except ConfigError as wrong:
                 why = "; ".join(problem.message for problem in wrong.problems)
+                if value not in dimension.corners:
+                    why += "; whole numbers are drawn between whole ends, such as {low: 7, high: 31}"
         if why:
             right = False
             yield key, why

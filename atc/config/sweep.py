@@ -15,7 +15,7 @@ from atc.config.launcher import Basic, Launcher
 from atc.config.loader import Composition
 from atc.config.of_hydra import unread_keys, unread_words
 from atc.config.problems import ConfigError, Problem
-from atc.config.search import Search, check_search
+from atc.config.search import Search, check_search, one_by_one
 
 LISTED = ("experiment", "data")
 """Groups whose options a multirun may list with open holdouts: each experiment is a question of its own, each
@@ -126,14 +126,8 @@ def _searched(
         for one in parsed
         if one.is_sweep_override() and len(composed) > 1
     ]
-    if launcher.kind != "basic":
-        problems.append(
-            Problem(
-                "launcher",
-                f"found {launcher.kind}: a trial is proposed from all before it, so they run one after the "
-                "other; launcher=basic (the trees of a trial take model.num_threads)",
-            )
-        )
+    if (why := one_by_one(launcher.kind)) is not None:
+        problems.append(Problem("launcher", why))
     problems += check_search(search, composed[0].config)
     if problems:
         raise ConfigError(problems)

@@ -54,7 +54,9 @@ def closing_lines(done: Launched) -> list[str]:
         for row in failed:
             lines.append(f"  [{row.job.number}/{total}] {row.title}")
             lines.append(f"      {reason(row.state)}")
-            lines.append(f"      {shown_path(job_folder(done.folder, row.job.number) / LOG)}")
+            log = job_folder(done.folder, row.job.number) / LOG
+            if log.is_file():  # a trial whose values do not fit together never began
+                lines.append(f"      {shown_path(log)}")
     if done.interrupted:
         stopped = [row for row in done.rows if row.fresh and row.status == "interrupted"]
         lines += [

@@ -168,7 +168,7 @@ def thaw(folder: Path, launcher: Launcher | None = None) -> Frozen:
     from pydantic import ValidationError
 
     from atc.config.launcher import Launching
-    from atc.config.search import Search
+    from atc.config.search import Search, one_by_one
 
     header, jobs = read_manifest(folder)
     if header.code_digest != code_digest():
@@ -191,6 +191,8 @@ def thaw(folder: Path, launcher: Launcher | None = None) -> Frozen:
 
     how = launcher or Launching.model_validate({"launcher": dict(header.launcher)}).launcher
     if header.search is not None:
+        if (why := one_by_one(how.kind)) is not None:
+            raise UsageError(f"{folder} is a search: {why}")
         asked = {key: value for key, value in header.search.items() if key in Search.model_fields}
         base = placed(header.search["config"], "its search")
         _demand_same_search(folder, header, base)
