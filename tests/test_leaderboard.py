@@ -264,6 +264,48 @@ def test_absolute_figures_have_places_among_runs_that_are_judged_alike_only(swee
     assert len({places[name][0] for name in places}) == 4
 
 
+def test_runs_of_other_rows_are_not_judged_alike(sweeps: Sweeps) -> None:
+    """A net that reads sequences is judged where a whole one ends, whatever else is the same."""
+    key = "lift/holdout/auc@300s"
+    metrics = metrics_with(key, 0.05, 0.01)
+    ticker, longer = (
+        sweeps.run(f"multihorizon_{name}_24feat", metrics=metrics, key=number)
+        for number, name in enumerate(("ticker", "transformer"), start=1)
+    )
+    fewer = sweeps.run("multihorizon_ticker_24feat", metrics={**metrics, "holdout/rows@300s": 99}, key=3)
+    entries = board(ticker, longer, fewer).entries
+    assert {entry.of for entry in entries} == {1}
+    told = {entry.group.told.partition(", windows")[2] for entry in entries}
+    assert told == {
+        " of 1 rows, 112,345 rows judged",
+        " of 1 rows, 99 rows judged",
+        " of 256 rows, 112,345 rows judged",
+    }
+
+
+def test_runs_of_other_code_or_data_are_told_apart(sweeps: Sweeps) -> None:
+    runs = [sweeps.run("gbdt_36feat", key=number) for number in (1, 2, 3)]
+    assert "different code" not in shown(*(run.folder for run in runs))
+    for run, changed in zip(runs[1:], ("code", "data"), strict=True):
+        path = run.folder / MANIFEST
+        path.write_text(json.dumps({**run.manifest, f"{changed}_digest": "f" * 64}))
+    folder = sweeps.sweep(*runs)
+    text = shown(folder)
+    said = "the configs': eeeeeeeeeeee made gbdt_36feat #1, gbdt_36feat #3; ffffffffffff made gbdt_36feat #2"
+    assert said in " ".join(text.split())
+    assert max(map(len, text.splitlines())) <= 100
+    for number, code, data in ((1, "e", "d"), (2, "f", "d"), (3, "e", "f")):
+        assert re.search(rf"\ngbdt_36feat #{number} +{code * 12} +{data * 12}\n", text)
+    rows = pl.read_csv(folder / "leaderboard.csv").to_dicts()
+    assert {(row["job"], row["code_digest"], row["data_digest"]) for row in rows} == {
+        (1, "e" * 12, "d" * 12),
+        (2, "f" * 12, "d" * 12),
+        (3, "e" * 12, "f" * 12),
+    }
+    groups = re.findall(r"[AB]: AUC of .*\n?.*data ([df]{12})", text)
+    assert sorted(groups) == ["d" * 12, "f" * 12]
+
+
 def test_what_cannot_be_ranked_is_listed_with_its_reason(sweeps: Sweeps) -> None:
     good = sweeps.run("gbdt_36feat", key=1)
     half = sweeps.run("logistic_36feat", key=2)

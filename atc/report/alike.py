@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from atc.errors import AtcError
 from atc.opened_run import OpenedRun
 from atc.report.candidates import Candidate
 from atc.report.claims import Claim
 
 JUDGED_ALIKE = ("window", "sampling", "label", "protocol")
-"""Parts of a config that, with the digest of the data and the figure, have to be the same."""
+"""Parts of a config that, with the digest of the data, the length of windows, the number of judged rows and
+the figure, have to be the same.
+"""
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
@@ -36,14 +40,41 @@ def groups_of(claimed: Sequence[tuple[Candidate, Claim]]) -> dict[str, tuple[Gro
             letter = _LETTERS[number] if number < len(_LETTERS) else f"G{number + 1}"
             found[key] = (Group(letter, _told(one, claim)), [])
         found[key][1].append(claim)
-    return found
+    same = Counter(group.told for group, _ in found.values())
+    return {
+        key: (
+            replace(group, told=f"{group.told}, {_further(key)}") if same[group.told] > 1 else group,
+            claims,
+        )
+        for key, (group, claims) in found.items()
+    }
 
 
 def group_key(run: OpenedRun, config: Mapping[str, Any], claim: Claim) -> str:
     """Equal for runs of one group."""
     parts = {part: _meaning(config.get(part)) for part in JUDGED_ALIKE}
-    key = [claim.split, claim.name, run.manifest["data_digest"], parts]
+    rows = run.metrics.get(f"{claim.split}/rows{claim.head}", run.metrics.get(f"{claim.split}/rows"))
+    data = str(run.manifest["data_digest"])
+    key = [claim.split, claim.name, data, _window_rows(run), rows, parts]
     return json.dumps(key, sort_keys=True, default=str)
+
+
+def _window_rows(run: OpenedRun) -> int | str:
+    """Rows before which no window of its models is whole, so that they are judged by nobody."""
+    from atc.tasks.windowed_rows import window_rows
+
+    try:
+        return window_rows(run.config)
+    except AtcError:  # an ensemble whose members are not there any more: of none is it known
+        return run.run_id
+
+
+def _further(key: str) -> str:
+    """What tells groups apart whose configs are judged alike."""
+    _, _, data, length, rows, _ = json.loads(key)
+    windows = f"windows of {length} rows" if isinstance(length, int) else "windows of unknown members"
+    many = "unknown" if rows is None else f"{rows:,}"
+    return f"data {data[:12]}, {windows}, {many} rows judged"
 
 
 def _meaning(part: object) -> object:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, Literal, TextIO
 
 from atc.report.alike import Group, group_key, groups_of
 from atc.report.beside import Beside, beside
@@ -53,6 +53,11 @@ class Entry:
         """Of the run."""
         assert self.candidate.run is not None
         return self.candidate.run.metrics
+
+    def digest(self, of: Literal["code", "data"]) -> str:
+        """The start of the digest of the code or the data that made its run."""
+        assert self.candidate.run is not None
+        return str(self.candidate.run.manifest.get(f"{of}_digest"))[:12]
 
     @property
     def track(self) -> RunTrack | None:

@@ -12,9 +12,13 @@ from atc.report.page import WIDEST, Page, width_of
 
 
 def key_lines(board: Leaderboard, page: Page) -> Iterator[str]:
-    """The keys that differ, as columns, as many as fit."""
+    """The code, the data and the keys that differ, as columns, as many as fit."""
     configs = [one.candidate.config for one in board.entries]
     head, rows = ["run"], [[page.name(one.candidate.label)] for one in board.entries]
+    for of in ("code", "data"):
+        digests = [one.digest(of) for one in board.entries]
+        if len(set(digests)) > 1:
+            head, rows = [*head, of], [[*row, cell] for row, cell in zip(rows, digests, strict=True)]
     for key in telling_keys(board.keys, configs):
         cells = [page.value(shown_value(config, key) or "") for config in configs]
         wider = [[*row, cell] for row, cell in zip(rows, cells, strict=True)]

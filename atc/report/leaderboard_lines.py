@@ -202,8 +202,8 @@ def _interval(low: float | None, high: float | None) -> str:
 
 def _group_lines(entries: Sequence[Entry], page: Page) -> Iterator[str]:
     yield from page.said(
-        "place: by the absolute figure, among runs of the same data, window, sampling, label and protocol; "
-        "absolute figures of different groups are not comparable"
+        "place: by the absolute figure, among runs of the same data, window, sampling, label and protocol, "
+        "judged on the same rows; absolute figures of different groups are not comparable"
     )
     groups = {entry.group.letter: entry.group.told for entry in entries}
     for letter, told in groups.items():

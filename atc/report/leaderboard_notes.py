@@ -21,6 +21,12 @@ def warnings_on(entries: Sequence[Entry], *, brief: bool = False) -> Iterator[st
     """Each sentence once, after the names of the runs that it is of; `brief`: but those that a comparison of
     the same runs says as well.
     """
+    codes: dict[str, list[str]] = {}
+    for entry in entries:
+        codes.setdefault(entry.digest("code"), []).append(entry.candidate.label)
+    if len(codes) > 1:
+        whose = "; ".join(f"{code} made {listed(labels)}" for code, labels in codes.items())
+        yield f"made by different code, so what differs may be the code's and not the configs': {whose}"
     names: dict[str, list[str]] = {}
     for entry in entries:
         for told in (*_of_claim(entry), *(() if brief else _of_run(entry))):
