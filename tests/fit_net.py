@@ -34,6 +34,9 @@ def scores(checkpoint: Path | None, hold_at: int | None = None) -> bytes:
     return model.predict(valid.x).tobytes()
 
 
+def write_scores(checkpoint: Path, out: Path, hold_at: int | None = None) -> None:
+    out.write_bytes(scores(checkpoint, hold_at))
+
+
 if __name__ == "__main__":
-    found = scores(Path(sys.argv[1]), int(sys.argv[3]) if len(sys.argv) > 3 else None)
-    Path(sys.argv[2]).write_bytes(found)
+    write_scores(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]) if len(sys.argv) > 3 else None)

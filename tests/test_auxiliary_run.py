@@ -33,6 +33,7 @@ SIX_DAYS = (
     *("data.days=6", "window.train_days=4", "window.holdout_days=2", "data.rate=0.1"),
     *("evaluation.resamples=20", "backtest=none", "tracking=none", "runtime.progress=off"),
     "evaluation.adversarial.enabled=false",
+    "explain=none",
 )
 NET = (
     *("+experiment=hold10_softmax_mlp_36feat", "features=legacy13", "model.hidden=[8]", "model.epochs=2"),
@@ -85,7 +86,7 @@ def alone(outputs: Path) -> OpenedRun:
 
 @pytest.fixture(scope="module")
 def taught(outputs: Path) -> OpenedRun:
-    return made(outputs, LONG)
+    return made(outputs, LONG, "explain=default")
 
 
 def test_the_run_judges_what_it_judged_without_them(alone: OpenedRun, taught: OpenedRun) -> None:

@@ -22,6 +22,7 @@ SIX_DAYS = (
     *("data.days=6", "window.train_days=4", "window.holdout_days=2", "data.rate=0.1"),
     *("evaluation.resamples=20", "backtest=none", "runtime.progress=off"),
     "evaluation.adversarial.enabled=false",
+    "explain=none",
 )
 NET = (
     *("name=net", "label=hold10_3class", "baseline=softmax_13feat", "model=softmax_mlp", "features=legacy13"),
@@ -49,7 +50,14 @@ def singles(outputs: Path) -> list[OpenedRun]:
 def tracked(outputs: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, OpenedRun]:
     """Two seeds of a net, with W&B's file of it alone in a folder."""
     own = tmp_path_factory.mktemp("tracked")
-    words = (*SIX_DAYS, *NET, "seed=4", "seeds.count=2", f"paths.events={outputs / 'data'}")
+    words = (
+        *SIX_DAYS,
+        *NET,
+        "seed=4",
+        "seeds.count=2",
+        "explain=default",
+        f"paths.events={outputs / 'data'}",
+    )
     return own, made(own, *words)
 
 

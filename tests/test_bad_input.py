@@ -180,8 +180,15 @@ except DataError as error:
 """
 
 
+FILLED_ALIKE = {"softmax", "multihorizon", "multihorizon_transformer"}
+"""Filled by the code of `logistic` and `softmax_mlp`; in words, test_bad_input_kinds.py has every kind."""
+
+
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="RLIMIT_AS and /proc")
-@kinds
+@pytest.mark.parametrize(
+    "kind",
+    [pytest.param(one, marks=[pytest.mark.slow] * (one in FILLED_ALIKE)) for one in sorted(CONFIGS)],
+)
 def test_too_little_memory_is_said_with_what_takes_less(kind: str) -> None:
     here = str(Path(__file__).parent)
     paths = os.pathsep.join([here, *filter(None, [os.environ.get("PYTHONPATH")])])
@@ -205,6 +212,7 @@ SMALL = (
     *("data.days=6", "window.train_days=4", "window.holdout_days=2", "data.rate=0.1"),
     *("evaluation.resamples=20", "backtest=none", "tracking=none", "runtime.progress=off"),
     "evaluation.adversarial.enabled=false",
+    "explain=none",
 )
 
 

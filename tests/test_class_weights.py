@@ -157,7 +157,12 @@ def test_isotonic_calibration_brings_probabilities_back_and_temperature_cannot(
 SMALL = (
     *("data.days=6", "window.train_days=4", "window.holdout_days=2", "data.rate=0.1"),
     *("evaluation.resamples=20", "backtest=none", "tracking=none", "runtime.progress=off"),
-    *("evaluation.adversarial.enabled=false", "+experiment=logistic_13feat", "weights=uniqueness"),
+    *(
+        "evaluation.adversarial.enabled=false",
+        "explain=none",
+        "+experiment=logistic_13feat",
+        "weights=uniqueness",
+    ),
 )
 
 

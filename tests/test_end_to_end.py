@@ -15,15 +15,15 @@ import polars as pl
 import pytest
 from recordings import BINANCE_2020, BINANCE_RAW, needs
 from typer.testing import CliRunner
-from wandb_files import read_offline
+from wandb_files import Offline, read_offline
 
 import atc
 from atc.cli import application
 from atc.protocol.ledger import Ledger
 
 ROOT = Path(__file__).resolve().parent.parent
-# Six simulated days, quieter than the demo's: enough for every stage, small enough for a test.
-MARKET = ("data.days=6", "data.rate=0.3")
+# Six simulated days, much quieter than the demo's: enough for every stage, small enough for a test.
+MARKET = ("data.days=6", "data.rate=0.1")
 SMALL = (
     *MARKET,
     "window.train_days=4",
@@ -57,8 +57,18 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def first(outputs: Path) -> subprocess.CompletedProcess[str]:
-    return atc_run("+experiment=gbdt_36feat", *SMALL, outputs=outputs)
+def first_and_told(outputs: Path) -> tuple[subprocess.CompletedProcess[str], Offline]:
+    """A run, and what W&B has of it while there is no other."""
+    done = atc_run("+experiment=gbdt_36feat", *SMALL, outputs=outputs)
+    folder_of(done)
+    return done, read_offline(outputs)
+
+
+@pytest.fixture(scope="module")
+def first(
+    first_and_told: tuple[subprocess.CompletedProcess[str], Offline],
+) -> subprocess.CompletedProcess[str]:
+    return first_and_told[0]
 
 
 @pytest.fixture(scope="module")
@@ -171,17 +181,12 @@ def test_the_same_run_is_found_and_not_made_again(gbdt: Path, outputs: Path) -> 
     assert "AUC" in again.stdout  # the summary is shown all the same
 
 
-def test_elsewhere_the_run_gives_the_same_bytes(gbdt: Path, tmp_path: Path) -> None:
-    other = folder_of(atc_run("+experiment=gbdt_36feat", *SMALL, outputs=tmp_path))
-    assert other.name == gbdt.name
-    assert (other / "metrics.json").read_bytes() == (gbdt / "metrics.json").read_bytes()
-    assert pl.read_parquet(other / "predictions.parquet").equals(
-        pl.read_parquet(gbdt / "predictions.parquet")
-    )
-    # W&B, offline unless asked, holds the same.
-    told = read_offline(tmp_path)
-    assert told.run["run_id"] == atc.open_run(other).run_id[:16]
-    local = json.loads((other / "metrics.json").read_bytes())
+def test_wandb_offline_unless_asked_holds_the_same(
+    gbdt: Path, first_and_told: tuple[subprocess.CompletedProcess[str], Offline]
+) -> None:
+    told = first_and_told[1]
+    assert told.run["run_id"] == atc.open_run(gbdt).run_id[:16]
+    local = json.loads((gbdt / "metrics.json").read_bytes())
     assert {key: told.summary[key] for key in local} == local
     assert {"label: hold10_oracle", "model: gbdt", "data: demo", "holdout: open"} <= set(told.run["tags"])
     sample = told.table("predictions")
@@ -296,14 +301,14 @@ def test_a_window_that_the_data_do_not_cover(outputs: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_a_failed_stage_is_recorded_with_its_traceback(tmp_path: Path) -> None:
+def test_a_failed_stage_is_recorded_with_its_traceback(outputs: Path) -> None:
     """One class only: known after the rows are there, so the record says failed and why."""
-    words = ("+experiment=gbdt_36feat", *SMALL, "label.exit_bps=5000")
-    done = atc_run(*words, outputs=tmp_path)
+    words = ("+experiment=gbdt_36feat", *SMALL, "label.exit_bps=5000", "name=one_class")
+    done = atc_run(*words, outputs=outputs)
     assert done.returncode == 1
     assert "all" in done.stderr
     assert "class 1" in done.stderr
-    (folder,) = (path for path in (tmp_path / "runs").iterdir() if not path.name.startswith("."))
+    (folder,) = (outputs / "runs").glob("one_class-*")
     manifest = json.loads((folder / "manifest.json").read_bytes())
     assert manifest["status"] == "failed"
     assert "Traceback" in (folder / "log.txt").read_text(encoding="utf-8")
@@ -335,12 +340,15 @@ def assert_nothing_half_written(outputs: Path) -> None:
             pl.read_parquet(path)
 
 
-def test_killed_anywhere_the_run_ends_the_same(gbdt: Path, tmp_path: Path) -> None:
+def test_killed_anywhere_and_elsewhere_the_run_gives_the_same_bytes(gbdt: Path, tmp_path: Path) -> None:
     folder = killed_and_repeated(
-        ("+experiment=gbdt_36feat", *SMALL), tmp_path, kills=4, seed=1, longest_s=6.0
+        ("+experiment=gbdt_36feat", *SMALL), tmp_path, kills=3, seed=1, longest_s=4.0
     )
     assert folder.name == gbdt.name
     assert (folder / "metrics.json").read_bytes() == (gbdt / "metrics.json").read_bytes()
+    assert pl.read_parquet(folder / "predictions.parquet").equals(
+        pl.read_parquet(gbdt / "predictions.parquet")
+    )
     assert_nothing_half_written(tmp_path)
 
 

@@ -25,6 +25,7 @@ SIX_DAYS = (
     *("data.days=6", "window.train_days=4", "window.holdout_days=2", "data.rate=0.1"),
     *("evaluation.resamples=20", "backtest=none", "tracking=none", "runtime.progress=off"),
     "evaluation.adversarial.enabled=false",
+    "explain=none",
 )
 TREES = (
     *("+experiment=gbdt_36feat", "model.n_estimators=8", "model.min_child_samples=50"),
@@ -55,7 +56,8 @@ def line(outputs: Path) -> OpenedRun:
 @pytest.fixture(scope="module")
 def both(outputs: Path, trees: OpenedRun, line: OpenedRun) -> OpenedRun:
     members = f"model.runs=[{trees.folder.name},{line.run_id[:12]}]"
-    return made(outputs, "name=both", "model=ensemble", members, "model.weights=[3,1]")
+    words = ("name=both", "model=ensemble", members, "model.weights=[3,1]", "explain=default")
+    return made(outputs, *words)
 
 
 def test_scores_are_the_weighted_mean_of_what_the_runs_said(

@@ -21,6 +21,7 @@ from atc.run import run
 SIX_DAYS = (
     *("data.days=6", "window.train_days=5", "window.holdout_days=1", "data.rate=0.1"),
     *("evaluation.resamples=50", "backtest=none", "tracking=none", "runtime.progress=off"),
+    *("evaluation.adversarial.enabled=false", "explain=none"),
 )
 TREES = ("model.n_estimators=15", "model.min_child_samples=100", "model.num_leaves=15", "model.num_threads=1")
 
@@ -38,7 +39,7 @@ def made(outputs: Path, *words: str) -> OpenedRun:
 def walked(outputs: Path) -> OpenedRun:
     return made(
         outputs,
-        *("+experiment=gbdt_36feat", *TREES, "protocol=walk_forward", "protocol.folds=3"),
+        *("+experiment=gbdt_36feat", *TREES, "protocol=walk_forward", "protocol.folds=3", "explain=default"),
         # So wide that there is a verdict, and so strict that it is a rejection.
         *("protocol.gate.max_half_width=0.9", "protocol.gate.max_gap=0.0001"),
     )

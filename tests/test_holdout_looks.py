@@ -23,7 +23,7 @@ from atc.tracking.stages import Stages
 WORDS = (
     *("+experiment=logistic_13feat", "data.days=4", "data.rate=0.05"),
     *("window.train_days=3", "window.holdout_days=1", "evaluation.resamples=20", "backtest=none"),
-    *("evaluation.adversarial.enabled=false", "tracking=none", "runtime.progress=off"),
+    *("evaluation.adversarial.enabled=false", "explain=none", "tracking=none", "runtime.progress=off"),
 )
 
 

@@ -23,6 +23,8 @@ SIX_DAYS = (
         "tracking=none",
         "runtime.progress=off",
         "protocol.valid_fraction=0.3",
+        "evaluation.adversarial.enabled=false",
+        "explain=none",
     ),
 )
 TREES = (

@@ -13,9 +13,12 @@ from atc.config.root import project_root
 WORDS = (
     *("data.days=5", "data.rate=0.1", "window.train_days=4", "window.holdout_days=1"),
     *("evaluation.resamples=20", "evaluation.min_blocks=4", "explain.rows=400", "explain.resamples=50"),
-    *("runtime.progress=off", "tracking=offline"),
+    "runtime.progress=off",
 )
-GBDT = ("+experiment=gbdt_36feat", "model.n_estimators=15", "model.min_child_samples=50")
+GBDT = (
+    *("+experiment=gbdt_36feat", "model.n_estimators=15", "model.min_child_samples=50"),
+    "tracking=offline",
+)
 
 # Prints beside its output what has been imported when the run has said its last line.
 PROBE = """
@@ -38,7 +41,7 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def imported(outputs: Path, *words: str) -> set[str]:
     """Top-level modules of a run in a process of its own."""
     done = subprocess.run(
-        [sys.executable, "-c", PROBE, *words, *WORDS, f"paths.outputs={outputs}"],
+        [sys.executable, "-c", PROBE, *WORDS, *words, f"paths.outputs={outputs}"],
         cwd=project_root().folder,
         capture_output=True,
         text=True,
@@ -51,7 +54,14 @@ def imported(outputs: Path, *words: str) -> set[str]:
     return set(last.removeprefix("imported: ").split())
 
 
-@pytest.mark.parametrize("words", [GBDT, ("+experiment=logistic_36feat",), ("+experiment=linear_36feat",)])
+@pytest.mark.parametrize(
+    "words",
+    [
+        GBDT,
+        ("+experiment=logistic_36feat", "tracking=none"),
+        ("+experiment=linear_36feat", "tracking=none"),
+    ],
+)
 def test_a_run_without_nets_and_pictures_imports_neither(outputs: Path, words: tuple[str, ...]) -> None:
     found = imported(outputs, *words)
     assert {"lightgbm", "polars", "rich"} <= found  # the measurement works

@@ -15,11 +15,13 @@ from typing import Any
 import optuna
 import pytest
 import searched_runs
+from in_process import done_here
 
 import atc
 from atc.config import search
 from atc.config.compose import Composer
 from atc.config.digest import config_digest
+from atc.config.entry import main_with
 from atc.config.problems import ConfigError, Problem
 from atc.config.root import project_root
 from atc.config.schema import RunConfig
@@ -30,7 +32,7 @@ from atc.report.candidates import candidates_of
 from atc.report.leaderboard import leaderboard_of
 from atc.report.searched import words_alone
 from atc.report.sweep_lines import status_tables
-from atc.run_sweep import resume_sweep, run_frozen
+from atc.run_sweep import resume_sweep, run_frozen, run_sweep
 from atc.sweep.folder import job_folder
 from atc.sweep.frozen import thaw
 from atc.sweep.opened import OpenedSweep, open_sweep
@@ -45,11 +47,22 @@ COMPOSER = Composer()
 QUICK = ("search.startup=4", "search.pruner.startup=2", "search.pruner.warmup_folds=0")
 
 
-def searched(outputs: Path, *words: str, trials: int = 9) -> subprocess.CompletedProcess[str]:
+def words_of(outputs: Path, trials: int) -> list[str]:
+    asked = ["-m", "+sweep=gbdt_hparams", *QUICK, f"search.trials={trials}"]
+    return [*asked, f"paths.outputs={outputs}", "tracking=none"]
+
+
+def searched(outputs: Path, trials: int = 9) -> subprocess.CompletedProcess[str]:
+    """The launcher in this process; its trials have their own."""
     outputs.mkdir(exist_ok=True)
-    command = ["-m", "+sweep=gbdt_hparams", *QUICK, f"search.trials={trials}", *words]
+    words = words_of(outputs, trials)
+    return done_here(lambda: main_with(searched_runs.run, run_sweep), *words, cwd=project_root().folder)
+
+
+def searched_alone(outputs: Path, trials: int = 9) -> subprocess.CompletedProcess[str]:
+    """The launcher in a process of its own, which may be killed."""
     return subprocess.run(
-        [sys.executable, str(PROGRAM), *command, f"paths.outputs={outputs}", "tracking=none"],
+        [sys.executable, str(PROGRAM), *words_of(outputs, trials)],
         cwd=project_root().folder,
         env=os.environ | {"PYTHONPATH": str(project_root().folder)},
         capture_output=True,
@@ -152,7 +165,7 @@ def test_killed_and_resumed_it_is_what_it_would_have_been(
     outputs = tmp_path / "outputs"
     outputs.mkdir()
     (outputs / "die-at-5").touch()
-    died = searched(outputs)
+    died = searched_alone(outputs)
     assert died.returncode == -9
     half = the_sweep(outputs)
     assert len(half.jobs) == 5

@@ -23,6 +23,7 @@ SIX_DAYS = (
     *("data.days=6", "window.train_days=4", "window.holdout_days=2", "data.rate=0.1"),
     *("evaluation.resamples=20", "backtest=none", "tracking=none", "runtime.progress=off"),
     "evaluation.adversarial.enabled=false",
+    "explain=none",
 )
 TREES = (
     *("+experiment=gbdt_36feat", "model.n_estimators=8", "model.min_child_samples=50"),
@@ -38,12 +39,12 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def made(outputs: Path, *words: str) -> OpenedRun:
-    return atc.open_run(run(atc.compose([*words, *SIX_DAYS, f"paths.outputs={outputs}"])))
+    return atc.open_run(run(atc.compose([*SIX_DAYS, *words, f"paths.outputs={outputs}"])))
 
 
 @pytest.fixture(scope="module")
 def three(outputs: Path) -> OpenedRun:
-    return made(outputs, *TREES, *THREE)
+    return made(outputs, *TREES, *THREE, "explain=default")
 
 
 @pytest.fixture(scope="module")

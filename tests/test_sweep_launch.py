@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from in_process import done_here
 from swept_runs import BREAKS, DIES, EDITS, FAILS, KEEPS, KEPT_MIB, SLOW, WAITS, run
 from typer.testing import CliRunner
 from waiting import waited_for
@@ -24,11 +25,12 @@ import atc
 from atc.cli import application
 from atc.config.compose import Composer
 from atc.config.digest import code_digest
+from atc.config.entry import main_with
 from atc.config.launcher import Basic, Joblib, Ray
 from atc.config.root import project_root
 from atc.config.sweep import expand
 from atc.errors import DataError, UsageError
-from atc.run_sweep import resume_sweep, run_frozen
+from atc.run_sweep import resume_sweep, run_frozen, run_sweep
 from atc.sweep import frozen, launch
 from atc.sweep.folder import job_folder, lock_file
 from atc.sweep.manifest import read_manifest
@@ -47,8 +49,19 @@ def command(outputs: Path, *words: str) -> list[str]:
     return [sys.executable, str(PROGRAM), "-m", *words, f"paths.outputs={outputs}", "tracking=none"]
 
 
-def swept(outputs: Path, *words: str, package: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """`package`: the folder in which the package lies, if not the checkout's."""
+def swept(outputs: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """The launcher in this process; its jobs have their own."""
+    return done_here(
+        lambda: main_with(run, run_sweep),
+        *command(outputs, *words)[2:],
+        cwd=project_root().folder,
+    )
+
+
+def swept_alone(outputs: Path, *words: str, package: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """The launcher in a process of its own; `package`: the folder in which the package lies, if not the
+    checkout's.
+    """
     return subprocess.run(
         command(outputs, *words),
         cwd=project_root().folder,
@@ -75,7 +88,7 @@ def statuses(sweep: OpenedSweep) -> list[str]:
 
 
 def test_every_job_is_frozen_run_and_found_again(tmp_path: Path) -> None:
-    done = swept(tmp_path, "+experiment=gbdt_36feat", "seed=3,1,2")
+    done = swept_alone(tmp_path, "+experiment=gbdt_36feat", "seed=3,1,2")
     assert done.returncode == 0, done.stderr
     sweep = the_sweep(tmp_path)
     assert sweep.folder.name == f"gbdt_36feat-multirun-{sweep.header.sweep_id[:12]}"
@@ -337,7 +350,7 @@ def test_code_that_changes_during_a_sweep_records_nothing_and_stops_it(tmp_path:
     (tmp_path / "atc" / extension.name).symlink_to(extension)
     outputs = tmp_path / "outputs"
     outputs.mkdir()
-    done = swept(outputs, f"seed=1,{EDITS},2", package=tmp_path)
+    done = swept_alone(outputs, f"seed=1,{EDITS},2", package=tmp_path)
     assert done.returncode == 1, done.stderr
     sweep = the_sweep(outputs)
     assert statuses(sweep) == ["finished", "failed", "pending"]
@@ -414,7 +427,7 @@ def test_side_by_side_gives_the_same(tmp_path: Path, launcher: str) -> None:
     if find_spec(launcher) is None:
         pytest.skip(f"no {launcher}")
     words = f"seed=1,{FAILS},2,{DIES},3"
-    done = swept(tmp_path, words, f"launcher={launcher}", "launcher.workers=2")
+    done = swept_alone(tmp_path, words, f"launcher={launcher}", "launcher.workers=2")
     assert done.returncode == 1, done.stderr
     sweep = the_sweep(tmp_path)
     assert statuses(sweep) == ["finished", "failed", "finished", "failed", "finished"]
@@ -441,7 +454,7 @@ def test_what_a_job_keeps_is_not_counted_to_the_next(tmp_path: Path, launcher: s
 def test_one_run_that_two_jobs_ask_for_is_made_once(tmp_path: Path) -> None:
     if find_spec("joblib") is None:
         pytest.skip("no joblib")
-    done = swept(tmp_path, f"seed={SLOW},{SLOW},1", "launcher=joblib", "launcher.workers=2")
+    done = swept_alone(tmp_path, f"seed={SLOW},{SLOW},1", "launcher=joblib", "launcher.workers=2")
     assert done.returncode == 0, done.stderr
     assert sorted(made(tmp_path)) == ["1", str(SLOW)]
     assert [job.state.reused for job in the_sweep(tmp_path).jobs if job.state] == [False, True, False]

@@ -92,6 +92,7 @@ def test_weights_are_of_the_rows_that_are_left() -> None:
 SIX_DAYS = (
     *("data.days=6", "window.train_days=4", "window.holdout_days=2", "data.rate=0.1"),
     *("evaluation.resamples=50", "backtest=none", "tracking=none", "runtime.progress=off"),
+    *("evaluation.adversarial.enabled=false", "explain=none"),
     *("protocol.valid_fraction=0.3", "protocol=walk_forward", "protocol.folds=2"),
     *("refit=expanding", "refit.every_days=1", "calibration=temperature"),
 )

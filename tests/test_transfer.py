@@ -27,7 +27,7 @@ from atc.tasks.transfer import _require_past
 WORDS = (
     *("+experiment=logistic_13feat", "data.days=5", "data.rate=0.1", "evaluation.resamples=50"),
     *("window.train_days=4", "window.holdout_days=1", "backtest=none", "tracking=none"),
-    "runtime.progress=off",
+    *("runtime.progress=off", "evaluation.adversarial.enabled=false", "explain=none"),
 )
 
 

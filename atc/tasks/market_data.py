@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from atc.protocol.window import Span, Spans
     from atc.tasks.rows import LabelledRows
 
+_SMALL_BYTES = 16 * 2**20
+"""Of event files: about a second of work, as long as processes take to start."""
+
 
 class MarketData:
     """What the config's data, window and columns name."""
@@ -36,7 +39,7 @@ class MarketData:
         self.digest = ""
         """Of all that the rows depend on; known after `prepare`."""
         self.workers: int | None = None
-        """Processes that build days; None: one a core."""
+        """Processes that build days; None: one a core, or none where the days are small."""
         # Ids of the ingests that are this data set; None: all that is filed.
         self._only: tuple[str, ...] | None = None
 
@@ -248,7 +251,8 @@ class MarketData:
         from atc.features.day_workers import local
         from atc.labels.definitions import label_spec
 
-        source, make_executor = self.source, partial(local, self.workers)
+        source = self.source
+        make_executor = partial(local, self.workers or (1 if self._are_small(days) else None))
         with desk.stage("features") as stage, desk.bar("features", len(days), "days") as bar:
             features = feature_days(source, days, columns, watch=_shown(bar), make_executor=make_executor)
             stage.cached = features.cached == len(days)
@@ -263,6 +267,13 @@ class MarketData:
             )
             stage.cached = labels.cached == len(days)
         return features, labels
+
+    def _are_small(self, days: Sequence[date]) -> bool:
+        """Whether one core is done with all of them while other processes would be starting."""
+        facts, catalog = self.facts, self.source.catalog
+        files = [catalog.day(facts.venue, facts.symbol, day).files for day in days]
+        entries = [entry for kinds in files for of_kind in kinds.values() for entry in of_kind]
+        return sum(entry.bytes for entry in entries) < _SMALL_BYTES
 
 
 def run_columns(config: RunConfig) -> tuple[str, ...]:
