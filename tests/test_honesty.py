@@ -21,11 +21,10 @@ from atc.tasks.loaded import Loaded
 from atc.tasks.tick_classification import TickClassification
 from atc.tracking.stages import Stages
 
-# A sixth of the demo, and nothing that these tests do not ask for.
-TEN_DAYS = (
-    *("data.days=10", "window.train_days=7", "window.holdout_days=3"),
-    *("backtest=none", "explain=none", "evaluation.adversarial.enabled=false"),
-)
+ALONE = ("backtest=none", "explain=none", "evaluation.adversarial.enabled=false")
+"""Nothing that these tests do not ask for."""
+# A sixth of the demo.
+TEN_DAYS = (*("data.days=10", "window.train_days=7", "window.holdout_days=3"), *ALONE)
 # A third of it, in the same proportions.
 TWENTY_DAYS = ("data.days=20", "window.train_days=15", "window.holdout_days=5")
 # Twice what the demo plants.
@@ -62,7 +61,7 @@ def test_trees_beat_a_line_on_the_same_columns_where_an_interaction_is_planted(o
 
 
 def test_nothing_is_found_where_nothing_is(outputs: Path) -> None:
-    found = figures(outputs, *TEN_DAYS, "data=demo_null")
+    found = figures(outputs, *TWENTY_DAYS, *ALONE, "data=demo_null")
     assert found["holdout/auc/lo"] <= 0.5 <= found["holdout/auc/hi"]
     assert found["baseline/holdout/auc/lo"] <= 0.5 <= found["baseline/holdout/auc/hi"]
     assert found["lift/holdout/auc/lo"] <= 0.0 <= found["lift/holdout/auc/hi"]

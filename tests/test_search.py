@@ -357,7 +357,10 @@ def expanded(*words: str) -> Sweep:
         (["search.space={model.max_depth:{low:-9,high:7}}"], "search.space.model.max_depth: found -9"),
         (["search.space={model.num_leaves:{low:2.5,high:7}}"], "2.5"),
         (["search.space={model.num_leaves:{low:7.0,high:31.0}}"], "drawn between whole ends"),
-        (["search.space={model.num_leaves:{low:7.0,high:31.0,step:1.5}}"], "drawn between whole ends"),
+        (
+            ["search.space={model.num_leaves:{low:7.0,high:31.0,step:1.5,log:false}}"],
+            "drawn between whole ends",
+        ),
         (["search.space.model.num_leaves.low=7"], "'search.space={model.num_leaves:{low:…,high:…}}'"),
         (["search.space={model.sequence_length:{low:16,high:64}}"], "are judged on other rows"),
         (["search.space={features.engine.min_values:{low:20,high:40}}"], "set it for all trials instead"),

@@ -25,8 +25,8 @@ def warnings_on(entries: Sequence[Entry], *, brief: bool = False) -> Iterator[st
     for entry in entries:
         codes.setdefault(entry.digest("code"), []).append(entry.candidate.label)
     if len(codes) > 1:
-        whose = "; ".join(f"{code} made {listed(labels)}" for code, labels in codes.items())
-        yield f"made by different code, so what differs may be the code's and not the configs': {whose}"
+        made = "; ".join(f"{code} made {listed(labels)}" for code, labels in codes.items())
+        yield f"made by different code, so what differs may be the code's and not the configs': {made}"
     names: dict[str, list[str]] = {}
     for entry in entries:
         for told in (*_of_claim(entry), *(() if brief else _of_run(entry))):
