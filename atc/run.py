@@ -145,8 +145,9 @@ def draw_explained(record: RunRecord, sink: WandbBeside, desk: Any) -> None:
 
 if __name__ == "__main__":
     from atc.left_out import leave_out_unused
-    from atc.waiting_threads import wait_briefly
+    from atc.waiting_threads import multiply_on_one_thread, wait_briefly
 
     leave_out_unused()
     wait_briefly()
+    multiply_on_one_thread()
     sys.exit(main_with(run, several))

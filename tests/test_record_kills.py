@@ -105,7 +105,7 @@ def kill_everywhere(outputs: Path, points: int | None) -> None:
 
 
 def test_kill_9_at_random_points_ends_in_the_same_record(tmp_path: Path) -> None:
-    kill_everywhere(tmp_path, points=2)
+    kill_everywhere(tmp_path, points=4)
 
 
 @pytest.mark.slow
@@ -116,7 +116,7 @@ def test_kill_9_at_every_point_ends_in_the_same_record(tmp_path: Path) -> None:
 def test_kills_one_after_another_end_in_the_same_record(tmp_path: Path) -> None:
     chance = random.Random(7)
     total = run_to_its_end(tmp_path / "clean")
-    for _ in range(4):
+    for _ in range(6):
         start(tmp_path, "--die-at", str(chance.randint(1, total))).communicate(timeout=PATIENCE_S)
     check_after_kills(tmp_path, run_folder(tmp_path / "clean", NAME, IDENTITY.run_id))
 

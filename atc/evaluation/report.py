@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from atc.evaluation.head_scores import HeadScores
 from atc.evaluation.headline import Headline, figure_names, headline, mean_of, trivial_headline
 from atc.evaluation.lift import Estimate, Resampling, Sample, drawn_blocks
 from atc.evaluation.notes import notes_on_data, notes_on_figures
+from atc.evaluation.side_by_side import side_by_side
 from atc.protocol.dataset import Labels
 
 Vector = NDArray[np.float64]
@@ -107,16 +109,20 @@ def evaluate(
     without = [*_WITHOUT_FOLDS, *(head.key(f"fallback/holdout/{head.ranking}") for head in heads)]
     figures: Metrics = dict.fromkeys(without)
     notes: list[str] = []
-    for number, head in enumerate(heads):
+
+    def of_head(number: int) -> tuple[Metrics, list[str]]:
+        head = heads[number]
         fitted = _Fitted.of(train_y[:, number])
         chosen = HeadRows.of(valid, head, number)
         shares = class_shares(chosen.codes, len(head.classes)) if head.classes else np.zeros(0)
-        figures |= _before_the_holdout(fitted, chosen, scores, shares, config)
+        before = _before_the_holdout(fitted, chosen, scores, shares, config)
         if holdout is None:
-            figures |= _sealed(head, tuple(scores))
-            continue
+            return before | _sealed(head, tuple(scores)), []
         held = HeadRows.of(holdout, head, number)
         found, said = _on_holdout(held, scores, train_y=fitted.y, shares=shares, config=config, seed=seed)
+        return before | found, said
+
+    for found, said in side_by_side([partial(of_head, number) for number in range(len(heads))]):
         figures |= found
         notes += said
     if holdout is None:
