@@ -24,7 +24,7 @@ def wait_briefly() -> None:
 def multiply_on_one_thread() -> None:
     """For NumPy's BLAS in a run, which has threads of its own: a product that takes both cores takes one from
     the figures that are made beside it, and its threads wait for each other. The products of a run are small;
-    those of a fit are shared out by rows (`atc.models.row_chunks`) whatever a BLAS does, and nets have theirs.
+    those of a fit are shared out by rows (`atc.models.row_chunks`) whatever a BLAS does; nets have theirs.
     """
     if not {"OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"} & os.environ.keys():
         os.environ["OPENBLAS_NUM_THREADS"] = "1"
