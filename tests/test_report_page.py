@@ -34,7 +34,7 @@ from atc.report.html.sections.orders import MOST
 from atc.report.html.written import write_report
 from atc.report.table import new_table
 
-VOID = {"meta", "link", "input", "path", "line", "rect", "circle", "br"}
+VOID = {"meta", "link", "input", "path", "line", "rect", "circle", "br", "wbr"}
 
 
 class Reader(HTMLParser):
