@@ -90,10 +90,11 @@ WORK: Work[JobRequest, JobOutcome] = Work("atc.sweep.job:run_job", lost, crashed
 def as_a_run_begins() -> None:
     """What `python -m atc.run` does before all else, so that a job computes what a run alone would."""
     from atc.left_out import leave_out_unused
-    from atc.waiting_threads import wait_briefly
+    from atc.waiting_threads import multiply_on_one_thread, wait_briefly
 
     leave_out_unused()
     wait_briefly()
+    multiply_on_one_thread()
 
 
 def run_job(request: JobRequest) -> JobOutcome:
