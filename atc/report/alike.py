@@ -60,12 +60,19 @@ def group_key(run: OpenedRun, config: Mapping[str, Any], claim: Claim) -> str:
 
 
 def _window_rows(run: OpenedRun) -> int | str:
-    """Rows before which no window of its models is whole, so that they are judged by nobody."""
+    """Rows before which no window of its models is whole, so that they are judged by nobody: as its file has
+    them, which records of other versions have too.
+    """
     from atc.tasks.windowed_rows import window_rows
 
+    baseline = run.raw_config.get("baseline")
+    models = [run.raw_config.get("model"), baseline.get("model") if isinstance(baseline, Mapping) else None]
+    told = [one for one in models if isinstance(one, Mapping)]
+    if all(one.get("kind") != "ensemble" for one in told):
+        return max((int(one.get("sequence_length", 1)) for one in told), default=1)
     try:
         return window_rows(run.config)
-    except AtcError:  # an ensemble whose members are not there any more: of none is it known
+    except AtcError:  # its members are not there any more: of none is it known
         return run.run_id
 
 
