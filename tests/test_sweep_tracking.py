@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import logging
 import sys
 import time
@@ -18,6 +19,7 @@ from atc.report import sweep_tracking
 from atc.report.leaderboard import print_leaderboard
 from atc.report.publishing import publication_of
 from atc.report.sweep_tracking import track_sweep
+from atc.sweep.folder import MANIFEST, TRIALS
 from atc.sweep.state import JobState
 
 
@@ -68,6 +70,13 @@ def test_trials_that_were_ended_early_are_no_failure(tmp_path: Path) -> None:
     sweeps = Sweeps(tmp_path)
     track_sweep(sweeps.sweep(sweeps.run("gbdt_36feat"), JobState("pruned", 1)))
     assert read_offline(tmp_path).exit_codes == [0]
+
+
+def test_of_a_search_it_keeps_the_trials(sweep: Path, tmp_path: Path) -> None:
+    job = json.loads((sweep / MANIFEST).read_text().splitlines()[-1])
+    (sweep / TRIALS).write_text(json.dumps({**job, "number": job["number"] + 1}) + "\n")
+    track_sweep(sweep)
+    assert {"manifest.jsonl", "trials.jsonl"} <= set(read_offline(tmp_path).files_in("top3-leaderboard"))
 
 
 def test_the_same_leaderboard_is_recorded_once_and_another_takes_its_place(

@@ -102,7 +102,8 @@ def status_tables(sweep: OpenedSweep) -> tuple[list[str], Table]:
         sentences.append(f"sealed: the jobs differ in {', '.join(header.sealing)}")
     for job in sweep.with_status("failed", "interrupted", "unusable"):
         why = job.why or reason(job.state)
-        sentences.append(f"job {job.number}, {job.status}: {why} ({shown_path(job.log)})")
+        log = f" ({shown_path(job.log)})" if job.log.is_file() else ""
+        sentences.append(f"job {job.number}, {job.status}: {why}{log}")
     left = header.total - len(sweep.with_status("finished", "pruned"))
     if left and not sweep.alive:
         sentences.append(_how_to_go_on(left, header.total, sweep.folder))

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from atc.left_out import taken_in
-from atc.sweep.folder import MANIFEST, outputs_of
+from atc.sweep.folder import MANIFEST, TRIALS, outputs_of
 from atc.sweep.opened import OpenedSweep, open_sweep
 from atc.tracking.wandb_files import offline_folders, put_aside, wandb_id, was_sent
 from atc.tracking.wandb_lineage import REPORT, SWEEP
@@ -92,7 +92,9 @@ def _fill(run: Run, sweep: OpenedSweep) -> None:
     counts = Counter(job.status for job in sweep.jobs)
     run.summary.update({"jobs": len(sweep.jobs), **{f"jobs/{status}": n for status, n in counts.items()}})
     kept = wandb.Artifact(f"{sweep.header.name}-leaderboard", type=SWEEP, metadata=asdict(sweep.header))
-    kept.add_file(str(sweep.folder / MANIFEST), name=MANIFEST, skip_cache=True)
+    for name in (MANIFEST, TRIALS):  # of a search the manifest has no trial
+        if (sweep.folder / name).is_file():
+            kept.add_file(str(sweep.folder / name), name=name, skip_cache=True)
     for name in TABLES:
         files = [sweep.folder / f"{name}.{suffix}" for suffix in _FORMATS]
         for file in files:
