@@ -22,8 +22,6 @@ MARKET = (
     *("evaluation.resamples=50", "backtest=none", "explain=none", "evaluation.adversarial.enabled=false"),
 )
 FILES = ("leaderboard.md", "leaderboard.csv", "leaderboard.parquet")
-ONE_CLASS = "5000"
-"""bps that no price moves by: no row is of the other class, and the fit says so."""
 
 
 def command(outputs: Path, *words: str) -> list[str]:
@@ -92,25 +90,37 @@ def test_basic_joblib_and_ray_give_the_same_bytes(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_one_of_twenty_fails_and_only_that_one_is_asked_again(tmp_path: Path) -> None:
-    cuts = [str(2 + number / 10) for number in range(20)]
-    cuts[12] = ONE_CLASS
-    words = ("+experiment=logistic_13feat", *MARKET, f"label.exit_bps={','.join(cuts)}")
-    done = swept(tmp_path, *words)
+def test_one_of_twenty_fails_and_is_made_alone_when_its_cause_is_gone(tmp_path: Path) -> None:
+    words = ("+experiment=logistic_13feat", *MARKET)
+    # A file that lies where a run's folder is to be; its name is the same in any folder of outputs.
+    assert swept(tmp_path / "other", *words, "seed=13,99").returncode == 0
+    name = the_sweep(tmp_path / "other").finished_runs()[0].folder.name
+    outputs = tmp_path / "outputs"
+    blocked = outputs / "runs" / name
+    blocked.parent.mkdir(parents=True)
+    blocked.write_text("in the way")
+
+    done = swept(outputs, *words, "seed=range(1,21)")
     assert done.returncode == 1
-    assert "19 of 20 jobs finished" in done.stderr + done.stdout
-    assert f"[13/20] label.exit_bps={ONE_CLASS}" in done.stderr + done.stdout
-    sweep = the_sweep(tmp_path)
-    assert [job.number for job in sweep.jobs if job.status == "failed"] == [13]
-    log = (job_folder(sweep.folder, 13) / "log.txt").read_text(encoding="utf-8")
-    assert "Traceback" in log
-    assert "class 1" in log
-    before = finished(tmp_path)
+    said = done.stderr + done.stdout
+    assert "19 of 20 jobs finished" in said
+    assert "1 of 20 jobs failed" in said
+    assert "[13/20] seed=13" in said
+    sweep = the_sweep(outputs)
+    assert [job.number for job in sweep.jobs if job.status != "finished"] == [13]
+    assert sweep.jobs[12].status == "failed"
+    assert "Traceback" in (job_folder(sweep.folder, 13) / "log.txt").read_text(encoding="utf-8")
+    assert "#13" in (sweep.folder / FILES[0]).read_text(encoding="utf-8")
+    before = finished(outputs)
     assert len(before) == 19
-    again = swept(tmp_path, *words)
-    assert again.returncode == 1
-    assert finished(tmp_path) == before
-    attempts = [job.state.attempts for job in the_sweep(tmp_path).jobs if job.state is not None]
+
+    blocked.unlink()
+    again = swept(outputs, *words, "seed=range(1,21)")
+    assert again.returncode == 0, again.stderr
+    after = finished(outputs)
+    assert before.items() <= after.items()
+    assert {path.name for path in after.keys() - before.keys()} == {name}
+    attempts = [job.state.attempts for job in the_sweep(outputs).jobs if job.state is not None]
     assert attempts == [2 if number == 13 else 1 for number in range(1, 21)]
 
 
