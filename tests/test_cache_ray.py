@@ -59,7 +59,7 @@ def tasks() -> dict[int, int]:
     found = {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
-            if folder.joinpath("cmdline").read_bytes().startswith(b"ray::build_day"):
+            if folder.joinpath("cmdline").read_bytes().startswith(b"ray::outcome_of"):
                 parent = folder.joinpath("stat").read_text().rsplit(")", 1)[1].split()[1]
                 found[int(folder.name)] = int(parent)
         except (FileNotFoundError, ProcessLookupError):
