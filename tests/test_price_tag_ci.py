@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from atc.config.root import project_root
+from atc.review.price_lines import NO_PRICE
 
 WORKFLOW = "docs/ci/price_tag.yml"
 
@@ -89,6 +90,39 @@ def test_a_change_of_code_is_told_once_for_all_experiments(repository: Path, tmp
     assert told.count("\n- holdout: spends 1 look") == 1
     assert "code differs: atc/features/compute.py" in told
     assert "- from the cache: events, quality\n" in told
+
+
+def test_a_renamed_key_is_told_without_a_price(repository: Path, tmp_path: Path) -> None:
+    """The base fits its own schema, of which this version knows nothing."""
+    model = repository / "conf" / "model" / "gbdt.yaml"
+    model.write_text(model.read_text().replace("num_leaves: 31", "leaves: 31"))
+    commit(repository)
+    model.write_text(model.read_text().replace("leaves: 31", "num_leaves: 31"))
+    commit(repository)
+    told = told_by_the_step(repository, tmp_path)
+    assert told.splitlines() == [
+        "### `gbdt_36feat`",
+        "",
+        "| key | base:gbdt_36feat | this:gbdt_36feat |",
+        "|---|---|---|",
+        "| `model.leaves` | 31 | — |",
+        "| `model.num_leaves` | — | 31 |",
+        "",
+        f"- {NO_PRICE}",
+        "",
+    ]
+
+
+def test_what_does_not_compose_says_why_and_the_others_are_told(repository: Path, tmp_path: Path) -> None:
+    experiment = repository / "experiments" / "gbdt_36feat.yaml"
+    experiment.write_text(experiment.read_text().replace("override /model: gbdt", "override /model: gdbt"))
+    model = repository / "conf" / "model" / "logistic.yaml"
+    model.write_text(model.read_text().replace("max_iter: 50", "max_iter: 60"))
+    commit(repository)
+    told = told_by_the_step(repository, tmp_path)
+    assert told.startswith("### `gbdt_36feat`: no difference can be told\n\n```\n")
+    assert "no option 'gdbt'; did you mean 'gbdt'" in told
+    assert "### `logistic_36feat`\n" in told
 
 
 def test_it_runs_where_code_changes_too() -> None:

@@ -89,7 +89,7 @@ def diff(
     from json import dumps
 
     from atc.review.diff_lines import diff_json, diff_lines
-    from atc.review.price_lines import price_json, price_lines
+    from atc.review.price_lines import NO_PRICE, price_json, price_lines
     from atc.review.reviewed import reviewed
 
     if markdown and json:
@@ -97,10 +97,10 @@ def diff(
     if records is not None and not cost:
         raise UsageError("--records says what --cost learns from: give both")
     found = reviewed(left, right)
-    price = found.price(records) if cost else None
+    price = found.price(records) if cost and found.has_price else None
     if json:
         content = diff_json(found.differences, left, right, found.code)
-        content |= {} if price is None else {"cost": price_json(price)}
+        content |= {"cost": None if price is None else price_json(price)} if cost else {}
         sys.stdout.write(dumps(content, indent=1, ensure_ascii=False) + "\n")
         return
     for line in diff_lines(found.differences, left, right, markdown=markdown, code=found.code):
@@ -111,6 +111,8 @@ def diff(
         sys.stdout.write("\n")
         for line in price_lines(price, right, markdown=markdown):
             sys.stdout.write(f"{line}\n")
+    elif cost:
+        sys.stdout.write(f"\n{'- ' if markdown else ''}{NO_PRICE}\n")
 
 
 @app.command()

@@ -7,16 +7,18 @@ import shlex
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
+from omegaconf import OmegaConf
 
 from atc.config.compose import Composer, single
 from atc.config.digest import CHECKED_ONLY, LABELS, OUTSIDE_THE_DIGEST
 from atc.config.plugins import PRESET_GROUPS
+from atc.config.problems import ConfigError
 from atc.config.root import ProjectRoot, project_root
 from atc.config.schema import RunConfig
 from atc.errors import DataError, UsageError, nearest
@@ -46,24 +48,28 @@ class Difference:
     """What it changes, where somebody has asked (`atc.review.tags`)."""
 
 
-def load(name: str) -> dict[str, Any]:
+def load(name: str, *, judged: bool = True) -> dict[str, Any]:
     """The resolved config that `name` means, as plain values.
 
     `name` is an experiment, followed by overrides if need be (`"gbdt_36feat model.num_leaves=31"`), a run
     folder, or `REV:experiment` for the experiment as it was in a git revision. A run's config is taken as it
-    is, whatever the schema was. Raises `UsageError` where there is no such thing.
+    is, whatever the schema was; so is a revision's where this version has other keys. Not `judged`, an
+    experiment is what its files say, without what the schema adds to them.
+
+    Raises `UsageError` where there is no such thing.
     """
     if (Path(name) / "config.yaml").is_file():
         return _run_folder(Path(name))
     first, *overrides = shlex.split(name) or [""]
+    how = _experiment if judged else _as_composed
     revision = revision_of(name)
     if revision is not None:
-        return _at_revision(revision, first.rpartition(":")[2], overrides)
+        return _at_revision(revision, first.rpartition(":")[2], overrides, how)
     if "/" in first and Path(first).exists():
         raise UsageError(
             f"{first}: no config.yaml there; expected a run folder (outputs/runs/…) or an experiment"
         )
-    return _experiment(Composer(), first, overrides)
+    return how(Composer(), first, overrides)
 
 
 def revision_of(name: str) -> str | None:
@@ -74,10 +80,26 @@ def revision_of(name: str) -> str | None:
 
 
 def _experiment(composer: Composer, name: str, overrides: list[str]) -> dict[str, Any]:
+    return plain(single(composer, _words(composer, name, overrides)).config)
+
+
+def _as_composed(composer: Composer, name: str, overrides: list[str]) -> dict[str, Any]:
+    """Whatever the schema was, settled as for a run without `-m`."""
+    composition, problems = composer.composition(_words(composer, name, overrides))
+    values = OmegaConf.to_container(composition.cfg, resolve=True)
+    if problems or not isinstance(values, dict):
+        raise ConfigError(problems)
+    protocol = values.get("protocol")
+    if isinstance(protocol, dict) and protocol.get("sealed") is None:
+        protocol["sealed"] = protocol.get("kind") == "random_split"
+    return {str(key): value for key, value in values.items() if key != "hydra"}
+
+
+def _words(composer: Composer, name: str, overrides: list[str]) -> list[str]:
     options = composer.options("experiment")
     if name not in options:
         raise UsageError(f"no experiment and no run folder '{name}'; {nearest(name, options)}")
-    return plain(single(composer, [f"+experiment={name}", *overrides]).config)
+    return [f"+experiment={name}", *overrides]
 
 
 def plain(config: RunConfig) -> dict[str, Any]:
@@ -96,7 +118,9 @@ def _run_folder(folder: Path) -> dict[str, Any]:
     return values
 
 
-def _at_revision(revision: str, experiment: str, overrides: list[str]) -> dict[str, Any]:
+def _at_revision(
+    revision: str, experiment: str, overrides: list[str], how: Callable[..., dict[str, Any]]
+) -> dict[str, Any]:
     root = project_root()
     folders = ["conf", *(f"{group}s" for group in PRESET_GROUPS)]
     git = subprocess.run(
@@ -107,7 +131,22 @@ def _at_revision(revision: str, experiment: str, overrides: list[str]) -> dict[s
         raise UsageError(f"{revision}:{experiment}: git has no configs of that revision: {why}")
     with tempfile.TemporaryDirectory() as folder, tarfile.open(fileobj=io.BytesIO(git.stdout)) as archive:
         archive.extractall(folder, filter="data")
-        return _experiment(Composer(ProjectRoot(Path(folder), root.work)), experiment, overrides)
+        composer = Composer(ProjectRoot(Path(folder), root.work))
+        try:
+            return how(composer, experiment, overrides)
+        except ConfigError:
+            if _fits(composer, experiment):
+                raise  # what is wrong are the overrides
+            return _as_composed(composer, experiment, overrides)
+
+
+def _fits(composer: Composer, experiment: str) -> bool:
+    """Whether this version's schema takes the experiment as its file has it."""
+    try:
+        _experiment(composer, experiment, [])
+    except ConfigError:
+        return False
+    return True
 
 
 def differences(left: Mapping[str, Any], right: Mapping[str, Any]) -> list[Difference]:

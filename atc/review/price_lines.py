@@ -10,6 +10,7 @@ from atc.report.cells import DASH, Row, table
 from atc.review.estimate import RECORDED, Estimate
 from atc.review.price import PriceTag
 
+NO_PRICE = "no price: what a run of keys of another version would make, this version cannot say"
 _HEAD = ["stage", "to make", "seconds", "MiB", "how it is known"]
 
 

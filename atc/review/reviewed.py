@@ -31,6 +31,11 @@ class Reviewed:
     code: CodeDifference | None = None
     """None: both have the same code. What differs also stands among the differences, under `code`."""
 
+    @property
+    def has_price(self) -> bool:
+        """Whether this version's schema takes both sides."""
+        return self.left is not None and self.right is not None
+
     def price(self, records: Path | None = None) -> PriceTag:
         """What a run of the right side costs where one of the left has been made. `records`: outputs whose
         finished runs say how long stages take; None: those of the right side.
@@ -51,11 +56,14 @@ class Reviewed:
 def reviewed(left: str, right: str) -> Reviewed:
     """The tagged differences of what `left` and `right` name; see `atc.config.diff.load`.
 
-    A run folder of another version's schema is compared without tags, and a note says so.
+    A run folder or a revision of another version's schema is compared without tags, and a note says so.
     """
     sides = load(left), load(right)
-    found = differences(*sides)
     configs = [_typed(side) for side in sides]
+    if None in configs:
+        # What the schema adds to the files of one side alone would stand there as a difference.
+        sides = load(left, judged=False), load(right, judged=False)
+    found = differences(*sides)
     notes = tuple(
         f"{name}: its keys are not all those of this version, so nobody can say what a difference changes"
         for name, config in zip((left, right), configs, strict=True)
