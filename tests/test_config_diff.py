@@ -232,7 +232,7 @@ def test_diff_reads_git_revisions(project: ProjectRoot) -> None:
         load(f"nowhere:{A}")
     output = command("diff", f"HEAD:{A}", f"HEAD:{A} seed=3 model.num_leaves=7").output
     assert [line.split()[0] for line in output.splitlines()[-2:]] == ["model.num_leaves", "seed"]
-    with pytest.raises(UsageError, match="model.num_leafs: unknown key"):
+    with pytest.raises(UsageError, match=r"model\.num_leafs: unknown key"):
         load(f"HEAD:{A} model.num_leafs=7")
 
 
