@@ -220,8 +220,10 @@ def test_a_class_in_too_few_blocks_bears_no_interval(blocks: int, bears: bool) -
     for name in turn_on_it:
         assert report.metrics[f"holdout/{name}"] is not None
         assert (report.metrics[f"holdout/{name}/lo"] is not None) is bears, name
-    assert (report.metrics["lift/holdout/auc/lo"] is not None) is bears
+        assert (report.metrics[f"lift/holdout/{name}/lo"] is not None) is bears, name
+        assert report.metrics[f"lift/holdout/{name}/blocks"] == (blocks if bears else None), name
     assert report.metrics["holdout/log_loss/lo"] is not None
+    assert report.metrics["lift/holdout/log_loss/blocks"] == 100
     assert report.metrics["holdout/direction_auc/lo"] is not None
     said = f"its labels lie in {blocks} of 100 blocks, 20 needed"
     assert any(note.startswith("AUC, PR-AUC and F1 of FLAT") and said in note for note in report.notes) is (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -52,7 +54,7 @@ def spearman(draws: Resampling, x: Ranked, y: Ranked) -> Sample:
     cut = draws.figure(counts, lambda drawn: _spearman_of_counts(drawn.reshape(-1, *shape)))
     if cut.value is None or cut.resampled is None:
         return Sample(whole.value, None, draws.confidence)
-    return Sample(whole.value, cut.resampled + (whole.value - cut.value), draws.confidence)
+    return replace(cut, value=whole.value, resampled=cut.resampled + (whole.value - cut.value))
 
 
 def _coarse(score: Ranked) -> tuple[NDArray[np.int64], int]:

@@ -15,7 +15,7 @@ from atc.evaluation.correlation import pearson, spearman
 from atc.evaluation.hac import correlation_t
 from atc.evaluation.head import Head, HeadRows
 from atc.evaluation.head_scores import HeadScores
-from atc.evaluation.lift import Resampling, Sample
+from atc.evaluation.lift import Resampling, Sample, fewest
 from atc.evaluation.precision_recall import average_precision_sample
 from atc.evaluation.transactions import p_transaction
 from atc.models.ranking import Ranked
@@ -181,4 +181,4 @@ def mean_of(samples: list[Sample]) -> Sample:
         return Sample(None, None, samples[0].confidence)
     resampled = [one.resampled for one in samples if one.resampled is not None]
     together = np.mean(resampled, axis=0) if len(resampled) == len(samples) else None
-    return Sample(float(np.mean(values)), together, samples[0].confidence)
+    return Sample(float(np.mean(values)), together, samples[0].confidence, fewest(*samples))

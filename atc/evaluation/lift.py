@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -39,6 +39,8 @@ class Estimate:
 
     value: float | None
     interval: Interval | None
+    blocks: int | None = None
+    """See `Sample`; None without an interval."""
 
 
 @dataclass(frozen=True)
@@ -49,13 +51,17 @@ class Sample:
     resampled: Vector | None
     """(resamples,), NaN where undefined; None without enough blocks."""
     confidence: float
+    blocks: int | None = None
+    """In which the figure's rarest rows lie, such as those of a class: at most as many as were drawn; None
+    without resamples.
+    """
 
     @property
     def estimate(self) -> Estimate:
         """The figure with its interval."""
         if self.value is None or self.resampled is None:
             return Estimate(self.value, None)
-        return Estimate(self.value, percentile_interval(self.resampled, self.confidence))
+        return Estimate(self.value, percentile_interval(self.resampled, self.confidence), self.blocks)
 
     def minus(self, other: Sample) -> Estimate:
         """This figure minus `other`'s on the same rows and resamples."""
@@ -64,7 +70,8 @@ class Sample:
         difference = self.value - other.value
         if self.resampled is None or other.resampled is None:
             return Estimate(difference, None)
-        return Estimate(difference, percentile_interval(self.resampled - other.resampled, self.confidence))
+        interval = percentile_interval(self.resampled - other.resampled, self.confidence)
+        return Estimate(difference, interval, fewest(self, other))
 
 
 @dataclass(frozen=True)
@@ -101,7 +108,12 @@ class Resampling:
         """`sample`, its resamples only where each of the rows `by` (n,) that it turns on lie in blocks
         enough: a hundred blocks of which three hold a class are three.
         """
-        return sample if all(map(self.bears_interval, by)) else Sample(sample.value, None, self.confidence)
+        if sample.resampled is None:
+            return sample
+        blocks = min(map(self.blocks_with, by), default=self.n_blocks)
+        if blocks < self.min_blocks:
+            return Sample(sample.value, None, self.confidence)
+        return replace(sample, blocks=blocks)
 
     def auc(self, positive: Mask, score: Vector | Ranked, rows: Mask | None = None) -> Sample:
         """The AUC of `score` (n,) on `rows` (n,), all of them if None. O(n + blocks · n) beyond the sort.
@@ -116,10 +128,10 @@ class Resampling:
         pairs = concordance(positive, ranked, self._block(rows), self.n_blocks)
         both = 2 * int(pairs.positives.sum()) * int(pairs.negatives.sum())
         value = int(pairs.twice.sum()) / both if both else None
-        rarer = min(np.count_nonzero(pairs.positives), np.count_nonzero(pairs.negatives))
+        rarer = int(min(np.count_nonzero(pairs.positives), np.count_nonzero(pairs.negatives)))
         if value is None or rarer < self.min_blocks:
             return Sample(value, None, self.confidence)
-        return Sample(value, resampled_aucs(pairs, self.times), self.confidence)
+        return Sample(value, resampled_aucs(pairs, self.times), self.confidence, rarer)
 
     def mean(self, values: Vector, rows: Mask | None = None) -> Sample:
         """The mean of `values` (n,) on `rows` (n,), all of them if None."""
@@ -168,7 +180,7 @@ class Resampling:
             of(np.asarray(product(times[start : start + step], of_blocks), dtype=np.float64))
             for start in range(0, len(self.times), step)
         ]
-        return Sample(whole, np.concatenate(found), self.confidence)
+        return Sample(whole, np.concatenate(found), self.confidence, self.n_blocks)
 
     @cached_property
     def _wide_times(self) -> NDArray[np.float64]:
@@ -205,6 +217,11 @@ def _undrawn_auc(positive: Mask, score: Vector | Ranked, rows: Mask | None) -> f
         twice, positives, n = twice_concordant_of(hits, called), hits.sum(), called.sum()
     both = 2 * int(positives) * int(n - positives)
     return twice / both if both else None
+
+
+def fewest(*samples: Sample) -> int | None:
+    """Blocks of what is made of all `samples`; None where none has any."""
+    return min((one.blocks for one in samples if one.blocks is not None), default=None)
 
 
 def ratio(sums: NDArray[np.float64]) -> Vector:

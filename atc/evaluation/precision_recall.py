@@ -35,7 +35,10 @@ def average_precision_sample(draws: Resampling, positive: Mask, score: Ranked) -
     blocks.
     """
     value = average_precision(positive, score)
-    if value is None or not (draws.bears_interval(positive) and draws.bears_interval(~positive)):
+    if value is None or draws.times is None:
+        return Sample(value, None, draws.confidence)
+    blocks = min(draws.blocks_with(positive), draws.blocks_with(~positive))
+    if blocks < draws.min_blocks:
         return Sample(value, None, draws.confidence)
     exact = score.distinct <= BINS
     bins = score.distinct if exact else BINS
@@ -50,7 +53,7 @@ def average_precision_sample(draws: Resampling, positive: Mask, score: Ranked) -
     )
     if cut.value is None or cut.resampled is None:
         return Sample(value, None, draws.confidence)
-    return Sample(value, cut.resampled + (value - cut.value), draws.confidence)
+    return Sample(value, cut.resampled + (value - cut.value), draws.confidence, blocks)
 
 
 def _area(sums: NDArray[np.float64]) -> Vector:

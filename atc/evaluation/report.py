@@ -210,7 +210,7 @@ def _sealed(head: Head, names: Sequence[str]) -> Metrics:
     rates = _RATES if head.classes else ()
     figures |= _nulls(head, "holdout", (*_COUNTS, *rates), ("",))
     for lift, _ in LIFTS:
-        figures |= _nulls(head, f"{lift}/holdout", samples, ("", "/lo", "/hi"))
+        figures |= _nulls(head, f"{lift}/holdout", samples, ("", "/lo", "/hi", "/blocks"))
     return figures
 
 
@@ -245,7 +245,8 @@ def _on_holdout(
     for lift, other in LIFTS:
         for figure, sample in found[MODEL].samples.items():
             difference = sample.minus(found[other].samples[figure])
-            figures |= estimate_figures(head.key(f"{lift}/holdout/{figure}"), difference)
+            key = head.key(f"{lift}/holdout/{figure}")
+            figures |= estimate_figures(key, difference) | {f"{key}/blocks": difference.blocks}
     figures |= {head.key(f"holdout/{name}"): value for name, value in _facts(rows, blocks, windows).items()}
     notes = notes_on_data(rows, described, windows, draws, config)
     notes += notes_on_figures(head, figures, found, LIFTS, drawn=draws.times is not None)

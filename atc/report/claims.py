@@ -48,7 +48,9 @@ class Claim:
     expects: float | None
     """The plan's, None where it says nothing of this figure."""
     blocks: int
-    """Of time that the interval drew; where the record does not say, the fewest that it can have drawn."""
+    """That the interval drew and that hold the rarest class; where the record does not say, the fewest that
+    bear an interval.
+    """
 
     @property
     def key(self) -> str:
@@ -122,7 +124,7 @@ def claim_of(metrics: Metrics, config: Mapping[str, Any]) -> Claim | None:
         hi=metrics.get(f"{key}/hi"),
         confidence=float(evaluation.get("confidence", 0.95)),
         expects=expects if isinstance(expects, int | float) else None,
-        blocks=int(metrics.get(f"holdout/blocks{head}") or evaluation.get("min_blocks", _MIN_BLOCKS)),
+        blocks=int(metrics.get(f"{key}/blocks") or evaluation.get("min_blocks", _MIN_BLOCKS)),
     )
 
 

@@ -168,6 +168,11 @@ FAMILIES = (
     Declared("<part>/null/share<head>", "share", "of the rows without a label"),
     Declared("<part>/null/<cause>/share<head>", "share", "of the rows without a label for that reason"),
     Declared("holdout/blocks<head>", "count", "blocks of time that intervals draw"),
+    Declared(
+        "<lift>/holdout/<figure><head>/blocks",
+        "count",
+        "that hold the rarest class of the figure",
+    ),
     Declared("holdout/direction_rows<head>", "rows", "that moved enough for the direction AUC"),
     Declared("holdout/independent_windows<head>", "count", "label windows that do not overlap"),
     Declared("holdout/always_hold_accuracy<head>", "share", "how often always HOLD is right"),
