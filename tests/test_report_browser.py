@@ -15,6 +15,8 @@ from reported_sweeps import made_sweep
 from waiting import waited_for
 
 from atc.opened_run import open_run
+from atc.report.html.content import Cell, Column, DataTable, Page, Section, figure
+from atc.report.html.page import rendered
 from atc.report.html.written import write_report
 
 if TYPE_CHECKING:
@@ -105,6 +107,26 @@ def test_the_page_of_a_sweep_is_silent_sorts_and_can_be_read(browser: Chrome, pa
     assert len(shown) == 8
     assert faint(browser) == {"texts": [], "marks": []}
     assert complaints(browser) == []
+
+
+def test_a_wide_table_that_is_scrolled_keeps_its_title_its_names_and_their_marks(
+    browser: Chrome, tmp_path: Path
+) -> None:
+    columns = [Column("run"), *(Column(f"figure number {place}", True) for place in range(20))]
+    cells = [[Cell("a run", look="marked"), *(figure(0.5) for _ in range(20))]]
+    table = DataTable("board", "The title", columns, cells)
+    page = tmp_path / "page.html"
+    page.write_text(rendered(Page("t", "", [Section("a", "A", [table])], "ATC")), encoding="utf-8")
+    show(browser, page)
+    title, name = find(browser, "#board caption span"), find(browser, "#board tbody th")
+    before = [one.location["x"] for one in (title, name)]
+    browser.execute_script("document.querySelector('#board .scroll').scrollLeft = 500")
+    assert find(browser, "#board tbody td").location["x"] < 0
+    assert [one.location["x"] for one in (title, name)] == before
+    mark = "return getComputedStyle(document.querySelector('#board tbody th')).backgroundColor"
+    probe = "return getComputedStyle(document.documentElement).getPropertyValue('--mark')"
+    red, green, blue = (int(browser.execute_script(probe)[at : at + 2], 16) for at in (1, 3, 5))
+    assert browser.execute_script(mark) == f"rgb({red}, {green}, {blue})"
 
 
 def test_what_is_not_known_stands_last_both_ways(chrome: Chrome) -> None:

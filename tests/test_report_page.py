@@ -282,7 +282,7 @@ def test_the_command_writes_beside_the_runs_and_changes_no_record(run: OpenedRun
     assert done.exit_code == 0
     file = run.folder.parent.parent / "reports" / f"{run.folder.name}.html"
     assert file.read_text(encoding="utf-8").startswith("<!doctype html>")
-    assert "report: " in done.output
+    assert re.search(r"report: \S+ \([1-9]\d+ KiB\)\n$", done.output)
     assert before == {path: path.stat().st_mtime_ns for path in run.folder.rglob("*")}
     other = tmp_path / "new" / "page.html"
     CliRunner().invoke(application(), ["report", str(run.folder), "--to", str(other)], catch_exceptions=False)

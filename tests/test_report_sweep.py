@@ -126,6 +126,15 @@ def test_one_lift_is_said_as_one_and_a_stopped_job_has_its_reason(tmp_path: Path
     assert "ended early" in section(page, "summary")
 
 
+def test_no_part_of_a_page_says_that_nothing_finished_where_no_run_has_a_lift(tmp_path: Path) -> None:
+    made = Sweeps(tmp_path)
+    run = made.run("gbdt_36feat", metrics={"holdout/rows": 9.0, "lift/holdout/auc": None})
+    page = write_report(made.sweep(run)).read_text(encoding="utf-8")
+    assert "has no lift over its baseline" in section(page, "leaderboard")
+    assert "No job has finished" not in page
+    assert "No run stands on a ranking" in section(page, "cost")
+
+
 def test_a_sweep_in_which_nothing_has_finished_has_a_page(tmp_path: Path) -> None:
     folder = made_sweep(whole_run(tmp_path), jobs=2)
     for job in open_sweep(folder).jobs:

@@ -25,7 +25,7 @@ def report(
     The record is read and never changed. Prints `report: <file>` on the last line.
     """
     from atc.report.html.written import write_report
-    from atc.report.summary import shown_path
+    from atc.report.summary import bytes_said, shown_path
 
     file = write_report(path, to)
-    typer.echo(f"report: {shown_path(file)} ({file.stat().st_size / 2**20:.1f} MiB)")
+    typer.echo(f"report: {shown_path(file)} ({bytes_said(file.stat().st_size)})")

@@ -189,7 +189,7 @@ def file_sentences(folder: Path, manifest: Manifest) -> Iterator[str]:
         top, _, inside = name.partition("/")
         if isinstance(size, int):
             sizes[top + ("/" if inside else "")] = sizes.get(top + ("/" if inside else ""), 0) + size
-    yield ", ".join([*(f"{name} ({_size(size)})" for name, size in sizes.items()), "manifest.json", LOG])
+    yield ", ".join([*(f"{name} ({bytes_said(size)})" for name, size in sizes.items()), "manifest.json", LOG])
     tracking = _part(manifest, "tracking")
     if tracking.get("status") == "failed":
         yield f"W&B failed ({tracking.get('error')}); this record is whole without it"
@@ -249,7 +249,8 @@ def _decimals(value: object, decimals: int) -> str:
     return f"{value:,.{decimals}f}" if isinstance(value, int | float) else DASH
 
 
-def _size(size: int) -> str:
+def bytes_said(size: int) -> str:
+    """Such as `12 KiB`."""
     return (
         f"{size:,} B"
         if size < 10_000

@@ -9,6 +9,7 @@ from atc.opened_run import is_folder_of_runs, open_run
 from atc.report.html.page import LARGEST, rendered
 from atc.report.html.run_page import run_page
 from atc.report.html.sweep_page import sweep_page
+from atc.report.summary import bytes_said
 from atc.sweep.opened import is_sweep, open_sweep
 from atc.tracking import durable
 
@@ -30,7 +31,7 @@ def write_report(path: Path, to: Path | None = None) -> Path:
     content = rendered(page).encode()
     if len(content) > LARGEST:
         raise DataError(
-            f"the report of {path} takes {len(content) / 2**20:.1f} MiB, more than {LARGEST / 2**20:.0f}: "
+            f"the report of {path} takes {bytes_said(len(content))}, more than {bytes_said(LARGEST)}: "
             "something in the record is larger than it is made to be"
         )
     folder = path.resolve()

@@ -58,7 +58,7 @@ def cost_section(board: Leaderboard, rows: Sequence[Plain], costs: Sequence[Plai
     if cells:
         columns = [Column("run"), Column("rank", True), *(Column(title, True) for title, _, _ in _COLUMNS)]
         blocks.append(DataTable("costs", "What the runs cost, as measured", columns, cells, words=_WORTH))
-    return Section("cost", "Lift and cost", blocks, empty="No job has finished.")
+    return Section("cost", "Lift and cost", blocks, empty="No run stands on a ranking.")
 
 
 def _point(row: Plain, cost: Plain) -> Point | None:

@@ -28,7 +28,7 @@ def keys_section(board: Leaderboard) -> Section:
     axes = _axes(board, board.entries)
     if axes:
         blocks.append(_table(board, axes[:MOST_KEYS]))
-    return Section("keys", "What differed", blocks, empty="The runs differ in no key, or there is one alone.")
+    return Section("keys", "What differed", blocks, empty="No two runs on a ranking differ in a key.")
 
 
 def _axes(board: Leaderboard, entries: Sequence[Entry]) -> list[Axis]:
