@@ -47,6 +47,11 @@ def test_others_say_nothing() -> None:
             ["plan.figure=lift/holdout/auc@300s", "plan.expects=0.1", SOURCE],
             "found lift/holdout/auc@300s; of this label's horizons lift/holdout/auc was expected",
         ),
+        (
+            ["plan.figure=lift/holdout/log_loss", "plan.expects=0.1", SOURCE],
+            "less of log_loss is better, so a lift above 0 would be that of a worse model; expected one of "
+            "accuracy, auc, ",
+        ),
         (["plan.figures=lift/holdout/auc"], "did you mean 'plan.figure'"),
     ],
 )

@@ -466,6 +466,16 @@ def test_a_plan_for_a_figure_that_the_run_does_not_have_is_no_expectation(sweeps
     assert (claim.name, claim.expects) == ("AUC", None)
 
 
+def test_no_model_is_ranked_for_a_larger_loss(sweeps: Sweeps) -> None:
+    """Refused when a run is composed; a record that was made before that may hold such a plan."""
+    metrics = metrics_with("lift/holdout/log_loss", 0.05, 0.01)
+    run = sweeps.run("gbdt_36feat", metrics=metrics, key=1)
+    plan = {"figure": "lift/holdout/log_loss", "expects": 0.1}
+    claim = claim_of(run.metrics, {**run.config.model_dump(mode="json"), "plan": plan})
+    assert claim is not None
+    assert (claim.name, claim.expects) == ("AUC", None)
+
+
 def test_of_several_horizons_the_longest_is_the_claim_where_no_plan_says(sweeps: Sweeps) -> None:
     metrics = {
         **metrics_with("lift/holdout/auc@30s", 0.01, 0.001),

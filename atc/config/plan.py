@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from atc.config.search import OF_CLASSES, OF_RETURNS
+from atc.config.search import OF_CLASSES, OF_RETURNS, SMALL_IS_GOOD
 from atc.config.slices import Float, Mismatch, Slice, Text
 from atc.errors import nearest
 
@@ -50,7 +50,12 @@ def wrong_figure(config: RunConfig, *, of_this_run: bool) -> str | None:
     heads = [f"@{name}" if name else "" for name in LabelSpec.over(config.label.all_horizons_s).names]
     returns = (*OF_RETURNS, "direction_auc")
     mine = returns if config.label.kind == "fwd_logret" else OF_CLASSES
-    known = mine if of_this_run else {*OF_CLASSES, *returns}
+    known = [one for one in (mine if of_this_run else {*OF_CLASSES, *returns}) if one not in SMALL_IS_GOOD]
+    if measure in SMALL_IS_GOOD:
+        return (
+            f"found {figure}: less of {measure} is better, so a lift above 0 would be that of a worse model; "
+            f"expected one of {', '.join(sorted(known))}"
+        )
     if measure not in known:
         return f"no lift '{measure}'{' of this label' * of_this_run}; {nearest(measure, known)}"
     if of_this_run and at + rest not in heads:

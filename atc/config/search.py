@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 Number = Annotated[int | float, BeforeValidator(_not_bool)]
 Value = bool | int | float | str | None
 
-_SMALL_IS_GOOD = frozenset({"log_loss", "brier", "ece", "mse"})
+SMALL_IS_GOOD = frozenset({"log_loss", "brier", "ece", "mse"})
+"""Figures of which less is better: of a lift above 0 the model is the worse one."""
 OF_CLASSES = (
     *("auc", "direction_auc", "pr_auc", "log_loss", "brier", "ece", "accuracy", "macro_f1", "p_t"),
     *("pearson", "spearman"),
@@ -208,7 +209,7 @@ def _wrong_objective(search: Search, config: RunConfig) -> Iterator[str]:
     elif asked not in known:
         yield f"this run has no {asked!r} to search by; {nearest(asked, known)}"
     figure = asked.removesuffix("/mean").rpartition("/")[2].partition("@")[0]
-    wanted = "minimize" if figure in _SMALL_IS_GOOD else "maximize"
+    wanted = "minimize" if figure in SMALL_IS_GOOD else "maximize"
     if asked in known and search.direction != wanted:
         yield f"{asked} is better {'small' if wanted == 'minimize' else 'large'}: search.direction={wanted}"
 

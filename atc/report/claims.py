@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from atc.config.search import SMALL_IS_GOOD
 from atc.evaluation.multiple import holm, p_of_interval
 from atc.report.verdict import RANKINGS, Metrics, ranking_of
 
@@ -93,7 +94,9 @@ def claim_of(metrics: Metrics, config: Mapping[str, Any]) -> Claim | None:
     """The claim of a run with these metrics and this config; None where it has no lift at all.
 
     The figure is the plan's where the run has it, else that by which models of its label are ranked: the AUC,
-    of three classes macro-F1, of a return Pearson's ρ, of several horizons that of the longest.
+    of three classes macro-F1, of a return Pearson's ρ, of several horizons that of the longest. A plan of a
+    figure of which less is better, which records of older versions may have, is none: its largest lift would
+    be that of the worst model.
     """
     plan, evaluation = _part(config, "plan"), _part(config, "evaluation")
     asked, expects = plan.get("figure"), plan.get("expects")
@@ -101,7 +104,7 @@ def claim_of(metrics: Metrics, config: Mapping[str, Any]) -> Claim | None:
     if isinstance(asked, str) and asked in metrics:
         measure, at, rest = asked.removeprefix("lift/holdout/").partition("@")
         head = at + rest
-    else:
+    if not measure or measure in SMALL_IS_GOOD:
         expects = None
         found = _usual(metrics)
         if found is None:
