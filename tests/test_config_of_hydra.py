@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from atc.config.compose import Composer
+from atc.config.compose import Composer, single
 from atc.config.problems import ConfigError
 from atc.config.root import ProjectRoot, project_root
+from atc.config.search import words_alone
 from atc.config.sweep import Sweep, expand
 
 AXES = "    params:\n      +experiment: gbdt_36feat\n      model.num_leaves: 31,63\n"
@@ -40,6 +41,12 @@ def swept(project: Path, file: str, *words: str) -> Sweep:
         (f"hydra:\n  run:\n    dir: x\n  sweeper:\n{AXES}", "hydra.run.dir", "paths.outputs"),
         ("hydra:\n  sweeper:\n    params: [31, 63]\n", "hydra.sweeper.params", "found [31, 63]; keys with"),
         ("model:\n  num_leaves: 31\n", "sweep", "sweeps/mine.yaml lists no jobs"),
+        (
+            f"hydra:\n  sweeper:\n{AXES}      seed: [1, 2]\n",
+            "seed",
+            "(listed in sweeps/mine.yaml; for a job each write 1, 2, without brackets)",
+        ),
+        (f"hydra:\n  sweeper:\n{AXES}      seed:\n", "seed", "found None, expected a valid integer"),
     ],
 )
 def test_what_nobody_reads_is_refused(project: Path, file: str, key: str, says: str) -> None:
@@ -49,6 +56,46 @@ def test_what_nobody_reads_is_refused(project: Path, file: str, key: str, says: 
     assert problem.key == key
     assert says in problem.message
     assert "sweeps/mine.yaml" in problem.message or "found [" in problem.message
+
+
+@pytest.mark.parametrize(
+    ("params", "key", "says"),
+    [
+        ("+experiment: [gbdt_36feat, gbdt_13feat]", "experiment", "write gbdt_36feat,gbdt_13feat without br"),
+        (
+            "+experiment: gbdt_36feat\n      cost: [none, gmo_eth_jpy]",
+            "cost",
+            "would be merged into one run",
+        ),
+        (
+            "+experiment: gbdt_36feat\n      model:\n        num_leaves: 7,15",
+            "hydra.sweeper.params.model",
+            "found num_leaves as a level below model; the key of an axis is one word: model.num_leaves: 7,15",
+        ),
+    ],
+)
+def test_a_list_in_yaml_is_not_taken_for_one_run(project: Path, params: str, key: str, says: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        swept(project, f"hydra:\n  sweeper:\n    params:\n      {params}\n")
+    (problem,) = caught.value.problems
+    assert problem.key == key
+    assert says in problem.message
+
+
+def test_several_experiments_are_not_merged_into_one_run() -> None:
+    with pytest.raises(ConfigError, match="several would be merged into one run"):
+        single(Composer(), ["+experiment=[gbdt_36feat,logistic_13feat]"])
+
+
+def test_what_a_search_sets_is_among_the_words_of_its_trials(project: Path) -> None:
+    """Or the command that opens the best one would open another one's holdout."""
+    space = "search:\n  objective: valid/auc\n  trials: 2\n  space:\n    model.max_bin: {low: 7, high: 63}\n"
+    lists = "hydra:\n  sweeper:\n    params:\n      +experiment: gbdt_36feat\n"
+    with pytest.raises(ConfigError) as caught:
+        swept(project, f"{lists}{space}model:\n  num_leaves: 17\n")
+    assert "sets model.num_leaves beside its lists" in str(caught.value)
+    (job,) = swept(project, f"{lists}      model.num_leaves: 17\n{space}tracking:\n  mode: none\n").jobs
+    assert "model.num_leaves=17" in words_alone(job.overrides)
 
 
 def test_of_an_experiment_that_an_axis_lists_too(project: Path) -> None:

@@ -25,12 +25,11 @@ from atc.config.entry import main_with
 from atc.config.problems import ConfigError, Problem
 from atc.config.root import project_root
 from atc.config.schema import RunConfig
-from atc.config.search import Median, Value, with_values
+from atc.config.search import Median, Value, with_values, words_alone
 from atc.config.sweep import Sweep, expand
 from atc.errors import AtcError, DataError
 from atc.report.candidates import candidates_of
 from atc.report.leaderboard import leaderboard_of
-from atc.report.searched import words_alone
 from atc.report.sweep_lines import status_tables
 from atc.run_sweep import resume_sweep, run_frozen, run_sweep
 from atc.sweep.folder import job_folder

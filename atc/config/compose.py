@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
 import yaml
@@ -18,7 +19,7 @@ from pydantic import ValidationError
 
 from atc.config.composition_failures import first_lines, unreadable, why_not_composed
 from atc.config.launcher import LAUNCHING, Launching
-from atc.config.loader import CONFIG_NAME, GIVEN, Composition, loader_of
+from atc.config.loader import AXIS_OF, CONFIG_NAME, GIVEN, Composition, loader_of
 from atc.config.of_hydra import unread_keys
 from atc.config.plan import wrong_figure
 from atc.config.plugins import PRESET_GROUPS
@@ -57,8 +58,8 @@ def validate(cfg: DictConfig | Mapping[str, Any], origin: Origin = lambda _key: 
         problems += [p for p in explain(failure, data, origin) if p.key not in missing]
     if config is not None:
         problems += _wrong_columns(config)
-        source = origin("plan.figure")
-        why = wrong_figure(config, of_this_run=source == GIVEN)
+        source = origin("plan.figure") or ""
+        why = wrong_figure(config, of_this_run=source.startswith((GIVEN, AXIS_OF)))
         problems += [Problem("plan.figure", f"{why} ({source})" if source else why)] if why else []
     if problems or config is None:
         raise ConfigError(problems)
@@ -180,11 +181,18 @@ class Composer:
             raise ConfigError(problems)
         return parsed
 
-    def job(self, overrides: Sequence[str], *, several: bool = False) -> Job:
+    def job(
+        self,
+        overrides: Sequence[str],
+        *,
+        several: bool = False,
+        listed_in: Mapping[str, str] = MappingProxyType({}),
+    ) -> Job:
         """One run, validated, alone or as one of `several`; `protocol.sealed: null` is left for the caller
-        that knows the sweep.
+        that knows the sweep. `listed_in`: where overrides come from by their keys, but for the command line.
         """
         composition, problems = self.composition(overrides)
+        composition.listed_in = listed_in
         if several:
             problems += unread_keys(composition)
         try:
@@ -269,12 +277,18 @@ class Composer:
         ):
             line = str(override.input_line).lstrip("+")
             return Problem(key, f"is already chosen in conf/config.yaml: write {line} without the +")
+        if isinstance(value, list):
+            each = ",".join(map(str, value))
+            return Problem(
+                key,
+                f"found the list {override.input_line}: one option was expected, several would be merged into "
+                f"one run; for a run each write {each} without brackets, and -m",
+            )
         if value is None and key not in PRESET_GROUPS:
             return Problem(key, f"needs an option; {nearest('', self.options(key))}")
-        for option in value if isinstance(value, list) else [value]:
-            if option is not None and str(option) not in self.options(key):
-                kind = {"experiment": "experiment", "sweep": "sweep"}.get(key, "option")
-                return Problem(key, f"no {kind} '{option}'; {nearest(str(option), self.options(key))}")
+        if value is not None and str(value) not in self.options(key):
+            kind = key if key in PRESET_GROUPS else "option"
+            return Problem(key, f"no {kind} '{value}'; {nearest(str(value), self.options(key))}")
         return None
 
     @cached_property

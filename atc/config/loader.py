@@ -34,6 +34,8 @@ CONFIG_NAME = "config"
 VERSION_BASE = "1.3"
 GIVEN = "given on the command line"
 """Where a key comes from that no file set last."""
+AXIS_OF = "listed in"
+"""With the sweep file behind it, where a key comes from that is one of its axes."""
 _ROOTS_KEPT = 4
 _MERGED_KEPT = 64
 """Of choices of files; each holds about a megabyte."""
@@ -190,7 +192,9 @@ class Composition:
     ) -> None:
         params = OmegaConf.select(cfg, "hydra.sweeper.params")
         self.sweep_params: dict[str, str] = (
-            {str(k): str(v) for k, v in params.items()} if isinstance(params, DictConfig) else {}
+            {str(k): "null" if v is None else str(v) for k, v in params.items()}
+            if isinstance(params, DictConfig)
+            else {}
         )
         self.of_hydra: dict[str, object] = _plain_of(cfg, "hydra")
         """What the files ask of Hydra itself, as they spell it."""
@@ -201,6 +205,8 @@ class Composition:
                 cfg.pop(key, None)
         self.cfg = cfg
         self.choices = choices
+        self.listed_in: Mapping[str, str] = {}
+        """Where overrides come from, by their keys, but for the command line."""
         self._overridden = overridden
         self._places = places
         self._files = files
@@ -214,7 +220,7 @@ class Composition:
     def origin(self, key: str) -> str | None:
         """The override or file that set `key` last; None where none spells it."""
         if key in self._overridden:
-            return GIVEN
+            return self.listed_in.get(key, GIVEN)
         for path, package in reversed(self._places):
             loaded = self._files.load_config(path)
             prefix = f"{package}." if package else ""

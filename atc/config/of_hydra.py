@@ -49,6 +49,11 @@ def unread_keys(composition: Composition) -> list[Problem]:
     if params is not None and not isinstance(params, Mapping):
         why = f"found {params!r}; keys with their values were expected, such as model.num_leaves: 31,63"
         found.append(Problem("hydra.sweeper.params", why))
+    for key, value in params.items() if isinstance(params, Mapping) else ():
+        if isinstance(value, Mapping) and value:
+            below, inner = next(iter(value.items()))
+            why = f"found {below} as a level below {key}; the key of an axis is one word: {key}.{below}: {inner}"
+            found.append(Problem(f"hydra.sweeper.params.{key}", why))
     return found
 
 

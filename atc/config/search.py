@@ -5,7 +5,7 @@ It stands beside the keys of a run, as `launcher` does, and is taken out before 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -39,6 +39,8 @@ _AFTERWARDS = frozenset({"backtest", "cost", "execution", "explain", "policy", "
 """What is done with the scores of a model: a search chooses by the scores."""
 _NO_RESULT = frozenset({"paths", "plan", "quality", "runtime", "tracking"})
 _LUCK = frozenset({"seed", "seeds"})
+_NOT_ALONE = frozenset({"sweep", "protocol.sealed", "runtime.force"})
+"""What words of a trial are of its search: a run alone is of no sweep, and opens its holdout."""
 _ANOTHER_ANSWER = {
     "model.sequence_length": "trials with another length are judged on other rows, those at which a whole "
     "window ends, and their figures cannot be compared",
@@ -170,6 +172,14 @@ def with_values(config: RunConfig, values: Mapping[str, Value], *, check: bool =
             raise KeyError(key)
         place[leaf] = value
     return validate(data) if check else data
+
+
+def words_alone(overrides: Sequence[str]) -> tuple[str, ...]:
+    """What makes the run of a trial with these words alone and with its holdout open; of a key that is given
+    twice the last word, as its config has it.
+    """
+    by_key = {word.lstrip("+").partition("=")[0]: word for word in overrides}
+    return tuple(word for key, word in by_key.items() if key not in _NOT_ALONE)
 
 
 def check_search(search: Search, config: RunConfig) -> list[Problem]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -12,10 +12,10 @@ from hydra.core.override_parser.types import Override
 from atc.config.compose import Composer, Job, launching, of_launching, settled
 from atc.config.diff import differences, plain
 from atc.config.launcher import Basic, Launcher
-from atc.config.loader import Composition
+from atc.config.loader import AXIS_OF, Composition
 from atc.config.of_hydra import unread_keys, unread_words
 from atc.config.problems import ConfigError, Problem
-from atc.config.search import Search, check_search, one_by_one
+from atc.config.search import Search, check_search, one_by_one, words_alone
 
 LISTED = ("experiment", "data")
 """Groups whose options a multirun may list with open holdouts: each experiment is a question of its own, each
@@ -34,6 +34,8 @@ holdout says: a hyper-parameter as much as the fraction that validates, the size
 width of an interval. So what is not listed here seals.
 """
 
+_NAMED = 3
+"""Keys that a message names; to choose another option of a group sets many."""
 _NOT_BY_FORCE = (
     "a sweep goes on where it was left, and would not know what it has made anew: leave it out; give "
     "paths.outputs another folder to make all jobs anew, or run one of them alone with runtime.force=true"
@@ -90,12 +92,13 @@ def expand(composer: Composer, overrides: Sequence[str]) -> Sweep:
     if empty:
         raise ConfigError(empty)
     batch = BasicSweeper.split_arguments(parsed, None)[0]
-    composed = _composed(composer, [tuple(job) for job in batch])
+    composed = _composed(composer, [tuple(job) for job in batch], _listed_in(master, given))
     if any(job.config.runtime.force for job in composed):
         raise ConfigError([Problem("runtime.force", _NOT_BY_FORCE)])
     keys = sealing(composed)
     if how.search is not None:
         keys = _searched(how.search, how.launcher, composed, parsed)
+        _demand_words(composer, composed[0], master)
     names = {job.config.name for job in composed}
     single_name = f"{names.pop()}-multirun" if len(names) == 1 else "multirun"
     return Sweep(
@@ -132,6 +135,36 @@ def _searched(
     if problems:
         raise ConfigError(problems)
     return tuple(sorted(search.space))
+
+
+def _demand_words(composer: Composer, base: Job, master: Composition) -> None:
+    """Raises `ConfigError` where the words of a trial alone make another config: the best trial is told by
+    them, and what would be opened is another one's holdout.
+    """
+    try:
+        alone = plain(composer.job(words_alone(base.overrides)).config)
+        beside = [one.key for one in differences(alone, plain(base.config)) if one.key != "protocol.sealed"]
+    except ConfigError:
+        beside = ["keys without which there is no config"]
+    if beside:
+        more = f" and {len(beside) - _NAMED} more" if len(beside) > _NAMED else ""
+        why = (
+            f"sweeps/{master.choices.get('sweep')}.yaml sets {', '.join(beside[:_NAMED])}{more} beside its lists, which the "
+            "words of a trial alone would not have: write it among hydra.sweeper.params"
+        )
+        raise ConfigError([Problem("search", why)])
+
+
+def _listed_in(master: Composition, given: Sequence[Override]) -> dict[str, str]:
+    """Where keys come from that the sweep file lists and the command line does not give."""
+    told = {str(one.key_or_group) for one in given}
+    file = f"{AXIS_OF} sweeps/{master.choices.get('sweep')}.yaml"
+    found = {}
+    for word, value in master.sweep_params.items():
+        if (key := word.lstrip("+~")) not in told:
+            each = f"; for a job each write {value[1:-1]}, without brackets" if value[:1] == "[" else ""
+            found[key] = f"{file}{each}"
+    return found
 
 
 def _contradictions(given: Sequence[Override]) -> list[Problem]:
@@ -188,12 +221,14 @@ def _harmless(key: str) -> bool:
     return any(".".join(parts[:end]) in HARMLESS for end in range(1, len(parts) + 1))
 
 
-def _composed(composer: Composer, batch: Sequence[tuple[str, ...]]) -> list[Job]:
+def _composed(
+    composer: Composer, batch: Sequence[tuple[str, ...]], listed_in: Mapping[str, str]
+) -> list[Job]:
     jobs: list[Job] = []
     found: dict[Problem, list[int]] = {}
     for number, overrides in enumerate(batch):
         try:
-            jobs.append(composer.job(overrides, several=True))
+            jobs.append(composer.job(overrides, several=True, listed_in=listed_in))
         except ConfigError as failure:
             for problem in failure.problems:
                 found.setdefault(problem, []).append(number)

@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from atc.config.search import words_alone
 from atc.errors import DataError
 from atc.opened_run import OpenedRun, is_folder_of_runs, open_run, runs_in
 from atc.report.first_plan import first_plan, told_plan
-from atc.report.searched import Objective, objective_of, words_alone
+from atc.report.searched import Objective, objective_of
 from atc.tracking.run_files import FINISHED, INTERRUPTED, PRUNED, RUNNING
 
 if TYPE_CHECKING:

@@ -14,10 +14,6 @@ from atc.report.page import WIDEST, Page, counted
 if TYPE_CHECKING:
     from atc.report.candidates import Candidate
 
-_NOT_ALONE = frozenset({"sweep", "protocol.sealed", "runtime.force"})
-"""What words of a trial are of its search: a run alone is of no sweep, and opens its holdout."""
-
-
 @dataclass(frozen=True)
 class Objective:
     """By what the trials of a search are chosen."""
@@ -42,14 +38,6 @@ class Objective:
 def objective_of(search: Mapping[str, Any] | None) -> Objective | None:
     """Of the section `search` of a sweep's header."""
     return None if search is None else Objective(str(search["objective"]), str(search["direction"]))
-
-
-def words_alone(overrides: Sequence[str]) -> tuple[str, ...]:
-    """What makes the run of a trial with these words alone and with its holdout open; of a key that is given
-    twice the last word, as its config has it.
-    """
-    by_key = {word.lstrip("+").partition("=")[0]: word for word in overrides}
-    return tuple(word for key, word in by_key.items() if key not in _NOT_ALONE)
 
 
 @dataclass(frozen=True)
