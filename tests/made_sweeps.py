@@ -97,6 +97,7 @@ class Sweeps:
         sealed: bool = False,
         plan: Mapping[str, object] | None = None,
         search: Mapping[str, object] | None = None,
+        sweep_id: str = "5" * 64,
     ) -> Path:
         """The folder of a sweep with these jobs: finished, in another state, or pending (None); frozen with
         `plan` where that is not the runs' own; trials of `search`.
@@ -109,7 +110,7 @@ class Sweeps:
             configs = [{**config, "plan": dict(plan)} for config in configs]
         header = SweepHeader(
             name=name,
-            sweep_id="5" * 64,
+            sweep_id=sweep_id,
             created_at="2026-01-01T00:00:00+00:00",
             command=(f"+sweep={name}",),
             sealed=sealed,

@@ -384,13 +384,33 @@ def test_trials_stand_by_the_objective_that_chooses_them(
     assert [row["objective_value"] for row in rows if row["job"] == order[0]] == [
         {"maximize": 0.66, "minimize": 0.64}[direction]
     ]
-    assert rows[-1]["why_apart"] == "pruned: Pruned: ended by the search after fold 1 of 3"
+    assert rows[-1]["why_apart"] == "pruned: ended by the search after fold 1 of 3"
     best = f"best: trial {order[0]}, folds/auc/mean {0.66 if order[0] == 2 else 0.64}, of 2 complete trials"
     assert best in " ".join(text.split())
     assert text.splitlines()[-1] == "python -m atc.run +experiment=gbdt_36feat"
     assert best in (folder / "leaderboard.md").read_text()
     assert "by folds/auc/mean, the search's objective, the" in " ".join(text.split())
     assert "best: trial" not in shown(*(run.folder for run in trials))
+
+
+def test_the_best_of_two_searches_is_none(sweeps: Sweeps) -> None:
+    """The better one may have had the easier question."""
+    asked = {"objective": "folds/auc/mean", "direction": "maximize", "trials": 1}
+    folders = []
+    for key in (1, 2):
+        metrics = {**metrics_with("lift/holdout/auc", 0.01, 0.01), "folds/auc/mean": 0.6 + 0.01 * key}
+        run = sweeps.run("gbdt_36feat", metrics=metrics, key=key, sealed=True)
+        folders.append(sweeps.sweep(run, name=f"s{key}", search=asked, sweep_id=str(key) * 64))
+    text = shown(*folders)
+    assert "best: trial" not in text
+    assert "the search's objective" not in text
+    assert "best: trial gbdt_36feat-" in shown(folders[0], folders[0])
+
+
+def test_a_reason_says_once_that_a_job_was_interrupted(sweeps: Sweeps) -> None:
+    stopped = JobState("interrupted", 1, error=JobError("Interrupted", "SIGTERM reached the launcher"))
+    (one,) = candidates_in([sweeps.sweep(stopped)])
+    assert one.unusable == "interrupted: SIGTERM reached the launcher"
 
 
 def test_trials_deflate_each_other_across_labels_and_a_look_counts_once(sweeps: Sweeps) -> None:

@@ -76,7 +76,7 @@ def candidates_in(paths: Sequence[Path]) -> list[Candidate]:
 
 def candidates_of(sweep: OpenedSweep) -> list[Candidate]:
     """The jobs of `sweep`; of two that are one run the later is listed with its reason."""
-    asked = objective_of(sweep.header.search)
+    asked = objective_of(sweep.header)
     found = [_of_job(job) for job in sweep.jobs]
     if asked is not None:
         found = [
@@ -118,7 +118,7 @@ def _of_job(job: OpenedJob) -> Candidate:
 def why_no_run(job: OpenedJob) -> str:
     """Why a job that has not finished has no run, at length."""
     if job.error is not None:
-        return f"{job.status}: {job.error.type}: {job.error.message}"
+        return f"{job.status}: {_told(job.status, job.error.type, job.error.message)}"
     return job.why or _NOT_DONE.get(job.status, job.status)
 
 
@@ -134,7 +134,7 @@ def _of_folder(folder: Path) -> Candidate:
     if status == FINISHED:
         run, why = _readable(folder)
     elif isinstance(error, dict):
-        why = f"{status}: {error.get('type')}: {error.get('message')}"
+        why = f"{status}: {_told(status, str(error.get('type')), str(error.get('message')))}"
     else:
         why = _NOT_DONE.get(status, status)
     restated = ""
@@ -144,6 +144,11 @@ def _of_folder(folder: Path) -> Candidate:
         config = {**config, "plan": first.plan} if restated else config
     reason = _short(why, f"{folder.parent.parent}/")
     return Candidate("", name, None, config, folder.name, run, reason, restated=restated)
+
+
+def _told(status: str, kind: str, message: str) -> str:
+    """Without the kind of an error where it says no more than the status."""
+    return message if kind.lower() == status else f"{kind}: {message}"
 
 
 _NOT_DONE = {

@@ -7,12 +7,13 @@ import shlex
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from atc.report.page import WIDEST, Page, counted
 
 if TYPE_CHECKING:
     from atc.report.candidates import Candidate
+    from atc.sweep.manifest import SweepHeader
 
 @dataclass(frozen=True)
 class Objective:
@@ -22,6 +23,8 @@ class Objective:
     """As in `metrics.json`."""
     direction: str
     """`maximize` or `minimize`."""
+    sweep_id: str
+    """Of the search: trials of another one answer another question, and the better of both is the easier."""
 
     def of(self, metrics: Mapping[str, float | None]) -> float | None:
         """Of a run; None where it is undefined on its rows."""
@@ -35,9 +38,12 @@ class Objective:
         return value if self.direction == "minimize" else -value
 
 
-def objective_of(search: Mapping[str, Any] | None) -> Objective | None:
-    """Of the section `search` of a sweep's header."""
-    return None if search is None else Objective(str(search["objective"]), str(search["direction"]))
+def objective_of(header: SweepHeader) -> Objective | None:
+    """Of a sweep with this header; None where it is no search."""
+    search = header.search
+    if search is None:
+        return None
+    return Objective(str(search["objective"]), str(search["direction"]), header.sweep_id)
 
 
 @dataclass(frozen=True)
@@ -53,8 +59,9 @@ class Best:
     @property
     def told(self) -> str:
         """A sentence that ends before the command."""
+        number = self.candidate.number
         return (
-            f"best: trial {self.candidate.number}, {self.objective.figure} {self.value:.6g}, of "
+            f"best: trial {self.candidate.label if number is None else number}, {self.objective.figure} {self.value:.6g}, of "
             f"{counted(self.of, 'complete trial')}; the choice flatters it, and its holdout, which is closed "
             "yet, says what is left. This opens it:"
         )
