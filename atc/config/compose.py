@@ -281,8 +281,8 @@ class Composer:
             each = ",".join(map(str, value))
             return Problem(
                 key,
-                f"found the list {override.input_line}: one option was expected, several would be merged into "
-                f"one run; for a run each write {each} without brackets, and -m",
+                f"found the list {override.input_line}: one option was expected, several would be merged "
+                f"into one run; for a run each write {each} without brackets, and -m",
             )
         if value is None and key not in PRESET_GROUPS:
             return Problem(key, f"needs an option; {nearest('', self.options(key))}")

@@ -52,7 +52,8 @@ def unread_keys(composition: Composition) -> list[Problem]:
     for key, value in params.items() if isinstance(params, Mapping) else ():
         if isinstance(value, Mapping) and value:
             below, inner = next(iter(value.items()))
-            why = f"found {below} as a level below {key}; the key of an axis is one word: {key}.{below}: {inner}"
+            word = f"{key}.{below}: {inner}"
+            why = f"found {below} as a level below {key}; the key of an axis is one word: {word}"
             found.append(Problem(f"hydra.sweeper.params.{key}", why))
     return found
 

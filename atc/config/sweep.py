@@ -147,10 +147,11 @@ def _demand_words(composer: Composer, base: Job, master: Composition) -> None:
     except ConfigError:
         beside = ["keys without which there is no config"]
     if beside:
-        more = f" and {len(beside) - _NAMED} more" if len(beside) > _NAMED else ""
+        keys = ", ".join(beside[:_NAMED])
+        keys += f" and {len(beside) - _NAMED} more" if len(beside) > _NAMED else ""
         why = (
-            f"sweeps/{master.choices.get('sweep')}.yaml sets {', '.join(beside[:_NAMED])}{more} beside its lists, which the "
-            "words of a trial alone would not have: write it among hydra.sweeper.params"
+            f"sweeps/{master.choices.get('sweep')}.yaml sets {keys} beside its lists, which the words of a "
+            "trial alone would not have: write it among hydra.sweeper.params"
         )
         raise ConfigError([Problem("search", why)])
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from atc.report.candidates import Candidate
     from atc.sweep.manifest import SweepHeader
 
+
 @dataclass(frozen=True)
 class Objective:
     """By what the trials of a search are chosen."""
@@ -59,9 +60,10 @@ class Best:
     @property
     def told(self) -> str:
         """A sentence that ends before the command."""
-        number = self.candidate.number
+        one = self.candidate
+        trial = one.label if one.number is None else one.number
         return (
-            f"best: trial {self.candidate.label if number is None else number}, {self.objective.figure} {self.value:.6g}, of "
+            f"best: trial {trial}, {self.objective.figure} {self.value:.6g}, of "
             f"{counted(self.of, 'complete trial')}; the choice flatters it, and its holdout, which is closed "
             "yet, says what is left. This opens it:"
         )
