@@ -460,11 +460,15 @@ def test_one_run_that_two_jobs_ask_for_is_made_once(tmp_path: Path) -> None:
     assert [job.state.reused for job in the_sweep(tmp_path).jobs if job.state] == [False, True, False]
 
 
-def test_threads_are_said_to_workers_that_share_a_machine() -> None:
+def test_threads_are_said_to_workers_that_share_a_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
     alone = workers_of(Basic(kind="basic"), 20)
     assert (alone.count, alone.environment) == (1, {})
     side_by_side = workers_of(Joblib(kind="joblib", workers=2, threads=3), 20)
     assert side_by_side.count == 2
     assert side_by_side.environment["OMP_NUM_THREADS"] == "3"
+    assert side_by_side.environment["OPENBLAS_NUM_THREADS"] == "1"  # as in a run alone
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "2")
+    assert "OPENBLAS_NUM_THREADS" not in side_by_side.environment
     assert workers_of(Joblib(kind="joblib", workers=8), 3).count == 3
     assert workers_of(Ray(kind="ray", address="head:6379"), 3).environment["OMP_NUM_THREADS"] == "1"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 _ENDS_WITHIN_S = 30.0
 """So long a job may take to leave a whole record when it is interrupted."""
+_OF_PRODUCTS = "OPENBLAS_NUM_THREADS"
 _COUNTS = ("OMP_NUM_THREADS", "POLARS_MAX_THREADS", "RAYON_NUM_THREADS")
 
 
@@ -29,8 +31,13 @@ class Workers:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a job's libraries read; joblib and Ray would have them take one thread each."""
-        return {} if self.threads is None else dict.fromkeys(_COUNTS, str(self.threads))
+        """What a job's libraries read; joblib and Ray would have them take one thread each. Products take one
+        all the same, as in a run alone (`atc.waiting_threads`), where the user says nothing else.
+        """
+        if self.threads is None:
+            return {}
+        counts = dict.fromkeys(_COUNTS, str(self.threads))
+        return counts if _OF_PRODUCTS in os.environ else {**counts, _OF_PRODUCTS: "1"}
 
     def executor(self) -> JobExecutor:
         """Raises UsageError for what is not installed or does not answer."""
