@@ -45,12 +45,34 @@ def test_ctrl_c_is_recorded_as_interrupted(tmp_path: Path) -> None:
     assert "KeyboardInterrupt" in record.log_path.read_text()
 
 
-def test_sigterm_is_recorded_as_interrupted_and_its_handler_put_back(tmp_path: Path) -> None:
-    before = signal.getsignal(signal.SIGTERM)
-    with pytest.raises(KeyboardInterrupt, match="SIGTERM"), opened(tmp_path) as record:
-        signal.raise_signal(signal.SIGTERM)
-    assert manifest_of(record.run_folder)["status"] == "interrupted"
-    assert signal.getsignal(signal.SIGTERM) is before
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_what_ends_a_run_is_recorded_as_interrupted_and_its_handler_put_back(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    before = signal.signal(number, signal.SIG_DFL)
+    try:
+        with pytest.raises(KeyboardInterrupt, match=number.name), opened(tmp_path) as record:
+            try:
+                signal.raise_signal(number)
+            finally:
+                if number == signal.SIGHUP:  # kernel and shell both send it
+                    signal.raise_signal(number)
+        assert manifest_of(record.run_folder)["status"] == "interrupted"
+        assert signal.getsignal(number) is signal.SIG_DFL
+    finally:
+        signal.signal(number, before)
+
+
+def test_a_run_under_nohup_goes_on(tmp_path: Path) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with opened(tmp_path) as record:
+            signal.raise_signal(signal.SIGHUP)
+            fill(record)
+        assert manifest_of(record.run_folder)["status"] == "finished"
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_ctrl_c_while_the_record_is_closed_waits_until_it_is(

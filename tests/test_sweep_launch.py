@@ -41,7 +41,7 @@ from atc.tracking.lock import RunLock, is_held
 from atc.tracking.record import RunIdentity, RunRecord
 from atc.tracking.same_code import CodeChanged, code_demanded
 
-WITHOUT_A_WORD = "kill -9, a closed terminal, no memory left, or a power cut"
+WITHOUT_A_WORD = "kill -9, no memory left, or a power cut"
 PROGRAM = Path(__file__).with_name("swept_runs.py")
 
 
@@ -171,7 +171,7 @@ def test_on_error_stop_starts_no_other(tmp_path: Path) -> None:
     assert "2 of 4 jobs are left" in done.stderr
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
 def test_what_a_killed_launcher_left_goes_on(
     tmp_path: Path, number: signal.Signals, processes: list[subprocess.Popen[str]]
 ) -> None:
@@ -196,6 +196,7 @@ def test_what_a_killed_launcher_left_goes_on(
     why = {
         signal.SIGINT: "Ctrl-C (SIGINT) reached the launcher",
         signal.SIGTERM: "SIGTERM reached the launcher",
+        signal.SIGHUP: "a closed terminal (SIGHUP) reached the launcher",
         signal.SIGKILL: f"its launcher ended without a word: {WITHOUT_A_WORD}",
     }[number]
     today = datetime.now(UTC).date().isoformat()

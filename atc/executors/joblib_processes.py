@@ -113,9 +113,9 @@ class JoblibProcesses(Generic[Job, Outcome]):
 
 
 def _begin(begins: str, parent: int) -> None:
-    # Ctrl-C reaches the whole group: whoever started us decides, and leaves nothing half written.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    # They reach the whole group: whoever started us decides, and leaves nothing half written.
+    for of_all in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+        signal.signal(of_all, signal.SIG_IGN)
     threading.Thread(target=_watch, args=(parent,), daemon=True).start()
     if begins:
         named(begins)()

@@ -20,8 +20,9 @@ def main() -> None:
     """`socket module:function [module:function]`: serves the socket of that number by the first function; the
     second is called before the first job.
     """
-    # Ctrl-C reaches the whole group: whoever started us decides, and leaves nothing half written.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # They reach the whole group: whoever started us decides, and leaves nothing half written.
+    for of_the_terminal in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(of_the_terminal, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     number, does, begins = sys.argv[1:4]
     with Connection(int(number)) as pipe:

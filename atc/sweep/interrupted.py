@@ -9,13 +9,14 @@ from atc.sweep.folder import LOG, PROGRESS, STATE
 from atc.sweep.state import JobError, JobState
 
 KIND = "Interrupted"
+_CALLED = {"SIGINT": "Ctrl-C (SIGINT)", "SIGHUP": "a closed terminal (SIGHUP)"}
 _LIFE = (STATE, LOG, PROGRESS)
 
 
 def by_signal(stopped: KeyboardInterrupt, whom: str) -> JobError:
     """By Ctrl-C or by the signal that the exception names; `whom` it reached."""
     name = str(stopped) or "SIGINT"
-    return JobError(KIND, f"{'Ctrl-C (SIGINT)' if name == 'SIGINT' else name} reached {whom}")
+    return JobError(KIND, f"{_CALLED.get(name, name)} reached {whom}")
 
 
 def because(why: str) -> JobError:
@@ -35,7 +36,7 @@ def without_a_word(place: Path) -> tuple[JobError, str | None]:
             continue
     last = datetime.fromtimestamp(max(times), UTC).isoformat(timespec="milliseconds") if times else None
     return because(
-        "its launcher ended without a word: kill -9, a closed terminal, no memory left, or a power cut"
+        "its launcher ended without a word: kill -9, no memory left, or a power cut"
     ), last
 
 

@@ -19,7 +19,7 @@ from atc.sweep.folder import LOG, PROGRESS
 from atc.sweep.interrupted import by_signal
 from atc.sweep.job_log import into_log
 from atc.sweep.state import JobError
-from atc.tracking.interrupts import sigterm_interrupts
+from atc.tracking.interrupts import signals_interrupt
 from atc.tracking.run_files import now, read_manifest
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def _outcome(request: JobRequest) -> JobOutcome:
     sys.stderr.write(f"--- job {request.number}, attempt {request.attempt}, {now()} ---\n")
     began, clock = now(), time.perf_counter()
     paths = None
-    undo = sigterm_interrupts()
+    undo = signals_interrupt()
     try:
         config = RunConfig.model_validate(request.config)
         paths = config.paths

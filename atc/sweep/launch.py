@@ -28,7 +28,7 @@ from atc.sweep.source import Source
 from atc.sweep.state import JobError, JobState, read_state, write_state
 from atc.sweep.watch import Watch
 from atc.sweep.workers import workers_of
-from atc.tracking.interrupts import sigterm_interrupts
+from atc.tracking.interrupts import signals_interrupt
 from atc.tracking.lock import RunLock
 from atc.tracking.run_files import now
 from atc.tracking.same_code import CodeChanged
@@ -48,7 +48,7 @@ def launch(frozen: Frozen, target: str, watch: Watch, source: Source | None = No
     """
     lock = RunLock(lock_file(frozen.folder), of="sweep")
     lock.acquire()
-    undo = sigterm_interrupts()
+    undo = signals_interrupt()
     try:
         if source is not None:
             frozen = _with_trials_of_others(frozen, source)

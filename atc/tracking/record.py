@@ -29,7 +29,7 @@ from atc.errors import DataError
 from atc.tracking import durable, memory
 from atc.tracking.attempts import Attempts
 from atc.tracking.folds_heard import Pruned
-from atc.tracking.interrupts import nothing, sigterm_interrupts, undisturbed
+from atc.tracking.interrupts import nothing, signals_interrupt, undisturbed
 from atc.tracking.lock import RunLock
 from atc.tracking.metrics_file import metrics_bytes, read_metrics
 from atc.tracking.prelude import Prelude
@@ -104,7 +104,7 @@ class RunRecord:
                 with record.writing("model") as path: model.save(path)
                 record.finish(metrics)
 
-    A body that ends by an exception closes the attempt as failed (KeyboardInterrupt and SIGTERM:
+    A body that ends by an exception closes the attempt as failed (KeyboardInterrupt, SIGTERM and SIGHUP:
     interrupted), traceback in log.txt, and the exception goes on. A body that ends without `finish` is a
     failure too.
     """
@@ -134,7 +134,7 @@ class RunRecord:
         self._stages = Stages()
         self._sinks: list[Sink] = []
         self._metrics: dict[str, int | float | None] | None = None
-        self._sigterm_before: Callable[[], object] = nothing
+        self._undo_signals: Callable[[], object] = nothing
 
     @classmethod
     def open(
@@ -222,7 +222,7 @@ class RunRecord:
         self._write_manifest()
         durable.write_bytes(self.folder / CONFIG, _yaml(self._config))
         self._stages.when_one_ends = self._write_manifest
-        self._sigterm_before = sigterm_interrupts()
+        self._undo_signals = signals_interrupt()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -240,7 +240,7 @@ class RunRecord:
                 self._log.write_failure("after the run had finished", error)
             self._close_sinks(exit_code=0)  # only those that an exception kept from being closed
         finally:
-            self._sigterm_before()
+            self._undo_signals()
             self._stages.when_one_ends = None
             self._log.close()
             self._lock.release()
