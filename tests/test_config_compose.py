@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shutil
+from itertools import islice
 from pathlib import Path
 
 import hydra
 import pytest
 from omegaconf import OmegaConf, open_dict
 
+from atc.config.check import check_presets
 from atc.config.compose import Composer, compose, single, validate
 from atc.config.plugins import register
 from atc.config.problems import ConfigError
@@ -219,6 +221,19 @@ def test_a_typo_in_an_experiments_defaults(project: ProjectRoot, defaults: str, 
     found = problems("+experiment=mine", composer=Composer(project))
     assert says in found[key]
     assert "mine" in found[key]
+
+
+def test_a_file_that_nobody_reads_for_its_ending_is_named(project: ProjectRoot) -> None:
+    (project.folder / "experiments" / "mine.yml").write_text("# A hypothesis.\nmodel:\n  num_leaves: 31\n")
+    (project.folder / "conf" / "model" / "deep.YAML").write_text("kind: gbdt\n")
+    composer = Composer(project)
+    found = problems("+experiment=mine", "model=deep", composer=composer)
+    mine = "found experiments/mine.yml, expected experiments/mine.yaml"
+    assert mine in found["experiment"]
+    assert "found conf/model/deep.YAML, expected conf/model/deep.yaml" in found["model"]
+    failed = [one for one in islice(check_presets(composer), 2) if one.verdict == "FAIL"]
+    assert [one.composed for one in failed] == ["conf/model/deep.YAML", "experiments/mine.yml"]
+    assert mine in failed[1].why
 
 
 def test_broken_yaml_names_file_and_line(project: ProjectRoot) -> None:

@@ -8,6 +8,7 @@ from typing import Literal
 
 from atc.config.compose import Composer, single
 from atc.config.launcher import LAUNCHING
+from atc.config.misnamed import misnamed_files
 from atc.config.plan import wrong_figure
 from atc.config.plugins import PRESET_GROUPS, hypothesis
 from atc.config.problems import ConfigError, Problem
@@ -25,7 +26,9 @@ class Check:
 
 
 def check_presets(composer: Composer) -> Iterator[Check]:
-    """Every experiment and every job of every sweep."""
+    """Every experiment and every job of every sweep, and files of configs that nobody reads."""
+    for why in misnamed_files(composer.root):
+        yield Check(why.split(",")[0].removeprefix("found "), "FAIL", why)
     for name in composer.options("experiment"):
         yield _checked(composer, [f"+experiment={name}"], preset=("experiment", name))
     for name in composer.options("sweep"):

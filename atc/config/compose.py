@@ -20,6 +20,7 @@ from pydantic import ValidationError
 from atc.config.composition_failures import first_lines, unreadable, why_not_composed
 from atc.config.launcher import LAUNCHING, Launching
 from atc.config.loader import AXIS_OF, CONFIG_NAME, GIVEN, Composition, loader_of
+from atc.config.misnamed import misnamed_option
 from atc.config.of_hydra import unread_keys
 from atc.config.plan import wrong_figure
 from atc.config.plugins import PRESET_GROUPS
@@ -288,8 +289,12 @@ class Composer:
             return Problem(key, f"needs an option; {nearest('', self.options(key))}")
         if value is not None and str(value) not in self.options(key):
             kind = key if key in PRESET_GROUPS else "option"
-            return Problem(key, f"no {kind} '{value}'; {nearest(str(value), self.options(key))}")
+            return Problem(key, f"no {kind} '{value}'; {self._other(key, str(value), self.options(key))}")
         return None
+
+    def _other(self, group: str, option: str, options: Sequence[str]) -> str:
+        """What may be meant by an option that is not there."""
+        return misnamed_option(self.root, group, option) or nearest(option, options)
 
     @cached_property
     def _top_groups(self) -> list[str]:
@@ -304,7 +309,8 @@ class Composer:
             if " " in missing:
                 return Problem("", f"'{missing}' is no entry of a defaults list: write group: option{where}")
             group, _, option = missing.rpartition("/")
-            found = f"no option '{option}'; {nearest(option, failure.options or self.options(group))}"
+            options = failure.options or self.options(group)
+            found = f"no option '{option}'; {self._other(group, option, options)}"
             return Problem(group or CONFIG_NAME, found + where)
         return Problem("", why_not_composed(failure, self.root, self._top_groups))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from atc.report.page import counted
 from atc.report.summary import shown_path
 from atc.report.table import DASH, new_table
 from atc.sweep.folder import LOG, job_folder
@@ -42,7 +43,7 @@ def closing_lines(done: Launched) -> list[str]:
     finished = [row for row in done.rows if row.status == "finished"]
     failed = [row for row in done.rows if row.status == "failed"]
     made = [row for row in finished if row.fresh and row.state is not None and not row.state.reused]
-    lines = [f"{len(finished)} of {total} jobs finished, {len(made)} of them now"]
+    lines = [f"{len(finished)} of {counted(total, 'job')} finished, {len(made)} of them now"]
     pruned = sum(row.status == "pruned" for row in done.rows)
     if pruned:
         lines.append(f"{pruned} of {total} jobs were ended early by the search")
@@ -50,7 +51,7 @@ def closing_lines(done: Launched) -> list[str]:
     if left:
         lines.append(_how_to_go_on(left, total, done.folder))
     if failed:
-        lines.append(f"{len(failed)} of {total} jobs failed:")
+        lines.append(f"{len(failed)} of {counted(total, 'job')} failed:")
         for row in failed:
             lines.append(f"  [{row.job.number}/{total}] {row.title}")
             lines.append(f"      {reason(row.state)}")
@@ -68,7 +69,8 @@ def closing_lines(done: Launched) -> list[str]:
 
 def _how_to_go_on(left: int, total: int, folder: Path) -> str:
     again = f"atc sweep resume {shown_path(folder)}"
-    return f"{left} of {total} jobs are left; the same command, or {again}, runs them"
+    is_left, them = ("is left", "it") if left == 1 else ("are left", "them")
+    return f"{left} of {counted(total, 'job')} {is_left}; the same command, or {again}, runs {them}"
 
 
 def status_tables(sweep: OpenedSweep) -> tuple[list[str], Table]:
@@ -92,11 +94,12 @@ def status_tables(sweep: OpenedSweep) -> tuple[list[str], Table]:
             "0" if state is None else str(state.attempts),
             called[job.number],
         )
-    counted = {status: len(sweep.with_status(status)) for status in _STATUSES}  # type: ignore[arg-type]
-    counted["not yet proposed"] = header.total - len(sweep.jobs)
+    numbers = {status: len(sweep.with_status(status)) for status in _STATUSES}  # type: ignore[arg-type]
+    numbers["not yet proposed"] = header.total - len(sweep.jobs)
     sentences = [
-        f"sweep {sweep.folder.name} of {header.created_at}: -m {' '.join(header.command)}",
-        f"{header.total} jobs: " + ", ".join(f"{n} {status}" for status, n in counted.items() if n),
+        f"sweep {sweep.folder.name} of {header.created_at}: -m {header.words}",
+        f"{counted(header.total, 'job')}: "
+        + ", ".join(f"{n} {status}" for status, n in numbers.items() if n),
     ]
     if header.sealed:
         sentences.append(f"sealed: the jobs differ in {', '.join(header.sealing)}")

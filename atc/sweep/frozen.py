@@ -139,7 +139,7 @@ def _demand_same_search(folder: Path, header: SweepHeader, base: RunConfig) -> N
             raise UsageError(
                 f"{folder}: made with {name} ({str(asked.get(what))[:12]}; this is {str(now_there)[:12]}), "
                 "which may propose other trials; install that one, or give the command again, which is "
-                f"another search: python -m atc.run -m {' '.join(header.command)}"
+                f"another search: python -m atc.run -m {header.words}"
             )
     found = sweep_id_of([config_digest(base)], header.code_digest, asked)
     if found != header.sweep_id:
@@ -175,7 +175,7 @@ def thaw(folder: Path, launcher: Launcher | None = None) -> Frozen:
         raise UsageError(
             f"{folder}: made with other code ({header.code_digest[:12]}; this is {code_digest()[:12]}), so "
             "its remaining jobs would not be comparable with the finished ones; check that code out, or give "
-            f"the command again, which is another sweep: python -m atc.run -m {' '.join(header.command)}"
+            f"the command again, which is another sweep: python -m atc.run -m {header.words}"
         )
     outputs = outputs_of(folder)
 

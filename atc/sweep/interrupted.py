@@ -35,9 +35,7 @@ def without_a_word(place: Path) -> tuple[JobError, str | None]:
         except OSError:
             continue
     last = datetime.fromtimestamp(max(times), UTC).isoformat(timespec="milliseconds") if times else None
-    return because(
-        "its launcher ended without a word: kill -9, no memory left, or a power cut"
-    ), last
+    return because("its launcher ended without a word: kill -9, no memory left, or a power cut"), last
 
 
 def interrupted_words(state: JobState) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -45,6 +46,11 @@ class SweepHeader:
     """The section `launcher` of its first start."""
     search: Mapping[str, Any] | None = None
     """The section `search`; None: the jobs are all that there are."""
+
+    @property
+    def words(self) -> str:
+        """`command`, as a shell takes it."""
+        return shlex.join(self.command)
 
     @property
     def total(self) -> int:
@@ -118,7 +124,7 @@ def read_manifest(folder: Path) -> tuple[SweepHeader, list[PlannedJob]]:
         raise DataError(
             f"{path}: its header announces jobs 1 to {header.jobs}, found {len(jobs)} lines of jobs; it was "
             "cut or edited: restore it, or move the folder away and give the command of the sweep again "
-            f"(-m {' '.join(header.command)}), which finds what is finished"
+            f"(-m {header.words}), which finds what is finished"
         )
     return header, [*jobs, *_trials(folder / TRIALS, header.jobs)]
 

@@ -38,8 +38,7 @@ def failures_section(sweep: OpenedSweep) -> Section:
 def provenance_section(sweep: OpenedSweep) -> Section:
     """The command, what identifies the sweep, and all jobs."""
     header, shown = sweep.header, shown_path(sweep.folder)
-    again = " ".join(["python -m atc.run -m", *header.command])
-    lines = f"{again}\natc sweep resume {shown}\natc report {shown}"
+    lines = f"python -m atc.run -m {header.words}\natc sweep resume {shown}\natc report {shown}"
     facts = [
         ("sweep id", header.sweep_id),
         ("code digest", header.code_digest),
