@@ -16,8 +16,10 @@ import optuna
 import pytest
 import searched_runs
 from in_process import done_here
+from typer.testing import CliRunner
 
 import atc
+from atc.cli import application
 from atc.config import search
 from atc.config.compose import Composer
 from atc.config.digest import config_digest
@@ -27,7 +29,7 @@ from atc.config.root import project_root
 from atc.config.schema import RunConfig
 from atc.config.search import Median, Value, with_values, words_alone
 from atc.config.sweep import Sweep, expand
-from atc.errors import AtcError, DataError
+from atc.errors import AtcError, DataError, UsageError
 from atc.report.candidates import candidates_of
 from atc.report.leaderboard import leaderboard_of
 from atc.report.sweep_lines import status_tables
@@ -186,6 +188,24 @@ def test_a_finished_search_starts_nothing(uninterrupted: tuple[Path, OpenedSweep
     before = (outputs / "made.txt").read_bytes(), told(sweep)
     assert resume_sweep(sweep.folder, searched_runs.run) == 0
     assert ((outputs / "made.txt").read_bytes(), told(the_sweep(outputs))) == before
+
+
+def test_a_search_is_resumed_one_after_the_other_or_not_at_all(
+    uninterrupted: tuple[Path, OpenedSweep],
+) -> None:
+    outputs, sweep = uninterrupted
+    before = (outputs / "made.txt").read_bytes(), lines_of(sweep), told(sweep)
+
+    def resumed(*words: str) -> None:
+        CliRunner().invoke(
+            application(), ["sweep", "resume", str(sweep.folder), *words], catch_exceptions=False
+        )
+
+    with pytest.raises(UsageError, match=r"is a search: found joblib: .* they run one after the other"):
+        resumed("--on", "joblib")
+    with pytest.raises(UsageError, match=r"greater than or equal to 1"):
+        resumed("--on", "joblib", "--workers", "0")
+    assert ((outputs / "made.txt").read_bytes(), lines_of(sweep), told(the_sweep(outputs))) == before
 
 
 def copied(uninterrupted: tuple[Path, OpenedSweep], to: Path) -> OpenedSweep:

@@ -61,7 +61,8 @@ def _launcher(path: Path, on: str | None, workers: int | None, address: str | No
     section = dict(header.launcher)
     if on is not None and on != section["kind"]:
         section = {"kind": on, "on_error": section["on_error"]}
-    section.update({key: value for key, value in (("workers", workers), ("address", address)) if value})
+    asked = {"workers": workers, "address": address}
+    section.update({key: value for key, value in asked.items() if value is not None})
     try:
         return Launching.model_validate({"launcher": section}).launcher
     except ValidationError as why:
