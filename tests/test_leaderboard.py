@@ -278,10 +278,17 @@ def test_runs_of_other_rows_are_not_judged_alike(sweeps: Sweeps) -> None:
     assert {entry.of for entry in entries} == {1}
     told = {entry.group.told.partition(", windows")[2] for entry in entries}
     assert told == {
-        " of 1 rows, 112,345 rows judged",
-        " of 1 rows, 99 rows judged",
+        " of 1 row, 112,345 rows judged",
+        " of 1 row, 99 rows judged",
         " of 128 rows, 112,345 rows judged",
     }
+
+
+def test_groups_of_one_kind_of_label_say_what_they_differ_in(sweeps: Sweeps) -> None:
+    """As those of sweeps/label_costs.yaml: same data, same rows, another answer."""
+    runs = [sweeps.run("gbdt_36feat", 0.05, 0.01, f"label.exit_bps={bps}", key=bps) for bps in (1, 3)]
+    told = [entry.group.told for entry in board(*runs).entries]
+    assert [one.rpartition(", ")[2] for one in told] == ["label.exit_bps 1.0", "label.exit_bps 3.0"]
 
 
 def test_runs_of_other_code_or_data_are_told_apart(sweeps: Sweeps) -> None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,11 +11,13 @@ from atc.errors import AtcError
 from atc.opened_run import OpenedRun
 from atc.report.candidates import Candidate
 from atc.report.claims import Claim
+from atc.report.page import counted
 
 JUDGED_ALIKE = ("window", "sampling", "label", "protocol")
 """Parts of a config that, with the digest of the data, the length of windows, the number of judged rows and
 the figure, have to be the same.
 """
+_KEYS_TOLD = 3
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
@@ -40,13 +41,16 @@ def groups_of(claimed: Sequence[tuple[Candidate, Claim]]) -> dict[str, tuple[Gro
             letter = _LETTERS[number] if number < len(_LETTERS) else f"G{number + 1}"
             found[key] = (Group(letter, _told(one, claim)), [])
         found[key][1].append(claim)
-    same = Counter(group.told for group, _ in found.values())
+    same: dict[str, list[str]] = {}
+    for key, (group, _) in found.items():
+        same.setdefault(group.told, []).append(key)
     return {
         key: (
-            replace(group, told=f"{group.told}, {_further(key)}") if same[group.told] > 1 else group,
+            replace(group, told=f"{group.told}, {_further(key, alike)}") if len(alike) > 1 else group,
             claims,
         )
         for key, (group, claims) in found.items()
+        for alike in [same[group.told]]
     }
 
 
@@ -76,12 +80,28 @@ def _window_rows(run: OpenedRun) -> int | str:
         return run.run_id
 
 
-def _further(key: str) -> str:
-    """What tells groups apart whose configs are judged alike."""
-    _, _, data, length, rows, _ = json.loads(key)
-    windows = f"windows of {length} rows" if isinstance(length, int) else "windows of unknown members"
-    many = "unknown" if rows is None else f"{rows:,}"
-    return f"data {data[:12]}, {windows}, {many} rows judged"
+def _further(key: str, alike: Sequence[str]) -> str:
+    """What tells a group apart from those that are told `alike`."""
+    _, _, data, length, rows, parts = json.loads(key)
+    windows = (
+        f"windows of {counted(length, 'row')}" if isinstance(length, int) else "windows of unknown members"
+    )
+    many = "unknown rows" if rows is None else counted(rows, "row")
+    own = dict(_leaves(parts))
+    others = [dict(_leaves(json.loads(one)[-1])) for one in alike]
+    keys = [name for name in own if any(other.get(name) != own[name] for other in others)]
+    told = [f"{name} {json.dumps(own[name])}" for name in keys[:_KEYS_TOLD]]
+    if len(keys) > _KEYS_TOLD:
+        told.append(counted(len(keys) - _KEYS_TOLD, "more key"))
+    return ", ".join([f"data {data[:12]}", windows, f"{many} judged", *told])
+
+
+def _leaves(part: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, object]]:
+    for name, value in part.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{above}{name}.")
+        else:
+            yield f"{above}{name}", value
 
 
 def _meaning(part: object) -> object:
