@@ -108,3 +108,23 @@ def test_of_an_experiment_that_an_axis_lists_too(project: Path) -> None:
 def test_axes_and_mode_are_read(project: Path) -> None:
     assert len(swept(project, f"hydra:\n  mode: MULTIRUN\n  sweeper:\n{AXES}").jobs) == 2
     assert len(swept(project, "model:\n  num_leaves: 31\n", "seed=1,2").jobs) == 2
+
+
+def test_a_search_without_content_opens_no_holdout(project: Path) -> None:
+    with pytest.raises(ConfigError, match="search: is null, so nothing is searched"):
+        swept(project, "hydra:\n  sweeper:\n    params:\n      +experiment: gbdt_36feat\nsearch:\n")
+    with pytest.raises(ConfigError, match="search: ~search: the sweep's jobs differ in it"):
+        expand(Composer(), ["+sweep=gbdt_hparams", "~search"])
+
+
+@pytest.mark.parametrize(
+    ("word", "says"),
+    [
+        ("~model.num_leaves", "model.num_leaves: ~model.num_leaves: the sweep's jobs differ in it; give one"),
+        ("hydra.sweeper.params.seed=1,2", "on the command line an axis is a word of its own: seed=1,2"),
+    ],
+)
+def test_words_that_would_leave_other_jobs_than_they_say(project: Path, word: str, says: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        swept(project, f"hydra:\n  sweeper:\n{AXES}", word)
+    assert says in str(caught.value)

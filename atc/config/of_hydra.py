@@ -21,7 +21,7 @@ _INSTEAD = (
 
 
 def unread_words(overrides: Sequence[Override]) -> list[Problem]:
-    """Words for Hydra's launchers and sweepers, which ATC has in place of."""
+    """Words for Hydra's launchers and sweepers, which ATC has in place of, and what Hydra would misread."""
     found = []
     for one in overrides:
         key = str(one.key_or_group)
@@ -33,6 +33,9 @@ def unread_words(overrides: Sequence[Override]) -> list[Problem]:
             key == known or key.startswith(f"{known}.") for known in _PATHS
         ):
             found.append(Problem(key, _INSTEAD))
+        elif key.startswith("hydra.sweeper.params.") and one.is_sweep_override():
+            word = str(one.input_line).lstrip("+").removeprefix("hydra.sweeper.params.")
+            found.append(Problem(key, f"on the command line an axis is a word of its own: {word}"))
     return found
 
 

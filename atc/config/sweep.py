@@ -42,6 +42,12 @@ _NOT_BY_FORCE = (
 )
 
 
+_NO_SEARCH = (
+    "is null, so nothing is searched, and the one job would open its holdout: give objective, trials and "
+    "space, or run the experiment without the sweep"
+)
+
+
 @dataclass(frozen=True)
 class Sweep:
     """The jobs in the order in which they are started."""
@@ -81,6 +87,10 @@ def expand(composer: Composer, overrides: Sequence[str]) -> Sweep:
     if problems:
         raise ConfigError(problems)
     how = launching(master)
+    if how.search is None and "search" in master.launching:
+        raise ConfigError([Problem("search", _NO_SEARCH)])
+    if deleted := _deleted_axes(given, master):
+        raise ConfigError(deleted)
     if how.search is None and not master.sweep_params and not any(o.is_sweep_override() for o in given):
         _demand_axes(master)
     lines = [f"{key}={value}" for key, value in master.sweep_params.items()]
@@ -118,6 +128,18 @@ def _demand_axes(master: Composition) -> None:
             "expected, or a section `search`"
         )
         raise ConfigError([Problem("sweep", why)])
+
+
+def _deleted_axes(given: Sequence[Override], master: Composition) -> list[Problem]:
+    """`~key` for an axis of the sweep file: it would take the key out of each job and leave all jobs, alike
+    and so with open holdouts.
+    """
+    listed = {"search", *(word.lstrip("+") for word in master.sweep_params)}
+    return [
+        Problem(key, f"{one.input_line}: the sweep's jobs differ in it; give one value, or list no such axis")
+        for one in given
+        if one.is_delete() and (key := str(one.key_or_group)) in listed
+    ]
 
 
 def _searched(
