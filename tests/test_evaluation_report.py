@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +12,7 @@ from sklearn.metrics import roc_auc_score
 from threadpoolctl import threadpool_limits
 
 from atc.config.evaluation import Evaluation
-from atc.evaluation.head import Head, Outcomes
+from atc.evaluation.head import Head, HeadRows, Outcomes
 from atc.evaluation.report import (
     BASELINE,
     MODEL,
@@ -339,6 +340,32 @@ def test_three_classes_and_returns_have_the_same_keys_open_and_sealed(classes: i
         assert low > 0
     assert opened.metrics[f"train/{ranking}"] == opened.metrics[f"holdout/{ranking}"]
     metrics_bytes(opened.metrics)
+
+
+@pytest.mark.parametrize("at_once", [800, 799])
+def test_heads_of_many_rows_are_judged_one_after_the_other(
+    monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    """Each takes memory of its own; two of 400 rows fit into 800."""
+    monkeypatch.setattr("atc.evaluation.side_by_side.threads", lambda: 2)
+    monkeypatch.setattr("atc.evaluation.report._ROWS_AT_ONCE", at_once)
+    threads = []
+    real = HeadRows.of
+
+    def heard(rows: Outcomes, head: Head, number: int) -> HeadRows:
+        threads.append(threading.get_ident())
+        return real(rows, head, number)
+
+    monkeypatch.setattr("atc.evaluation.report.HeadRows.of", heard)
+    one = outcomes(400)
+    rows = replace(one, y=np.tile(one.y, 2), r_bps=np.tile(one.r_bps, 2))
+    scored = {
+        name: Scored(*(np.tile(part, 2) for part in (of.train, of.valid, of.train)))
+        for name, of in scores(one).items()
+    }
+    heads = [Head(name, ("FLAT", "HOLD"), (number,), 300 * SECOND, 2.0) for number, name in enumerate("ab")]
+    evaluate(heads=heads, train_y=rows.y, valid=rows, holdout=rows, scores=scored, config=CONFIG, seed=1)
+    assert (set(threads) == {threading.get_ident()}) == (at_once < 800)
 
 
 def test_a_head_without_a_label_has_null_figures_and_counts_no_rows() -> None:

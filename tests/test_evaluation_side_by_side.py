@@ -42,3 +42,11 @@ def test_an_error_of_a_task_reaches_who_asked(cores: int) -> None:
         side_by_side([lambda: 1, fails, lambda: 2])
     with pytest.raises(ValueError, match="scores are NaN"):
         both(lambda: 1, fails)
+
+
+def test_no_more_at_a_time_than_memory_is_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("atc.evaluation.side_by_side.threads", lambda: 8)
+    for most in (0, 1):
+        assert set(side_by_side([threading.get_ident] * 5, most=most)) == {threading.get_ident()}
+    meeting = threading.Barrier(2)
+    assert side_by_side([lambda: meeting.wait(timeout=30) >= 0] * 4, most=2) == [True] * 4

@@ -12,14 +12,16 @@ A = TypeVar("A")
 B = TypeVar("B")
 
 
-def side_by_side(tasks: Sequence[Callable[[], A]]) -> list[A]:
+def side_by_side(tasks: Sequence[Callable[[], A]], *, most: int | None = None) -> list[A]:
     """What each task gives, in their order; sorts, products and trees hold no lock while they compute.
 
-    One after the other where the process has one core, as a worker of a sweep.
+    One after the other where the process has one core, as a worker of a sweep. `most`: so many at a time,
+    where each takes memory of its own.
     """
-    if len(tasks) < 2 or threads() < 2:
+    workers = min(threads(), len(tasks), len(tasks) if most is None else max(1, most))
+    if workers < 2:
         return [task() for task in tasks]
-    with ThreadPoolExecutor(min(threads(), len(tasks))) as pool:
+    with ThreadPoolExecutor(workers) as pool:
         return list(pool.map(lambda task: task(), tasks))
 
 
