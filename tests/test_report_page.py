@@ -29,7 +29,9 @@ from atc.report.html.content import (
     with_unique_names,
 )
 from atc.report.html.page import LARGEST, rendered
+from atc.report.html.record import Record
 from atc.report.html.run_page import run_page
+from atc.report.html.sections.config import origin_of, reproduce
 from atc.report.html.sections.orders import MOST
 from atc.report.html.written import write_report
 from atc.report.table import new_table
@@ -198,6 +200,15 @@ def test_the_config_marks_what_differs(page: str) -> None:
 def test_the_command_makes_the_run_again(page: str) -> None:
     told = section(page, "provenance")
     assert "python -m atc.run +experiment=gbdt_36feat data=demo data.days=40" in told
+
+
+@pytest.mark.parametrize("dirty", [True, False])
+def test_a_commit_alone_does_not_make_a_run_of_changed_code_again(run: OpenedRun, dirty: bool) -> None:
+    record = Record(run)
+    record.manifest = {**record.manifest, "git": {"commit": "abc123", "dirty": dirty}}
+    first, second, *_ = reproduce(record, origin_of(record)).splitlines()
+    assert first == "git checkout abc123"
+    assert second.startswith("# changes were not committed") is dirty
 
 
 def test_drift_is_told_from_what_sampling_makes(page: str) -> None:

@@ -148,8 +148,10 @@ def provenance_section(record: Record, origin: Origin) -> Section:
 def reproduce(record: Record, origin: Origin) -> str:
     """Commands, a line each."""
     git = record.manifest.get("git")
-    commit = git.get("commit") if isinstance(git, dict) else None
-    lines = [f"git checkout {commit}"] if commit else []
+    state = git if isinstance(git, dict) else {}
+    lines = [f"git checkout {state['commit']}"] if state.get("commit") else []
+    if lines and state.get("dirty"):
+        lines.append("# changes were not committed: without them this may be other code, and another run")
     found = None if origin.config is None else _overrides(origin.config, record.config)
     if found is None:
         lines.append(f"# the config is {record.shown}/config.yaml; its keys by meaning:")
