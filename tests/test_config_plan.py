@@ -67,11 +67,29 @@ def test_another_hope_seals_nothing() -> None:
     assert sealing(jobs) == ()
 
 
-def test_the_plan_of_a_file_is_a_lift_and_may_be_of_another_label() -> None:
-    words = ["+experiment=multihorizon_ticker_24feat", "label=hold10_oracle"]
-    assert compose(words).plan.figure == "lift/holdout/auc@300s"
-    assert wrong_figure(compose(words), of_this_run=True)
+@pytest.mark.parametrize(
+    ("words", "expects"),
+    [
+        (["label.exit_bps=2", "seed=2"], 0.056),  # as the file has it
+        (["label.exit_bps=0"], None),
+        (["data=binance_ethusdt_2024"], None),  # brings a horizon
+        (["label.exit_bps=0", "plan.expects=0.1"], 0.1),  # hoped of this one
+    ],
+)
+def test_what_is_hoped_of_one_label_is_not_credited_to_another(
+    words: list[str], expects: float | None
+) -> None:
+    """AUCs of two labels have one name, and the easier one would have the larger share."""
+    plan = compose(["+experiment=gbdt_36feat", *words]).plan
+    assert (plan.expects, plan.figure is None) == (expects, expects is None)
+
+
+def test_the_plan_of_a_file_is_a_lift() -> None:
+    composed = compose(["+experiment=multihorizon_ticker_24feat", "label=hold10_oracle"])
+    assert composed.plan.figure is None
     config = compose()
+    other = Plan(figure="lift/holdout/auc@300s", expects=0.1, source="x")
+    assert wrong_figure(config.model_copy(update={"plan": other}), of_this_run=True)
     plan = Plan(figure="lift/holdout/auk", expects=0.1, source="x")
     told = wrong_figure(config.model_copy(update={"plan": plan}), of_this_run=False)
     assert told is not None

@@ -18,11 +18,12 @@ from omegaconf.errors import OmegaConfBaseException
 from pydantic import ValidationError
 
 from atc.config.composition_failures import first_lines, unreadable, why_not_composed
+from atc.config.labels import Label
 from atc.config.launcher import LAUNCHING, Launching
 from atc.config.loader import AXIS_OF, CONFIG_NAME, GIVEN, Composition, loader_of
 from atc.config.misnamed import misnamed_option
 from atc.config.of_hydra import unread_keys
-from atc.config.plan import wrong_figure
+from atc.config.plan import Plan, wrong_figure
 from atc.config.plugins import PRESET_GROUPS
 from atc.config.problems import ConfigError, Origin, Problem, explain
 from atc.config.root import ProjectRoot, project_root
@@ -154,6 +155,8 @@ class Composer:
         self._loader = loader_of(self.root)
         self._parsed: dict[str, list[Override]] = {}
         """What each word means: the jobs of a sweep have most of theirs in common."""
+        self._labels: dict[str, Label] = {}
+        """Of experiments as their files have them."""
 
     def options(self, group: str) -> list[str]:
         return self._loader.get_group_options(group)
@@ -202,7 +205,25 @@ class Composer:
             raise ConfigError([*problems, *failure.problems]) from None
         if problems:
             raise ConfigError(problems)
+        config = self._with_plan_of_its_label(config, composition)
         return Job(tuple(overrides), config, composition.choices)
+
+    def _with_plan_of_its_label(self, config: RunConfig, composition: Composition) -> RunConfig:
+        """Without the plan of an experiment's file where the label is not that of the file: what is hoped of
+        one label would be credited to another, easier one, under the same name of a figure.
+        """
+        experiment = composition.choices.get("experiment")
+        if experiment is None or config.plan.figure is None:
+            return config
+        told_in = {composition.origin(f"plan.{key}") or "" for key in Plan.model_fields}
+        if not all(place.startswith("in experiments/") for place in told_in):
+            return config
+        if experiment not in self._labels:
+            own, _ = self.composition([f"+experiment={experiment}"])
+            self._labels[experiment] = validate(own.cfg).label
+        return (
+            config if config.label == self._labels[experiment] else config.model_copy(update={"plan": Plan()})
+        )
 
     def composition(self, overrides: Sequence[str]) -> tuple[Composition, list[Problem]]:
         """What the overrides compose to, without those that are problems; raises `ConfigError`."""

@@ -38,8 +38,7 @@ class Plan(Slice):
 def wrong_figure(config: RunConfig, *, of_this_run: bool) -> str | None:
     """Why `plan.figure` is no lift, of this run's label or else of any; None where it is one.
 
-    An experiment's plan stays where its label is chosen anew on the command line, and is then of another
-    question, which the leaderboard leaves out.
+    An experiment's file may be composed with another label; its plan is then left out (`Composer.job`).
     """
     from atc.features.label_spec import LabelSpec  # not atc.labels: a config is judged without NumPy
 
