@@ -342,11 +342,11 @@ def test_three_classes_and_returns_have_the_same_keys_open_and_sealed(classes: i
     metrics_bytes(opened.metrics)
 
 
-@pytest.mark.parametrize("at_once", [800, 799])
+@pytest.mark.parametrize("at_once", [1000, 999])
 def test_heads_of_many_rows_are_judged_one_after_the_other(
     monkeypatch: pytest.MonkeyPatch, at_once: int
 ) -> None:
-    """Each takes memory of its own; two of 400 rows fit into 800."""
+    """Each takes memory of its own; two of 400 rows, and as many of training, fit into 1,000."""
     monkeypatch.setattr("atc.evaluation.side_by_side.threads", lambda: 2)
     monkeypatch.setattr("atc.evaluation.report._ROWS_AT_ONCE", at_once)
     threads = []
@@ -365,7 +365,7 @@ def test_heads_of_many_rows_are_judged_one_after_the_other(
     }
     heads = [Head(name, ("FLAT", "HOLD"), (number,), 300 * SECOND, 2.0) for number, name in enumerate("ab")]
     evaluate(heads=heads, train_y=rows.y, valid=rows, holdout=rows, scores=scored, config=CONFIG, seed=1)
-    assert (set(threads) == {threading.get_ident()}) == (at_once < 800)
+    assert (set(threads) == {threading.get_ident()}) == (at_once < 1000)
 
 
 def test_a_head_without_a_label_has_null_figures_and_counts_no_rows() -> None:
