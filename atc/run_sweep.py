@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from atc.config.storage import in_words
+from atc.terminal import stderr_may_go
 
 if TYPE_CHECKING:
     from atc.config.launcher import Launcher
@@ -44,6 +45,11 @@ def run_frozen(frozen: Frozen, run: Callable[..., object]) -> int:
 
     Raises DataError where the launcher could not write what became of a job.
     """
+    with stderr_may_go():
+        return _launched(frozen, run)
+
+
+def _launched(frozen: Frozen, run: Callable[..., object]) -> int:
     from atc.report.sweep_lines import closing_lines
     from atc.report.sweep_tracking import track_sweep
     from atc.report.sweep_watch import watching

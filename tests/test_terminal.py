@@ -1,0 +1,51 @@
+"""A terminal that is closed: what goes on loses its bar alone, what ends is closed as interrupted."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import sys
+
+import pytest
+
+from atc.report.progress import Progress
+from atc.terminal import stderr_may_go
+
+
+class Gone(io.StringIO):
+    """As a terminal is whose other end was closed."""
+
+    def isatty(self) -> bool:
+        return True
+
+    def write(self, _text: str, /) -> int:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+
+@pytest.mark.parametrize("mode", ["on", "auto"])
+def test_nothing_fails_for_want_of_a_terminal(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = Gone()
+    monkeypatch.setattr(sys, "stderr", gone)
+
+    def worked() -> float:
+        with Progress(mode).bar("fit", total=3) as bar:  # type: ignore[arg-type]
+            bar.advance()
+            sys.stderr.write("a warning\n")
+            bar.advance(2)
+        return bar.done
+
+    with pytest.raises(OSError, match="Input/output"):
+        worked()
+    monkeypatch.setattr(sys, "stderr", gone)  # which the bar had not put back
+    with stderr_may_go():
+        assert sys.stderr.isatty()
+        assert worked() == 3
+    assert sys.stderr is gone
+
+
+def test_what_ends_a_run_is_not_hidden_by_its_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the record would say that it failed by an error of input and output."""
+    monkeypatch.setattr(sys, "stderr", Gone())
+    with pytest.raises(KeyboardInterrupt, match="SIGHUP"), stderr_may_go(), Progress("on").bar("fit"):
+        raise KeyboardInterrupt("SIGHUP")
