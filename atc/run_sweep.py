@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from atc.config.storage import in_words
-from atc.terminal import stderr_may_go
+from atc.terminal import terminal_may_go
 
 if TYPE_CHECKING:
     from atc.config.launcher import Launcher
@@ -45,7 +45,7 @@ def run_frozen(frozen: Frozen, run: Callable[..., object]) -> int:
 
     Raises DataError where the launcher could not write what became of a job.
     """
-    with stderr_may_go():
+    with terminal_may_go():
         return _launched(frozen, run)
 
 

@@ -2,40 +2,57 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any, TextIO, cast
+
+_NOBODY_READS = frozenset({errno.EIO, errno.EPIPE})
 
 
 @contextmanager
-def stderr_may_go() -> Iterator[None]:
-    """Within it nothing fails for want of a stderr: bars and lines that no terminal, pipe or disk takes any
-    more are lost, and what is told there is nothing that a record needs. A run that was told to outlive its
-    terminal would die of its bar otherwise, and one that its terminal ends would be recorded as failed.
+def terminal_may_go() -> Iterator[None]:
+    """Within it nothing fails for want of a terminal: what is told is in the record too, or is no part of it.
+    A run that was told to outlive its terminal would die of its bar otherwise, one that its terminal ends
+    would be recorded as failed, and a sweep would leave no board.
+
+    stderr, where bars and lines go, may fail in any way; stdout, whose reader counts on all of it, where
+    there is no reader any more.
     """
-    before = sys.stderr
-    sys.stderr = cast(TextIO, _MayGo(before))
+    before = sys.stdout, sys.stderr
+    sys.stdout = cast(TextIO, _MayGo(before[0], _NOBODY_READS))
+    sys.stderr = cast(TextIO, _MayGo(before[1], None))
     try:
         yield
     finally:
-        sys.stderr = before
+        sys.stdout, sys.stderr = before
 
 
 class _MayGo:
     """A stream whose writes may come to nothing; all else is the stream's own."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, numbers: frozenset[int] | None) -> None:
+        """`numbers`: of the errors that are none; None: all."""
         self._stream = stream
+        self._numbers = numbers
 
     def write(self, text: str) -> int:
-        with suppress(OSError):
+        try:
             return self._stream.write(text)
+        except OSError as error:
+            self._let_go(error)
         return len(text)
 
     def flush(self) -> None:
-        with suppress(OSError):
+        try:
             self._stream.flush()
+        except OSError as error:
+            self._let_go(error)
+
+    def _let_go(self, error: OSError) -> None:
+        if self._numbers is not None and error.errno not in self._numbers:
+            raise error
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)

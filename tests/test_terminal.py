@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from atc.report.progress import Progress
-from atc.terminal import stderr_may_go
+from atc.terminal import terminal_may_go
 
 
 class Gone(io.StringIO):
@@ -38,7 +38,7 @@ def test_nothing_fails_for_want_of_a_terminal(mode: str, monkeypatch: pytest.Mon
     with pytest.raises(OSError, match="Input/output"):
         worked()
     monkeypatch.setattr(sys, "stderr", gone)  # which the bar had not put back
-    with stderr_may_go():
+    with terminal_may_go():
         assert sys.stderr.isatty()
         assert worked() == 3
     assert sys.stderr is gone
@@ -47,5 +47,24 @@ def test_nothing_fails_for_want_of_a_terminal(mode: str, monkeypatch: pytest.Mon
 def test_what_ends_a_run_is_not_hidden_by_its_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     """Else the record would say that it failed by an error of input and output."""
     monkeypatch.setattr(sys, "stderr", Gone())
-    with pytest.raises(KeyboardInterrupt, match="SIGHUP"), stderr_may_go(), Progress("on").bar("fit"):
+    with pytest.raises(KeyboardInterrupt, match="SIGHUP"), terminal_may_go(), Progress("on").bar("fit"):
         raise KeyboardInterrupt("SIGHUP")
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.EPIPE, errno.ENOSPC])
+def test_results_are_lost_where_nobody_reads_them_and_nowhere_else(
+    number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Full(io.StringIO):
+        def write(self, _text: str, /) -> int:
+            raise OSError(number, os.strerror(number))
+
+    full = Full()
+    monkeypatch.setattr(sys, "stdout", full)
+    with terminal_may_go():
+        if number == errno.ENOSPC:
+            with pytest.raises(OSError, match="No space left"):
+                print("run: outputs/runs/it")
+        else:
+            print("run: outputs/runs/it")
+    assert sys.stdout is full

@@ -26,7 +26,7 @@ from atc.config.schema import RunConfig
 from atc.config.storage import in_words
 from atc.config.sweep import Sweep, expand
 from atc.errors import AtcError, UsageError
-from atc.terminal import stderr_may_go
+from atc.terminal import terminal_may_go
 
 Run = Callable[[RunConfig], object]
 RunSweep = Callable[[Sweep, Sequence[str], Run], int]
@@ -42,7 +42,7 @@ def main_with(run: Run, run_sweep: RunSweep) -> int:
     0 done, 1 failed (of a multirun: at least one job), 2 wrong usage or config, 130 interrupted. An
     `AtcError` is shown as its message, any other error with its traceback.
     """
-    with stderr_may_go():
+    with terminal_may_go():
         return _exit_code_of(run, run_sweep)
 
 
