@@ -82,6 +82,15 @@ def test_a_list_in_yaml_is_not_taken_for_one_run(project: Path, params: str, key
     assert says in problem.message
 
 
+def test_an_axis_of_the_command_line_is_not_said_to_be_of_a_file(project: Path) -> None:
+    word = "hydra.sweeper.params.seed='[1, 2]'"
+    for words in (["+experiment=gbdt_36feat", word], ["+sweep=mine", word]):
+        (project / "sweeps" / "mine.yaml").write_text(f"# Which?\nhydra:\n  sweeper:\n{AXES}")
+        with pytest.raises(ConfigError) as caught:
+            expand(Composer(ProjectRoot(project, project)), words)
+        assert "expected a valid integer (given on the command line)" in str(caught.value)
+
+
 def test_several_experiments_are_not_merged_into_one_run() -> None:
     with pytest.raises(ConfigError, match="several would be merged into one run"):
         single(Composer(), ["+experiment=[gbdt_36feat,logistic_13feat]"])

@@ -12,10 +12,10 @@ from hydra.core.override_parser.types import Override
 from atc.config.compose import Composer, Job, launching, of_launching, settled
 from atc.config.diff import differences, plain
 from atc.config.launcher import Basic, Launcher
-from atc.config.loader import AXIS_OF, Composition
 from atc.config.of_hydra import unread_keys, unread_words
 from atc.config.problems import ConfigError, Problem
-from atc.config.search import Search, check_search, one_by_one, words_alone
+from atc.config.search import Search, check_search, one_by_one
+from atc.config.sweep_file import deleted_axes, demand_axes, demand_words, empty_search, listed_in
 
 LISTED = ("experiment", "data")
 """Groups whose options a multirun may list with open holdouts: each experiment is a question of its own, each
@@ -34,17 +34,9 @@ holdout says: a hyper-parameter as much as the fraction that validates, the size
 width of an interval. So what is not listed here seals.
 """
 
-_NAMED = 3
-"""Keys that a message names; to choose another option of a group sets many."""
 _NOT_BY_FORCE = (
     "a sweep goes on where it was left, and would not know what it has made anew: leave it out; give "
     "paths.outputs another folder to make all jobs anew, or run one of them alone with runtime.force=true"
-)
-
-
-_NO_SEARCH = (
-    "is null, so nothing is searched, and the one job would open its holdout: give objective, trials and "
-    "space, or run the experiment without the sweep"
 )
 
 
@@ -87,12 +79,10 @@ def expand(composer: Composer, overrides: Sequence[str]) -> Sweep:
     if problems:
         raise ConfigError(problems)
     how = launching(master)
-    if how.search is None and "search" in master.launching:
-        raise ConfigError([Problem("search", _NO_SEARCH)])
-    if deleted := _deleted_axes(given, master):
-        raise ConfigError(deleted)
+    if gone := [*empty_search(how.search, master), *deleted_axes(given, master)]:
+        raise ConfigError(gone)
     if how.search is None and not master.sweep_params and not any(o.is_sweep_override() for o in given):
-        _demand_axes(master)
+        demand_axes(master)
     lines = [f"{key}={value}" for key, value in master.sweep_params.items()]
     of_jobs = [str(o.input_line) for o in given if not of_launching(o)]
     parsed = composer.parse([*lines, *of_jobs])
@@ -102,13 +92,13 @@ def expand(composer: Composer, overrides: Sequence[str]) -> Sweep:
     if empty:
         raise ConfigError(empty)
     batch = BasicSweeper.split_arguments(parsed, None)[0]
-    composed = _composed(composer, [tuple(job) for job in batch], _listed_in(master, given))
+    composed = _composed(composer, [tuple(job) for job in batch], listed_in(master, everything))
     if any(job.config.runtime.force for job in composed):
         raise ConfigError([Problem("runtime.force", _NOT_BY_FORCE)])
     keys = sealing(composed)
     if how.search is not None:
         keys = _searched(how.search, how.launcher, composed, parsed)
-        _demand_words(composer, composed[0], master)
+        demand_words(composer, composed[0], master)
     names = {job.config.name for job in composed}
     single_name = f"{names.pop()}-multirun" if len(names) == 1 else "multirun"
     return Sweep(
@@ -118,28 +108,6 @@ def expand(composer: Composer, overrides: Sequence[str]) -> Sweep:
         how.launcher,
         how.search,
     )
-
-
-def _demand_axes(master: Composition) -> None:
-    """Raises `ConfigError` for a sweep file that lists nothing: some other run would start."""
-    if (name := master.choices.get("sweep")) is not None:
-        why = (
-            f"sweeps/{name}.yaml lists no jobs: hydra.sweeper.params with keys and their values was "
-            "expected, or a section `search`"
-        )
-        raise ConfigError([Problem("sweep", why)])
-
-
-def _deleted_axes(given: Sequence[Override], master: Composition) -> list[Problem]:
-    """`~key` for an axis of the sweep file: it would take the key out of each job and leave all jobs, alike
-    and so with open holdouts.
-    """
-    listed = {"search", *(word.lstrip("+") for word in master.sweep_params)}
-    return [
-        Problem(key, f"{one.input_line}: the sweep's jobs differ in it; give one value, or list no such axis")
-        for one in given
-        if one.is_delete() and (key := str(one.key_or_group)) in listed
-    ]
 
 
 def _searched(
@@ -157,37 +125,6 @@ def _searched(
     if problems:
         raise ConfigError(problems)
     return tuple(sorted(search.space))
-
-
-def _demand_words(composer: Composer, base: Job, master: Composition) -> None:
-    """Raises `ConfigError` where the words of a trial alone make another config: the best trial is told by
-    them, and what would be opened is another one's holdout.
-    """
-    try:
-        alone = plain(composer.job(words_alone(base.overrides)).config)
-        beside = [one.key for one in differences(alone, plain(base.config)) if one.key != "protocol.sealed"]
-    except ConfigError:
-        beside = ["keys without which there is no config"]
-    if beside:
-        keys = ", ".join(beside[:_NAMED])
-        keys += f" and {len(beside) - _NAMED} more" if len(beside) > _NAMED else ""
-        why = (
-            f"sweeps/{master.choices.get('sweep')}.yaml sets {keys} beside its lists, which the words of a "
-            "trial alone would not have: write it among hydra.sweeper.params"
-        )
-        raise ConfigError([Problem("search", why)])
-
-
-def _listed_in(master: Composition, given: Sequence[Override]) -> dict[str, str]:
-    """Where keys come from that the sweep file lists and the command line does not give."""
-    told = {str(one.key_or_group) for one in given}
-    file = f"{AXIS_OF} sweeps/{master.choices.get('sweep')}.yaml"
-    found = {}
-    for word, value in master.sweep_params.items():
-        if (key := word.lstrip("+~")) not in told:
-            each = f"; for a job each write {value[1:-1]}, without brackets" if value[:1] == "[" else ""
-            found[key] = f"{file}{each}"
-    return found
 
 
 def _contradictions(given: Sequence[Override]) -> list[Problem]:
