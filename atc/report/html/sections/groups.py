@@ -68,10 +68,15 @@ def _horizons(record: Record) -> Iterator[Block]:
     if len(record.heads) < 2:
         return
     name, metrics = ranking_of(record.metrics), record.metrics
-    start, tail = (record.prefix, "") if record.judges != FOLDS else ("folds", "/mean")
+
+    def key_of(whose: str, head: str) -> str:
+        if record.judges == FOLDS:
+            return f"folds/{whose}{name}@{head}/mean"
+        return f"{whose}{record.prefix}/{name}@{head}"
+
     rows = []
     for head in record.heads:
-        keys = {"model": f"{start}/{name}@{head}{tail}", "baseline": f"baseline/{start}/{name}@{head}{tail}"}
+        keys = {"model": key_of("", head), "baseline": key_of("baseline/", head)}
         rows.append(
             Row(head, tuple(_mark(metrics, key, model) for model, key in keys.items() if key in metrics))
         )
@@ -85,7 +90,7 @@ def _horizons(record: Record) -> Iterator[Block]:
     lifts = [
         Row(head, (_mark(metrics, key, "model"),))
         for head in record.heads
-        if (key := f"lift/{start}/{name}@{head}{tail}") in metrics
+        if (key := key_of("lift/", head)) in metrics
     ]
     if lifts:
         yield Figure(
