@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import lightgbm
 import numpy as np
 import pytest
@@ -179,6 +181,17 @@ def test_a_run_that_still_improves_says_so(blocks: tuple[Block, Block]) -> None:
 def test_nothing_is_printed(blocks: tuple[Block, Block], capfd: pytest.CaptureFixture[str]) -> None:
     fitted(CONFIG.model_copy(update={"n_estimators": 3}), blocks)
     assert capfd.readouterr() == ("", "")
+
+
+def test_labels_that_lie_beside_those_of_other_heads_are_read_without_a_warning(
+    blocks: tuple[Block, Block],
+) -> None:
+    config = CONFIG.model_copy(update={"n_estimators": 3})
+    beside = tuple(replace(one, y=np.repeat(one.y.astype(np.float32), 3, axis=1)[:, 1:2]) for one in blocks)
+    assert not beside[0].y[:, 0].flags.c_contiguous
+    models = [fitted(config, given)[0] for given in (blocks, beside)]
+    texts = [trees(model._fitted().booster.model_to_string()) for model in models]
+    assert texts[0] == texts[1]
 
 
 def test_every_default_of_the_plan_is_passed_on() -> None:

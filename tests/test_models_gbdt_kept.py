@@ -208,3 +208,12 @@ def test_few_rows_are_binned_anew(blocks: tuple[Block, Block], tmp_path: Path) -
     lightgbm_kept.LEAST_VALUES = 10**9  # the fixture's patch puts it back
     grown(blocks, tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_kept_bins_take_labels_that_lie_beside_those_of_other_heads(
+    blocks: tuple[Block, Block], tmp_path: Path, constructed: list[int]
+) -> None:
+    beside = [replace(one, y=np.repeat(one.y.astype(np.float32), 3, axis=1)[:, 1:2]) for one in blocks]
+    again = beside[0], beside[1]
+    assert grown(again, tmp_path) == grown(again, tmp_path) == grown(blocks, None)
+    assert constructed == [1]

@@ -98,7 +98,8 @@ def binned(
     some: Any = slice(None) if rows is None else rows
     return lightgbm.Dataset(
         lightgbm_rows(block.x if rows is None else block.x[rows]),
-        label=block.y[some, 0],
+        # Of several heads a column is no run of memory, which LightGBM warns of. One head's is not copied.
+        label=np.ascontiguousarray(block.y[some, 0]),
         weight=None if block.weights is None else block.weights[some],
         reference=like,  # bin edges come from the training rows alone
         feature_name=list(block.features),

@@ -107,8 +107,9 @@ def _there(
     for path in folder.glob(f"{key}.*.bin"):
         try:
             if _checksum(path) == path.stem.partition(".")[2]:
+                labels = np.ascontiguousarray(block.y[:, 0])
                 bins = lightgbm.Dataset(
-                    str(path), label=block.y[:, 0], weight=block.weights, params=dict(chosen)
+                    str(path), label=labels, weight=block.weights, params=dict(chosen)
                 ).construct()
                 with suppress(OSError):
                     os.utime(path)  # the latest used stay
