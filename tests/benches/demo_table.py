@@ -30,7 +30,7 @@ EXPERIMENTS = (
     *("softmax_36feat", "gbdt_13feat", "gbdt_36feat", "ensemble_36feat", "hold10_softmax_mlp_36feat"),
     *("multihorizon_full_36feat", "multihorizon_ticker_16feat", "multihorizon_ticker_24feat"),
 )
-"""Those that two cores run whole in minutes; the transformer is asked for by name, with `--words`."""
+"""Those that two cores run whole in minutes; the transformer, which takes two hours, is asked for by name."""
 HEADINGS = (
     *("experiment", "figure", "model", "baseline", "lift", "macro-F1, model / baseline"),
     *("fit, s", "run, CPU s", "MiB"),
