@@ -183,14 +183,20 @@ def test_nothing_is_printed(blocks: tuple[Block, Block], capfd: pytest.CaptureFi
     assert capfd.readouterr() == ("", "")
 
 
-def test_labels_that_lie_beside_those_of_other_heads_are_read_without_a_warning(
-    blocks: tuple[Block, Block],
-) -> None:
+def test_a_head_beside_others_is_read_without_a_warning(blocks: tuple[Block, Block]) -> None:
+    """Its labels and weights are columns of theirs; LightGBM warns of what is no run of memory."""
     config = CONFIG.model_copy(update={"n_estimators": 3})
-    beside = tuple(replace(one, y=np.repeat(one.y.astype(np.float32), 3, axis=1)[:, 1:2]) for one in blocks)
-    assert not beside[0].y[:, 0].flags.c_contiguous
-    models = [fitted(config, given)[0] for given in (blocks, beside)]
-    texts = [trees(model._fitted().booster.model_to_string()) for model in models]
+    alone, beside = [], []
+    for one in blocks:
+        y, weights = one.y.astype(np.float32), np.linspace(0.5, 1.5, one.n_rows, dtype=np.float32)
+        alone.append(replace(one, y=y, weights=weights))
+        of_three = np.repeat(weights[:, None], 3, axis=1)
+        beside.append(replace(one, y=np.repeat(y, 3, axis=1)[:, 1:2], weights=of_three[:, 1]))
+    texts = []
+    for train, valid in (alone, beside):
+        model, _ = fitted(config, (train, valid))
+        models = (model, model.grown(valid, trees=2, seed=1))
+        texts.append([trees(one._fitted().booster.model_to_string()) for one in models])
     assert texts[0] == texts[1]
 
 

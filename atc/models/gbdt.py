@@ -26,7 +26,7 @@ from atc.models.base import (
 )
 from atc.models.lightgbm_bins import edges_of
 from atc.models.lightgbm_kept import kept_bins
-from atc.models.lightgbm_rows import lightgbm_rows
+from atc.models.lightgbm_rows import lightgbm_rows, run_of
 from atc.models.one_head import OneHeadModel, fit_report
 from atc.models.ranking import auc
 from atc.protocol.dataset import Block, Labels
@@ -98,9 +98,8 @@ def binned(
     some: Any = slice(None) if rows is None else rows
     return lightgbm.Dataset(
         lightgbm_rows(block.x if rows is None else block.x[rows]),
-        # Of several heads a column is no run of memory, which LightGBM warns of. One head's is not copied.
-        label=np.ascontiguousarray(block.y[some, 0]),
-        weight=None if block.weights is None else block.weights[some],
+        label=run_of(block.y[some, 0]),
+        weight=None if block.weights is None else run_of(block.weights[some]),
         reference=like,  # bin edges come from the training rows alone
         feature_name=list(block.features),
         params=dict(chosen),
@@ -215,8 +214,8 @@ class GbdtModel(OneHeadModel[Gbdt, _State]):
         rows = lightgbm.Dataset(
             # LightGBM asks the old trees where to start, for which it takes one matrix: rows of some days.
             np.ascontiguousarray(more.x[:]),
-            label=one_head(more, "rows of the update"),
-            weight=more.weights,
+            label=run_of(one_head(more, "rows of the update")),
+            weight=None if more.weights is None else run_of(more.weights),
             feature_name=list(more.features),
             params=chosen,
         )

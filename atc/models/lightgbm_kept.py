@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from atc.models.base import CHUNK_ROWS, Plain
+from atc.models.lightgbm_rows import run_of
 from atc.protocol.dataset import Block
 
 if TYPE_CHECKING:
@@ -107,9 +108,9 @@ def _there(
     for path in folder.glob(f"{key}.*.bin"):
         try:
             if _checksum(path) == path.stem.partition(".")[2]:
-                labels = np.ascontiguousarray(block.y[:, 0])
+                weights = None if block.weights is None else run_of(block.weights)
                 bins = lightgbm.Dataset(
-                    str(path), label=labels, weight=block.weights, params=dict(chosen)
+                    str(path), label=run_of(block.y[:, 0]), weight=weights, params=dict(chosen)
                 ).construct()
                 with suppress(OSError):
                     os.utime(path)  # the latest used stay

@@ -1,4 +1,4 @@
-"""Rows handed to LightGBM without a copy of the matrix."""
+"""Rows, labels and weights handed to LightGBM without a copy of the matrix."""
 
 from __future__ import annotations
 
@@ -21,6 +21,13 @@ def lightgbm_rows(x: Matrix) -> Any:
         return x
     pieces = x.pieces
     return pieces if pieces is not None else _sequence(x)
+
+
+def run_of(column: NDArray[Any]) -> NDArray[Any]:
+    """A column (n,) as a run of memory, for LightGBM warns of another: one that lies beside those of other
+    heads is copied, else it is given back.
+    """
+    return np.ascontiguousarray(column)
 
 
 def _sequence(x: RowRuns) -> Any:
