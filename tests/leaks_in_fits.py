@@ -264,8 +264,8 @@ def calibrated_on(part: str) -> Plant:
         everything = Everything(patch)
         fit_one, fit_calibration = fitting.fit_one, fitting.fit_calibration
 
-        def planted(config: Any, plan: Any, train: Block, valid: Block, progress: Any = None) -> Any:
-            one = fit_one(config, plan, train, valid, progress)
+        def planted(config: Any, plan: Any, train: Block, valid: Block, **beside: Any) -> Any:
+            one = fit_one(config, plan, train, valid, **beside)
             late = everything.block(part, plan.columns)
             kind = config.calibration.kind
             return replace(one, calibration=fit_calibration(kind, one.model.predict(late.x), late.y))
