@@ -41,8 +41,8 @@ def smoothed_on_both_sides(scores: NDArray[np.float64]) -> NDArray[np.float64]:
 def folds_fitted_on_their_test_rows(patch: Patch) -> None:
     fit_fold = folds._fit_fold
 
-    def planted(config: Any, loaded: Any, rows: Any, fold: Any) -> Any:
-        return fit_fold(config, loaded, rows, replace(fold, train=np.union1d(fold.train, fold.test)))
+    def planted(config: Any, loaded: Any, rows: Any, fold: Any, desk: Any) -> Any:
+        return fit_fold(config, loaded, rows, replace(fold, train=np.union1d(fold.train, fold.test)), desk)
 
     patch.setattr(folds, "_fit_fold", planted)
 

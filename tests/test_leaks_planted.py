@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from clean_configs import CHOICES, CLEAN
@@ -57,6 +59,31 @@ def table(found: Mapping[Leak, str | None]) -> Iterator[str]:
         is_named = [planted == says for planted, says in said]
         rows.append((stage or "all", *(f"{count}" for count in (len(said), sum(is_found), sum(is_named)))))
     yield from aligned(rows, left=(0,))
+
+
+class NotPlanted(pytest.MonkeyPatch):
+    """Asks what would be planted whether it takes the arguments of what it stands for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.wrong: list[str] = []
+
+    def setattr(self, target: Any, name: Any, value: Any = None, raising: bool = True) -> None:
+        given = inspect.signature(getattr(target, name)).parameters.values()
+        named = [one.name for one in given if one.kind is one.KEYWORD_ONLY]
+        in_order = sum(one.kind in {one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD} for one in given)
+        try:
+            inspect.signature(value).bind(*[None] * in_order, **dict.fromkeys(named))
+        except TypeError as refused:
+            self.wrong.append(f"{name}: {refused}")
+
+
+@pytest.mark.parametrize("leak", LEAKS, ids=str)
+def test_a_plant_takes_what_a_run_gives(leak: Leak) -> None:
+    """The search itself is slow: a function that has another argument since would be noticed late."""
+    patch = NotPlanted()
+    leak.plant(patch)
+    assert not patch.wrong
 
 
 def test_clean_configs_differ() -> None:
