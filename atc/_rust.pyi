@@ -48,6 +48,7 @@ __all__ = [
     "replay_top",
     "simulator_futures",
     "simulator_params",
+    "spearman_by_blocks",
     "twice_concordant_by_block",
 ]
 
@@ -184,6 +185,14 @@ def simulator_futures(
     progress: Callable[[int], object],
 ) -> pa.RecordBatch: ...
 def simulator_params(params_json: str) -> str: ...
+def spearman_by_blocks(
+    left: NDArray[np.int64],
+    right: NDArray[np.int64],
+    bins: Sequence[int],
+    block: NDArray[np.int64],
+    times: NDArray[np.int64],
+    blocks: int,
+) -> bytes: ...
 def twice_concordant_by_block(
     order: NDArray[np.int64],
     rank: NDArray[np.int64],

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 from numpy.typing import NDArray
 
+from atc import _rust
 from atc.evaluation.lift import Resampling, Sample
 from atc.evaluation.rank_bins import rank_bins
 from atc.models.ranking import Ranked
@@ -48,26 +47,15 @@ def spearman(draws: Resampling, x: Ranked, y: Ranked) -> Sample:
     whole = pearson(draws.undrawn, x.mid_ranks, y.mid_ranks)
     if whole.value is None or draws.times is None:
         return whole
-    (row, rows), (column, columns) = (_coarse(one) for one in (x, y))
-    counts = draws.counts(row * columns + column, rows * columns)
-    shape = (rows, columns)
-    cut = draws.figure(counts, lambda drawn: _spearman_of_counts(drawn.reshape(-1, *shape)))
-    if cut.value is None or cut.resampled is None:
+    (left, left_bins), (right, right_bins) = (_coarse(one) for one in (x, y))
+    # All blocks once, then the resamples.
+    times = np.concatenate([np.ones_like(draws.times[:1]), draws.times])
+    found = _rust.spearman_by_blocks(left, right, [left_bins, right_bins], draws.block, times, draws.n_blocks)
+    cut = np.frombuffer(found, dtype=np.float64)
+    if np.isnan(cut[0]):
         return Sample(whole.value, None, draws.confidence)
-    return replace(cut, value=whole.value, resampled=cut.resampled + (whole.value - cut.value))
+    return Sample(whole.value, cut[1:] + (whole.value - cut[0]), draws.confidence, draws.n_blocks)
 
 
 def _coarse(score: Ranked) -> tuple[NDArray[np.int64], int]:
     return (score.ranks, score.distinct) if score.distinct <= BINS else (rank_bins(score, BINS), BINS)
-
-
-def _spearman_of_counts(counts: NDArray[np.float64]) -> Vector:
-    """(m,) ρ of the tables `counts` (m, rows, columns)."""
-    left, right = counts.sum(axis=2), counts.sum(axis=1)
-    n = left.sum(axis=1, keepdims=True)
-    # Mid-ranks less their mean, as shares of n: of size one, whatever n.
-    x, y = ((np.cumsum(margin, axis=1) - margin / 2) / n - 0.5 for margin in (left, right))
-    covariance = np.einsum("mrc,mr,mc->m", counts, x, y)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        scale = np.sqrt(np.einsum("mr,mr,mr->m", left, x, x) * np.einsum("mc,mc,mc->m", right, y, y))
-        return np.where(scale > 0, covariance / scale, np.nan)

@@ -1,6 +1,6 @@
 //! Pairs that a score puts in the right order, block by block.
 
-use std::fmt;
+use crate::bad_rows::{BadRows, check_below, same_length};
 
 /// Rows in rising order of a score, each in a block of time and of one of two classes.
 #[derive(Clone, Copy, Debug)]
@@ -14,28 +14,6 @@ pub struct ScoredRows<'a> {
     /// Whether each row is positive: 0 is not.
     pub positive: &'a [u8],
 }
-
-/// Rows that do not fit together.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum BadRows {
-    /// The columns differ in length: those of order, rank, block and positive.
-    Lengths([usize; 4]),
-    /// A block, or a row of the order, that there is not: its number, and how many there are.
-    Beyond(i64, usize),
-}
-
-impl fmt::Display for BadRows {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Lengths(n) => {
-                write!(f, "order, rank, block and positive have {n:?} rows, one number was expected")
-            }
-            Self::Beyond(number, count) => write!(f, "{number} is not among the {count} from 0 on"),
-        }
-    }
-}
-
-impl std::error::Error for BadRows {}
 
 impl ScoredRows<'_> {
     /// Twice the concordant pairs plus the tied ones, `blocks` × `blocks` side by side, the positive's block first.
@@ -87,24 +65,16 @@ impl ScoredRows<'_> {
 
     fn check(&self, blocks: usize) -> Result<(), BadRows> {
         let n = self.order.len();
-        let lengths = [n, self.rank.len(), self.block.len(), self.positive.len()];
-        if lengths.iter().any(|&length| length != n) {
-            return Err(BadRows::Lengths(lengths));
-        }
-        for (numbers, count) in [(self.order, n), (self.block, blocks)] {
-            let beyond =
-                numbers.iter().find(|&&number| usize::try_from(number).map_or(true, |at| at >= count));
-            if let Some(&number) = beyond {
-                return Err(BadRows::Beyond(number, count));
-            }
-        }
-        Ok(())
+        same_length(&[n, self.rank.len(), self.block.len(), self.positive.len()])?;
+        check_below(self.order, n)?;
+        check_below(self.block, blocks)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scattered::scattered;
 
     /// Every pair looked at.
     fn by_pairs(score: &[i64], block: &[i64], positive: &[u8], blocks: usize) -> Vec<i64> {
@@ -124,16 +94,6 @@ mod tests {
         let mut order: Vec<i64> = (0..score.len() as i64).collect();
         order.sort_by_key(|&row| score[row as usize]);
         order
-    }
-
-    /// Numbers without a pattern, from 0 to `below` − 1 (Knuth's linear congruential generator).
-    fn scattered(n: usize, below: u64, seed: u64) -> Vec<i64> {
-        let mut state = seed;
-        let draw = move |_| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            ((state >> 33) % below) as i64
-        };
-        (0..n).map(draw).collect()
     }
 
     #[test]
@@ -163,6 +123,6 @@ mod tests {
         assert_eq!(rows.twice_concordant(2), Err(BadRows::Beyond(2, 2)));
         assert_eq!(ScoredRows { order: &[0, -1], ..rows }.twice_concordant(3), Err(BadRows::Beyond(-1, 2)));
         let short = ScoredRows { rank: &[0], ..rows };
-        assert_eq!(short.twice_concordant(3), Err(BadRows::Lengths([2, 1, 2, 2])));
+        assert_eq!(short.twice_concordant(3), Err(BadRows::Lengths(vec![2, 1, 2, 2])));
     }
 }
