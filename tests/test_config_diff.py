@@ -14,6 +14,7 @@ from typer.testing import CliRunner, Result
 from atc.cli import application
 from atc.config.compose import Composer, compose
 from atc.config.diff import BY_MEANING, Difference, differences, load, plain
+from atc.config.leaves import leaves
 from atc.config.root import ProjectRoot, project_root
 from atc.config.schema import RunConfig
 from atc.config.snapshot import snapshot_folder, snapshots, stale
@@ -39,6 +40,13 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ProjectRoot:
             shutil.copy(root.folder / folder / f"{name}.yaml", tmp_path / folder)
     monkeypatch.chdir(tmp_path)
     return project_root()
+
+
+def test_leaves_keep_their_order_and_lists_and_nulls_as_they_are() -> None:
+    values = {"b": {"y": None, "x": [1, {"in": "a list"}], "none": {}}, "a": "31", "c": {"d": {"e": []}}}
+    told = [("b.y", None), ("b.x", [1, {"in": "a list"}]), ("a", "31"), ("c.d.e", [])]
+    assert list(leaves(values)) == told
+    assert list(leaves({"low": 1}, "search.")) == [("search.low", 1)]
 
 
 def test_snapshots_are_up_to_date() -> None:

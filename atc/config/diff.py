@@ -7,7 +7,7 @@ import shlex
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from omegaconf import OmegaConf
 
 from atc.config.compose import Composer, single
 from atc.config.digest import CHECKED_ONLY, LABELS, OUTSIDE_THE_DIGEST
+from atc.config.leaves import leaves
 from atc.config.plugins import PRESET_GROUPS
 from atc.config.problems import ConfigError
 from atc.config.root import ProjectRoot, project_root
@@ -151,7 +152,7 @@ def _fits(composer: Composer, experiment: str) -> bool:
 
 def differences(left: Mapping[str, Any], right: Mapping[str, Any]) -> list[Difference]:
     """What differs in meaning, most fundamental first; never names, paths, tracking or runtime."""
-    sides = (dict(_leaves(left)), dict(_leaves(right)))
+    sides = (dict(leaves(left)), dict(leaves(right)))
     keys = list(dict.fromkeys([*sides[0], *sides[1]]))
     ranked = sorted(keys, key=lambda key: _rank(key.partition(".")[0]))
     found = []
@@ -166,14 +167,6 @@ def differences(left: Mapping[str, Any], right: Mapping[str, Any]) -> list[Diffe
 
 def _rank(section: str) -> int:
     return BY_MEANING.index(section) if section in BY_MEANING else len(BY_MEANING)
-
-
-def _leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            yield from _leaves(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
 
 
 def _difference(key: str, a: Any, b: Any) -> Difference:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from atc.config.leaves import leaves
 from atc.errors import AtcError
 from atc.opened_run import OpenedRun
 from atc.report.candidates import Candidate
@@ -87,21 +88,13 @@ def _further(key: str, alike: Sequence[str]) -> str:
         f"windows of {counted(length, 'row')}" if isinstance(length, int) else "windows of unknown members"
     )
     many = "unknown rows" if rows is None else counted(rows, "row")
-    own = dict(_leaves(parts))
-    others = [dict(_leaves(json.loads(one)[-1])) for one in alike]
+    own = dict(leaves(parts))
+    others = [dict(leaves(json.loads(one)[-1])) for one in alike]
     keys = [name for name in own if any(other.get(name) != own[name] for other in others)]
     told = [f"{name} {json.dumps(own[name])}" for name in keys[:_KEYS_TOLD]]
     if len(keys) > _KEYS_TOLD:
         told.append(counted(len(keys) - _KEYS_TOLD, "more key"))
     return ", ".join([f"data {data[:12]}", windows, f"{many} judged", *told])
-
-
-def _leaves(part: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, object]]:
-    for name, value in part.items():
-        if isinstance(value, Mapping):
-            yield from _leaves(value, f"{above}{name}.")
-        else:
-            yield f"{above}{name}", value
 
 
 def _meaning(part: object) -> object:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from atc.config.leaves import leaves
 from atc.config.nets import Net
 from atc.models.base import Plain
 from atc.models.standardise import Standardiser
@@ -45,13 +46,9 @@ def auxiliary_parameters(train: Block) -> dict[str, Plain]:
 
 def flat(config: Mapping[str, Any]) -> dict[str, Any]:
     """Keys of inner tables behind a point, lists as text."""
-    found: dict[str, Any] = {}
-    for key, value in config.items():
-        if isinstance(value, Mapping):
-            found |= {f"{key}.{inner}": plain for inner, plain in flat(value).items()}
-        else:
-            found[key] = ",".join(map(str, value)) if isinstance(value, list) else value
-    return found
+    return {
+        key: ",".join(map(str, value)) if isinstance(value, list) else value for key, value in leaves(config)
+    }
 
 
 def fit_key(config: Net, standardiser: Standardiser, train: Block, valid: Block, seed: int) -> dict[str, Any]:

@@ -4,11 +4,12 @@ again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from atc.config.diff import differences, load
+from atc.config.leaves import leaves
 from atc.errors import AtcError
 from atc.report.html.content import Block, Cell, Code, Column, DataTable, Section, Words, from_rich
 from atc.report.html.record import Record
@@ -175,15 +176,6 @@ def _overrides(origin: Mapping[str, Any], config: Mapping[str, Any]) -> list[str
 
 def _quoted(said: str) -> bool:
     return not all(letter.isalnum() or letter in "._-+:/" for letter in said)
-
-
-def leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Key and value of every leaf."""
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            yield from leaves(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
 
 
 def _there(other: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, str]:
