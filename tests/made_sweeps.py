@@ -9,8 +9,12 @@ from pathlib import Path
 import numpy as np
 from compared_runs import CUT, DAY, Folder, curve, known, predictions
 from record_example import METRICS, with_interval
+from typer.testing import CliRunner
 
+from atc.cli import application
 from atc.opened_run import OpenedRun, open_run
+from atc.report.candidates import candidates_in
+from atc.report.leaderboard import Leaderboard, leaderboard_of
 from atc.sweep.folder import job_folder, sweep_folder
 from atc.sweep.manifest import PlannedJob, SweepHeader, write_manifest
 from atc.sweep.state import JobError, JobState, write_state
@@ -139,3 +143,29 @@ class Sweeps:
 
 FAILED = JobState("failed", 1, error=JobError("DataError", "the disk\nis full"))
 INTERRUPTED = JobState("interrupted", 2)
+
+
+def top3(sweeps: Sweeps) -> list[OpenedRun]:
+    """Of the plan's order of worth, with the hoped-for lifts: the second is cheapest, the third dearest."""
+    return [
+        sweeps.run("gbdt_36feat", 0.056, cpu_s=3600, key=1),
+        sweeps.run("multihorizon_ticker_24feat", 0.015, 0.005, cpu_s=1800, key=2),
+        sweeps.run("hold10_softmax_mlp_36feat", 0.03, cpu_s=36000, key=3),
+    ]
+
+
+def board(*runs: OpenedRun) -> Leaderboard:
+    """Of these runs, given one by one."""
+    return leaderboard_of(candidates_in([run.folder for run in runs]), "them")
+
+
+def ranks(found: Leaderboard) -> dict[str, int | None]:
+    """By the label of a run."""
+    return {one.entry.candidate.label: one.rank for ranking in found.rankings for one in ranking.entries}
+
+
+def shown(*words: object) -> str:
+    """What `atc compare` prints."""
+    done = CliRunner().invoke(application(), ["compare", *map(str, words)], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done.stdout
