@@ -14,12 +14,28 @@ from sklearn.metrics import roc_auc_score
 from typer.testing import CliRunner
 
 from atc.cli import application
+from atc.report.cells import p_value
 from atc.report.comparison import compare_runs
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Folder:
     return Folder(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (0.0, "< 0.0001"),
+        (0.000099, "< 0.0001"),
+        (0.0001, "0.0001"),
+        (0.02504, "0.0250"),
+        (1.0, "1.0000"),
+        (None, "–"),
+    ],
+)
+def test_no_p_value_is_told_as_zero(value: float | None, said: str) -> None:
+    assert p_value(value) == said
 
 
 def test_two_runs_on_the_same_rows(folder: Folder, tmp_path: Path) -> None:
@@ -50,6 +66,9 @@ def test_two_runs_on_the_same_rows(folder: Folder, tmp_path: Path) -> None:
     assert content["runs"][0]["differences"] == {}
     assert content["runs"][1]["differences"][""]["auc"] == pytest.approx(areas[1] - areas[0])
     assert content["backtest"] is None
+    # DeLong's p, told as text, is a number in the file.
+    assert 0.0 < content["runs"][1]["differences"][""]["delong"]["p_value"] < 1e-6
+    assert any(line.startswith("worse") and line.endswith("  < 0.0001          1,500") for line in text)
     marked, _, board = compared(first, second, options=("--markdown",)).partition("leaderboard of")
     table = marked.splitlines()
     assert board.count("| good ") == board.count("| worse ") > 0

@@ -109,6 +109,9 @@ def test_lifts_share_an_axis_within_a_group_or_as_shares_of_what_was_expected(tm
         "Lift and cost, group A",
     ]
     assert len(re.findall(r"<figcaption>What told the runs apart", page)) == 2
+    # No p-value is 0; sorted is by the number all the same.
+    assert 0.0 < max(float(p) for p in re.findall(r'data-v="([^"]*)">&lt; 0\.0001<', board)) < 0.0001
+    assert ">0.0000<" not in board
     verdict = section(page, "summary")
     assert "6 lifts were looked at together" in verdict
     assert verdict.count("Rank 1") == 3

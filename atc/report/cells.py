@@ -8,11 +8,17 @@ from atc.report.aligned import aligned
 
 DASH = "–"
 Row = list[str]
+_SMALLEST_P = 0.0001
 
 
 def number(value: float | None, sign: str) -> str:
     """Four decimals."""
     return DASH if value is None else f"{value:{sign}.4f}"
+
+
+def p_value(value: float | None) -> str:
+    """Four decimals; of what is smaller than they can show, that it is: no p-value is 0."""
+    return f"< {_SMALLEST_P:.4f}" if value is not None and value < _SMALLEST_P else number(value, "")
 
 
 def table(rows: Sequence[Row], *, markdown: bool, words: tuple[int, ...] = (0,)) -> Iterator[str]:

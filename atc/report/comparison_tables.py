@@ -8,7 +8,7 @@ from typing import Any
 from atc.evaluation.lift import Estimate
 from atc.evaluation.paired import PairedDifference
 from atc.evaluation.power import below_power
-from atc.report.cells import DASH, Row, number, table
+from atc.report.cells import DASH, Row, number, p_value, table
 from atc.report.comparison import Compared, Comparison
 from atc.report.record_tables import record_lines, records_json, sealed_json, sealed_lines
 from atc.report.verdict import BELOW_POWER
@@ -169,7 +169,7 @@ def _differences(one: Compared) -> Iterator[Row]:
             *(
                 [DASH] * 3
                 if test is None
-                else [number(test.difference, "+"), number(test.p_value, ""), f"{test.rows:,}"]
+                else [number(test.difference, "+"), p_value(test.p_value), f"{test.rows:,}"]
             ),
         ]
 

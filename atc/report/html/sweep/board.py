@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from atc.report.cells import p_value
 from atc.report.html.content import Block, Cell, Column, DataTable, Figure, Section, Words, between, figure
 from atc.report.html.draw.frame import FULL
 from atc.report.html.draw.rows import Mark, Row, row_chart
@@ -118,7 +119,7 @@ def _table(rows: Sequence[Plain], named: str) -> DataTable:
                 figure(row["baseline"]),
                 _marked(row, "lift", "+"),
                 between(row["lift_lo"], row["lift_hi"], 4, "+"),
-                figure(row["p_holm"], 4),
+                Cell(p_value(number(row, "p_holm")), number(row, "p_holm")),
                 Cell(text(row, "verdict")),
                 figure(row["expects"], 4, "+"),
                 figure(row["share"], 2),
