@@ -107,6 +107,9 @@ def make(config: RunConfig, task: Task[Any, Any], record: RunRecord, desk: Any) 
     record.attach(sink)
     loaded = task.load(desk)
     fitted = task.fit(loaded, desk)
+    # At once: W&B's process draws them while others work.
+    for name, curves in task.curves(fitted).items():
+        sink.curves(name, curves)
     with record.writing("model") as folder:
         task.save(fitted, folder)
     outcome = task.evaluate(loaded, fitted, desk)
@@ -114,8 +117,6 @@ def make(config: RunConfig, task: Task[Any, Any], record: RunRecord, desk: Any) 
     record.write_predictions(outcome.predictions)
     for name, table in outcome.tables.items():
         record.write_table(name, table)
-    for name, curves in outcome.curves.items():
-        sink.curves(name, curves)
     for name, series in outcome.series.items():
         sink.series(name, series.axis, series.at, series.columns)
     if outcome.importance:
@@ -144,10 +145,11 @@ def draw_explained(record: RunRecord, sink: WandbBeside, desk: Any) -> None:
 
 
 if __name__ == "__main__":
+    from atc.ending import end_process
     from atc.left_out import leave_out_unused
     from atc.waiting_threads import multiply_on_one_thread, wait_briefly
 
     leave_out_unused()
     wait_briefly()
     multiply_on_one_thread()
-    sys.exit(main_with(run, several))
+    end_process(main_with(run, several))

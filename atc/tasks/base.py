@@ -115,8 +115,6 @@ class Outcome:
     """By split: `from`, `to`, `days`, `rows`."""
     notes: tuple[str, ...] = ()
     """What these data can and cannot say, in sentences."""
-    curves: Mapping[str, Curves] = field(default_factory=dict)
-    """By model, then by name: one value an iteration."""
     importance: Sequence[Mapping[str, object]] = ()
     """Rows of the importance table."""
     tables: Mapping[str, pl.DataFrame] = field(default_factory=dict)
@@ -144,6 +142,10 @@ class Task(Protocol[L, F]):
 
     def fit(self, loaded: L, desk: Desk) -> F:
         """The named model and whatever it is compared with, fitted on the same rows."""
+        ...
+
+    def curves(self, fitted: F) -> Mapping[str, Curves]:
+        """How the fits went, for the tracker: by model, then by name, one value an iteration."""
         ...
 
     def save(self, fitted: F, folder: Path) -> None:

@@ -111,7 +111,6 @@ def outcome_of(config: RunConfig, market: MarketData, loaded: Loaded, fitted: Fi
             *further.notes,
             *why.notes,
         ),
-        curves={name: one.report.curves for name, one in fitted.by_name.items() if one.report.curves},
         importance=[
             {"feature": item.feature, named.importance_kind: item.value, "splits": item.splits}
             for item in named.importance

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from atc.config.schema import RunConfig
-from atc.tasks.base import DataIdentity, Desk, Outcome
+from atc.tasks.base import Curves, DataIdentity, Desk, Outcome
 from atc.tasks.market_data import MarketData
 
 if TYPE_CHECKING:
@@ -46,6 +47,10 @@ class TickClassification:
         config = self.market.config
         notes = enter_judged(config, self.market, loaded, desk)
         return replace(fit_all(config, loaded, desk), notes=notes)
+
+    def curves(self, fitted: Fitted) -> Mapping[str, Curves]:
+        """Losses and AUCs of the models that are fitted in steps."""
+        return {name: one.report.curves for name, one in fitted.by_name.items() if one.report.curves}
 
     def save(self, fitted: Fitted, folder: Path) -> None:
         """The named model's directory, and in it the fallback's where there is one; each loads without this

@@ -42,7 +42,7 @@ from atc.tasks.trading_notes import borrowed_notes, calendar_notes, oracle_notes
 from atc.tasks.truth_scores import truth_scores
 
 SECOND_NS = 1_000_000_000
-CURVE_POINTS = 2_000
+CURVE_POINTS = 1_000
 """Of the curve that the tracker gets; the table has all."""
 HEADLINE = ("pnl", "alpha", "alpha_daily", "alpha_sharpe", "breakeven_cost_bps")
 """Figures that are null, not absent, where a backtest was asked for and none is possible."""

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import polars as pl
     from numpy.typing import NDArray
 
-ROWS = 2_000
+ROWS = 1_000
 _LEFT_OUT = ("ts_close", "judged", "t0", "t1")
 
 

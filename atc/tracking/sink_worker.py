@@ -9,6 +9,8 @@ import os
 import sys
 from multiprocessing.connection import Connection
 
+from atc.ending import end_process
+
 ANSWERED = frozenset({"start", "picture", "close"})
 """Calls after which the other end is told what became of the sink."""
 LOG = "log"
@@ -53,3 +55,4 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
+    end_process(0)  # the run waits for this process before it ends

@@ -1,0 +1,47 @@
+"""A process that ends at once loses nothing that it owes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from atc.ending import UNWRITTEN
+
+OWING = """
+import atexit, sys, threading, time
+from atc.ending import end_process
+atexit.register(lambda: print("handler"))
+def late():
+    time.sleep(0.2)
+    print("thread")
+threading.Thread(target=late).start()
+threading.Thread(target=time.sleep, args=(600,), daemon=True).start()
+class Dear:
+    def __del__(self):
+        print("taken apart")
+dear = Dear()
+print("printed")
+sys.stderr.write("said")
+end_process(3)
+"""
+
+
+def test_threads_handlers_and_output_are_waited_for_and_nothing_else() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", OWING], check=False, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 3
+    assert done.stdout.split() == ["printed", "thread", "handler"]
+    assert done.stderr == "said"
+
+
+def test_output_that_cannot_be_written_is_no_success() -> None:
+    code = "from atc.ending import end_process; print('much'); end_process(0)"
+    # Unbuffered, `print` itself would fail.
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    words = [sys.executable, "-c", code]
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        done = subprocess.run(words, check=False, stdout=full, env=environment, timeout=60)
+    assert done.returncode == UNWRITTEN
