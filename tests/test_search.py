@@ -24,7 +24,7 @@ from atc.config import search
 from atc.config.compose import Composer
 from atc.config.digest import config_digest
 from atc.config.entry import main_with
-from atc.config.problems import ConfigError, Problem
+from atc.config.problems import ConfigError, Problem, types_of
 from atc.config.root import project_root
 from atc.config.schema import RunConfig
 from atc.config.search import Median, Value, with_values, words_alone
@@ -400,6 +400,35 @@ def test_nonsense_is_refused_before_anything_starts(words: list[str], said: str)
     with pytest.raises(ConfigError) as refused:
         expanded(*words)
     assert said in str(refused.value)
+
+
+def ranges(l2: str, clip: str, epochs: str) -> search.Search:
+    """A search of these ranges: `epochs` takes whole numbers, the other two fractions."""
+    space = f"{{model.l2:{l2},model.clip:{clip},model.epochs:{epochs}}}"
+    asked = f"search={{objective:folds/auc/mean,trials:9,space:{space}}}"
+    found = expand(COMPOSER, ["+experiment=logistic_36feat", "protocol=walk_forward", asked]).search
+    assert found is not None
+    return found
+
+
+def test_whole_ends_of_a_key_that_takes_fractions_are_a_range_of_fractions() -> None:
+    found = ranges("{low:0,high:5}", "{low:2,high:10,step:2}", "{low:1,high:9}")
+    drawn = [proposed(found.model_copy(update={"seed": seed}), []) for seed in range(9)]
+    assert all(isinstance(one["model.l2"], float) and 0.0 < one["model.l2"] < 5.0 for one in drawn)
+    assert not any(float(str(one["model.l2"])).is_integer() for one in drawn)
+    # As asked: only multiples of the step; and whole numbers where the key takes nothing else.
+    assert {one["model.clip"] for one in drawn} <= {2.0, 4.0, 6.0, 8.0, 10.0}
+    assert all(isinstance(one["model.epochs"], int) for one in drawn)
+    assert found == ranges("{low:0.0,high:5}", "{low:2.0,high:10.0,step:2.0}", "{low:1,high:9}")
+    json_of = found.model_dump(mode="json")
+    assert search.Search.model_validate(json.loads(json.dumps(json_of))).space == found.space
+
+
+def test_ranges_of_optional_keys_and_of_the_model_that_is_chosen_are_of_their_kind() -> None:
+    data = atc.compose(["+experiment=hold10_softmax_mlp_36feat"]).model_dump(mode="json")
+    assert types_of("model.trainer.gradient_clip", data) == (float, type(None))
+    assert types_of("model.epochs", data) == (int,)
+    assert types_of("model.num_leaves", data) == types_of("model.no.such", data) == ()
 
 
 def test_every_part_of_a_run_is_searched_or_refused() -> None:

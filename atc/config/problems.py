@@ -69,6 +69,16 @@ def model_of(annotation: Any, value: object) -> type[BaseModel] | None:
     return models[0] if models else None
 
 
+def types_of(key: str, data: Mapping[str, object], root: type[BaseModel] = RunConfig) -> tuple[Any, ...]:
+    """The plain types that the value of `key` may have in a config with the kinds of `data`, such as
+    `float`; none of a key that it has not.
+    """
+    *above, leaf = key.split(".")
+    parent = _parent(data, above, root)
+    known = {} if parent is None else parent.model_fields
+    return tuple(_alternatives(known[leaf].annotation)) if leaf in known else ()
+
+
 def known_keys(
     data: Mapping[str, object], model: type[BaseModel] = RunConfig, prefix: str = ""
 ) -> Iterator[str]:

@@ -71,17 +71,23 @@ class Dimension(Slice):
 
     low: Number | None = None
     high: Number | None = None
-    """Inclusive. Whole numbers are drawn where both ends are whole."""
+    """Inclusive. Of a key that takes whole numbers whole ones are drawn; of another, see `of_kinds`, any."""
     log: bool = False
     """Drawn evenly by its logarithm."""
     step: Number | None = None
-    """Only multiples of it above `low`."""
+    """Only multiples of it above `low`: of 1, whole numbers for a key that takes fractions too."""
     choices: tuple[Value, ...] | None = None
 
     @property
     def whole(self) -> bool:
         """Whether whole numbers are drawn."""
         return all(isinstance(one, int) for one in (self.low, self.high, self.step or 0))
+
+    @property
+    def of_fractions(self) -> Dimension:
+        """The same with ends that are fractions to Python, however they are written."""
+        told = {name: getattr(self, name) for name in ("low", "high", "step")}
+        return self.model_copy(update={name: float(end) for name, end in told.items() if end is not None})
 
     @property
     def corners(self) -> tuple[Value, ...]:
@@ -172,6 +178,19 @@ def with_values(config: RunConfig, values: Mapping[str, Value], *, check: bool =
             raise KeyError(key)
         place[leaf] = value
     return validate(data) if check else data
+
+
+def of_kinds(search: Search, config: RunConfig) -> Search:
+    """The same search of `config`, its ranges as the schema has their keys: `{low: 0, high: 5}` of a key that
+    takes fractions is 0.0 … 5.0, for YAML says nothing by leaving the point out.
+    """
+    from atc.config.problems import types_of
+
+    data = config.model_dump(mode="json")
+    space = {
+        key: one.of_fractions if float in types_of(key, data) else one for key, one in search.space.items()
+    }
+    return search.model_copy(update={"space": space})
 
 
 def words_alone(overrides: Sequence[str]) -> tuple[str, ...]:

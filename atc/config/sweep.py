@@ -14,7 +14,7 @@ from atc.config.diff import differences, plain
 from atc.config.launcher import Basic, Launcher
 from atc.config.of_hydra import unread_keys, unread_words
 from atc.config.problems import ConfigError, Problem
-from atc.config.search import Search, check_search, one_by_one
+from atc.config.search import Search, check_search, of_kinds, one_by_one
 from atc.config.sweep_file import deleted_axes, demand_axes, demand_words, empty_search, listed_in
 
 LISTED = ("experiment", "data")
@@ -95,9 +95,10 @@ def expand(composer: Composer, overrides: Sequence[str]) -> Sweep:
     composed = _composed(composer, [tuple(job) for job in batch], listed_in(master, everything))
     if any(job.config.runtime.force for job in composed):
         raise ConfigError([Problem("runtime.force", _NOT_BY_FORCE)])
-    keys = sealing(composed)
-    if how.search is not None:
-        keys = _searched(how.search, how.launcher, composed, parsed)
+    keys, search = sealing(composed), how.search
+    if search is not None:
+        search = of_kinds(search, composed[0].config)
+        keys = _searched(search, how.launcher, composed, parsed)
         demand_words(composer, composed[0], master)
     names = {job.config.name for job in composed}
     single_name = f"{names.pop()}-multirun" if len(names) == 1 else "multirun"
@@ -106,7 +107,7 @@ def expand(composer: Composer, overrides: Sequence[str]) -> Sweep:
         tuple(replace(job, config=settled(job.config, sealed=bool(keys))) for job in composed),
         keys,
         how.launcher,
-        how.search,
+        search,
     )
 
 
