@@ -26,6 +26,7 @@ from atc.config.schema import RunConfig
 from atc.config.storage import in_words
 from atc.config.sweep import Sweep, expand
 from atc.errors import AtcError, UsageError
+from atc.interrupts import end_by_interrupt, forget_interrupt
 from atc.terminal import terminal_may_go
 
 Run = Callable[[RunConfig], object]
@@ -39,16 +40,20 @@ def main_with(run: Run, run_sweep: RunSweep) -> int:
     """Compose what `sys.argv` asks for and call `run` with its config, or `run_sweep` where it is several;
     returns the exit code of the process.
 
-    0 done, 1 failed (of a multirun: at least one job), 2 wrong usage or config, 130 interrupted. An
-    `AtcError` is shown as its message, any other error with its traceback.
+    0 done, 1 failed (of a multirun: at least one job), 2 wrong usage or config, 130 interrupted (Ctrl-C,
+    SIGTERM, a closed terminal). An `AtcError` is shown as its message, any other error with its traceback.
     """
     with terminal_may_go():
-        return _exit_code_of(run, run_sweep)
+        try:
+            return _exit_code_of(run, run_sweep)
+        finally:
+            forget_interrupt()
 
 
 def _exit_code_of(run: Run, run_sweep: RunSweep) -> int:
     try:
-        return _start(run, run_sweep)
+        with end_by_interrupt():
+            return _start(run, run_sweep)
     except KeyboardInterrupt:
         _say("interrupted")
         return INTERRUPTED

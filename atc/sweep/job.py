@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any, Literal
 from atc.config.root import ROOT_VARIABLE
 from atc.errors import AtcError
 from atc.executors import Leave, Work
+from atc.interrupts import signals_interrupt
 from atc.sweep.folder import LOG, PROGRESS
 from atc.sweep.interrupted import by_signal
 from atc.sweep.job_log import into_log
 from atc.sweep.state import JobError
-from atc.tracking.interrupts import signals_interrupt
 from atc.tracking.run_files import now, read_manifest
 
 if TYPE_CHECKING:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from atc.config.root import project_root
 from atc.errors import DataError
 from atc.executors import Executor
+from atc.interrupts import signals_interrupt
 from atc.sweep.finished import data_seen, is_finished
 from atc.sweep.folder import job_folder, lock_file, outputs_of
 from atc.sweep.frozen import Frozen
@@ -28,7 +29,6 @@ from atc.sweep.source import Source
 from atc.sweep.state import JobError, JobState, read_state, write_state
 from atc.sweep.watch import Watch
 from atc.sweep.workers import workers_of
-from atc.tracking.interrupts import signals_interrupt
 from atc.tracking.lock import RunLock
 from atc.tracking.run_files import now
 from atc.tracking.same_code import CodeChanged

@@ -26,10 +26,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
 from atc.errors import DataError
+from atc.interrupts import nothing, signals_interrupt, undisturbed
 from atc.tracking import durable, memory
 from atc.tracking.attempts import Attempts
 from atc.tracking.folds_heard import Pruned
-from atc.tracking.interrupts import nothing, signals_interrupt, undisturbed
 from atc.tracking.lock import RunLock
 from atc.tracking.metrics_file import metrics_bytes, read_metrics
 from atc.tracking.prelude import Prelude
