@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import errno
+import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TextIO, cast
 
 _NOBODY_READS = frozenset({errno.EIO, errno.EPIPE})
@@ -21,12 +22,17 @@ def terminal_may_go() -> Iterator[None]:
     there is no reader any more.
     """
     before = sys.stdout, sys.stderr
-    sys.stdout = cast(TextIO, _MayGo(before[0], _NOBODY_READS))
-    sys.stderr = cast(TextIO, _MayGo(before[1], None))
+    out, err = _MayGo(before[0], _NOBODY_READS), _MayGo(before[1], None)
+    sys.stdout, sys.stderr = cast(TextIO, out), cast(TextIO, err)
     try:
         yield
     finally:
         sys.stdout, sys.stderr = before
+        for stream in (out, err):
+            with suppress(
+                OSError, ValueError
+            ):  # what fails here fails, and is told, at the interpreter's end
+                stream.flush()
 
 
 class _MayGo:
@@ -53,6 +59,16 @@ class _MayGo:
     def _let_go(self, error: OSError) -> None:
         if self._numbers is not None and error.errno not in self._numbers:
             raise error
+        if error.errno in _NOBODY_READS:
+            self._send_into_nothing()
+
+    def _send_into_nothing(self) -> None:
+        """Else what the stream still holds fails again at the interpreter's end, which exits with 120."""
+        with suppress(OSError, ValueError):  # no file of the system
+            number = self._stream.fileno()
+            nothing = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nothing, number)
+            os.close(nothing)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)

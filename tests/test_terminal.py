@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import subprocess
 import sys
 
 import pytest
@@ -68,3 +69,29 @@ def test_results_are_lost_where_nobody_reads_them_and_nowhere_else(
         else:
             print("run: outputs/runs/it")
     assert sys.stdout is full
+
+
+@pytest.mark.parametrize("gone", ["stdout", "stderr"])
+def test_a_reader_that_is_gone_does_not_change_the_exit_code(gone: str) -> None:
+    """Python would try again to write what it holds when it ends, fail, and exit with 120."""
+    code = (
+        "import sys; from atc.terminal import terminal_may_go\n"
+        "with terminal_may_go():\n"
+        "    sys.stdin.read()\n"
+        f"    print('a last word', file=sys.{gone})\n"
+        "sys.exit(130)"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code],
+        env={name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdin is not None and process.stdout is not None and process.stderr is not None
+    (process.stdout if gone == "stdout" else process.stderr).close()
+    process.stdin.close()
+    left = process.stderr if gone == "stdout" else process.stdout
+    told = left.read()
+    left.close()
+    assert (process.wait(), told) == (130, b"")
