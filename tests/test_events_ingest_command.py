@@ -135,6 +135,55 @@ def test_kill_minus_nine_at_any_moment_then_again(tmp_path: Path) -> None:
     assert seen(root) == seen(tmp_path / "undisturbed")
 
 
+ENDED = """
+import os, signal, sys
+from atc.cli import main
+from atc.events import ingest
+
+heard, tell = getattr(signal, sys.argv.pop(1)), ingest._tell
+
+def and_end(*words):
+    try:
+        os.kill(os.getpid(), heard)
+    finally:
+        if heard == signal.SIGHUP:
+            os.kill(os.getpid(), heard)  # the shell's, after the kernel's
+    tell(*words)
+
+ingest._tell = and_end
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "nohup"), [("SIGHUP", False), ("SIGHUP", True), ("SIGTERM", False), ("SIGINT", False)]
+)
+def test_what_ends_an_ingest_leaves_nothing_of_it_and_nohup_goes_on(
+    tmp_path: Path, name: str, nohup: bool
+) -> None:
+    path, root = written(tmp_path, SESSION), tmp_path / "events"
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN if nohup else signal.SIG_DFL)
+    foreground = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        words = ["ingest", "binance_raw", path, "--root", root, "--lot", "0.0001"]
+        done = subprocess.run(
+            [sys.executable, "-c", ENDED, name, *map(str, words)],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    finally:
+        signal.signal(signal.SIGHUP, before)
+        signal.signal(signal.SIGINT, foreground)
+    if nohup:
+        assert done.returncode == 0, done.stderr
+        assert len(Catalog(root).streams()) == 1
+        return
+    assert (done.returncode, done.stderr) == (130, "interrupted\n")
+    assert [path for path in root.rglob("*") if path.is_file() and path.name != "_lock"] == []
+
+
 def test_errors_are_of_one_family() -> None:
     assert issubclass(DataError, AtcError)
     assert (DataError.exit_code, UsageError.exit_code) == (1, 2)

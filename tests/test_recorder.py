@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import gzip
 import itertools
+import os
+import pty
 import signal
 import subprocess
 import sys
@@ -216,19 +218,30 @@ class Recorder:
     """`atc record` as a process of its own, against a server in this one."""
 
     def __init__(
-        self, server: VenueServer, place: Path, *more: str, venue: str = "gmo", symbol: str = "BTC_JPY"
+        self,
+        server: VenueServer,
+        place: Path,
+        *more: str,
+        venue: str = "gmo",
+        symbol: str = "BTC_JPY",
+        terminal: int | None = None,
+        nohup: bool = False,
     ) -> None:
         self.place = place
         arguments = ["record", venue, symbol, "--root", str(place / "root"), "--raw", str(place / "raw")]
         arguments += ["--url", server.url, "--longest-wait", "0.2s", *more]
         place.mkdir(exist_ok=True)
         self.output = place / "output.txt"
-        with self.output.open("a") as file:
-            self.process = subprocess.Popen(
-                [sys.executable, "-c", "from atc.cli import main; main()", *arguments],
-                stdout=file,
-                stderr=file,
-            )
+        before = signal.signal(signal.SIGHUP, signal.SIG_IGN if nohup else signal.SIG_DFL)
+        try:
+            with self.output.open("a") as file:
+                self.process = subprocess.Popen(
+                    [sys.executable, "-c", "from atc.cli import main; main()", *arguments],
+                    stdout=file if terminal is None else terminal,
+                    stderr=file if terminal is None else terminal,
+                )
+        finally:
+            signal.signal(signal.SIGHUP, before)
 
     async def ended(self) -> int:
         return await asyncio.to_thread(self.process.wait, 60)
@@ -331,6 +344,51 @@ def test_ctrl_c_ends_in_order_with_a_summary(tmp_path: Path, boards: list[str]) 
     assert last.startswith("recorded gmocoin BTC_JPY in ") and "gaps 0" in last
     assert f"ingested gmocoin BTC_JPY {Catalog(tmp_path / 'root').days('gmocoin', 'BTC_JPY')[0]}" in told
     assert server.too_fast == 0
+    same(stored(tmp_path / "root", "gmocoin", "BTC_JPY"), expected(server.sent, "BTC_JPY", "1", "0.001"))
+
+
+def test_a_closed_terminal_ends_in_order_though_nobody_reads_the_summary(
+    tmp_path: Path, boards: list[str]
+) -> None:
+    server = VenueServer(boards[:20], subscriptions=3)
+    ours, theirs = pty.openpty()
+
+    async def run() -> int:
+        async with server.serving():
+            recorder = Recorder(server, tmp_path, terminal=theirs)
+            await server.done.wait()
+            await asyncio.sleep(0.1)
+            os.close(theirs)
+            os.close(ours)
+            for _ in range(2):  # the kernel's and the shell's: no second Ctrl-C, which would leave the ingest
+                recorder.process.send_signal(signal.SIGHUP)
+                await asyncio.sleep(0.05)
+            return await recorder.ended()
+
+    assert asyncio.run(run()) == 130
+    same(stored(tmp_path / "root", "gmocoin", "BTC_JPY"), expected(server.sent, "BTC_JPY", "1", "0.001"))
+    assert not list(tmp_path.rglob(".*.part"))
+
+
+def test_a_recording_under_nohup_outlives_its_terminal(tmp_path: Path, boards: list[str]) -> None:
+    recorders: list[Recorder] = []
+
+    async def hang_up() -> None:
+        recorders[0].process.send_signal(signal.SIGHUP)
+        await asyncio.sleep(0.1)
+
+    server = VenueServer(boards[:20], subscriptions=3, pauses={10: hang_up})
+
+    async def run() -> int:
+        async with server.serving():
+            recorders.append(Recorder(server, tmp_path, nohup=True))
+            await server.done.wait()
+            await asyncio.sleep(0.1)
+            recorders[0].process.send_signal(signal.SIGINT)
+            return await recorders[0].ended()
+
+    assert asyncio.run(run()) == 130
+    assert "gaps 0" in recorders[0].told()
     same(stored(tmp_path / "root", "gmocoin", "BTC_JPY"), expected(server.sent, "BTC_JPY", "1", "0.001"))
 
 

@@ -14,6 +14,10 @@ import sys
 import typer
 
 from atc.errors import AtcError
+from atc.interrupts import end_by_interrupt, forget_interrupt
+from atc.terminal import terminal_may_go
+
+INTERRUPTED = 130
 
 
 def application() -> typer.Typer:
@@ -45,9 +49,32 @@ def application() -> typer.Typer:
 
 
 def main() -> None:
-    """Entry point of `atc`: exits with 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
+    """Entry point of `atc`: exits with 0 done, 1 failed, 2 wrong usage, 130 interrupted (Ctrl-C, SIGTERM, a
+    closed terminal).
+    """
+    with terminal_may_go():
+        try:
+            _run()
+        finally:
+            forget_interrupt()
+
+
+def _run() -> None:
     try:
-        application()()
+        with end_by_interrupt():
+            application()()
     except AtcError as failure:
         sys.stderr.write(f"{failure}\n")
         sys.exit(failure.exit_code)
+    except KeyboardInterrupt:
+        _say_interrupted()
+        sys.exit(INTERRUPTED)
+    except SystemExit as leaving:
+        by_typer = leaving.__context__
+        if by_typer is not None and isinstance(by_typer.__cause__, KeyboardInterrupt):
+            _say_interrupted()
+        raise
+
+
+def _say_interrupted() -> None:
+    sys.stderr.write("interrupted\n")

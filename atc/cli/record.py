@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import re
-import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from atc.errors import UsageError
+from atc.interrupts import told
 
 if TYPE_CHECKING:
     from atc.events.recorder.session import Session
@@ -55,7 +55,7 @@ def record(
     ] = None,
 ) -> None:
     """Record until Ctrl-C (exit code 130) or for a time (0); a killed recording is completed by the next
-    start.
+    start. SIGTERM and a closed terminal count as Ctrl-C; under `nohup` the recording goes on.
     """
     from dataclasses import replace
 
@@ -131,13 +131,13 @@ async def _run(session: Session, limit_s: float | None) -> bool:
         signals += 1
         recording.cancel()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, interrupt)
-    if limit_s is not None:
-        loop.call_later(limit_s, recording.cancel)
-    try:
-        await recording
-    except asyncio.CancelledError:
-        if not recording.cancelled():
-            raise
+    # Not by the loop's own way: it hears what is ignored, and leaves what it heard to kill.
+    with told(lambda _number: loop.call_soon_threadsafe(interrupt)):
+        if limit_s is not None:
+            loop.call_later(limit_s, recording.cancel)
+        try:
+            await recording
+        except asyncio.CancelledError:
+            if not recording.cancelled():
+                raise
     return signals > 0
