@@ -70,6 +70,7 @@ def test_few_runs_are_read_where_they_lie_and_scattered_rows_are_copied() -> Non
 GBDT = Gbdt(kind="gbdt", n_estimators=15, min_child_samples=50, num_leaves=15, num_threads=1)
 
 
+@pytest.mark.parametrize("few", [True, False], ids=["few rows", "many rows"])
 @pytest.mark.parametrize("names", [FEATURES, FEATURES[:3], (FEATURES[4], FEATURES[2], FEATURES[0])])
 @pytest.mark.parametrize(
     "config",
@@ -77,8 +78,10 @@ GBDT = Gbdt(kind="gbdt", n_estimators=15, min_child_samples=50, num_leaves=15, n
     ids=["gbdt", "newton", "adam"],
 )
 def test_models_are_the_same_as_on_a_copy(
-    config: ModelConfig, names: tuple[str, ...], tmp_path: Path
+    config: ModelConfig, names: tuple[str, ...], few: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if not few:
+        monkeypatch.setattr("atc.models.lightgbm_rows.COPIED", 0)
     data = planted_rows(6000)
     train, valid = np.r_[0:1200, 1500:3900], np.r_[4000:4700, 4800:5400]
     files, scores = [], []
@@ -113,6 +116,7 @@ def test_no_float_matrix_is_copied(config: ModelConfig, picked: int, monkeypatch
     for module in ("base", "row_chunks", "lightgbm_rows", "gbdt"):
         monkeypatch.setattr(f"atc.models.{module}.CHUNK_ROWS", 2048)
     monkeypatch.setattr("atc.models.base.CURVE_ROWS", 2000)
+    monkeypatch.setattr("atc.models.lightgbm_rows.COPIED", 1 << 20)
     n = 200_000
     rng = np.random.default_rng(0)
     x = rng.standard_normal((n, 40)).astype(np.float32)
