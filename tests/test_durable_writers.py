@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
 from pathlib import Path
 
-from atc.tracking.durable import write_bytes
+import pytest
+
+from atc.tracking import durable
+from atc.tracking.durable import is_abandoned, own_part, write_bytes
 
 WRITER = """
 import sys
@@ -39,7 +43,7 @@ def test_what_a_killed_writer_left_goes_and_what_another_is_writing_stays(tmp_pa
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
     host = socket.gethostname()
-    killed, alive, elsewhere, other = (
+    killed, alive, elsewhere, other = (  # named as before 2026-11-23
         tmp_path / f".{name}@{where}@{process}@00000000.part"
         for name, where, process in (
             ("[a].csv", host, dead.pid),
@@ -52,3 +56,79 @@ def test_what_a_killed_writer_left_goes_and_what_another_is_writing_stays(tmp_pa
         part.touch()
     write_bytes(tmp_path / "[a].csv", b"whole")
     assert sorted(tmp_path.iterdir()) == sorted([tmp_path / "[a].csv", alive, elsewhere, other])
+
+
+LEAVES = """
+import sys
+from pathlib import Path
+from atc.tracking.durable import own_part
+part = own_part(Path(sys.argv[1]), "board.csv")
+part.touch()
+print(part, flush=True)
+sys.stdin.read()
+"""
+
+
+def left_by(folder: Path, *before: str) -> tuple[Path, subprocess.Popen[str]]:
+    """What a process has begun to write, and the process, which lives until its stdin closes."""
+    words = [*before, sys.executable, "-c", LEAVES, str(folder)]
+    writer = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert writer.stdout is not None
+    return Path(writer.stdout.readline().strip()), writer
+
+
+def test_a_file_is_abandoned_when_its_writer_has_died(tmp_path: Path) -> None:
+    part, writer = left_by(tmp_path)
+    assert part.parent == tmp_path and not is_abandoned(part)
+    writer.communicate()
+    assert is_abandoned(part)
+    assert not is_abandoned(own_part(tmp_path, "board.csv"))
+
+
+def aged(part: Path) -> Path:
+    os.utime(part, (0, 0))
+    return part
+
+
+def test_a_container_of_the_same_host_name_and_the_same_process_numbers_is_another(tmp_path: Path) -> None:
+    """Its process 1, or 7, is not ours; nor is it gone where we have none of that number."""
+    apart = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--mount-proc"]
+    if (
+        shutil.which("unshare") is None
+        or subprocess.run([*apart, "true"], capture_output=True, check=False).returncode
+    ):
+        pytest.skip("this machine lets nobody count processes apart")
+    part, writer = left_by(tmp_path, *apart)
+    try:
+        _, host, process, _ = part.name.split("@")
+        assert (host, process.split(".")[0]) == (socket.gethostname(), "1")
+        assert not is_abandoned(part)
+    finally:
+        writer.communicate()
+    # Nobody here can know that it has ended, but that it has not written for a day.
+    assert not is_abandoned(part)
+    assert is_abandoned(aged(part))
+
+
+@pytest.mark.parametrize("space", [("0123456789ab", "4026531836"), ()])
+def test_what_was_written_before_the_machine_was_started_anew_goes_after_a_day(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, space: tuple[str, ...]
+) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    before = tmp_path / f".a@{socket.gethostname()}@{dead.pid}.ba9876543210.4026531836@00000000.part"
+    before.touch()
+    monkeypatch.setattr(durable, "_process_space", lambda: space)
+    assert not is_abandoned(before)
+    assert is_abandoned(aged(before))
+    before.unlink()
+    assert not is_abandoned(before)
+
+
+def test_without_proc_names_are_as_they_were(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(durable, "_PROC", tmp_path / "nowhere")
+    durable._process_space.cache_clear()
+    try:
+        assert own_part(tmp_path, "a").name.split("@")[1:3] == [socket.gethostname(), str(os.getpid())]
+    finally:
+        durable._process_space.cache_clear()

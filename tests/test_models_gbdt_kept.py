@@ -18,6 +18,7 @@ from atc.models.build import build_model
 from atc.models.gbdt import GbdtModel
 from atc.models.lightgbm_kept import bins_kept_in
 from atc.protocol.dataset import Block
+from atc.tracking import durable
 
 CONFIG = Gbdt(kind="gbdt", n_estimators=12, min_child_samples=40, num_leaves=15, num_threads=1)
 
@@ -134,7 +135,7 @@ def test_a_folder_that_takes_no_file_costs_no_run(
     if why == "a file":
         folder.write_text("mine")
     else:  # LightGBM itself cannot open the file that it should write
-        monkeypatch.setattr(lightgbm_kept.socket, "gethostname", lambda: "h" * 250)
+        monkeypatch.setattr(durable.socket, "gethostname", lambda: "h" * 250)
     assert grown(blocks, folder) == grown(blocks, None)
     assert "binned rows are not kept" in caplog.text
     assert folder.read_text() == "mine" if why == "a file" else list(folder.iterdir()) == []

@@ -7,18 +7,16 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 from atc.events.commit import sync_folder
 from atc.features.column_statistics import ColumnStatistics, column_statistics
 from atc.features.day_job import Inputs, key_of
-from atc.tracking.durable import is_abandoned
+from atc.tracking.durable import is_abandoned, own_part
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -204,7 +202,7 @@ def not_to_be_used(file: Path, why: Exception) -> str:
 def write_whole(file: Path, content: bytes) -> None:
     """Writes `content` under a temporary name, makes it durable and renames it. Raises OSError."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_name(f".{file.stem}@{socket.gethostname()}@{os.getpid()}@{token_hex(4)}.part")
+    part = own_part(file.parent, file.stem)
     try:
         with part.open("wb") as handle:
             handle.write(content)

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import errno
 import logging
-import os
 import shutil
-import socket
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from secrets import token_hex
 from typing import TypeVar
 
 from atc.errors import DataError
 from atc.features.day_file import Damaged, sweep_parts
 from atc.features.day_lock import LOCKS, DayIsLocked, day_lock
+from atc.tracking.durable import own_part
 
 _log = logging.getLogger(__name__)
 
@@ -82,7 +80,7 @@ def _there(path: Path, read: Callable[[Path], T]) -> T | None:
 
 
 def _build(path: Path, write: Callable[[Path], None]) -> None:
-    part = path.with_name(f".{path.stem}@{socket.gethostname()}@{os.getpid()}@{token_hex(4)}.part")
+    part = own_part(path.parent, path.stem)
     try:
         write(part)
         # Not made durable first: after a power cut the checksums tell, and it is built again.

@@ -11,14 +11,12 @@ import json
 import logging
 import os
 import shutil
-import socket
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
-from secrets import token_hex
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,6 +24,7 @@ import numpy as np
 from atc.models.base import CHUNK_ROWS, Plain
 from atc.models.lightgbm_rows import run_of
 from atc.protocol.dataset import Block
+from atc.tracking.durable import own_part
 
 if TYPE_CHECKING:
     import lightgbm
@@ -129,7 +128,7 @@ def _keep(folder: Path, key: str, bins: lightgbm.Dataset, block: Block) -> None:
     """Write `bins`; where there is no room or no right to, say so and go on."""
     import lightgbm
 
-    part = folder / f".{key}@{socket.gethostname()}@{os.getpid()}@{token_hex(4)}.part"
+    part = own_part(folder, key)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         need, free = 2 * block.n_rows * len(block.features), shutil.disk_usage(folder).free

@@ -6,8 +6,10 @@ import errno
 import os
 import shutil
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from glob import escape
 from io import SEEK_END, FileIO
 from pathlib import Path
@@ -15,6 +17,9 @@ from secrets import token_hex
 
 PART_SUFFIX = ".part"
 _BLOCK = 1 << 16
+_LEFT_AFTER_S = 86_400.0
+"""No writer lets its file be for so long."""
+_PROC = Path("/proc")
 
 
 def part_of(path: Path) -> Path:
@@ -54,7 +59,7 @@ def write_bytes(path: Path, content: bytes) -> None:
     """Replaces `path` by `content` in one step: a reader sees the old bytes or the new ones, never a
     mixture. Of several writers at a time the last one's stay, whole. What killed ones left of it goes.
     """
-    part = path.with_name(f".{path.name}@{socket.gethostname()}@{os.getpid()}@{token_hex(4)}{PART_SUFFIX}")
+    part = own_part(path.parent, path.name)
     try:
         with part.open("wb") as file:
             file.write(content)
@@ -70,18 +75,55 @@ def write_bytes(path: Path, content: bytes) -> None:
     sync_folder(path.parent)
 
 
+def own_part(folder: Path, name: str) -> Path:
+    """`.NAME@HOST@PROCESS@TOKEN.part` in `folder`: a name that no other writer has, and that tells whether
+    its writer lives. PROCESS is `PID.BOOT.SPACE`: containers of one host name may each have a process 7.
+    """
+    process = ".".join([str(os.getpid()), *_process_space()])
+    return folder / f".{name}@{socket.gethostname()}@{process}@{token_hex(4)}{PART_SUFFIX}"
+
+
 def is_abandoned(part: Path) -> bool:
-    """The process that was writing `part` was one of this machine, and is no more."""
+    """The process that was writing `part`, named by `own_part`, was one of this machine, and is no more.
+
+    One that counted its processes apart from us, in another container or before the machine was started
+    anew, cannot be asked: its file is abandoned when nobody has written to it for a day. Names of before
+    2026-11-23 have the process number alone, which is taken for one of ours.
+    """
     _, *told = part.name.rsplit("@", 3)
-    if len(told) != 3 or told[0] != socket.gethostname() or not told[1].isdigit():
+    if len(told) != 3 or told[0] != socket.gethostname():
         return False
+    number, *space = told[1].split(".")
+    if not number.isdigit():
+        return False
+    if space and tuple(space) != _process_space():
+        return _is_old(part)
     try:
-        os.kill(int(told[1]), 0)
+        os.kill(int(number), 0)
     except ProcessLookupError:
         return True
     except PermissionError:
         return False  # another user's process, and alive
     return False
+
+
+@cache
+def _process_space() -> tuple[str, ...]:
+    """Where our process numbers count: this start of the machine, and the kernel's number of the space of
+    them. Empty where /proc does not tell.
+    """
+    try:
+        boot = (_PROC / "sys/kernel/random/boot_id").read_text().strip()
+        return boot.replace("-", "")[:12], str((_PROC / "self/ns/pid").stat().st_ino)
+    except OSError:
+        return ()
+
+
+def _is_old(part: Path) -> bool:
+    try:
+        return time.time() - part.stat().st_mtime > _LEFT_AFTER_S
+    except FileNotFoundError:
+        return False
 
 
 def append_line(path: Path, line: bytes) -> None:
