@@ -217,6 +217,24 @@ def test_no_width_scrolls_the_page_sideways(chrome: Chrome, width: int) -> None:
         chrome.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
+def test_headings_break_before_a_table_is_wider_than_the_page(chrome: Chrome, tmp_path: Path) -> None:
+    columns = [Column("input"), *(Column(f"AUC lost without {place}", True) for place in range(9))]
+    table = DataTable("wide", "The title", columns, [[Cell("an_input"), *[figure(0.5)] * 9]])
+    page = tmp_path / "page.html"
+    page.write_text(rendered(Page("t", "", [Section("a", "A", [table])], "ATC")), encoding="utf-8")
+    size = {"width": 1280, "height": 800, "deviceScaleFactor": 1, "mobile": False}
+    chrome.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    widths = "const box = document.querySelector('{} .scroll'); return [box.scrollWidth, box.clientWidth]"
+    try:
+        needed, there = chrome.execute_script(widths.format("#order-log"))
+        assert 1000 < needed <= there
+        show(chrome, page)
+        needed, there = chrome.execute_script(widths.format("#wide"))
+        assert 1000 < needed <= there
+    finally:
+        chrome.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
 def test_without_a_script_the_page_says_the_same(browser: Chrome, page: Path) -> None:
     browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
     try:

@@ -90,7 +90,7 @@ def _table(record: Record, table: pl.DataFrame) -> DataTable:
     lost = _lost(record)
     has_psi = "psi" in table.columns
     titles = [
-        *(["PSI", "error", "chance, 95 %"] if has_psi else []),
+        *(["PSI", "error", "chance, 95\N{NO-BREAK SPACE}%"] if has_psi else []),
         *("AUC alone", "share of gain", "null, train", "null, holdout"),
         *(["AUC lost without"] if lost else []),
     ]
