@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import resource
+import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -155,6 +157,17 @@ def test_a_disk_that_fills_up_while_a_file_is_written_leaves_none_that_stays(
         assert grown(blocks, tmp_path) == expected
     (file,) = tmp_path.iterdir()
     assert file.stat().st_size > 20_000
+
+
+def test_what_a_killed_job_left_half_written_goes(blocks: tuple[Block, Block], tmp_path: Path) -> None:
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    alive = durable.own_part(tmp_path, "a")
+    left = tmp_path / alive.name.replace(f"@{os.getpid()}.", f"@{dead.pid}.")
+    for part in (left, alive):
+        part.touch()
+    grown(blocks, tmp_path)
+    assert [path.name for path in tmp_path.iterdir() if path.suffix != ".bin"] == [alive.name]
 
 
 def test_a_file_that_another_job_removes_in_between_is_binned_anew(

@@ -24,7 +24,7 @@ import numpy as np
 from atc.models.base import CHUNK_ROWS, Plain
 from atc.models.lightgbm_rows import run_of
 from atc.protocol.dataset import Block
-from atc.tracking.durable import own_part
+from atc.tracking.durable import PART_SUFFIX, is_abandoned, own_part
 
 if TYPE_CHECKING:
     import lightgbm
@@ -131,6 +131,9 @@ def _keep(folder: Path, key: str, bins: lightgbm.Dataset, block: Block) -> None:
     part = own_part(folder, key)
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        for left in folder.glob(f".*{PART_SUFFIX}"):  # by killed jobs
+            if is_abandoned(left):
+                left.unlink(missing_ok=True)
         need, free = 2 * block.n_rows * len(block.features), shutil.disk_usage(folder).free
         if free < need:
             _log.warning("%s: %d MB are free, binned rows are not kept", folder, free // 1_000_000)
