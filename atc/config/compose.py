@@ -38,6 +38,8 @@ _NOTHING_ASKED: dict[str, object] = {
     "run": {"dir": "${atc.path:${paths.outputs}}"},
 }
 """The section `hydra` of a config that asks nothing of Hydra but the folder of outputs."""
+_NOTHING_OF_LABELS = frozenset({"experiment", "paths", "runtime", "tracking"})
+"""Sections of the command line that leave the label as the experiment's file has it."""
 _OF_MULTIRUNS = frozenset({"sweep", "sweeper", "launcher"})
 
 
@@ -157,6 +159,8 @@ class Composer:
         """What each word means: the jobs of a sweep have most of theirs in common."""
         self._labels: dict[str, Label] = {}
         """Of experiments as their files have them."""
+        self._asked_of_hydra: tuple[tuple[str, ...], dict[str, object]] = ((), {})
+        """The latest composition's words, and what its files ask of Hydra."""
 
     def options(self, group: str) -> list[str]:
         return self._loader.get_group_options(group)
@@ -205,10 +209,12 @@ class Composer:
             raise ConfigError([*problems, *failure.problems]) from None
         if problems:
             raise ConfigError(problems)
-        config = self._with_plan_of_its_label(config, composition)
+        config = self._with_plan_of_its_label(config, composition, overrides)
         return Job(tuple(overrides), config, composition.choices)
 
-    def _with_plan_of_its_label(self, config: RunConfig, composition: Composition) -> RunConfig:
+    def _with_plan_of_its_label(
+        self, config: RunConfig, composition: Composition, overrides: Sequence[str]
+    ) -> RunConfig:
         """Without the plan of an experiment's file where the label is not that of the file: what is hoped of
         one label would be credited to another, easier one, under the same name of a figure.
         """
@@ -217,6 +223,9 @@ class Composer:
             return config
         told_in = {composition.origin(f"plan.{key}") or "" for key in Plan.model_fields}
         if not all(place.startswith("in experiments/") for place in told_in):
+            return config
+        changed = {str(one.key_or_group).partition(".")[0] for one in self.parse(overrides)}
+        if changed <= _NOTHING_OF_LABELS:
             return config
         if experiment not in self._labels:
             own, _ = self.composition([f"+experiment={experiment}"])
@@ -229,9 +238,11 @@ class Composer:
         """What the overrides compose to, without those that are problems; raises `ConfigError`."""
         accepted, problems = self._accept(overrides)
         try:
-            return self._loader.compose(self.parse(accepted)), problems
+            composition = self._loader.compose(self.parse(accepted))
         except (HydraException, OmegaConfBaseException, yaml.YAMLError, ValueError) as failure:
             raise ConfigError([*problems, self.problem_of(failure)]) from failure
+        self._asked_of_hydra = (tuple(accepted), composition.of_hydra)
+        return composition, problems
 
     def needs_hydra(self, overrides: Sequence[str]) -> bool:
         """Whether Hydra, started for a single run of `overrides`, would do anything but make the folder of
@@ -240,8 +251,11 @@ class Composer:
         To start it costs two more compositions, with all that Hydra composes for itself.
         """
         try:
-            parsed = self.parse([self.for_hydra(word) for word in overrides])
-            asked = self._loader.compose(parsed).of_hydra
+            words = tuple(self.for_hydra(word) for word in overrides)
+            parsed = self.parse(words)
+            latest, asked = self._asked_of_hydra
+            if latest != words or not words:
+                asked = self._loader.compose(parsed).of_hydra
         except (ConfigError, HydraException, OmegaConfBaseException, yaml.YAMLError, ValueError):
             return True  # it says why
         of_one_run = {key: value for key, value in asked.items() if key not in _OF_MULTIRUNS}

@@ -64,7 +64,8 @@ def reference_profile(x: Matrix, features: tuple[str, ...]) -> Profile:
     inputs: list[InputProfile] = []
     for i, name in enumerate(features):
         column = np.ascontiguousarray(sampled[:, i])  # gathered once, not for each of what follows
-        levels = column[~np.isnan(column)].astype(np.float64)
+        # Sorted as float32, which is quicker than to look for each quantile in float64.
+        levels = np.sort(column[~np.isnan(column)]).astype(np.float64)
         empty = count[i] == 0
         inputs.append(
             {

@@ -18,7 +18,7 @@ from atc.report.spread_lines import spread_table
 from atc.report.table import DASH, new_table
 from atc.report.verdict import Metrics, verdict
 from atc.tracking.metrics_file import read_metrics
-from atc.tracking.run_files import CONFIG, LOG, METRICS, Manifest, read_manifest
+from atc.tracking.run_files import LOG, METRICS, Manifest, read_config, read_manifest
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -42,13 +42,12 @@ def print_summary(folder: Path, file: TextIO | None = None) -> None:
     As wide as the terminal, at most 100 columns; 80 where there is no terminal. Raises DataError if the
     record is not whole.
     """
-    import yaml
     from rich.console import Console
 
     file = file or sys.stdout
     manifest = read_manifest(folder) or {}
     metrics = read_metrics(folder / METRICS)
-    config = yaml.safe_load((folder / CONFIG).read_text(encoding="utf-8"))
+    config = read_config(folder)
     console = Console(file=file, highlight=False, emoji=False, markup=False)
     console.width = min(console.width, _WIDEST)
     print_tables(console, folder, config, manifest, metrics)
