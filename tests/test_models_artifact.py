@@ -354,7 +354,8 @@ def _unsafe(tree: ast.AST) -> Iterator[str]:
                 yield "torch.load without weights_only=True"
             if called == "yaml.load" and words.get("Loader") not in ("yaml.SafeLoader", "yaml.CSafeLoader"):
                 yield "yaml.load without a safe loader"
-            if called in ("eval", "exec", "yaml.unsafe_load"):
+            of_a_literal = bool(node.args) and isinstance(node.args[0], ast.Constant)  # no file's text
+            if called == "yaml.unsafe_load" or (called in ("eval", "exec") and not of_a_literal):
                 yield called
 
 
@@ -364,5 +365,7 @@ def test_no_module_reads_files_that_hold_code() -> None:
     found = {str(path): [*_unsafe(ast.parse(path.read_text()))] for path in modules}
     assert {path: words for path, words in found.items() if words} == {}
     planted = "import pickle\ntorch.load(f)\nnp.load(f, allow_pickle=True)\nfrom joblib import load\neval(x)"
-    planted += "\nyaml.load(t)\nyaml.load(t, Loader=yaml.Loader)\nyaml.load(t, Loader=yaml.SafeLoader)"
+    planted += (
+        "\nyaml.load(t)\nyaml.load(t, Loader=yaml.Loader)\nyaml.load(t, Loader=yaml.SafeLoader)\nexec('')"
+    )
     assert len([*_unsafe(ast.parse(planted))]) == 7

@@ -22,14 +22,16 @@ GBDT = (
 
 # Prints beside its output what has been imported when the run has said its last line.
 PROBE = """
+import atexit
 import runpy
 import sys
 
-try:
-    runpy.run_module("atc.run", run_name="__main__", alter_sys=True)
-finally:
+@atexit.register
+def tell():
     there = {name.partition(".")[0] for name, module in sys.modules.items() if module is not None}
     print("imported:", *sorted(there))
+
+runpy.run_module("atc.run", run_name="__main__", alter_sys=True)
 """
 
 
