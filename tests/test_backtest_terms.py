@@ -6,6 +6,7 @@ from datetime import date
 from decimal import Decimal
 
 import numpy as np
+import polars as pl
 import pytest
 
 from atc.backtest.calendar import calendar_of
@@ -90,6 +91,14 @@ def test_units_of_money() -> None:
     assert Units.of(facts(tick="0.01", lot="0.00001")).per_quote == 10**7
     with pytest.raises(UsageError, match="no whole part"):
         Units.of(facts(tick="3", lot="1"))
+
+
+def test_a_column_of_money_is_divided_as_exactly_as_one_amount() -> None:
+    units = Units(Decimal("1"), Decimal("0.01"), 100)
+    amounts = np.random.default_rng(0).integers(-(10**9), 10**9, 2000)
+    money = pl.DataFrame({"money": [*amounts.tolist(), None]})
+    quoted = money.select(units.quoted(pl.col("money")))["money"].to_list()
+    assert quoted == [*map(units.money, amounts.tolist()), None]
 
 
 def test_carry_is_rounded_to_what_the_quote_currency_has() -> None:

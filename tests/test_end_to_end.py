@@ -190,7 +190,7 @@ def test_wandb_offline_unless_asked_holds_the_same(
     assert {key: told.summary[key] for key in local} == local
     assert {"label: hold10_oracle", "model: gbdt", "data: demo", "holdout: open"} <= set(told.run["tags"])
     sample = told.table("predictions")
-    assert len(sample["data"]) == 2000
+    assert len(sample["data"]) == 1000
     assert sample["columns"][:4] == ["symbol", "time", "ev_seq", "split"]
 
 

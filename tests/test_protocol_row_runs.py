@@ -104,6 +104,27 @@ def test_models_are_the_same_as_on_a_copy(
     np.testing.assert_array_equal(scores[0], scores[1])
 
 
+def test_a_column_that_cannot_be_split_is_left_out_of_a_sequence_too(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Each tree draws from the columns that are left: one more, and all trees are others."""
+    data = planted_rows(3000)
+    data.x[:, 1] = 1.0
+    data.x[:30, 1] = 2.0  # more rows than LightGBM's default of 20, fewer than asked for
+    names, few = FEATURES[:3], GBDT.model_copy(update={"feature_fraction": 0.5})
+    texts = []
+    for copied in (1 << 24, 0):
+        monkeypatch.setattr("atc.models.lightgbm_rows.COPIED", copied)
+        model = build_model(few)
+        train, valid = (data.block(rows).select(names) for rows in (np.arange(2000), np.arange(2100, 2900)))
+        fit_model(model, train, valid, seed=1)
+        folder = tmp_path / str(copied)
+        folder.mkdir()
+        texts.append((folder / model.save(folder, "stem")[0]).read_text())
+    assert "none" in texts[0].partition("feature_infos=")[2].partition("\n")[0]
+    assert texts[0] == texts[1]
+
+
 # Of picked columns LightGBM holds its own sample for the bin edges, 200 000 rows at most.
 @pytest.mark.parametrize(
     ("config", "picked"),

@@ -59,7 +59,7 @@ def _orders(walked: Walked) -> pl.DataFrame:
     names = (STRATEGY, ALWAYS_HOLD, FLAT, ORACLE_PATH, random_name(0), *walked.rivals)
     orders = _with_fills(walked.traded).filter(pl.col("strategy").is_in(names))
     money = [
-        (pl.col(name) / walked.traded.units.per_quote).alias(name)
+        walked.traded.units.quoted(pl.col(name))
         for name in ("cash_flow", "fees", "cash_after", "equity_after")
     ]
     return (
@@ -80,9 +80,9 @@ def _score_of(rival: str) -> str:
 
 def _with_fills(traded: Traded) -> pl.DataFrame:
     """Orders with the levels that they took, as a list."""
-    level = pl.struct(px_ticks="px", lots="lots", fee=pl.col("fee") / traded.units.per_quote)
-    fills = traded.fills.with_columns(pl.col("order").cast(pl.Int64)).group_by("order", maintain_order=True)
-    levels = fills.agg(fills=level)
+    level = pl.struct(px_ticks="px", lots="lots", fee="fee")
+    fills = traded.fills.with_columns(pl.col("order").cast(pl.Int64), traded.units.quoted(pl.col("fee")))
+    levels = fills.group_by("order", maintain_order=True).agg(fills=level)
     numbered = traded.orders.with_row_index("order").with_columns(pl.col("order").cast(pl.Int64))
     return numbered.join(levels, on="order", how="left", maintain_order="left").drop("order")
 
@@ -98,9 +98,8 @@ def _equity(walked: Walked) -> pl.DataFrame:
     money = money.with_columns(alpha=pl.col(STRATEGY) - pl.col(ALWAYS_HOLD))
     if ORACLE_PATH not in curves:
         money = money.with_columns(pl.lit(None, pl.Int64).alias(ORACLE_PATH))
-    in_quote = (pl.all() / traded.units.per_quote).cast(pl.Float64)
     times = pl.Series("ts", curves[STRATEGY][0])
-    return money.select(in_quote).select(times, *names, "alpha")
+    return money.select(traded.units.quoted(pl.all())).select(times, *names, "alpha")
 
 
 def equity_series(equity: pl.DataFrame, most: int) -> dict[str, list[float]]:

@@ -6,9 +6,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 from atc.config.data import InstrumentFacts
 from atc.errors import UsageError
+
+if TYPE_CHECKING:
+    import polars as pl
 
 UNLIMITED_LOTS = 1 << 62
 LARGEST_LOTS = 10**9
@@ -48,6 +52,17 @@ class Units:
     def money(self, units: float) -> float:
         """Money units in quote currency."""
         return units / self.per_quote
+
+    def quoted(self, money: pl.Expr) -> pl.Expr:
+        """The same of whole columns, to the nearest float: polars divides by a single number by multiplying
+        with its inverse, which misses it for every seventh amount of ETH_JPY.
+        """
+        import polars as pl
+
+        per_quote = pl.Series([self.per_quote])
+        return money.map_batches(
+            lambda units: units / per_quote.new_from_index(0, len(units)), return_dtype=pl.Float64
+        )
 
 
 def size_problems(facts: InstrumentFacts, sizes: Iterable[tuple[str, Decimal]]) -> list[tuple[str, str]]:

@@ -26,7 +26,7 @@ from atc.models.base import (
 )
 from atc.models.lightgbm_bins import edges_of
 from atc.models.lightgbm_kept import kept_bins
-from atc.models.lightgbm_rows import lightgbm_rows, run_of
+from atc.models.lightgbm_rows import dataset_type, lightgbm_rows, run_of
 from atc.models.one_head import OneHeadModel, fit_report
 from atc.models.ranking import auc
 from atc.protocol.dataset import Block, Labels
@@ -93,10 +93,8 @@ def binned(
     like: lightgbm.Dataset | None = None,
 ) -> lightgbm.Dataset:
     """Rows of `block` (None: all) in LightGBM's bins: those of `like`, or edges of their own."""
-    import lightgbm
-
     some: Any = slice(None) if rows is None else rows
-    return lightgbm.Dataset(
+    return dataset_type()(
         lightgbm_rows(block.x if rows is None else block.x[rows]),
         label=run_of(block.y[some, 0]),
         weight=None if block.weights is None else run_of(block.weights[some]),

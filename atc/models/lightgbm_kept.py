@@ -36,6 +36,8 @@ LEAST_VALUES = 50_000_000
 MOST_FILES = 4
 """The latest that stay; of 46 M × 36 one takes 1.7 GB. Of a job whose fits have more (each seed draws its own
 edges, each head has its own rows) as many as they have, so that the next job finds all of them."""
+BINNED_AS = 2
+"""Another number makes all files anew: 1 kept columns of a sequence that cannot be split."""
 _NOT_BINNING = frozenset(
     {
         *("objective", "metric", "num_class", "boosting", "max_depth", "num_leaves", "learning_rate"),
@@ -90,7 +92,7 @@ def _key(block: Block, chosen: Mapping[str, Plain | list[str]]) -> str:
     import lightgbm
 
     how = {name: value for name, value in chosen.items() if name not in _NOT_BINNING}
-    whole = hashlib.sha256(json.dumps([lightgbm.__version__, block.features, how]).encode())
+    whole = hashlib.sha256(json.dumps([lightgbm.__version__, BINNED_AS, block.features, how]).encode())
     for start in range(0, block.n_rows, CHUNK_ROWS):
         whole.update(np.ascontiguousarray(block.x[start : start + CHUNK_ROWS]).data)
     if block.weights is not None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from atc.models.base import CHUNK_ROWS
 from atc.protocol.row_runs import Matrix, RowRuns
+
+if TYPE_CHECKING:
+    import lightgbm
 
 COPIED = 1 << 24
 """Values (64 MiB) up to which picked columns are copied: of a sequence LightGBM asks for its sample row by
@@ -28,6 +31,24 @@ def lightgbm_rows(x: Matrix) -> Any:
     if pieces is not None:
         return pieces
     return x[:] if len(x) * x.shape[1] <= COPIED else _sequence(x)
+
+
+def dataset_type() -> type[lightgbm.Dataset]:
+    """`lightgbm.Dataset`, but that it knows `min_child_samples` whatever its rows come as.
+
+    LightGBM leaves out columns of which no split has so many rows on both sides. Of a sequence it is told the
+    20 of its defaults and not what was set, so trees on a sequence would draw from more columns than trees on
+    the same rows as a matrix.
+    """
+    import lightgbm
+
+    class Dataset(lightgbm.Dataset):
+        def get_params(self) -> dict[str, Any]:
+            told: dict[str, Any] = super().get_params()
+            given = self.params or {}
+            return told | {name: given[name] for name in ("min_child_samples",) if name in given}
+
+    return Dataset
 
 
 def run_of(column: NDArray[Any]) -> NDArray[Any]:
