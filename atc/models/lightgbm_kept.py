@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from atc.models.base import CHUNK_ROWS, Plain
-from atc.models.lightgbm_rows import run_of
+from atc.models.lightgbm_rows import dataset_type, run_of
 from atc.protocol.dataset import Block
 from atc.tracking.durable import PART_SUFFIX, is_abandoned, own_part
 
@@ -110,7 +110,7 @@ def _there(
         try:
             if _checksum(path) == path.stem.partition(".")[2]:
                 weights = None if block.weights is None else run_of(block.weights)
-                bins = lightgbm.Dataset(
+                bins = dataset_type()(
                     str(path), label=run_of(block.y[:, 0]), weight=weights, params=dict(chosen)
                 ).construct()
                 with suppress(OSError):
