@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import subprocess
+import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -84,6 +85,16 @@ def test_what_is_binned_otherwise_has_a_file_of_its_own(
     assert grown((train, valid), tmp_path, **other) == grown((train, valid), None, **other)
     assert constructed == [1, 1]
     assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_rows_from_a_file_say_of_themselves_what_binned_rows_say(
+    blocks: tuple[Block, Block], tmp_path: Path
+) -> None:
+    """Else LightGBM warns of each set of rows that is binned like them."""
+    grown(blocks, tmp_path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        grown(blocks, tmp_path)
 
 
 def test_labels_are_not_those_of_the_file(blocks: tuple[Block, Block], tmp_path: Path) -> None:
