@@ -37,6 +37,39 @@ def test_threads_handlers_and_output_are_waited_for_and_nothing_else() -> None:
     assert done.stderr == "said"
 
 
+POOL = """
+from concurrent.futures import ThreadPoolExecutor
+from atc.ending import end_process
+pool = ThreadPoolExecutor(1)
+pool.submit(print, "done").result()
+end_process(3)
+"""
+
+
+def test_a_pool_that_nobody_has_shut_down_does_not_hold_the_end() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", POOL], check=False, capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stdout) == (3, "done\n")
+
+
+IMPATIENT = """
+import atexit, os, signal, threading, time
+from atc.ending import end_process
+signal.signal(signal.SIGINT, signal.default_int_handler)
+atexit.register(print, "handler")
+threading.Thread(target=time.sleep, args=(600,)).start()
+threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
+end_process(3)
+"""
+
+
+def test_ctrl_c_ends_the_wait_for_threads_and_leaves_the_exit_code() -> None:
+    words = [sys.executable, "-c", IMPATIENT]
+    done = subprocess.run(words, check=False, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (3, "handler\n", "")
+
+
 def test_output_that_cannot_be_written_is_no_success() -> None:
     code = "from atc.ending import end_process; print('much'); end_process(0)"
     # Unbuffered, `print` itself would fail.
