@@ -74,7 +74,6 @@ def several(sweep: Sweep, command: Sequence[str], one: Callable[[RunConfig], obj
     """Makes the runs of a multirun; the exit code."""
     from atc.run_sweep import run_sweep
 
-    _collect_from_here()
     return run_sweep(sweep, command, one)
 
 
@@ -159,7 +158,7 @@ if __name__ == "__main__":
     from atc.left_out import leave_out_unused
     from atc.waiting_threads import multiply_on_one_thread, wait_briefly
 
-    gc.disable()  # until there is a run
+    gc.disable()  # until there is a run, or jobs are composed
     leave_out_unused()
     wait_briefly()
     multiply_on_one_thread()

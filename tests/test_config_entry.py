@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import subprocess
@@ -12,9 +13,11 @@ import probed_run
 import pytest
 from in_process import done_here
 
+from atc.config import entry
 from atc.config.compose import Composer
 from atc.config.entry import main_with
 from atc.config.root import ProjectRoot, project_root
+from atc.errors import UsageError
 from atc.run_sweep import run_sweep
 
 HEAVY = {"lightgbm", "pyarrow", "polars", "wandb", "sklearn", "torch", "numpy", "scipy"}
@@ -203,6 +206,23 @@ def test_a_multirun_goes_on_after_a_failure_and_says_so(project: Path) -> None:
     ]
     assert "Traceback" in (project / log).read_text()
     assert result.stdout == f"sweep: {folder.relative_to(project)}\n"
+
+
+def test_jobs_are_composed_with_rubbish_collected(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`atc.run` lets it lie until there is a run: 2,000 jobs would leave half a gigabyte for good."""
+    collects: list[bool] = []
+
+    def composed(*_: object) -> None:
+        collects.append(gc.isenabled())
+        raise UsageError("enough")
+
+    monkeypatch.setattr(entry, "expand", composed)
+    gc.disable()
+    try:
+        assert probe("-m", "seed=1,2").returncode == 2
+    finally:
+        gc.enable()
+    assert collects == [True]
 
 
 def test_an_interrupt_ends_a_multirun(project: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import sys
 import traceback
@@ -83,6 +84,7 @@ def _start(run: Run, run_sweep: RunSweep) -> int:
         _hydra(composer, lambda _cfg: None)
         return 0
     if args.multirun or _asks_for_several(composer, args):
+        gc.enable()  # where a run alone lets it lie: each job that is composed leaves a quarter of a MiB
         return run_sweep(_swept(composer, args), list(args.overrides), run)
     config = single(composer, list(args.overrides)).config
     if not (args.resolve or args.package or composer.needs_hydra(args.overrides)):
