@@ -7,9 +7,12 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
+from typing import cast
 
 import pytest
+from quiet_sink import QuietSink
 from record_example import CONFIG, IDENTITY, METRICS
 from test_tracking import CURVES, EQUITY, IMPORTANCE, sink_for, tracking_of
 from waiting import waited_for
@@ -20,6 +23,7 @@ from atc.tracking.record import RunRecord
 from atc.tracking.run_files import read_manifest
 from atc.tracking.wandb_beside import WandbBeside
 from atc.tracking.wandb_session import Mode
+from atc.tracking.wandb_sink import WandbSink
 
 PNG = bytes.fromhex(
     "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000d49444154789c63f8cfc0f01f00"
@@ -128,6 +132,29 @@ def test_a_process_that_is_killed_costs_nothing_but_itself(
     told = [record for record in caplog.records if record.levelno == logging.WARNING]
     assert len(told) == 1
     assert "the local record is whole without it" in told[0].message
+
+
+def test_a_process_that_is_behind_holds_nobody_up_and_gets_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever waits to be read can be interrupted in the middle of a message, whose rest never comes."""
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    sink = WandbBeside(cast(WandbSink, QuietSink()))
+    before = memory.descendants()
+    sink.start()
+    (pid,) = memory.descendants() - before
+    os.kill(pid, signal.SIGSTOP)
+    goes_on = threading.Timer(30, os.kill, (pid, signal.SIGCONT))
+    goes_on.start()
+    try:
+        for _ in range(8):
+            sink.curves("much", {"auc": [0.5] * 50_000})  # more than any pipe holds
+        assert not goes_on.finished.is_set()
+    finally:
+        goes_on.cancel()
+        os.kill(pid, signal.SIGCONT)
+        sink.close(tmp_path, None, 130)
+    assert sink.report() == {"status": "quiet", "curves": 8}
 
 
 def test_a_process_that_cannot_be_started_is_said(

@@ -12,6 +12,7 @@ import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection
+from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
@@ -39,6 +40,9 @@ class WandbBeside:
         self._report = sink.report()
         self._process: subprocess.Popen[bytes] | None = None
         self._pipe: Connection | None = None
+        self._unsent: SimpleQueue[memoryview | None] = SimpleQueue()
+        """Pickled words, which a thread sends; None: there are no more."""
+        self._speaker: Thread | None = None
         self._answers: SimpleQueue[bool] = SimpleQueue()
         """True: a call was answered; False: nothing more will be."""
         self._owed = 0
@@ -55,7 +59,9 @@ class WandbBeside:
             self._give_up(f"start ({type(error).__name__}: {error})")
             return
         Thread(target=self._listen, args=(process, pipe), name="wandb-beside", daemon=True).start()
-        self._send(self._sink)
+        self._speaker = Thread(target=self._speak, args=(pipe,), name="wandb-told", daemon=True)
+        self._speaker.start()
+        self._unsent.put(ForkingPickler.dumps(self._sink))
         self._tell("start")
 
     def curves(self, prefix: str, columns: Mapping[str, Sequence[float | None]]) -> None:
@@ -96,13 +102,15 @@ class WandbBeside:
             return
         self._under_way = name
         self._owed += name in ANSWERED
-        self._send((name, given))
+        self._unsent.put(ForkingPickler.dumps((name, given)))
 
-    def _send(self, what: object) -> None:
-        assert self._pipe is not None
-        # Where the process is gone, `_listen` says so.
-        with suppress(OSError):
-            self._pipe.send(what)
+    def _speak(self, pipe: Connection) -> None:
+        """Sends what was told. The run would wait for a process that is behind; and Ctrl-C, which ends such a
+        wait in the middle of a message, would have both ends wait for the rest of it.
+        """
+        with suppress(OSError):  # where the process is gone, `_listen` says so
+            while (words := self._unsent.get()) is not None:
+                pipe.send_bytes(words)
 
     def _wait(self) -> None:
         """Until all is done that is answered, or nothing will be any more."""
@@ -132,8 +140,10 @@ class WandbBeside:
         self._report = {**self._report, "status": "failed", "error": why}
 
     def _leave(self) -> None:
-        if self._pipe is None or self._process is None:
+        if self._pipe is None or self._process is None or self._speaker is None:
             return
+        self._unsent.put(None)
+        self._speaker.join()
         self._pipe.close()
         self._pipe = None
         _leaving[:] = [one for one in _leaving if one.poll() is None]
