@@ -335,6 +335,11 @@ def test_damaged_files_are_named(tmp_path: Path) -> None:
     (folder / "metrics.json").write_text(whole[:-40] + " " * 40)
     with pytest.raises(DataError, match=r"metrics\.json is not whole JSON"):
         _ = open_run(folder).metrics
+    config = (folder / "config.yaml").read_bytes()
+    for damaged in (b"\xff" + config[1:], b"[" + config[1:]):
+        (folder / "config.yaml").write_bytes(damaged)
+        with pytest.raises(DataError, match=r"config\.yaml is not YAML"):
+            _ = open_run(folder).raw_config
     (folder / "manifest.json").write_text('{"status": "fin')
     with pytest.raises(DataError, match=r"manifest\.json is not whole JSON.*move its folder away"):
         open_run(folder)

@@ -70,7 +70,7 @@ def read_config(folder: Path) -> dict[str, object]:
         # libyaml's reader is several times as fast, which counts where a sweep has 200 runs.
         text = path.read_text(encoding="utf-8")
         values = yaml.load(text, Loader=yaml.CSafeLoader) if yaml.__with_libyaml__ else yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise DataError(f"{path} is not YAML: {error}") from None
     if not isinstance(values, dict):
         raise DataError(f"{path}: expected the keys of a run's config, found {type(values).__name__}")
