@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from atc.ending import UNWRITTEN
 
 OWING = """
@@ -68,6 +70,27 @@ def test_ctrl_c_ends_the_wait_for_threads_and_leaves_the_exit_code() -> None:
     words = [sys.executable, "-c", IMPATIENT]
     done = subprocess.run(words, check=False, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout, done.stderr) == (3, "handler\n", "")
+
+
+LATE = """
+import atexit, os, signal, sys, time
+from atc.ending import end_process
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+atexit.register(print, "handler")
+@atexit.register
+def waits():
+    os.kill(os.getpid(), getattr(signal, sys.argv[1]))
+    time.sleep(600)
+end_process(3)
+"""
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_what_comes_while_a_handler_waits_ends_that_wait_and_leaves_the_exit_code(name: str) -> None:
+    words = [sys.executable, "-c", LATE, name]
+    done = subprocess.run(words, check=False, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (3, "handler\n")
 
 
 def test_output_that_cannot_be_written_is_no_success() -> None:
