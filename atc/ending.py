@@ -27,10 +27,19 @@ def end_process(code: int) -> NoReturn:
     with suppress(KeyboardInterrupt):
         threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()
-    for stream in (sys.stdout, sys.stderr):
+    for name, stream in (("stdout", sys.stdout), ("stderr", sys.stderr)):
+        if stream is None or stream.closed:  # as of a process without a terminal
+            continue
         try:
-            if stream is not None:  # pythonw and processes without a terminal
-                stream.flush()
-        except (OSError, ValueError):
+            stream.flush()
+        except (OSError, ValueError) as why:
             code = UNWRITTEN
+            _say(f"{name}: what was printed could not be written: {why}")
     os._exit(code)
+
+
+def _say(text: str) -> None:
+    if sys.stderr is not None:
+        with suppress(OSError, ValueError):
+            sys.stderr.write(f"{text}\n")
+            sys.stderr.flush()

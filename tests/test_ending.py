@@ -93,11 +93,20 @@ def test_what_comes_while_a_handler_waits_ends_that_wait_and_leaves_the_exit_cod
     assert (done.returncode, done.stdout) == (3, "handler\n")
 
 
-def test_output_that_cannot_be_written_is_no_success() -> None:
+def test_output_that_cannot_be_written_is_no_success_and_is_told() -> None:
     code = "from atc.ending import end_process; print('much'); end_process(0)"
     # Unbuffered, `print` itself would fail.
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     words = [sys.executable, "-c", code]
     with Path("/dev/full").open("w", encoding="utf-8") as full:
-        done = subprocess.run(words, check=False, stdout=full, env=environment, timeout=60)
+        done = subprocess.run(
+            words, check=False, stdout=full, stderr=subprocess.PIPE, text=True, env=environment, timeout=60
+        )
     assert done.returncode == UNWRITTEN
+    assert done.stderr.startswith("stdout: what was printed could not be written: ")
+
+
+def test_a_stream_that_was_closed_owes_nothing() -> None:
+    code = "import sys; from atc.ending import end_process; sys.stdout.close(); end_process(0)"
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, b"")
