@@ -7,10 +7,16 @@ import shutil
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
+import pyarrow as pa
 import pytest
 
+from atc.events import futures
+from atc.events.quality import cache as quality_cache
+from atc.events.quality.day import DayQuality
 from atc.tracking import durable
 from atc.tracking.durable import is_abandoned, own_part, write_bytes
 
@@ -132,3 +138,29 @@ def test_without_proc_names_are_as_they_were(tmp_path: Path, monkeypatch: pytest
         assert own_part(tmp_path, "a").name.split("@")[1:3] == [socket.gethostname(), str(os.getpid())]
     finally:
         durable._process_space.cache_clear()
+
+
+def kept_quality(file: Path) -> None:
+    quality_cache._write(file, cast(DayQuality, None))
+
+
+def kept_futures(file: Path) -> None:
+    futures._keep(pa.table({"a": [1]}), file)
+
+
+@pytest.mark.parametrize("keep", [kept_quality, kept_futures])
+def test_a_container_with_the_same_process_number_may_keep_the_same_file_at_the_same_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keep: Callable[[Path], None]
+) -> None:
+    monkeypatch.setattr(quality_cache, "day_document", lambda _: {"a": 1})
+    file, replace = tmp_path / "kept", Path.replace
+    others = [keep]
+
+    def another_is_quicker(part: Path, target: Path) -> Path:
+        while others:
+            others.pop()(file)
+        return replace(part, target)
+
+    monkeypatch.setattr(Path, "replace", another_is_quicker)
+    keep(file)
+    assert list(tmp_path.iterdir()) == [file]

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atc.config.data import SimulatedData
+from atc.tracking.durable import own_part
 
 FILE = "futures"
 _log = logging.getLogger(__name__)
@@ -118,7 +119,7 @@ def _keep(table: object, file: Path) -> None:
     import pyarrow.parquet as pq
 
     file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_name(f".{file.name}.{os.getpid()}.part")
+    part = own_part(file.parent, file.name)
     try:
         pq.write_table(table, part, compression="zstd", compression_level=3)
         with part.open("rb+") as handle:

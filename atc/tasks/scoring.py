@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -18,6 +17,7 @@ from atc.models.manifest import require_features, require_schema
 from atc.models.window_length import window_length
 from atc.protocol.dataset import KEY_COLUMNS
 from atc.tasks.cached_rows import InputRows
+from atc.tracking.durable import own_part
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -113,7 +113,7 @@ def write_scores(loaded: LoadedModel, rows: Iterable[InputRows], out: Path, *, r
 
     if out.exists():
         raise UsageError(f"--out {out} is there already: nothing is overwritten, choose another name")
-    part = out.with_name(f".{out.name}.{os.getpid()}.part")
+    part = own_part(out.parent, out.name)
     writer: pq.ParquetWriter | None = None
     done = 0
     try:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
@@ -20,6 +19,7 @@ from typing import Any
 
 from atc.events.quality.day import DayQuality, Stream, measure_days
 from atc.events.quality.document import VERSION, day_document, day_from_document
+from atc.tracking.durable import own_part
 
 _log = logging.getLogger(__name__)
 
@@ -89,7 +89,7 @@ def _read(file: Path) -> DayQuality | None:
 
 def _write(file: Path, quality: DayQuality) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_name(f".{file.name}.{os.getpid()}.part")
+    part = own_part(file.parent, file.name)
     try:
         part.write_text(json.dumps(day_document(quality)), encoding="utf-8")
         part.replace(file)
