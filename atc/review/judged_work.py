@@ -15,11 +15,11 @@ from atc.review.fit_work import Work, model_column_count
 from atc.review.keys import columns_of, window_rows_of
 from atc.review.size import Size
 
-_SEEN_ROW_S, _HELD_ROW_S = 1.8e-6, 2.2e-5
+_SEEN_ROW_S, _HELD_ROW_S = 5e-7, 4.5e-6
 """Of a row of training or validation, ranked by three models, and of one of the holdout, whose figures have
 intervals.
 """
-_RESAMPLES_S = 0.45 / 2000
+_RESAMPLES_S = 0.58 / 2000
 """Of a resample of the holdout: all figures of all models, and those by regime."""
 _TREE_ON_ROW_S = 1e-8
 _CELL_BINNED_S, _CELL_IN_TREE_S = 8e-8, 3e-9
