@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ET
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from atc.report.html.draw.heat import heat_map, level
@@ -44,6 +44,8 @@ def points_of(mark: ET.Element) -> list[tuple[float, float]]:
     st.integers(3, 12),
     st.booleans(),
 )
+@example([0.0, 5e-324], 3, False)
+@example([-5e-324, 0.0], 3, True)
 def test_a_scale_holds_its_values_and_names_round_ones(values: list[float], most: int, wide: bool) -> None:
     scale = linear(values, 0.0, 500.0, most=most, wide=wide)
     room = 1e-6 * (scale.high - scale.low)

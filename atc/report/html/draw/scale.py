@@ -39,6 +39,10 @@ def readable(scale: Scale, character: float) -> list[tuple[float, str]]:
     return [(value, said if number % every == 0 else "") for number, (value, said) in enumerate(scale.ticks)]
 
 
+_LEAST_SPAN = 1e-300
+"""Values that lie closer count as equal: a part of less is no float any more."""
+
+
 def linear(
     values: Iterable[float | None],
     start: float,
@@ -55,8 +59,9 @@ def linear(
     """
     found = [float(value) for value in values if value is not None and math.isfinite(value)]
     low, high = (min(found), max(found)) if found else (0.0, 1.0)
-    if low == high:
-        room = abs(low) * 0.1 or 1.0
+    if high - low < _LEAST_SPAN:
+        room = abs(low) * 0.1
+        room = room if room >= _LEAST_SPAN else 1.0
         low, high = low - room, high + room
     step = nice_step(high - low, most)
     if wide:
