@@ -45,8 +45,8 @@ def dataset_type() -> type[lightgbm.Dataset]:
     class Dataset(lightgbm.Dataset):
         def get_params(self) -> dict[str, Any]:
             told: dict[str, Any] = super().get_params()
-            given = self.params or {}
-            return told | {name: given[name] for name in ("min_child_samples",) if name in given}
+            least = (self.params or {}).get("min_child_samples")
+            return told if least is None else {**told, "min_child_samples": least}
 
     return Dataset
 
