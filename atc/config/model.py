@@ -27,9 +27,6 @@ class Gbdt(Slice):
     early_stopping: Count = 50
     """Rounds without a better loss on the internal validation."""
     max_bin: Int = Field(default=255, ge=2, le=65_535)
-    use_quantized_grad: bool = False
-    """Gradients as small integers, rounded at random: faster where a tree sees most rows, and the rounding
-    depends on `num_threads`."""
     histogram: Literal["row", "col"] = "col"
     """Fixed, not chosen by a timing at run time, which would not repeat."""
     num_threads: Int = Field(default=2, ge=1, le=1024)

@@ -73,9 +73,6 @@ def parameters(config: Gbdt, seed: int, classes: int = 2) -> dict[str, Plain | l
         "bagging_fraction": config.bagging_fraction,
         "bagging_freq": config.bagging_freq,
         "max_bin": config.max_bin,
-        "use_quantized_grad": config.use_quantized_grad,
-        # Leaves get the values of the exact gradients, so that rounding decides about splits alone.
-        "quant_train_renew_leaf": config.use_quantized_grad,
         "num_threads": config.num_threads,
         "deterministic": True,
         "force_col_wise": config.histogram == "col",

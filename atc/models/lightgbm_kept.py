@@ -41,9 +41,9 @@ BINNED_AS = 2
 _NOT_BINNING = frozenset(
     {
         *("objective", "metric", "num_class", "boosting", "max_depth", "num_leaves", "learning_rate"),
-        *("feature_fraction", "bagging_fraction", "bagging_freq", "use_quantized_grad"),
-        *("quant_train_renew_leaf", "num_threads", "force_col_wise", "force_row_wise", "verbosity", "seed"),
-        *("feature_fraction_seed", "bagging_seed", "extra_seed", "objective_seed", "drop_seed"),
+        *("feature_fraction", "bagging_fraction", "bagging_freq", "num_threads", "force_col_wise"),
+        *("force_row_wise", "verbosity", "seed", "feature_fraction_seed", "bagging_seed", "extra_seed"),
+        *("objective_seed", "drop_seed"),
     }
 )
 """Parameters that the bins do not depend on. `data_random_seed` draws the rows that edges are made of, and
