@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from atc.config.search import OF_CLASSES, OF_RETURNS, SMALL_IS_GOOD
+from atc.config.figures import OF_CLASSES, OF_RETURNS, SMALL_IS_GOOD
 from atc.config.slices import Float, Mismatch, Slice, Text
 from atc.errors import nearest
 

@@ -14,7 +14,8 @@ from atc.config.diff import differences, plain
 from atc.config.launcher import Basic, Launcher
 from atc.config.of_hydra import unread_keys, unread_words
 from atc.config.problems import ConfigError, Problem
-from atc.config.search import Search, check_search, of_kinds, one_by_one
+from atc.config.search import Search, of_kinds
+from atc.config.search_check import check_search, one_by_one
 from atc.config.sweep_file import deleted_axes, demand_axes, demand_words, empty_search, listed_in
 
 LISTED = ("experiment", "data")

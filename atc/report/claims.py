@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from atc.config.search import SMALL_IS_GOOD
+from atc.config.figures import SMALL_IS_GOOD
 from atc.evaluation.multiple import holm, p_of_interval
 from atc.report.verdict import RANKINGS, Metrics, ranking_of
 

@@ -168,7 +168,8 @@ def thaw(folder: Path, launcher: Launcher | None = None) -> Frozen:
     from pydantic import ValidationError
 
     from atc.config.launcher import Launching
-    from atc.config.search import Search, one_by_one
+    from atc.config.search import Search
+    from atc.config.search_check import one_by_one
 
     header, jobs = read_manifest(folder)
     if header.code_digest != code_digest():
