@@ -116,7 +116,7 @@ def test_yaml_and_schema_have_the_same_defaults(
         for name, field in type(part).model_fields.items():
             # What an option of tracking chooses, what the plan's walk-forward is for, members, and gbdt_fast.
             own = {"mode", "block_months", "runs"}
-            own |= {"bagging_fraction", "bagging_freq"} if choice == "model=gbdt_fast" else set()
+            own |= {"bagging_freq", "max_bag_rows"} if choice == "model=gbdt_fast" else set()
             if not field.is_required() and name not in own:
                 assert getattr(part, name) == field.get_default(call_default_factory=True), name
 

@@ -200,8 +200,23 @@ def test_a_head_beside_others_is_read_without_a_warning(blocks: tuple[Block, Blo
     assert texts[0] == texts[1]
 
 
+def test_a_bag_has_no_more_rows_than_it_may(blocks: tuple[Block, Block]) -> None:
+    texts = [
+        trees(fitted(Gbdt(kind="gbdt", n_estimators=7, min_child_samples=50, **bags), blocks)[0].text)
+        for bags in (
+            {"max_bag_rows": 1000},
+            {"bagging_fraction": 1000 / blocks[0].n_rows},
+            {"max_bag_rows": 1_000_000},
+            {},
+        )
+    ]
+    assert texts[0] == texts[1]
+    assert texts[2] == texts[3]
+    assert texts[1] != texts[2]
+
+
 def test_every_default_of_the_plan_is_passed_on() -> None:
-    chosen = parameters(Gbdt(kind="gbdt"), 1)
+    chosen = parameters(Gbdt(kind="gbdt"), 1, 10_000_000)
     expected = {"max_depth": 8, "num_leaves": 63, "min_child_samples": 1000, "learning_rate": 0.05}
     expected |= {"feature_fraction": 0.9, "bagging_fraction": 0.8, "bagging_freq": 5}
     assert {name: chosen[name] for name in expected} == expected

@@ -43,6 +43,7 @@ def problems_of(config: RunConfig) -> list[Problem]:
     found += _wrong_class_weights(config)
     found += _wrong_auxiliary(config)
     found += _nothing_to_fit(config)
+    found += _no_bags(config)
     found += [] if config.model.kind == "ensemble" else _embargo_too_short(config)
     if config.refit.kind == "daily_update" and config.model.kind != "gbdt":
         found.append(
@@ -54,6 +55,19 @@ def problems_of(config: RunConfig) -> list[Problem]:
         )
     found += _trading_problems(config) if config.backtest.enabled else []
     return found
+
+
+def _no_bags(config: RunConfig) -> list[Problem]:
+    """Limits of bags that nobody draws."""
+    return [
+        (
+            f"{key}.max_bag_rows",
+            f"found {model.max_bag_rows:,}, but with {key}.bagging_freq=0 no bags are drawn and each tree sees "
+            f"every row; set {key}.bagging_freq=5, or {key}.max_bag_rows=null",
+        )
+        for key, model in (("model", config.model), ("baseline.model", config.baseline.model))
+        if model.kind == "gbdt" and model.max_bag_rows is not None and model.bagging_freq == 0
+    ]
 
 
 def _other_targets(config: RunConfig) -> list[Problem]:

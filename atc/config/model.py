@@ -12,7 +12,7 @@ from atc.config.slices import Count, Float, Int, Share, Slice
 
 
 class Gbdt(Slice):
-    """LightGBM; the names are LightGBM's."""
+    """LightGBM; the names are LightGBM's, but `max_bag_rows` and `histogram`."""
 
     kind: Literal["gbdt"]
     n_estimators: Count = 500
@@ -24,6 +24,8 @@ class Gbdt(Slice):
     feature_fraction: Share = 0.9
     bagging_fraction: Share = 0.8
     bagging_freq: Int = Field(default=5, ge=0, le=1_000_000)
+    max_bag_rows: Annotated[Int, Field(ge=1000, lt=2**31)] | None = None
+    """A tree sees no more rows than that, whatever `bagging_fraction` says; null: no limit."""
     early_stopping: Count = 50
     """Rounds without a better loss on the internal validation."""
     max_bin: Int = Field(default=255, ge=2, le=65_535)
@@ -31,6 +33,12 @@ class Gbdt(Slice):
     """Fixed, not chosen by a timing at run time, which would not repeat."""
     num_threads: Int = Field(default=2, ge=1, le=1024)
     """Fixed: the sums of a histogram depend on it."""
+
+    def bagged(self, rows: int) -> float:
+        """Share of so many training rows that a tree sees."""
+        if self.max_bag_rows is None:
+            return self.bagging_fraction
+        return min(self.bagging_fraction, self.max_bag_rows / rows)
 
     @property
     def least_rows(self) -> int:

@@ -51,8 +51,8 @@ _SEEDS = (
 )
 
 
-def parameters(config: Gbdt, seed: int, classes: int = 2) -> dict[str, Plain | list[str]]:
-    """LightGBM's parameters for `config` and a label of so many classes.
+def parameters(config: Gbdt, seed: int, rows: int, classes: int = 2) -> dict[str, Plain | list[str]]:
+    """LightGBM's parameters for `config`, so many training rows and a label of so many classes.
 
     The loss decides when to stop: it is the objective itself, it is smoother than a rank statistic on
     overlapping labels, and it keeps the probabilities honest, which thresholds and the Brier score read.
@@ -70,7 +70,7 @@ def parameters(config: Gbdt, seed: int, classes: int = 2) -> dict[str, Plain | l
         "min_child_samples": config.min_child_samples,
         "learning_rate": config.learning_rate,
         "feature_fraction": config.feature_fraction,
-        "bagging_fraction": config.bagging_fraction,
+        "bagging_fraction": config.bagged(rows),
         "bagging_freq": config.bagging_freq,
         "max_bin": config.max_bin,
         "num_threads": config.num_threads,
@@ -138,7 +138,7 @@ class GbdtModel(OneHeadModel[Gbdt, _State]):
                 f"model.min_child_samples={config.min_child_samples}: at least {config.least_rows:,} are "
                 "needed; take a longer window or lower model.min_child_samples"
             )
-        chosen = parameters(config, seed, len(train.classes))
+        chosen = parameters(config, seed, train.n_rows, len(train.classes))
         sample = curve_rows(train.n_rows)
         train_bins = kept_bins(train, chosen, binned(train, chosen))
         valid_bins = binned(valid, chosen, like=train_bins)
@@ -205,7 +205,7 @@ class GbdtModel(OneHeadModel[Gbdt, _State]):
         import lightgbm
 
         state = self._fitted()
-        chosen = parameters(self._config, seed, len(more.classes))
+        chosen = parameters(self._config, seed, more.n_rows, len(more.classes))
         rows = lightgbm.Dataset(
             # LightGBM asks the old trees where to start, for which it takes one matrix: rows of some days.
             np.ascontiguousarray(more.x[:]),
@@ -234,7 +234,9 @@ class GbdtModel(OneHeadModel[Gbdt, _State]):
 
     def bin_edges(self, train: Block, seed: int) -> Mapping[str, NDArray[np.float64]]:
         """By input the largest value of `train` in each of the bins that a fit on it has."""
-        return edges_of(binned(train, parameters(self._config, seed, len(train.classes))), train)
+        return edges_of(
+            binned(train, parameters(self._config, seed, train.n_rows, len(train.classes))), train
+        )
 
     def save(self, directory: Path, stem: str) -> tuple[str, ...]:
         """Write LightGBM's own text, `model.txt`; the manifest names what it was fitted on."""
