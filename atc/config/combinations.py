@@ -62,7 +62,7 @@ def _no_bags(config: RunConfig) -> list[Problem]:
     return [
         (
             f"{key}.max_bag_rows",
-            f"found {model.max_bag_rows:,}, but with {key}.bagging_freq=0 no bags are drawn and each tree sees "
+            f"found {model.max_bag_rows:,}, but with {key}.bagging_freq=0 no bags are drawn and a tree sees "
             f"every row; set {key}.bagging_freq=5, or {key}.max_bag_rows=null",
         )
         for key, model in (("model", config.model), ("baseline.model", config.baseline.model))
