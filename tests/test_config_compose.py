@@ -174,7 +174,7 @@ def test_a_return_is_no_label_of_a_classifier() -> None:
 
 
 def test_a_limit_of_bags_needs_bags() -> None:
-    with pytest.raises(ConfigError, match=r"model\.max_bag_rows: found 1,000,000, but .*bagging_freq=5, or"):
+    with pytest.raises(ConfigError, match=r"model\.max_bag_rows: found 700,000, but .*bagging_freq=5, or"):
         compose(["model=gbdt_fast", "model.bagging_freq=0"])
 
 
